@@ -1,0 +1,7 @@
+//! Talking to etcd: wire (hot path), control (rare calls), TLS and credentials, error taxonomy.
+
+pub mod messages;
+pub mod target;
+pub mod wire;
+
+pub use target::Target;

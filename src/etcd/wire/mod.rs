@@ -1,0 +1,98 @@
+//! The hot path: unary RPCs as raw gRPC frames over HTTP/2, behind one trait.
+
+use crate::clock::Nanos;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A unary RPC of the hot path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Rpc {
+    /// etcdserverpb.KV/Range
+    Range,
+    /// etcdserverpb.KV/Put
+    Put,
+    /// etcdserverpb.KV/Txn
+    Txn,
+    /// etcdserverpb.KV/Compact
+    Compact,
+    /// etcdserverpb.Lease/LeaseGrant
+    LeaseGrant,
+}
+
+impl Rpc {
+    /// Every one.
+    pub const ALL: [Rpc; 5] = [Rpc::Range, Rpc::Put, Rpc::Txn, Rpc::Compact, Rpc::LeaseGrant];
+
+    /// The HTTP/2 `:path`.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Rpc::Range => "/etcdserverpb.KV/Range",
+            Rpc::Put => "/etcdserverpb.KV/Put",
+            Rpc::Txn => "/etcdserverpb.KV/Txn",
+            Rpc::Compact => "/etcdserverpb.KV/Compact",
+            Rpc::LeaseGrant => "/etcdserverpb.Lease/LeaseGrant",
+        }
+    }
+
+    /// The label `grpc_method` in etcd's metrics.
+    pub const fn method(self) -> &'static str {
+        match self {
+            Rpc::Range => "Range",
+            Rpc::Put => "Put",
+            Rpc::Txn => "Txn",
+            Rpc::Compact => "Compact",
+            Rpc::LeaseGrant => "LeaseGrant",
+        }
+    }
+}
+
+/// One request to send.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Which RPC.
+    pub rpc: Rpc,
+    /// The gRPC frame: 1 byte flag (0), 4 bytes length (big endian), the message.
+    pub frame: Bytes,
+    /// Deadline counted from *sent*; travels as `grpc-timeout`. None = wait for ever.
+    pub timeout: Option<Duration>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Reply {
+    /// When headers and data were handed to the socket; None when they never were.
+    pub sent: Option<Nanos>,
+    /// When the answer (or the failure) was known.
+    pub done: Nanos,
+    /// The response message (without the 5-byte gRPC prefix), or why there is none.
+    pub result: Result<Bytes, RpcError>,
+}
+
+/// Why an RPC has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RpcError {
+    /// No connection could be had before the deadline; nothing was sent.
+    #[error("not connected: {0}")]
+    NotConnected(String),
+    /// The connection or stream broke after the request may have left.
+    #[error("connection broken: {0}")]
+    Broken(String),
+    /// No answer in time.
+    #[error("deadline exceeded after {0:?}")]
+    Deadline(Duration),
+    /// etcd answered with a gRPC status other than OK.
+    #[error("{message} (gRPC code {code})")]
+    Status {
+        /// gRPC code.
+        code: u32,
+        /// Percent-decoded `grpc-message`.
+        message: String,
+    },
+    /// The answer could not be decoded.
+    #[error("malformed answer: {0}")]
+    Malformed(String),
+}
+
+/// A future of the shard's own thread.
+pub type LocalBoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + 'a>>;

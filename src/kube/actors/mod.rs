@@ -1,0 +1,1 @@
+//! One file per source of traffic. (Placeholder until the engine lands.)

@@ -1,0 +1,1 @@
+//! Names, suffixes and UIDs as functions of (seed, index).

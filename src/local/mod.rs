@@ -1,0 +1,1 @@
+//! etcd processes that etcdmark starts itself.

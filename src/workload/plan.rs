@@ -1,0 +1,438 @@
+//! The plan: a workload after every override, with nothing left to decide. The engine reads this and
+//! nothing else.
+
+use crate::clock::{Nanos, UnixNanos};
+use crate::engine::Control;
+use crate::etcd::Target;
+use crate::kube::{OpClass, Resource};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Everything a run needs to know. Deterministic parts (seed, epoch, cluster, actors) enter `hash`.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The workload's name.
+    pub name: String,
+    /// Hex SHA-256 over all that decides keys, values and intended instants.
+    pub hash: String,
+    /// Names the run's prefix and its result directory.
+    pub run_id: String,
+    /// Seed of every generator.
+    pub seed: u64,
+    /// Wall instant from which creation times and event names count (part of the manifest, so that a
+    /// resumed populate writes the same bytes).
+    pub epoch: UnixNanos,
+    /// `/registry-etcdmark/RUN`, or `/registry`. No trailing slash.
+    pub prefix: String,
+    /// The hollow cluster.
+    pub cluster: Cluster,
+    /// One or more etcd clusters; every resource is routed to exactly one.
+    pub stores: Vec<Store>,
+    /// The sources of traffic.
+    pub actors: Vec<Actor>,
+    /// Response-time limit per op class.
+    pub limits: Limits,
+    /// What must hold, or the exit code is 99.
+    pub thresholds: Vec<Threshold>,
+    /// At most four metrics for comparison, e.g. `node-lease/update:p99`.
+    pub primary: Vec<String>,
+    /// How long each phase lasts.
+    pub phases: Phases,
+    /// How the load is generated.
+    pub load: Load,
+    /// How the store is filled.
+    pub populate: Populate,
+    /// Leave the keys in the store after the run.
+    pub keep_data: bool,
+    /// Sweep the store after the run and compare with the engine's state.
+    pub verify: bool,
+    /// Which guards stop the run.
+    pub guards: Vec<GuardKind>,
+    /// Drain or stop from outside.
+    pub control: Control,
+}
+
+/// The hollow cluster's size and shape.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cluster {
+    /// Kubernetes version whose request shapes are used.
+    pub kubernetes_version: KubernetesVersion,
+    /// Hollow nodes.
+    pub nodes: u64,
+    /// Namespaces that pods, services and events are spread over.
+    pub namespaces: u64,
+    /// Pods per node (they size services and name events; no Pod object is written yet).
+    pub pods_per_node: u64,
+    /// Services, each with Endpoints and EndpointSlices.
+    pub services: u64,
+    /// Endpoints per service.
+    pub endpoints_per_service: u64,
+    /// Images in each Node's status (kubelet's nodeStatusMaxImages is 50).
+    pub images_per_node: u64,
+    /// kube-apiservers: each has an identity Lease, a masterlease, event lease managers.
+    pub apiservers: u64,
+    /// Leader-election locks (the first two are kube-controller-manager and kube-scheduler).
+    pub leader_locks: u64,
+}
+
+impl Cluster {
+    /// EndpointSlices per service: at most 100 endpoints each (`--max-endpoints-per-slice`).
+    pub fn slices_per_service(&self) -> u64 {
+        self.endpoints_per_service.div_ceil(100).max(1)
+    }
+}
+
+/// A Kubernetes minor version whose requests are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KubernetesVersion {
+    /// Gets have no limit; no client-api-version.
+    V1_30,
+    /// As 1.30, with revision probes.
+    V1_31,
+    /// Gets have limit 1.
+    V1_32,
+    /// As 1.32.
+    V1_33,
+    /// client-api-version on every RPC.
+    V1_34,
+    /// As 1.34.
+    V1_35,
+    /// Peer leases.
+    V1_36,
+    /// RangeStream.
+    V1_37,
+}
+
+impl KubernetesVersion {
+    /// Oldest first, with their names.
+    pub const ALL: [(KubernetesVersion, &'static str); 8] = [
+        (KubernetesVersion::V1_30, "1.30"),
+        (KubernetesVersion::V1_31, "1.31"),
+        (KubernetesVersion::V1_32, "1.32"),
+        (KubernetesVersion::V1_33, "1.33"),
+        (KubernetesVersion::V1_34, "1.34"),
+        (KubernetesVersion::V1_35, "1.35"),
+        (KubernetesVersion::V1_36, "1.36"),
+        (KubernetesVersion::V1_37, "1.37"),
+    ];
+
+    /// "1.37".
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    /// "1.37" (a leading v and a patch number are accepted) → the version.
+    pub fn parse(s: &str) -> Option<Self> {
+        let s = s.trim().trim_start_matches('v');
+        let minor: Vec<&str> = s.splitn(3, '.').take(2).collect();
+        Self::ALL.iter().find(|(_, n)| *n == minor.join(".")).map(|(v, _)| *v)
+    }
+
+    /// Whether a GET is Range{limit:1} (since 1.32).
+    pub fn get_has_limit(self) -> bool {
+        self >= KubernetesVersion::V1_32
+    }
+
+    /// The `client-api-version` metadata of every RPC (since 1.34).
+    pub fn client_api_version(self) -> Option<&'static str> {
+        match self {
+            v if v >= KubernetesVersion::V1_37 => Some("3.7"),
+            v if v >= KubernetesVersion::V1_34 => Some("3.6"),
+            _ => None,
+        }
+    }
+
+    /// Peer leases are on by default since 1.36.
+    pub fn has_peer_leases(self) -> bool {
+        self >= KubernetesVersion::V1_36
+    }
+}
+
+impl Serialize for KubernetesVersion {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for KubernetesVersion {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let s = String::deserialize(d)?;
+        KubernetesVersion::parse(&s).ok_or_else(|| {
+            serde::de::Error::custom(format!("unknown Kubernetes version {s:?} (known: 1.30 to 1.37)"))
+        })
+    }
+}
+
+/// One etcd cluster of the run.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Its name in results, e.g. `main`, `events`.
+    pub name: String,
+    /// What is routed to it. Every resource is in exactly one store.
+    pub resources: Vec<Resource>,
+    /// How to reach it.
+    pub target: Target,
+}
+
+/// One source of traffic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Actor {
+    /// Its name in the workload file.
+    pub name: String,
+    /// What it models.
+    pub kind: ActorKind,
+    /// When its sessions are intended.
+    pub schedule: Schedule,
+}
+
+/// What an actor models; its own settings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ActorKind {
+    /// Each kubelet renews its Lease in kube-node-lease.
+    NodeLease,
+    /// Each kubelet writes its Node's status.
+    NodeStatus,
+    /// Event creates with shared TTL leases; `series_share` of the arrivals update an earlier Event
+    /// (Range + Txn) instead.
+    Event {
+        /// Share of arrivals that are series updates, 0 ≤ x < 1.
+        series_share: f64,
+        /// The apiserver's `--event-ttl`; the etcd lease gets TTL + min(60 s, 5 %).
+        ttl: Duration,
+    },
+    /// Leader-election holders renew their lock; each lock has `standbys` pollers.
+    LeaderLease {
+        /// Standby candidates per lock, each one Range per poll.
+        standbys: u64,
+    },
+    /// Each apiserver renews its identity Lease, masterlease and (by version) peer lease.
+    ApiserverLease,
+    /// Whole-object Endpoints updates of a rolling update.
+    Endpoints,
+    /// EndpointSlice updates of a rolling update.
+    EndpointSlice,
+    /// kube-apiserver's compactor: Txn on `compact_rev_key`, then Compact of the previous round's revision.
+    Compactor,
+    /// A quiet client: linearizable reads, and with `writes` a CAS on one key.
+    Probe {
+        /// Also write.
+        writes: bool,
+    },
+}
+
+/// When the sessions of an actor are intended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Schedule {
+    /// Open loop, one stream of arrivals for the whole actor.
+    Arrivals {
+        /// Spacing.
+        process: Process,
+        /// Arrivals per second over time.
+        rate: RateProfile,
+    },
+    /// Open loop, each member of the actor's population (node, lock, apiserver …) on its own chain:
+    /// the next instant is the previous one + period × U(low, high). The first instants are spread
+    /// over one period.
+    Periodic {
+        /// Mean-free base period, ns.
+        period: Nanos,
+        /// Lower factor, e.g. 1.0.
+        low: f64,
+        /// Upper factor, e.g. 1.04.
+        high: f64,
+        /// Scales the rate over time: 1.0 everywhere unless ramped or staged.
+        intensity: RateProfile,
+    },
+    /// Closed loop: so many workers, each sends its next operation when the last was answered. Has
+    /// service time only.
+    Closed {
+        /// Workers.
+        concurrency: u64,
+    },
+}
+
+/// How arrivals are spaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Process {
+    /// Evenly.
+    Constant,
+    /// Exponentially (memoryless).
+    Poisson,
+}
+
+/// A rate (or intensity) over time since load start: piecewise linear; the last value holds for ever.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RateProfile {
+    /// In order; may be empty.
+    pub segments: Vec<Segment>,
+    /// After the last segment.
+    pub then: f64,
+}
+
+/// A linear piece of a [`RateProfile`]; `from == to` is a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Segment {
+    /// Length, ns.
+    pub duration: Nanos,
+    /// Value at its start.
+    pub from: f64,
+    /// Value at its end.
+    pub to: f64,
+}
+
+impl RateProfile {
+    /// The same value for ever.
+    pub fn constant(value: f64) -> Self {
+        RateProfile { segments: Vec::new(), then: value }
+    }
+}
+
+/// Response-time limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    by_class: Vec<Nanos>,
+}
+
+impl Limits {
+    /// The same limit for every op class.
+    pub fn all(limit: Duration) -> Self {
+        let ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        Limits { by_class: vec![ns; OpClass::COUNT] }
+    }
+
+    /// Sets one.
+    pub fn set(&mut self, class: OpClass, limit: Duration) {
+        self.by_class[class as usize] = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+    }
+
+    /// The limit of an op class, ns.
+    pub fn of(&self, class: OpClass) -> Nanos {
+        self.by_class[class as usize]
+    }
+}
+
+/// A threshold such as `node-lease/update: p99 < 1s`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    /// As the user wrote it.
+    pub expression: String,
+    /// Which op class; none = all operations together.
+    pub class: Option<OpClass>,
+    /// Which figure.
+    pub metric: ThresholdMetric,
+    /// How it must compare.
+    pub comparison: Comparison,
+    /// With what (seconds for times, per second for rates, 0–1 for shares).
+    pub value: f64,
+}
+
+/// The figure that a threshold judges.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ThresholdMetric {
+    /// Headline response-time percentile (0–100), misses counting as +∞.
+    Percentile(f64),
+    /// Largest response time.
+    Max,
+    /// Mean response time of successes.
+    Mean,
+    /// Share of offered operations that missed.
+    MissShare,
+    /// Share of offered operations that failed.
+    ErrorShare,
+    /// Achieved rate per second.
+    AchievedRate,
+    /// Achieved rate / offered rate.
+    AchievedShare,
+}
+
+/// How a threshold compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+/// How long each phase lasts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Phases {
+    /// Quiet time after populate.
+    pub settle: Duration,
+    /// Same load as measured, recorded and excluded from the summary.
+    pub warmup: Duration,
+    /// The measured time; none = until stopped.
+    pub duration: Option<Duration>,
+    /// How long unanswered operations are waited for at the end.
+    pub drain: Duration,
+}
+
+/// How the load is generated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    /// Engine threads.
+    pub shards: usize,
+    /// Connections per store, over all shards.
+    pub connections: usize,
+    /// Operations in flight, over all shards.
+    pub max_in_flight: usize,
+    /// What happens to an operation that is due while the cap is reached.
+    pub at_cap: AtCap,
+    /// Which wire.
+    pub wire: WireKind,
+    /// Spin the last microseconds before an instant instead of sleeping.
+    pub spin: bool,
+    /// Attempts of one step, conflicts included.
+    pub max_attempts: u32,
+}
+
+/// What happens to an operation that is due while the in-flight cap is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AtCap {
+    /// It keeps its intended instant and waits.
+    Queue,
+    /// It is dropped once it is late, and counted as skipped.
+    Skip,
+}
+
+/// Which implementation carries the hot path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WireKind {
+    /// The h2 crate directly.
+    H2,
+    /// tonic.
+    Tonic,
+}
+
+/// How the store is filled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Populate {
+    /// Puts per transaction (1 = the shape Kubernetes uses).
+    pub max_ops: usize,
+    /// Bytes per transaction.
+    pub max_bytes: usize,
+    /// Transactions in flight.
+    pub concurrency: usize,
+}
+
+/// Conditions that stop a run in good order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuardKind {
+    /// db size above 80 % of the quota.
+    Quota,
+    /// Any alarm.
+    Alarm,
+    /// A leader change.
+    LeaderChange,
+    /// No quorum for 10 s.
+    Quorum,
+}
