@@ -99,3 +99,73 @@ extract_deb() {
     dpkg-deb -x "$fetched"/*.deb "$to"
     rm -rf "$fetched"
 }
+
+# Checks the Rust toolchain: cargo, and at least the version that Cargo.toml asks for.
+require_rust() {
+    local wanted found
+    # rustup puts it here, and a non-login shell may not know.
+    if ! have cargo && [ -x "${HOME:-/root}/.cargo/bin/cargo" ]; then PATH=$HOME/.cargo/bin:$PATH; fi
+    have cargo || die "no Rust toolchain: install one as https://rustup.rs says, then run this again"
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$repo_root/Cargo.toml")
+    found=$(cd "$repo_root" && cargo --version | awk '{ print $2 }')
+    [ "$(printf '%s\n%s\n' "$wanted" "$found" | sort -V | head -n 1)" = "$wanted" ] ||
+        die "Rust $found is too old, etcdmark needs $wanted: run 'rustup update stable'"
+    say "Rust $found"
+}
+
+# A C compiler and linker, which some dependencies need.
+require_cc() {
+    have cc && return 0
+    say "no C compiler: installing gcc and libc6-dev"
+    { have apt-get && as_root apt-get -q update >&2 &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends gcc libc6-dev >&2; } ||
+        die "could not install a C compiler: install gcc (Debian, Ubuntu: build-essential) and run this again"
+}
+
+# protoc, for the build of etcd-client. As root (or with sudo) the distribution's package; else the same package,
+# unpacked in the cache.
+require_protoc() {
+    local dir=$cache_root/protoc work version
+    if [ -n "${PROTOC:-}" ] || have protoc; then
+        say "protoc: ${PROTOC:-$(command -v protoc)}"
+        return 0
+    fi
+    if [ ! -x "$dir/usr/bin/protoc" ] && have apt-get; then
+        say "no protoc: installing the package protobuf-compiler"
+        if as_root apt-get -q update >&2 &&
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends protobuf-compiler >&2 &&
+            have protoc; then
+            return 0
+        fi
+        say "not root, or that failed: unpacking the package in $dir instead"
+        work=$(mktemp -d)
+        if private_apt "$work/apt" "$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")"; then
+            for package in protobuf-compiler $(APT_CONFIG=$work/apt/apt.conf apt-cache depends protobuf-compiler |
+                awk '$1 == "Depends:" && $2 ~ /^libproto/ { print $2 }'); do
+                version=$(APT_CONFIG=$work/apt/apt.conf apt-cache madison "$package" | awk 'NR == 1 { print $3 }')
+                extract_deb "$work/apt" "$package" "$version" "$dir" || true
+            done
+        fi
+        rm -rf "$work"
+    fi
+    local lib
+    lib=$(dirname "$(find "$dir" -name 'libprotoc.so*' 2>/dev/null | head -n 1)")
+    if [ -x "$dir/usr/bin/protoc" ]; then
+        # A wrapper, so that only protoc sees the libraries beside it.
+        printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$lib" "$dir/usr/bin/protoc" >"$dir/protoc"
+        chmod 755 "$dir/protoc"
+        if "$dir/protoc" --version >&2; then
+            export PROTOC=$dir/protoc PROTOC_INCLUDE=$dir/usr/include
+            return 0
+        fi
+    fi
+    die "no protoc: install it (Debian, Ubuntu: apt-get install protobuf-compiler; Fedora: dnf install protobuf-compiler; macOS: brew install protobuf) or set PROTOC=/path/to/protoc"
+}
+
+# Everything that a build needs.
+require_build_tools() {
+    step "tools"
+    require_rust
+    require_cc
+    require_protoc
+}

@@ -232,7 +232,6 @@ fn probe(path: &Path) -> Result<EtcdBinary, LocalError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     fn v(major: u32, minor: u32, patch: u32) -> EtcdVersion {
         EtcdVersion {
@@ -242,16 +241,19 @@ mod tests {
         }
     }
 
-    /// A script that says a version, as only the finding is under test here.
+    /// A script that says a version, as only the finding is under test here. Another process writes it: a file that
+    /// we had open for writing while another test forks could not be run ("text file busy").
     fn fake(dir: &Path, version: &str) -> PathBuf {
         std::fs::create_dir_all(dir).unwrap();
         let path = dir.join("etcd");
-        std::fs::write(
-            &path,
-            format!("#!/bin/sh\necho 'etcd Version: {version}'\n"),
-        )
-        .unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let write = r#"printf '#!/bin/sh\necho "etcd Version: %s"\n' "$2" >"$1" && chmod 755 "$1""#;
+        let status = Command::new("sh")
+            .args(["-c", write, "sh"])
+            .arg(&path)
+            .arg(version)
+            .status()
+            .unwrap();
+        assert!(status.success());
         path
     }
 

@@ -75,6 +75,23 @@ pub fn etcdmark() -> assert_cmd::Command {
     command
 }
 
+/// Writes an executable shell script. Another process writes it: a file that this one had open for writing while
+/// another test forks could not be run ("text file busy").
+pub fn script(path: &Path, body: &str) -> PathBuf {
+    let status = std::process::Command::new("sh")
+        .args([
+            "-c",
+            r#"printf '#!/bin/sh\n%s\n' "$2" >"$1" && chmod 755 "$1""#,
+            "sh",
+        ])
+        .arg(path)
+        .arg(body)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    path.to_owned()
+}
+
 /// A fresh CA with a server certificate for 127.0.0.1 and localhost (both key usages, as etcd calls itself with
 /// it), a client certificate (CN `etcdmark`), an expired client certificate, and a CA that signed none of these; as PEM files.
 pub struct Tls {
