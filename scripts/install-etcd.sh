@@ -9,6 +9,7 @@
 # exit: 0 all provided; 1 some could not be had (after all were tried); 2 usage.
 # Cache: ${ETCDMARK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/etcdmark}/etcd/VERSION/etcd
 set -euo pipefail
+# shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 RELEASES=https://github.com/etcd-io/etcd/releases

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # Shared by the scripts beside it; sourced, never run. Everything it says goes to stderr.
 
 # The series that `newest` means: the newest one that etcdmark is tested with.

@@ -5,6 +5,7 @@
 # scripts/quickstart.sh [FLAGS OF `etcdmark run`…]      for example: scripts/quickstart.sh --nodes 5000
 # Needs: a Rust toolchain; network for crates and etcd the first time. Root is used where it is there.
 set -euo pipefail
+# shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$repo_root"
 

@@ -2,6 +2,7 @@
 # The everyday checks, then the slow evidence: every scripts/full/*.sh, in the order of their names.
 # exit: 0 all passed; 1 something failed (everything is run all the same).
 set -euo pipefail
+# shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$repo_root"
 

@@ -5,6 +5,7 @@
 # scripts/test.sh [FILTER…]     arguments go to the tests on the newest etcd, after `--`.
 # exit: 0 all passed; 1 something failed (everything is run all the same).
 set -euo pipefail
+# shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$repo_root"
 

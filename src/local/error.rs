@@ -90,7 +90,7 @@ pub enum LocalError {
         source: io::Error,
     },
     /// etcd ended while it was expected to run.
-    #[error("etcd member {member} ended ({status}); its last log lines, of {}:\n{tail}", .log.display())]
+    #[error("etcd member {member} ended ({status}); its last log lines:\n{tail}")]
     Exited {
         /// Member name.
         member: String,
@@ -102,7 +102,9 @@ pub enum LocalError {
         tail: String,
     },
     /// etcd runs, but does not answer.
-    #[error("etcd member {member} did not answer a linearizable read within {seconds} s ({reason}); its last log lines, of {}:\n{tail}", .log.display())]
+    #[error(
+        "etcd member {member} did not answer a linearizable read within {seconds} s ({reason}); its last log lines:\n{tail}"
+    )]
     NotReady {
         /// Member name.
         member: String,

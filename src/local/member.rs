@@ -182,6 +182,10 @@ impl Member {
     pub(super) fn tail(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
+        // After a bad flag etcd prints all its help; what it had against the flag stands before.
+        let text = text
+            .rsplit_once("\nUsage:")
+            .map_or(&*text, |(before, _)| before);
         let lines: Vec<_> = text.lines().rev().take(TAIL_LINES).collect();
         if lines.is_empty() {
             return "  (it said nothing)".to_owned();
