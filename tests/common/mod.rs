@@ -1,8 +1,10 @@
 //! What every integration test needs: a real etcd, certificates, the built binary.
 #![allow(
     dead_code,
+    unreachable_pub,
     reason = "each test binary uses its own part of this module"
 )]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};
 
