@@ -24,7 +24,7 @@ apt_ready=     # '' not tried, yes, no
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-usage() { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; }
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; }
 
 # version_of BINARY → its exact version; fails on anything that is not a runnable etcd.
 version_of() {
