@@ -22,7 +22,10 @@ pub struct Text {
 impl Text {
     /// Empty.
     pub const fn new() -> Self {
-        Text { bytes: [0; 120], len: 0 }
+        Text {
+            bytes: [0; 120],
+            len: 0,
+        }
     }
 
     /// Formatted.
@@ -171,7 +174,12 @@ impl Names {
     /// The node's own address, in 172.16.0.0/12 (wraps after a million nodes).
     pub fn node_ip(&self, node: u64) -> Text {
         let n = node % (1 << 20);
-        Text::of(format_args!("172.{}.{}.{}", 16 + (n >> 16), (n >> 8) & 255, n & 255))
+        Text::of(format_args!(
+            "172.{}.{}.{}",
+            16 + (n >> 16),
+            (n >> 8) & 255,
+            n & 255
+        ))
     }
 
     /// `load-3`: the namespace of a service, its Deployment, pods and Events.
@@ -296,10 +304,17 @@ impl Names {
         let (a, b) = self.hash(of, index);
         let high = (a & !0xf000) | 0x4000;
         let low = (b & !(3 << 62)) | (2 << 62);
-        let mut text = Text { bytes: [b'-'; 120], len: 36 };
+        let mut text = Text {
+            bytes: [b'-'; 120],
+            len: 36,
+        };
         let mut at = 0;
         for i in 0..32 {
-            let nibble = if i < 16 { high >> (60 - 4 * i) } else { low >> (124 - 4 * i) };
+            let nibble = if i < 16 {
+                high >> (60 - 4 * i)
+            } else {
+                low >> (124 - 4 * i)
+            };
             text.bytes[at] = HEX[(nibble & 15) as usize];
             at += 1;
             if matches!(i, 7 | 11 | 15 | 19) {
@@ -358,7 +373,11 @@ fn suffix(mut hash: u64) -> [u8; 5] {
 }
 
 fn cidr(node: u64) -> [u8; 3] {
-    [10u8.wrapping_add((node >> 16) as u8), (node >> 8) as u8, node as u8]
+    [
+        10u8.wrapping_add((node >> 16) as u8),
+        (node >> 8) as u8,
+        node as u8,
+    ]
 }
 
 /// The first number from `wanted` on that has no factor in common with `n`.
@@ -395,7 +414,10 @@ pub(crate) mod tests {
 
     #[test]
     fn the_recorded_apiserver_identity_follows_from_its_host_name() {
-        assert_eq!(apiserver_id("second").as_str(), "apiserver-dkfznya22mietn46gjlcl6mbui");
+        assert_eq!(
+            apiserver_id("second").as_str(),
+            "apiserver-dkfznya22mietn46gjlcl6mbui"
+        );
     }
 
     #[test]
@@ -428,7 +450,10 @@ pub(crate) mod tests {
                 assert!(seen.insert(uid));
             }
         }
-        assert_ne!(names.uid(UidOf::Node, 0), Names::new(&cluster(10), 43).uid(UidOf::Node, 0));
+        assert_ne!(
+            names.uid(UidOf::Node, 0),
+            Names::new(&cluster(10), 43).uid(UidOf::Node, 0)
+        );
     }
 
     #[test]
@@ -437,11 +462,20 @@ pub(crate) mod tests {
         let (mut seen, mut addresses) = (BTreeSet::new(), BTreeSet::new());
         for service in 0..7 {
             for slot in 0..250 {
-                let pod = Pod { service, slot, rollout: 1 };
+                let pod = Pod {
+                    service,
+                    slot,
+                    rollout: 1,
+                };
                 let name = names.pod(pod).as_str().to_owned();
                 let parts: Vec<&str> = name.split('-').collect();
-                assert_eq!(parts[..3], ["small", "deployment", service.to_string().as_str()]);
-                assert!(parts[3].len() <= 10 && parts[3].bytes().all(|b| b"456789bcdf".contains(&b)));
+                assert_eq!(
+                    parts[..3],
+                    ["small", "deployment", service.to_string().as_str()]
+                );
+                assert!(
+                    parts[3].len() <= 10 && parts[3].bytes().all(|b| b"456789bcdf".contains(&b))
+                );
                 assert!(parts[4].len() == 5 && parts[4].bytes().all(|b| ALPHABET.contains(&b)));
                 assert!(names.pod_node(pod) < 10);
                 assert!(seen.insert(name));
