@@ -420,4 +420,176 @@ mod tests {
         assert_eq!(prefix_end(b"\xff\xff"), [0]);
         assert_eq!(prefix_end(b""), [0]);
     }
+
+    /// Encodes with ours, decodes with etcd-client's and back: nothing is lost or changed.
+    fn agree<Ours, Theirs>(ours: Ours) -> Theirs
+    where
+        Ours: Message + Default + PartialEq,
+        Theirs: Message + Default,
+    {
+        let bytes = ours.encode_to_vec();
+        let theirs = Theirs::decode(&bytes[..]).expect("etcd-client decodes it");
+        assert_eq!(theirs.encode_to_vec(), bytes);
+        assert!(Ours::decode(&bytes[..]).expect("we decode it") == ours);
+        theirs
+    }
+
+    #[test]
+    fn etcd_client_reads_the_requests_as_they_are_meant() {
+        use etcd_client::proto as pb;
+        fn read<T: Message + Default>(f: impl FnOnce(&mut Vec<u8>)) -> T {
+            let mut frame = Vec::new();
+            f(&mut frame);
+            assert_eq!(frame[0], 0);
+            assert_eq!(frame[1..5], (frame.len() as u32 - 5).to_be_bytes());
+            let message = T::decode(&frame[5..]).expect("etcd-client decodes it");
+            assert_eq!(message.encode_to_vec(), frame[5..]);
+            message
+        }
+        let (key, value): (&[u8], &[u8]) = (b"/registry/leases/a/b", b"value");
+        let txn: pb::PbTxnRequest = read(|o| create(key, value, 7, o));
+        assert_eq!(txn.compare.len(), 1);
+        assert_eq!((txn.compare[0].result, txn.compare[0].target), (0, 2));
+        assert_eq!(
+            txn.compare[0].target_union,
+            Some(pb::PbTargetUnion::ModRevision(0))
+        );
+        let Some(pb::PbTxnOpRequest::RequestPut(put)) = &txn.success[0].request else {
+            panic!("{txn:?}")
+        };
+        assert_eq!(
+            (&put.key[..], &put.value[..], put.lease, put.prev_kv),
+            (key, value, 7, false)
+        );
+        assert!(txn.failure.is_empty());
+
+        let txn: pb::PbTxnRequest = read(|o| update(key, 300, value, 0, o));
+        assert_eq!(
+            txn.compare[0].target_union,
+            Some(pb::PbTargetUnion::ModRevision(300))
+        );
+        let Some(pb::PbTxnOpRequest::RequestRange(range)) = &txn.failure[0].request else {
+            panic!("{txn:?}")
+        };
+        assert_eq!(
+            (&range.key[..], range.range_end.len(), range.limit),
+            (key, 0, 0)
+        );
+
+        let txn: pb::PbTxnRequest = read(|o| delete(key, 300, o));
+        let Some(pb::PbTxnOpRequest::RequestDeleteRange(range)) = &txn.success[0].request else {
+            panic!("{txn:?}")
+        };
+        assert_eq!(
+            (&range.key[..], range.range_end.len(), range.prev_kv),
+            (key, 0, false)
+        );
+
+        let txn: pb::PbTxnRequest = read(|o| compactor_txn(0, b"123", b"compact_rev_key", o));
+        assert_eq!(txn.compare[0].target, 0);
+        assert_eq!(
+            txn.compare[0].target_union,
+            Some(pb::PbTargetUnion::Version(0))
+        );
+
+        let page: pb::PbRangeRequest = read(|o| list_page(b"/a/", b"/a0", 500, 9, o));
+        assert_eq!(
+            (&page.key[..], &page.range_end[..]),
+            (&b"/a/"[..], &b"/a0"[..])
+        );
+        assert_eq!(
+            (page.limit, page.revision, page.serializable),
+            (500, 9, false)
+        );
+        let grant: pb::PbLeaseGrantRequest = read(|o| lease_grant(3660, o));
+        assert_eq!((grant.ttl, grant.id), (3660, 0));
+        let compaction: pb::PbCompactionRequest = read(|o| compact(77, o));
+        assert_eq!((compaction.revision, compaction.physical), (77, false));
+    }
+
+    proptest! {
+        #[test]
+        fn our_messages_are_etcds(
+            key in proptest::collection::vec(any::<u8>(), 0..40),
+            value in proptest::collection::vec(any::<u8>(), 0..300),
+            n in any::<[i64; 4]>(),
+            id in any::<[u64; 3]>(),
+            flags in any::<[bool; 2]>(),
+        ) {
+            use etcd_client::proto as pb;
+            let (key, value) = (bytes::Bytes::from(key), bytes::Bytes::from(value));
+            let header = m::ResponseHeader {
+                cluster_id: id[0], member_id: id[1], revision: n[0], raft_term: id[2],
+            };
+            let h = Some(header);
+            let theirs: pb::PbResponseHeader = agree(header);
+            prop_assert_eq!(
+                (theirs.cluster_id, theirs.member_id, theirs.revision, theirs.raft_term),
+                (id[0], id[1], n[0], id[2])
+            );
+            let kv = m::KeyValue {
+                key: key.clone(), create_revision: n[0], mod_revision: n[1], version: n[2],
+                value: value.clone(), lease: n[3],
+            };
+            let theirs: pb::PbKeyValue = agree(kv.clone());
+            prop_assert_eq!(
+                (theirs.create_revision, theirs.mod_revision, theirs.version, theirs.lease),
+                (n[0], n[1], n[2], n[3])
+            );
+            let range = m::RangeRequest {
+                key: key.clone(), range_end: value.clone(), limit: n[0], revision: n[1],
+                keys_only: flags[0], count_only: flags[1],
+            };
+            let theirs: pb::PbRangeRequest = agree(range.clone());
+            prop_assert_eq!((theirs.limit, theirs.revision), (n[0], n[1]));
+            prop_assert_eq!((theirs.keys_only, theirs.count_only), (flags[0], flags[1]));
+            let ranged = m::RangeResponse { header: h, kvs: vec![kv.clone(), kv], more: flags[0], count: n[3] };
+            let theirs: pb::PbRangeResponse = agree(ranged.clone());
+            prop_assert_eq!((theirs.kvs.len(), theirs.more, theirs.count), (2, flags[0], n[3]));
+            let put = m::PutRequest { key: key.clone(), value: value.clone(), lease: n[0] };
+            let theirs: pb::PbPutRequest = agree(put.clone());
+            prop_assert_eq!(theirs.lease, n[0]);
+            agree::<_, pb::PbPutResponse>(m::PutResponse { header: h });
+            let del = m::DeleteRangeRequest { key: key.clone(), range_end: value };
+            agree::<_, pb::PbDeleteRequest>(del.clone());
+            let deleted = m::DeleteRangeResponse { header: h, deleted: n[1] };
+            prop_assert_eq!(agree::<_, pb::PbDeleteResponse>(deleted).deleted, n[1]);
+            let ops = [Request::Range(range), Request::Put(put), Request::DeleteRange(del)]
+                .map(|r| m::RequestOp { request: Some(r) });
+            let txn = m::TxnRequest {
+                compare: vec![
+                    compare(&key, TargetUnion::ModRevision(n[2])),
+                    compare(&key, TargetUnion::Version(n[3])),
+                ],
+                success: ops.to_vec(),
+                failure: ops[..1].to_vec(),
+            };
+            let theirs: pb::PbTxnRequest = agree(txn);
+            prop_assert!(matches!(theirs.success[2].request, Some(pb::PbTxnOpRequest::RequestDeleteRange(_))));
+            prop_assert_eq!(&theirs.compare[1].target_union, &Some(pb::PbTargetUnion::Version(n[3])));
+            use m::response_op::Response;
+            let answer = m::TxnResponse {
+                header: h,
+                succeeded: flags[1],
+                responses: [
+                    Response::Range(ranged),
+                    Response::Put(m::PutResponse { header: h }),
+                    Response::DeleteRange(deleted),
+                ]
+                .map(|r| m::ResponseOp { response: Some(r) })
+                .to_vec(),
+            };
+            let theirs: pb::PbTxnResponse = agree(answer);
+            prop_assert_eq!(theirs.succeeded, flags[1]);
+            prop_assert!(matches!(
+                theirs.responses[2].response, Some(pb::PbTxnOpResponse::ResponseDeleteRange(_))
+            ));
+            agree::<_, pb::PbLeaseGrantRequest>(m::LeaseGrantRequest { ttl: n[0], id: n[1] });
+            let granted = m::LeaseGrantResponse { header: h, id: n[0], ttl: n[1], error: "no".into() };
+            let theirs: pb::PbLeaseGrantResponse = agree(granted);
+            prop_assert_eq!((theirs.id, theirs.ttl, &theirs.error[..]), (n[0], n[1], "no"));
+            agree::<_, pb::PbCompactionRequest>(m::CompactionRequest { revision: n[0], physical: flags[0] });
+            agree::<_, pb::PbCompactionResponse>(m::CompactionResponse { header: h });
+        }
+    }
 }
