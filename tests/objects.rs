@@ -2,6 +2,8 @@
 //! byte from the names, UIDs and times in it, and the objects of a hollow cluster decode to what a
 //! cluster would hold.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use etcdmark::kube::names::{Text, apiserver_id};
 use etcdmark::kube::objects as ours;
 use etcdmark::kube::{Kind, ObjectRef, Objects, Write};
