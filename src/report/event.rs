@@ -1,10 +1,10 @@
 //! The event stream: the only interface between the engine and everything that reports. One JSON
 //! object per line of `events.jsonl`, tagged by `type`; histograms go to `latency.hlog` beside it.
 
-use crate::etcd::wire::Rpc;
 use crate::kube::OpClass;
 use crate::kube::opclass::Verb;
 use crate::kube::resource::Resource;
+use crate::etcd::wire::Rpc;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -63,14 +63,7 @@ pub struct HistogramTag {
 
 impl std::fmt::Display for HistogramTag {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{}|{}|{}|{}",
-            self.phase.name(),
-            self.store,
-            self.class,
-            self.metric.name()
-        )
+        write!(f, "{}|{}|{}|{}", self.phase.name(), self.store, self.class, self.metric.name())
     }
 }
 

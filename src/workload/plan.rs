@@ -126,10 +126,7 @@ impl KubernetesVersion {
     pub fn parse(s: &str) -> Option<Self> {
         let s = s.trim().trim_start_matches('v');
         let minor: Vec<&str> = s.splitn(3, '.').take(2).collect();
-        Self::ALL
-            .iter()
-            .find(|(_, n)| *n == minor.join("."))
-            .map(|(v, _)| *v)
+        Self::ALL.iter().find(|(_, n)| *n == minor.join(".")).map(|(v, _)| *v)
     }
 
     /// Whether a GET is Range{limit:1} (since 1.32).
@@ -162,9 +159,7 @@ impl<'de> Deserialize<'de> for KubernetesVersion {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let s = String::deserialize(d)?;
         KubernetesVersion::parse(&s).ok_or_else(|| {
-            serde::de::Error::custom(format!(
-                "unknown Kubernetes version {s:?} (known: 1.30 to 1.37)"
-            ))
+            serde::de::Error::custom(format!("unknown Kubernetes version {s:?} (known: 1.30 to 1.37)"))
         })
     }
 }
@@ -290,10 +285,7 @@ pub struct Segment {
 impl RateProfile {
     /// The same value for ever.
     pub fn constant(value: f64) -> Self {
-        RateProfile {
-            segments: Vec::new(),
-            then: value,
-        }
+        RateProfile { segments: Vec::new(), then: value }
     }
 }
 
@@ -307,9 +299,7 @@ impl Limits {
     /// The same limit for every op class.
     pub fn all(limit: Duration) -> Self {
         let ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-        Limits {
-            by_class: vec![ns; OpClass::COUNT],
-        }
+        Limits { by_class: vec![ns; OpClass::COUNT] }
     }
 
     /// Sets one.

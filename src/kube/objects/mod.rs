@@ -61,13 +61,7 @@ impl Objects {
     /// `prefix` is `/registry-etcdmark/RUN` (no trailing slash); `epoch` is the wall instant from which
     /// creation times and event names count; `event_spacing_ns` is the mean distance of two events, so
     /// that event i's name and firstTimestamp say `epoch + i × spacing`.
-    pub fn new(
-        cluster: &Cluster,
-        seed: u64,
-        epoch: UnixNanos,
-        event_spacing_ns: u64,
-        prefix: &str,
-    ) -> Self {
+    pub fn new(cluster: &Cluster, seed: u64, epoch: UnixNanos, event_spacing_ns: u64, prefix: &str) -> Self {
         let _ = (cluster, seed, epoch, event_spacing_ns, prefix);
         Objects { _private: () }
     }
