@@ -190,7 +190,11 @@ impl Future for Driver {
         }
         this.deferred = false;
         if let Err(e) = this.write(cx) {
-            return this.end(&e.to_string(), None);
+            // What the peer said before it closed (a TLS alert) is worth more than a broken pipe.
+            return match Pin::new(&mut this.connection).poll(cx) {
+                Poll::Ready(Err(said)) => this.end(&said.to_string(), Some(said)),
+                _ => this.end(&e.to_string(), None),
+            };
         }
         // After the write: what was only waiting for this turn is not taken for unsent.
         match this.on_time(cx) {
