@@ -45,19 +45,37 @@ fn wires(c: &mut Criterion) {
             });
             let server = scripted::serve(h2::server::Builder::new(), handler).await;
             let endpoints = vec![server.endpoint.clone()];
-            let settings = Settings { wire, ..Settings::default() };
+            let settings = Settings {
+                wire,
+                ..Settings::default()
+            };
             let target = Target::plain(endpoints.clone());
-            (Pool::connect(&target, &endpoints, 8, settings).await.expect("pool"), server)
+            (
+                Pool::connect(&target, &endpoints, 8, settings)
+                    .await
+                    .expect("pool"),
+                server,
+            )
         });
         group.bench_function(name, |b| {
             b.iter_custom(|rounds| {
                 runtime.block_on(async {
                     let start = Instant::now();
                     for round in 0..rounds {
-                        let calls = (0..BATCH).map(|i| async {
+                        let pool = &pool;
+                        let calls = (0..BATCH).map(|i| async move {
                             let timeout = Some(Duration::from_secs(5));
                             let frame = put(round * BATCH + i);
-                            let reply = pool.call(i, Call { rpc: Rpc::Put, frame, timeout }).await;
+                            let reply = pool
+                                .call(
+                                    i,
+                                    Call {
+                                        rpc: Rpc::Put,
+                                        frame,
+                                        timeout,
+                                    },
+                                )
+                                .await;
                             PutResponse::decode(reply.result.expect("answer")).expect("decodes")
                         });
                         std::hint::black_box(join_all(calls).await);

@@ -360,7 +360,10 @@ pub fn explain(
         }
         if let Some(io) = e.downcast_ref::<std::io::Error>() {
             // io::Error hides a custom inner error from source().
-            return match io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            return match io
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            {
                 Some(e) => explain_tls(endpoint, tls, e),
                 None => explain_io(endpoint, tls, dial_timeout, io),
             };
@@ -374,12 +377,7 @@ pub fn explain(
     }
 }
 
-fn explain_io(
-    endpoint: &str,
-    tls: &TlsMaterial,
-    after: Duration,
-    e: &std::io::Error,
-) -> DialError {
+fn explain_io(endpoint: &str, tls: &TlsMaterial, after: Duration, e: &std::io::Error) -> DialError {
     use std::io::ErrorKind as K;
     let endpoint = endpoint.to_owned();
     let text = e.to_string();
@@ -400,7 +398,10 @@ fn explain_io(
                 DialError::PlainToTls { endpoint }
             }
         }
-        _ => DialError::Unreachable { endpoint, reason: text },
+        _ => DialError::Unreachable {
+            endpoint,
+            reason: text,
+        },
     }
 }
 
@@ -474,6 +475,9 @@ fn about_client_certificate(
     if tls.cert.is_none() {
         DialError::NoClientCertificate { endpoint }
     } else {
-        DialError::ClientCertificateRejected { endpoint, reason: format!("{alert:?}") }
+        DialError::ClientCertificateRejected {
+            endpoint,
+            reason: format!("{alert:?}"),
+        }
     }
 }

@@ -54,9 +54,13 @@ impl Dialer {
             .filter(|h| !h.is_empty())
             .ok_or_else(|| bad("no host"))?;
         let authority = uri.authority().map_or("", |a| a.as_str());
-        let port = authority.rsplit_once(':').filter(|(before, _)| before.ends_with(host));
+        let port = authority
+            .rsplit_once(':')
+            .filter(|(before, _)| before.ends_with(host));
         let port = match port {
-            Some((_, text)) => text.parse().map_err(|_| bad("the port is not 0 to 65535"))?,
+            Some((_, text)) => text
+                .parse()
+                .map_err(|_| bad("the port is not 0 to 65535"))?,
             None => 2379,
         };
         let material = target.tls.clone().unwrap_or_default();
