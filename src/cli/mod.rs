@@ -1,1 +1,10 @@
 //! The command line: a file per command, flags → a typed request.
+
+pub mod error;
+pub mod list;
+pub mod output;
+pub mod show;
+pub mod validate;
+pub mod workload_flags;
+
+pub use error::CliError;
