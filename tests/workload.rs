@@ -1,6 +1,8 @@
 //! The workload file from the outside: every built-in is right, every mistake gets one clear message,
 //! schema and reference page follow the code.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use etcdmark::engine::Control;
 use etcdmark::etcd::Target;
 use etcdmark::kube::{OpClass, Resource};
@@ -375,6 +377,18 @@ fn unknown_repeated_and_mistyped_keys_say_where_and_what_is_right() {
         check(&mut wrong, error(spec), message);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let nameless = Source::parse(
+        "w.yaml".to_owned(),
+        format!("{HEAD}{ACTOR}").replace("name: t", "name: T T"),
+    );
+    assert_eq!(
+        nameless
+            .unwrap()
+            .resolve(&Overrides::new())
+            .unwrap_err()
+            .to_string(),
+        "w.yaml:4:9: metadata.name: \"T T\" is not a name; use up to 63 lowercase letters, digits and dashes, starting with a letter"
+    );
     let wrong = Source::parse("w.yaml".to_owned(), HEAD.replace("v1alpha1", "v2")).unwrap_err();
     assert_eq!(
         wrong.to_string(),
@@ -414,15 +428,19 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             with("  load: {rateScale: 0}\n"),
-            "w.yaml:6:20: load.rateScale: 0 is out of range; use a number above 0 and at most 1,000,000",
+            "w.yaml:6:21: load.rateScale: 0 is out of range; use a number above 0 and at most 1,000,000",
         ),
         (
             with("  load: {shards: 4, connections: 2}\n"),
-            "w.yaml:6:36: load.connections: 2 is fewer than the 4 shards; use at least 4, or fewer shards",
+            "w.yaml:6:34: load.connections: 2 is fewer than the 4 shards; use at least 4, or fewer shards",
         ),
         (
             with("  limits: {node-lease/updat: 1s}\n"),
-            "w.yaml:6:32: limits.node-lease/updat: \"node-lease/updat\" is not an op class; did you mean \"node-lease/update\"?",
+            "w.yaml:6:30: limits.node-lease/updat: \"node-lease/updat\" is not an op class; did you mean \"node-lease/update\"?",
+        ),
+        (
+            "  load: {rateRamp: 5s}\n  actors:\n    - {name: p, kind: probe}\n".to_owned(),
+            "w.yaml:6:20: load.rateRamp: has no effect: every actor is closed-loop, a probe or a compactor; remove it",
         ),
         (
             with("  limits: {default: 0s}\n"),
@@ -444,7 +462,7 @@ fn values_without_sense_say_where_and_what_is_right() {
             with(
                 "  stores:\n    - {name: a, resources: [events]}\n    - {name: b, resources: [leases, events]}\n",
             ),
-            "w.yaml:8:29: stores.b.resources: \"events\" is already in store \"a\"; a resource is in exactly one store",
+            "w.yaml:8:28: stores.b.resources: \"events\" is already in store \"a\"; a resource is in exactly one store",
         ),
         (
             with("  stores:\n    - {name: a, resources: [events]}\n"),
@@ -456,7 +474,7 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             with("  stores:\n    - {name: a, resources: [event]}\n"),
-            "w.yaml:7:29: stores.a.resources: \"event\" is not a resource; did you mean \"events\"?",
+            "w.yaml:7:28: stores.a.resources: \"event\" is not a resource; did you mean \"events\"?",
         ),
         (
             "  actors: []\n".to_owned(),
@@ -595,11 +613,7 @@ fn overrides_name_the_flag_and_the_nearest_path() {
         ),
         ("cluster.nodes=[1", "--set cluster.nodes=[1: "),
     ] {
-        let got = set(
-            "events",
-            &[&format!("actors.events.ratePerNode=null"), assignment],
-        )
-        .unwrap_err();
+        let got = set("events", &["actors.events.ratePerNode=null", assignment]).unwrap_err();
         if message.ends_with(": ") {
             assert!(got.starts_with(message), "{got}")
         } else {

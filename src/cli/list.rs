@@ -83,3 +83,27 @@ fn wrapped(names: &[&str], indent: usize) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_what_each_builtin_sends() {
+        let rows: Vec<Row> = BUILTINS.iter().map(|b| row(b.name).unwrap()).collect();
+        let text = text(&rows);
+        assert!(
+            text.starts_with(
+                "cluster          All of a cluster's steady traffic, sized by nodes\n"
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains("\nprobe            What a quiet client sees"),
+            "{text}"
+        );
+        assert!(text.lines().all(|l| l.chars().count() <= 105), "{text}");
+        let probe = rows.iter().find(|r| r.name == "probe").unwrap();
+        assert_eq!(probe.op_classes, ["probe/get"]);
+    }
+}

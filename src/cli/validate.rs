@@ -126,3 +126,39 @@ fn figure(x: f64) -> String {
         x => format!("{x:.3}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::Overrides;
+
+    #[test]
+    fn says_what_a_workload_would_do() {
+        let resolved = Source::load("node-heartbeats")
+            .unwrap()
+            .resolve(&Overrides::new())
+            .unwrap();
+        assert_eq!(
+            text("node-heartbeats", &resolved),
+            "node-heartbeats: valid. 1,000 nodes, 3,000 keys written first, then 101 requests/s for 30s, \
+             at most 1,014 in flight.\n  \
+             node-lease/update         98.0/s  limit 1 s\n  \
+             node-status/update         3.3/s  limit 1 s\n"
+        );
+    }
+
+    #[test]
+    fn a_wrong_file_is_a_usage_error_with_every_message() {
+        let args = Args {
+            files: vec!["node-heartbeat".to_owned(), "event".to_owned()],
+            output: Format::Json,
+            flags: WorkloadFlags::default(),
+        };
+        let error = run(args).unwrap_err();
+        assert_eq!(error.exit, Exit::Usage);
+        assert!(
+            error.message.contains("\nerror: workload \"event\": "),
+            "{error}"
+        );
+    }
+}

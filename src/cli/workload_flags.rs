@@ -129,3 +129,88 @@ impl WorkloadFlags {
         Ok(Source::load(workload)?.resolve(&overrides)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        flags: WorkloadFlags,
+    }
+
+    fn resolve(args: &[&str]) -> Result<Resolved, String> {
+        let cli =
+            Cli::try_parse_from(std::iter::once(&"t").chain(args)).map_err(|e| e.to_string())?;
+        cli.flags.resolve("cluster").map_err(|e| e.message)
+    }
+
+    #[test]
+    fn flags_are_edits_and_set_comes_last() {
+        let r = resolve(&[
+            "--set",
+            "cluster.nodes=7",
+            "--nodes",
+            "5",
+            "--duration",
+            "forever",
+            "--populate",
+            "single",
+        ])
+        .unwrap();
+        assert_eq!(
+            (r.cluster.nodes, r.phases.duration, r.populate.max_ops),
+            (7, None, 1)
+        );
+        let r = resolve(&[
+            "--rate-scale",
+            "2",
+            "--rate-ramp",
+            "3s",
+            "--at-cap",
+            "skip",
+            "--seed",
+            "9",
+            "--kubernetes-version",
+            "1.30",
+        ])
+        .unwrap();
+        assert_eq!((r.seed, r.load.at_cap), (9, crate::workload::AtCap::Skip));
+        assert_eq!(r.cluster.kubernetes_version.name(), "1.30");
+        assert_eq!(r.file.spec.load.rate_scale, Some(2.0));
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_flag() {
+        for (args, message) in [
+            (
+                ["--nodes", "0"],
+                "--nodes 0: cluster.nodes: 0 is out of range; use 1 to 10,000,000",
+            ),
+            (
+                ["--nodes", "-5"],
+                "--nodes -5: nodes: -5 is not a whole number (0 to 18446744073709551615)",
+            ),
+            (
+                ["--duration", "30"],
+                "--duration 30: duration: \"30\" is not a duration: write a number with a unit, such as 10s, 5m or 100ms, or forever",
+            ),
+            (
+                ["--rate-scale", "-1"],
+                "--rate-scale -1: load.rateScale: -1 is out of range; use a number above 0 and at most 1,000,000",
+            ),
+            (
+                ["--shards", "1000"],
+                "--shards 1000: load.shards: 1,000 is out of range; use 1 to 256",
+            ),
+            (
+                ["--kubernetes-version", "1.12"],
+                "--kubernetes-version 1.12: kubernetesVersion: unknown Kubernetes version \"1.12\" (known: 1.30 to 1.37)",
+            ),
+        ] {
+            assert_eq!(resolve(&args).unwrap_err(), message);
+        }
+    }
+}

@@ -22,7 +22,7 @@ pub(super) fn load(
         .max_in_flight
         .get_or_insert(default_in_flight(rates, actors, limits));
     let in_flight = whole("load.maxInFlight", in_flight, 1, 1_000_000)?;
-    // A TLS etcd allows 250 streams per connection (`--max-concurrent-streams` of its gateway's default).
+    // An etcd behind TLS allows 250 streams per connection (the default of Go's HTTP/2 server).
     let connections = *spec
         .connections
         .get_or_insert(in_flight.div_ceil(250).clamp(8, 64).max(shards));

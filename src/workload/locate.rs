@@ -1,8 +1,8 @@
 //! Where in the text a field stands, for errors that are found after parsing.
 
-use super::yaml::parse_raw;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
+use serde_saphyr::options::NonFiniteFloatPolicy;
+use serde_saphyr::{Spanned, options};
 use std::fmt;
 
 /// A YAML node with its place.
@@ -17,9 +17,15 @@ enum Content {
 /// Line and column (from 1) of the value at a path such as `cluster.nodes` under `spec`, or of the
 /// nearest thing around it that the file has. List items are found by their `name` or their number.
 pub(super) fn locate(text: &str, path: &str) -> Option<(u64, u64)> {
-    let root: Node = parse_raw(text).ok()?;
+    let lenient = options! { with_snippet: false, non_finite_float_policy: NonFiniteFloatPolicy::PassThrough };
+    let root: Node = serde_saphyr::from_str_with_options(text, lenient).ok()?;
     let (mut node, mut place) = (&root, None);
-    for segment in std::iter::once("spec").chain(path.split('.')) {
+    let root_of = if path.starts_with("metadata.") {
+        None
+    } else {
+        Some("spec")
+    };
+    for segment in root_of.into_iter().chain(path.split('.')) {
         let next = match &node.value {
             Content::Map(entries) => entries
                 .iter()

@@ -4,6 +4,7 @@
 //! default and checks it; [`Resolved::into_plan`] adds the stores' targets.
 
 mod actors;
+mod arrivals;
 mod builtin;
 mod check;
 mod error;
@@ -18,6 +19,7 @@ mod overrides;
 pub mod plan;
 mod rates;
 mod resolve;
+mod sections;
 pub mod schema;
 mod stores;
 mod thresholds;

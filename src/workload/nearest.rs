@@ -17,7 +17,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// `; did you mean "nodes"?`, else `; known: a, b, c`.
-pub(super) fn hint<'a>(word: &str, candidates: &[&'a str]) -> String {
+pub(super) fn hint(word: &str, candidates: &[&str]) -> String {
     match nearest(word, candidates.iter().copied()) {
         Some(c) => format!("; did you mean {c:?}?"),
         None => format!("; known: {}", candidates.join(", ")),

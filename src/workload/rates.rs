@@ -1,6 +1,6 @@
 //! What a workload sends per second and writes beforehand: for `validate`, and to size what is in flight.
 
-use super::actors::peak;
+use super::arrivals::peak;
 use super::file::Kind;
 use super::plan::{Actor, ActorKind, Cluster, Schedule};
 use crate::kube::OpClass;

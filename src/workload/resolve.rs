@@ -2,9 +2,9 @@
 //! a [`Plan`] once the stores' targets are known.
 
 use super::actors::actor;
-use super::check::{self, MAX_OBJECTS, size, span, whole};
+use super::check::{self, span};
 use super::error::{FieldError, WorkloadError};
-use super::file::{ActorSpec, ClusterSpec, Kind, PhasesSpec, PopulateSpec, Spec, WorkloadFile};
+use super::file::WorkloadFile;
 use super::hash::plan_hash;
 use super::load_shape::load;
 use super::plan::{
@@ -12,13 +12,14 @@ use super::plan::{
     Threshold,
 };
 use super::rates::{ClassRate, class_rates, populated_keys};
+use super::sections::{
+    cluster, distinct, effective_scaling, judged, limits, phases, populate, realistic_endpoints,
+};
 use super::stores::{RoutedStore, stores};
-use super::thresholds::{op_class, primary, sent, threshold};
-use super::units::{Length, Span};
+use super::units::Span;
 use crate::clock::UnixNanos;
 use crate::engine::Control;
 use crate::etcd::Target;
-use std::time::Duration;
 
 /// A checked workload. Everything of a [`Plan`] that does not depend on where and when it runs.
 #[derive(Clone, Debug)]
@@ -69,6 +70,7 @@ pub struct RunSettings {
 impl Resolved {
     /// Fills in and checks. The error names the field; the caller knows where it was set.
     pub(super) fn new(mut file: WorkloadFile) -> Result<Self, FieldError> {
+        check::name("metadata.name", &file.metadata.name)?;
         let spec = &mut file.spec;
         let version = *spec
             .kubernetes_version
@@ -95,6 +97,7 @@ impl Resolved {
             .iter_mut()
             .map(|a| actor(a, &cluster, &shape))
             .collect::<Result<Vec<_>, _>>()?;
+        effective_scaling(&shape, &kinds, &actors)?;
         realistic_endpoints(&cluster, &kinds)?;
         let stores = stores(&mut spec.stores, &kinds)?;
         let limits = limits(spec)?;
@@ -108,9 +111,6 @@ impl Resolved {
         )?;
         let populate = populate(&mut spec.populate)?;
         let hash = plan_hash(seed, &cluster, &stores, spec);
-        if !file.metadata.name.is_empty() {
-            check::name("metadata.name", &file.metadata.name)?;
-        }
         Ok(Resolved {
             file,
             hash,
@@ -181,177 +181,9 @@ impl Resolved {
     pub fn yaml(&self) -> String {
         serde_saphyr::to_string(&self.file).unwrap_or_default()
     }
-}
 
-fn cluster(
-    spec: &mut ClusterSpec,
-    kubernetes_version: KubernetesVersion,
-) -> Result<Cluster, FieldError> {
-    let nodes = whole(
-        "cluster.nodes",
-        *spec.nodes.get_or_insert(1000),
-        1,
-        MAX_OBJECTS,
-    )?;
-    let pods_per_node = whole(
-        "cluster.podsPerNode",
-        *spec.pods_per_node.get_or_insert(30),
-        0,
-        10_000,
-    )?;
-    let namespaces = *spec.namespaces.get_or_insert(nodes.div_ceil(100));
-    let services = *spec.services.get_or_insert((nodes / 10).max(1));
-    let behind = nodes * pods_per_node / 2;
-    let endpoints = *spec
-        .endpoints_per_service
-        .get_or_insert((behind / services.max(1)).clamp(1, 1000));
-    Ok(Cluster {
-        kubernetes_version,
-        nodes,
-        namespaces: whole("cluster.namespaces", namespaces, 1, MAX_OBJECTS)?,
-        pods_per_node,
-        services: whole("cluster.services", services, 0, MAX_OBJECTS)?,
-        endpoints_per_service: whole("cluster.endpointsPerService", endpoints, 1, 100_000)?,
-        images_per_node: whole(
-            "cluster.imagesPerNode",
-            *spec.images_per_node.get_or_insert(25),
-            0,
-            1_000,
-        )?,
-        apiservers: whole(
-            "cluster.apiservers",
-            *spec.apiservers.get_or_insert(3),
-            1,
-            100,
-        )?,
-        leader_locks: whole(
-            "cluster.leaderLocks",
-            *spec.leader_locks.get_or_insert(10),
-            0,
-            100_000,
-        )?,
-    })
-}
-
-/// The actors' kinds; a name or a kind given twice is refused, and so is a workload without actors.
-fn distinct(actors: &[ActorSpec]) -> Result<Vec<Kind>, FieldError> {
-    if actors.is_empty() {
-        let message =
-            "is empty; name at least one actor, such as {name: node-leases, kind: nodeLease}";
-        return Err(FieldError::at("actors", message));
+    /// The effective file as JSON, for the result's header.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::to_value(&self.file).unwrap_or_default()
     }
-    for (i, a) in actors.iter().enumerate() {
-        check::name(&format!("actors.{i}.name"), &a.name)?;
-        if actors[..i].iter().any(|b| b.name == a.name) {
-            return Err(FieldError::at(
-                format!("actors.{i}.name"),
-                format!("{:?} is given twice", a.name),
-            ));
-        }
-        if let Some(b) = actors[..i].iter().find(|b| b.kind == a.kind) {
-            let kind = a.kind.name();
-            let message = format!(
-                "{kind} is also the kind of actor {:?}; a workload has one actor of a kind",
-                b.name
-            );
-            return Err(FieldError::at(format!("actors.{}.kind", a.name), message));
-        }
-    }
-    Ok(actors.iter().map(|a| a.kind).collect())
-}
-
-fn realistic_endpoints(cluster: &Cluster, kinds: &[Kind]) -> Result<(), FieldError> {
-    if cluster.endpoints_per_service > 1000 && kinds.contains(&Kind::Endpoints) {
-        let n = check::grouped(cluster.endpoints_per_service);
-        let message = format!(
-            "{n} is more than Endpoints hold (Kubernetes cuts them at 1,000); use at most 1,000, or no endpoints actor"
-        );
-        return Err(FieldError::at("cluster.endpointsPerService", message));
-    }
-    Ok(())
-}
-
-fn limits(spec: &mut Spec) -> Result<Limits, FieldError> {
-    let default = *spec
-        .limits
-        .entry("default".to_owned())
-        .or_insert(Span::seconds(1));
-    let mut limits = Limits::all(default.0);
-    for (name, limit) in &spec.limits {
-        let path = format!("limits.{name}");
-        if name != "default" {
-            let class = op_class(name).map_err(|m| FieldError::at(&path, m))?;
-            limits.set(class, limit.0);
-        }
-        span(&path, *limit, Span(Duration::from_micros(1)))?;
-    }
-    Ok(limits)
-}
-
-fn judged(spec: &Spec, kinds: &[Kind], actors: &[Actor]) -> Result<Vec<Threshold>, FieldError> {
-    let sent = sent(kinds, actors);
-    if spec.primary.len() > 4 {
-        let message = format!(
-            "{} metrics are given; at most 4, so that a comparison stays a test",
-            spec.primary.len()
-        );
-        return Err(FieldError::at("primary", message));
-    }
-    for (i, p) in spec.primary.iter().enumerate() {
-        primary(&format!("primary.{i}"), p, &sent)?;
-    }
-    let each = spec.thresholds.iter().enumerate();
-    each.map(|(i, t)| threshold(&format!("thresholds.{i}"), t, &sent))
-        .collect()
-}
-
-fn phases(spec: &mut PhasesSpec) -> Result<Phases, FieldError> {
-    let zero = Span::seconds(0);
-    let settle = span(
-        "phases.settle",
-        *spec.settle.get_or_insert(Span::seconds(1)),
-        zero,
-    )?;
-    let warmup = span(
-        "phases.warmup",
-        *spec.warmup.get_or_insert(Span::seconds(5)),
-        zero,
-    )?;
-    let drain = span(
-        "phases.drain",
-        *spec.drain.get_or_insert(Span::seconds(10)),
-        zero,
-    )?;
-    let duration = match *spec.duration.get_or_insert(Length::For(Span::seconds(30))) {
-        Length::Forever => None,
-        Length::For(d) => Some(span("phases.duration", d, Span::seconds(1))?.0),
-    };
-    Ok(Phases {
-        settle: settle.0,
-        warmup: warmup.0,
-        duration,
-        drain: drain.0,
-    })
-}
-
-fn populate(spec: &mut PopulateSpec) -> Result<Populate, FieldError> {
-    let max_ops = whole(
-        "populate.maxOps",
-        *spec.max_ops.get_or_insert(128),
-        1,
-        100_000,
-    )?;
-    let max_bytes = *spec.max_bytes.get_or_insert(1 << 20);
-    let max_bytes = whole("populate.maxBytes", max_bytes, 1 << 10, 1 << 30)?;
-    let concurrency = whole(
-        "populate.concurrency",
-        *spec.concurrency.get_or_insert(16),
-        1,
-        10_000,
-    )?;
-    Ok(Populate {
-        max_ops: size(max_ops),
-        max_bytes: size(max_bytes),
-        concurrency: size(concurrency),
-    })
 }

@@ -52,13 +52,11 @@ pub fn reference() -> String {
                 } else {
                     format!("{path}.{name}{suffix}")
                 };
-                if target.get("properties").is_some() {
-                    queue.push((format!("`{path}`"), path, target));
-                } else if target
+                let choices = target
                     .get("oneOf")
                     .and_then(Value::as_array)
-                    .is_some_and(|a| a.len() > 1)
-                {
+                    .map_or(0, Vec::len);
+                if target.get("properties").is_some() || choices > 1 {
                     queue.push((format!("`{path}`"), path, target));
                 }
             }
