@@ -1,10 +1,5 @@
 //! What recording one operation costs, and what writing out an interval costs.
 
-#![expect(
-    missing_docs,
-    reason = "criterion's macros generate undocumented items"
-)]
-
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use etcdmark::measure::{BatchMeansBuilder, Hist, HlogReader, HlogWriter, SparseHist};
 use etcdmark::report::HistogramLine;

@@ -1,10 +1,5 @@
 //! What an intended instant costs. Target: at most 100 ns each.
 
-#![expect(
-    missing_docs,
-    reason = "criterion's macros generate undocumented items"
-)]
-
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use etcdmark::clock::SECOND;
 use etcdmark::schedule::{Arrivals, Chain, Periodic, Source, Stripe, Timetable};
