@@ -1,1 +1,2 @@
 //! Histograms, interval logs, statistics and validity. Pure: no clock, no tokio.
+pub mod validity;

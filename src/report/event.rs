@@ -546,7 +546,7 @@ pub struct HostSample {
 }
 
 /// A member's reachability changed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MemberEvent {
     /// Seconds since t0.
     pub t: f64,
