@@ -91,8 +91,11 @@ fn spectrum(
     } else {
         Metric::Response
     };
-    let histogram = reducer.merged(class, metric);
-    Ok(hgrm::render(
-        &histogram.unwrap_or_else(report::reduce::empty),
-    ))
+    match reducer.merged(class, metric).histogram() {
+        Some(histogram) => Ok(hgrm::render(histogram)),
+        None => Err(CliError::failure(format!(
+            "no {} time was measured",
+            metric.name()
+        ))),
+    }
 }

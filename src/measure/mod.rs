@@ -1,2 +1,1 @@
 //! Histograms, interval logs, statistics and validity. Pure: no clock, no tokio.
-pub mod validity;

@@ -2,9 +2,9 @@
 //! and `result.json` (made from them).
 
 use super::event::{Event, HistogramLine, Sink, SinkError};
-use super::hlog::HlogWriter;
 use super::json;
 use super::result::RunResult;
+use crate::measure::hlog::{HlogError, HlogWriter};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -88,8 +88,8 @@ impl RunDirectory {
     pub fn sink(&self, start_unix_ns: u64) -> Result<FileSink, SinkError> {
         let events = BufWriter::new(self.append(EVENTS)?);
         let hlog = BufWriter::new(self.append(HLOG)?);
-        let hlog =
-            HlogWriter::new(hlog, start_unix_ns).map_err(|e| failed(&self.path.join(HLOG), e))?;
+        let hlog = HlogWriter::new(hlog, start_unix_ns, env!("CARGO_PKG_VERSION"))
+            .map_err(|e| failed(&self.path.join(HLOG), io_error(e)))?;
         Ok(FileSink {
             path: self.path.clone(),
             events,
@@ -134,6 +134,13 @@ fn failed(path: &Path, source: io::Error) -> SinkError {
         what.push_str(" (the disk is full: what was written until now is kept; free space or use --out on another disk)");
     }
     SinkError { what, source }
+}
+
+fn io_error(e: HlogError) -> io::Error {
+    match e {
+        HlogError::Io(e) => e,
+        e => io::Error::other(e),
+    }
 }
 
 /// Writes events and histograms to a [`RunDirectory`]. After its first error it refuses the rest
@@ -187,7 +194,7 @@ impl Sink for FileSink {
         if self.broken {
             return Ok(());
         }
-        let written = self.hlog.line(line);
+        let written = self.hlog.write(line).map_err(io_error);
         self.guard(HLOG, written)
     }
 
@@ -196,9 +203,49 @@ impl Sink for FileSink {
             return Ok(());
         }
         // Histograms first: an event line promises that what it counts is in the log.
-        let written = self.hlog.flush();
+        let written = self.hlog.flush().map_err(io_error);
         self.guard(HLOG, written)?;
         let written = self.events.flush();
         self.guard(EVENTS, written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::event::Note;
+
+    #[test]
+    fn a_full_disk_is_said_once_and_nothing_follows_the_gap() {
+        let full = || {
+            BufWriter::with_capacity(
+                16,
+                OpenOptions::new().write(true).open("/dev/full").unwrap(),
+            )
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let hlog = HlogWriter::new(
+            BufWriter::new(File::create(dir.path().join(HLOG)).unwrap()),
+            0,
+            "0",
+        )
+        .unwrap();
+        let mut sink = FileSink {
+            path: PathBuf::from("out"),
+            events: full(),
+            hlog,
+            broken: false,
+        };
+        let note = Event::Note(Note {
+            t: 0.0,
+            level: "info".to_owned(),
+            text: "x".repeat(64),
+        });
+        let error = sink.event(&note).unwrap_err().to_string();
+        assert!(
+            error.starts_with("cannot write out/events.jsonl (the disk is full: "),
+            "{error}"
+        );
+        assert!(sink.event(&note).is_ok() && sink.flush().is_ok());
     }
 }

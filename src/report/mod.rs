@@ -3,7 +3,6 @@
 pub mod event;
 pub mod files;
 pub mod hgrm;
-pub mod hlog;
 pub mod json;
 pub mod rebuild;
 pub mod reduce;

@@ -2,9 +2,9 @@
 
 use super::event::{EVENTS_VERSION, Event, HistogramLine, Note};
 use super::files::{EVENTS, HLOG};
-use super::hlog;
 use super::reduce::Reducer;
 use super::result::RunResult;
+use crate::measure::hlog::{HlogError, HlogReader};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -92,17 +92,7 @@ pub fn replay(dir: &Path) -> Result<Reducer, ReportError> {
         }
         Some(_) => {}
     }
-    let torn_hlog = lines(dir, HLOG, |line| {
-        if let Some(l) = hlog::parse(line)? {
-            reducer.histogram(&HistogramLine {
-                start: l.start,
-                length: l.length,
-                tag: l.tag,
-                histogram: &l.histogram,
-            });
-        }
-        Ok(())
-    })?;
+    let torn_hlog = histograms(dir, &mut reducer)?;
     for (torn, file) in [(torn_events, EVENTS), (torn_hlog, HLOG)] {
         if torn {
             let text = format!(
@@ -124,22 +114,11 @@ fn lines(
     name: &'static str,
     mut take: impl FnMut(&str) -> Result<(), String>,
 ) -> Result<bool, ReportError> {
-    let path = dir.join(name);
+    let (path, mut reader) = open(dir, name)?;
     let unreadable = |source| ReportError::Unreadable {
         path: path.clone(),
         source,
     };
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            return Err(ReportError::Missing {
-                dir: dir.to_owned(),
-                missing: name,
-            });
-        }
-        Err(e) => return Err(unreadable(e)),
-    };
-    let mut reader = BufReader::new(file);
     let (mut buffer, mut number) = (Vec::new(), 0);
     loop {
         buffer.clear();
@@ -164,4 +143,50 @@ fn lines(
             });
         }
     }
+}
+
+fn open(dir: &Path, name: &'static str) -> Result<(PathBuf, BufReader<File>), ReportError> {
+    let path = dir.join(name);
+    match File::open(&path) {
+        Ok(file) => Ok((path, BufReader::new(file))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(ReportError::Missing {
+            dir: dir.to_owned(),
+            missing: name,
+        }),
+        Err(source) => Err(ReportError::Unreadable { path, source }),
+    }
+}
+
+/// Adds up `latency.hlog`. Returns whether its last line was torn.
+fn histograms(dir: &Path, reducer: &mut Reducer) -> Result<bool, ReportError> {
+    let (path, reader) = open(dir, HLOG)?;
+    let refused = |e: HlogError| match e {
+        HlogError::Io(source) => ReportError::Unreadable {
+            path: path.clone(),
+            source,
+        },
+        HlogError::Line { line, problem } => ReportError::Malformed {
+            path: path.clone(),
+            line: usize::try_from(line).unwrap_or(usize::MAX),
+            cause: problem,
+        },
+        e => ReportError::Malformed {
+            path: path.clone(),
+            line: 0,
+            cause: e.to_string(),
+        },
+    };
+    let mut log = HlogReader::new(reader);
+    for entry in &mut log {
+        let entry = entry.map_err(refused)?;
+        let tag = entry.parsed_tag().map_err(refused)?;
+        let (start, length, histogram) = (entry.start, entry.length, &entry.histogram);
+        reducer.histogram(&HistogramLine {
+            start,
+            length,
+            tag,
+            histogram,
+        });
+    }
+    Ok(log.torn().is_some())
 }

@@ -8,6 +8,7 @@ use super::event::{
     ClassInfo, CleanupReport, Counts, GuardEvent, Header, MemberEvent, Note, Phase, VerifyReport,
 };
 use crate::exit::Exit;
+use crate::measure::percentile::Headline;
 use crate::measure::validity::{Validity, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -134,37 +135,16 @@ pub struct Figures {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Headlines {
     /// Median.
-    pub p50: Figure,
+    pub p50: Headline,
     /// 90 %.
-    pub p90: Figure,
+    pub p90: Headline,
     /// 99 %.
-    pub p99: Figure,
+    pub p99: Headline,
     /// 99.9 %.
     #[serde(rename = "p99.9")]
-    pub p999: Figure,
+    pub p999: Headline,
     /// The slowest.
-    pub max: Figure,
-}
-
-/// A headline figure: a time, or a miss.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub enum Figure {
-    /// Nanoseconds.
-    #[serde(rename = "ns")]
-    Value(u64),
-    /// So many missed that this percentile is not a number: their share, 0–1.
-    #[serde(rename = "missed")]
-    Missed(f64),
-}
-
-impl Figure {
-    /// Seconds; a miss is +∞.
-    pub fn seconds(self) -> f64 {
-        match self {
-            Figure::Value(ns) => ns as f64 / 1e9,
-            Figure::Missed(_) => f64::INFINITY,
-        }
-    }
+    pub max: Headline,
 }
 
 /// Percentiles of what a histogram holds, nanoseconds.
@@ -189,7 +169,7 @@ pub struct Percentiles {
     pub max_ns: u64,
 }
 
-/// How much a percentile of successes can be relied on: neighbouring operations resemble each
+/// How much a percentile can be relied on: neighbouring operations resemble each
 /// other, so n of them say less than n independent ones.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SampleSize {
@@ -197,11 +177,10 @@ pub struct SampleSize {
     pub n: u64,
     /// Independent operations that say as much about the response time.
     pub effective: f64,
-    /// 95 % interval of the p99 of successes, ns: lower end. None where the effective sample does
-    /// not carry a p99 (it takes 299).
-    pub p99_low_ns: Option<u64>,
-    /// Its upper end.
-    pub p99_high_ns: Option<u64>,
+    /// 95 % interval of the headline p99: lower end.
+    pub p99_low: Option<Headline>,
+    /// Its upper end. None where the effective sample does not carry one (it takes 299).
+    pub p99_high: Option<Headline>,
     /// Upper end of the 95 % Wilson interval of the share of misses.
     pub miss_share_high: f64,
 }
@@ -319,8 +298,8 @@ pub struct ClientFigures {
     pub in_flight_seconds: f64,
     /// Σ service time, seconds.
     pub service_seconds: f64,
-    /// In flight on average, by the second.
-    pub in_flight_mean: f64,
+    /// In flight or due and not yet sent, on average over the seconds' ends.
+    pub backlog_mean: f64,
     /// In flight when the measure phase ended.
     pub in_flight_end: u64,
     /// Due and not yet sent when the measure phase ended.

@@ -4,7 +4,8 @@
 //! `errors` (shares of the offered operations), `achieved` (share of the offered rate), `rate`
 //! (operations per second).
 
-use super::result::{ClassResult, Figure, Figures, ThresholdResult};
+use super::result::{ClassResult, Figures, ThresholdResult};
+use crate::measure::percentile::Headline;
 
 /// What thresholds are judged on.
 pub(crate) struct Findings<'a> {
@@ -13,7 +14,7 @@ pub(crate) struct Findings<'a> {
     /// One by one.
     pub(crate) classes: &'a [ClassResult],
     /// Headline quantile (0–1) of an op class, or of all; None in a closed loop.
-    pub(crate) headline: &'a dyn Fn(Option<&str>, f64) -> Option<Figure>,
+    pub(crate) headline: &'a dyn Fn(Option<&str>, f64) -> Option<Headline>,
 }
 
 /// Judges one expression. What cannot be judged has not passed, and says why.
@@ -79,7 +80,7 @@ fn evaluate(expression: &str, findings: &Findings<'_>) -> Result<(f64, bool), St
     Ok((value, passed))
 }
 
-fn figure(metric: &str, f: &Figures, quantile: &dyn Fn(f64) -> Option<Figure>) -> Option<f64> {
+fn figure(metric: &str, f: &Figures, quantile: &dyn Fn(f64) -> Option<Headline>) -> Option<f64> {
     let offered = f.counts.offered.max(1) as f64;
     match metric {
         "missed" => Some(f.miss_share),
@@ -87,15 +88,20 @@ fn figure(metric: &str, f: &Figures, quantile: &dyn Fn(f64) -> Option<Figure>) -
         "achieved" if f.offered_rate > 0.0 => Some(f.achieved_rate / f.offered_rate),
         "rate" => Some(f.achieved_rate),
         "mean" => f.successes.map(|s| s.mean_ns / 1e9),
-        "max" => f.headline.map(|h| h.max.seconds()),
+        "max" => f.headline.map(|h| as_seconds(h.max)),
         _ => {
             let percent: f64 = metric.strip_prefix('p')?.parse().ok()?;
             (0.0..=100.0)
                 .contains(&percent)
                 .then(|| quantile(percent / 100.0))?
-                .map(Figure::seconds)
+                .map(as_seconds)
         }
     }
+}
+
+/// A miss is +∞.
+fn as_seconds(h: Headline) -> f64 {
+    h.value().map_or(f64::INFINITY, |ns| ns as f64 / 1e9)
 }
 
 /// `1s`, `250ms`, `80us`, `2m`, `1%`, `0.5` → seconds, a share, a plain number.

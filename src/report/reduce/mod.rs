@@ -15,14 +15,14 @@ use super::event::{
     Metric, Phase, Progress,
 };
 use super::result::{
-    API_VERSION, ClassResult, ClientFigures, Figure, Figures, KIND, Outcome, PhaseTime,
-    PopulateResult, RunResult,
+    API_VERSION, ClassResult, ClientFigures, Figures, KIND, Outcome, PhaseTime, PopulateResult,
+    RunResult,
 };
 use super::threshold;
+use crate::measure::hist::HIGHEST;
+use crate::measure::{Hist, Offered, percentile::Headline};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
-
-pub(crate) use figures::empty;
 
 /// Accumulates a [`RunResult`].
 #[derive(Default)]
@@ -33,10 +33,11 @@ pub struct Reducer {
     last: f64,
     classes: BTreeMap<String, Tally>,
     /// Of the measure phase only: class → metric → histogram, stores added.
-    histograms: BTreeMap<String, BTreeMap<Metric, Histogram<u64>>>,
+    histograms: BTreeMap<String, BTreeMap<Metric, Hist>>,
     sequences: BTreeMap<String, (BatchMeans, BatchMeans)>,
     client: ClientFigures,
-    in_flight: (f64, f64),
+    /// Σ backlog × seconds, Σ seconds.
+    backlog: (f64, f64),
     servers: servers::Servers,
     host: series::SeriesSet,
     outages: outages::Outages,
@@ -47,7 +48,6 @@ pub struct Reducer {
     verify: Option<super::VerifyReport>,
     cleanup: Option<super::CleanupReport>,
     end: Option<End>,
-    unreadable_histograms: u64,
 }
 
 /// What happened to one op class in the measure phase.
@@ -151,15 +151,11 @@ impl Reducer {
         if !measured(tag.phase) || histogram.is_empty() {
             return;
         }
-        let mine = self
-            .histograms
-            .entry(tag.class.clone())
-            .or_default()
+        let metrics = self.histograms.entry(tag.class.clone()).or_default();
+        metrics
             .entry(tag.metric)
-            .or_insert_with(empty);
-        if mine.add(histogram).is_err() {
-            self.unreadable_histograms += 1;
-        }
+            .or_default()
+            .add_histogram(histogram);
     }
 
     fn seen(&mut self, t: f64) {
@@ -215,8 +211,8 @@ impl Reducer {
         if within {
             self.client.in_flight_end = i.in_flight;
             self.client.queued_end = i.queued;
-            self.in_flight.0 += i.in_flight as f64 * i.length;
-            self.in_flight.1 += i.length;
+            self.backlog.0 += (i.in_flight + i.queued) as f64 * i.length;
+            self.backlog.1 += i.length;
         }
     }
 
@@ -252,32 +248,31 @@ impl Reducer {
         let classes = self.class_results(measured_seconds);
         let total = self.total(&classes, measured_seconds);
         let mut client = self.client.clone();
-        if self.in_flight.1 > 0.0 {
-            client.in_flight_mean = self.in_flight.0 / self.in_flight.1;
+        if self.backlog.1 > 0.0 {
+            client.backlog_mean = self.backlog.0 / self.backlog.1;
         }
         if total.counts.attempts > 0 && client.samples > 0 {
             client.cpu_per_attempt = Some(client.cpu_seconds / total.counts.attempts as f64);
         }
         let host = self.host.all();
-        let answered: u64 = self.classes.values().map(|t| t.answered_within).sum();
+        let open = |c: &&ClassResult| !c.class.closed_loop;
+        let answered_within = classes
+            .iter()
+            .filter(open)
+            .filter_map(|c| self.classes.get(&c.class.name));
         let validity = judge::judge(&judge::Evidence {
             environment: &self.header.environment,
             total: &total,
-            answered_rate: figures::rate(answered, measured_seconds),
+            offered: classes
+                .iter()
+                .filter(open)
+                .map(|c| c.figures.counts.offered)
+                .sum(),
+            answered_within: answered_within.map(|t| t.answered_within).sum(),
+            saturated_records: self.saturated_records(),
             client: &client,
             host: &host,
         });
-        let mut notes = self.notes.clone();
-        if self.unreadable_histograms > 0 {
-            notes.push(super::Note {
-                t: self.last,
-                level: "warning".to_owned(),
-                text: format!(
-                    "{} histograms could not be added",
-                    self.unreadable_histograms
-                ),
-            });
-        }
         let headline = |class: Option<&str>, q: f64| self.headline(&classes, class, q);
         let findings = threshold::Findings {
             total: &total,
@@ -307,7 +302,7 @@ impl Reducer {
             outages: self.outages.all(self.last),
             members: self.members.clone(),
             guards: self.guards.clone(),
-            notes,
+            notes: self.notes.clone(),
             populate: self.populated(),
             verify: self.verify.clone(),
             cleanup: self.cleanup.clone(),
@@ -317,21 +312,19 @@ impl Reducer {
     }
 
     /// The measure phase's merged histogram of a metric: of one op class, or of all together.
-    pub fn merged(&self, class: Option<&str>, metric: Metric) -> Option<Histogram<u64>> {
-        let mut sum: Option<Histogram<u64>> = None;
-        for (name, metrics) in &self.histograms {
-            if class.is_some_and(|c| c != name) {
-                continue;
-            }
-            if let Some(h) = metrics.get(&metric) {
-                // The same layout on both sides: adding cannot fail.
-                let _ = sum.get_or_insert_with(empty).add(h);
-            }
-        }
+    pub fn merged(&self, class: Option<&str>, metric: Metric) -> Hist {
+        let mut sum = Hist::new();
+        let chosen = self
+            .histograms
+            .iter()
+            .filter(|(name, _)| class.is_none_or(|c| c == *name));
+        chosen
+            .filter_map(|(_, metrics)| metrics.get(&metric))
+            .for_each(|h| sum.add(h));
         sum
     }
 
-    fn headline(&self, classes: &[ClassResult], class: Option<&str>, q: f64) -> Option<Figure> {
+    fn headline(&self, classes: &[ClassResult], class: Option<&str>, q: f64) -> Option<Headline> {
         let mut open = classes
             .iter()
             .filter(|c| !c.class.closed_loop && class.is_none_or(|name| name == c.class.name))
@@ -343,12 +336,25 @@ impl Reducer {
             n += figures::operations(&f.counts);
             misses += f.misses;
         }
-        Some(figures::headline(
-            q,
-            n,
-            misses,
-            self.merged(class, Metric::Response).as_ref(),
-        ))
+        let responses = self.merged(class, Metric::Response);
+        Offered {
+            successes: responses.histogram(),
+            offered: n,
+            missed: misses,
+        }
+        .percentile(q)
+    }
+
+    /// Values that did not fit the histograms and were recorded as their highest.
+    fn saturated_records(&self) -> u64 {
+        let all = self
+            .histograms
+            .values()
+            .flat_map(|m| m.values())
+            .filter_map(Hist::histogram);
+        all.filter(|h| h.max() >= HIGHEST)
+            .map(|h| h.count_between(HIGHEST, h.max()))
+            .sum()
     }
 
     fn phase_times(&self) -> Vec<PhaseTime> {
@@ -410,7 +416,7 @@ impl Reducer {
         }
         let histograms = Metric::ALL
             .iter()
-            .filter_map(|m| Some((*m, self.merged(None, *m)?)))
+            .map(|m| (*m, self.merged(None, *m)))
             .collect();
         figures::figures(&figures::Input {
             counts: &counts,

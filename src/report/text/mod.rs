@@ -85,10 +85,14 @@ fn about(r: &RunResult) -> String {
     } else {
         times.join(", ")
     };
-    format!(
-        "workload {}, run {}, seed {}; {times}",
-        h.workload, h.run_id, h.seed
-    )
+    let mut limits: Vec<f64> = r.classes.iter().map(|c| c.class.limit).collect();
+    limits.dedup();
+    // With several, each has its place in the table.
+    let limit = match limits.as_slice() {
+        [limit] => format!("; limit {}", seconds(*limit)),
+        _ => String::new(),
+    };
+    format!("workload {}, run {}, seed {}; {times}{limit}", h.workload, h.run_id, h.seed)
 }
 
 fn outage(o: &Outage) -> String {
@@ -102,7 +106,12 @@ fn outage(o: &Outage) -> String {
         .map(|(class, n)| format!("{} {class}", count(*n)))
         .collect();
     format!(
-        "outage  {}: {} long; first error at {}, last at {}, {end}; {} without any success; {}",
+        "{} {}: {} long; first error at {}, last at {}, {end}; {} without any success; {}",
+        if o.silent_seconds > 0.0 {
+            "outage "
+        } else {
+            "errors "
+        },
         o.store,
         seconds(o.length),
         seconds(o.first_error),
@@ -125,30 +134,24 @@ fn threshold(t: &ThresholdResult) -> String {
     format!("{verdict}  {} (found {found})", t.expression)
 }
 
+/// A line per reason, with what to change.
 fn validity(r: &RunResult) -> Vec<String> {
-    let word = match r.validity.verdict {
-        Verdict::Valid => return vec!["valid   the generator kept up".to_owned()],
-        Verdict::Doubtful => "doubtful:",
-        Verdict::Invalid => "INVALID:",
-    };
-    let reasons = r.validity.reasons.iter();
-    reasons
-        .map(|x| {
-            format!(
-                "{word} {}: {} (bound: {}); {}",
-                x.check, x.measured, x.bound, x.what_to_change
-            )
-        })
-        .collect()
-}
-
-/// Share of the machine's CPU time that its host took away.
-pub(crate) fn steal_share(r: &RunResult) -> Option<f64> {
-    let steal = r
-        .host
-        .get("cpu.steal_seconds")
-        .filter(|s| s.seconds > 0.0)?;
-    Some(steal.increase / steal.seconds / f64::from(r.header.environment.cpus.max(1)))
+    let mut lines = Vec::new();
+    if r.validity.verdict == Verdict::Valid {
+        lines.push("valid   the generator kept up".to_owned());
+    }
+    for reason in &r.validity.reasons {
+        let word = match reason.verdict {
+            Verdict::Valid => "saturated:",
+            Verdict::Doubtful => "doubtful:",
+            Verdict::Invalid => "INVALID:",
+        };
+        lines.push(format!(
+            "{word} {}; to change it: {}",
+            reason.text, reason.what_to_change
+        ));
+    }
+    lines
 }
 
 /// Breaks at spaces; continuation lines are indented by 8.

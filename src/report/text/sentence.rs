@@ -1,8 +1,9 @@
 //! The first line: what an operator wants to know, in the order in which it matters.
 
 use super::units::{count, ns, percent, rate, seconds};
+use crate::measure::percentile::Headline;
 use crate::measure::validity::Verdict;
-use crate::report::result::{ClassResult, Figure, RunResult};
+use crate::report::result::{ClassResult, RunResult};
 
 /// One line. What makes the numbers worthless or the store wrong is said before any number;
 /// "saturated" before any percentile.
@@ -74,10 +75,16 @@ fn ends(r: &RunResult) -> Vec<String> {
     parts
 }
 
+/// Why it is doubtful or invalid.
 fn reason(r: &RunResult) -> String {
-    r.validity.reasons.first().map_or_else(
+    let reason = r
+        .validity
+        .reasons
+        .iter()
+        .find(|reason| reason.verdict == r.validity.verdict);
+    reason.map_or_else(
         || "no reason is known".to_owned(),
-        |reason| reason.measured.clone(),
+        |reason| reason.text.clone(),
     )
 }
 
@@ -86,7 +93,7 @@ fn load(r: &RunResult) -> String {
     if r.classes.iter().all(|c| c.class.closed_loop) {
         return format!("closed loop: {}/s", rate(r.total.achieved_rate));
     }
-    let missed = |f: &Figure| matches!(f, Figure::Missed(_));
+    let missed = |f: &Headline| matches!(f, Headline::Missed { .. });
     let carried = !r
         .classes
         .iter()
@@ -136,8 +143,8 @@ pub(super) fn speaker(r: &RunResult) -> Option<&ClassResult> {
 fn speak(c: &ClassResult) -> String {
     let (title, limit) = (&c.class.title, seconds(c.class.limit));
     match (c.figures.headline.map(|h| h.p99), c.figures.service) {
-        (Some(Figure::Value(p99)), _) => format!("{title} p99 {}, limit {limit}", ns(p99)),
-        (Some(Figure::Missed(share)), _) => {
+        (Some(Headline::Value(p99)), _) => format!("{title} p99 {}, limit {limit}", ns(p99)),
+        (Some(Headline::Missed { share }), _) => {
             format!("{title} p99 missed ({}), limit {limit}", percent(share))
         }
         (None, Some(service)) => format!("{title} service p99 {}", ns(service.p99_ns)),

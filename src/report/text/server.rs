@@ -109,7 +109,7 @@ pub(super) fn client(r: &RunResult) -> Vec<String> {
         ))
     });
     let mut host: Vec<String> = pressure.collect();
-    if let Some(steal) = super::steal_share(r) {
+    if let Some(steal) = r.validity.inputs.steal_share {
         host.push(format!("steal {}", percent(steal)));
     }
     if !host.is_empty() {

@@ -1,13 +1,14 @@
 //! One aligned line per op class.
 
 use super::units::{count, ns, percent, rate, seconds};
-use crate::report::result::{ClassResult, Figure, Figures, RunResult};
+use crate::measure::percentile::Headline;
+use crate::report::result::{ClassResult, Figures, RunResult};
 
 /// Heading, a line per op class, a line for all if there are several.
 pub(super) fn table(r: &RunResult) -> Vec<String> {
     let limits: Vec<String> = r.classes.iter().map(|c| seconds(c.class.limit)).collect();
     let own_limits = limits.windows(2).any(|w| w[0] != w[1]);
-    let mut rows = vec![heading(own_limits, limits.first())];
+    let mut rows = vec![heading(own_limits)];
     for (class, limit) in r.classes.iter().zip(&limits) {
         let name = name(class);
         rows.push(row(
@@ -30,14 +31,20 @@ fn name(class: &ClassResult) -> String {
     }
 }
 
-fn heading(own_limits: bool, limit: Option<&String>) -> Vec<String> {
-    let missed = match limit {
-        Some(limit) if !own_limits => format!("missed {limit}"),
-        _ => "missed".to_owned(),
-    };
+fn heading(own_limits: bool) -> Vec<String> {
     let mut cells = vec![String::new()];
-    cells.extend(["offered/s", "done/s", "p50", "p99", "p99.9", "max"].map(str::to_owned));
-    cells.push(missed);
+    cells.extend(
+        [
+            "offered/s",
+            "done/s",
+            "p50",
+            "p99",
+            "p99.9",
+            "max",
+            "missed",
+        ]
+        .map(str::to_owned),
+    );
     if own_limits {
         cells.push("limit".to_owned());
     }
@@ -72,10 +79,10 @@ fn row(name: &str, f: &Figures, limit: Option<&str>) -> Vec<String> {
     cells
 }
 
-fn figure(f: Figure) -> String {
+fn figure(f: Headline) -> String {
     match f {
-        Figure::Value(v) => ns(v),
-        Figure::Missed(_) => "missed".to_owned(),
+        Headline::Value(v) => ns(v),
+        Headline::Missed { .. } => "missed".to_owned(),
     }
 }
 
@@ -136,7 +143,7 @@ pub(super) fn remarks(r: &RunResult) -> Vec<String> {
             if let (Some(s), true) = (
                 f.successes,
                 f.headline
-                    .is_some_and(|h| matches!(h.p99, Figure::Missed(_))),
+                    .is_some_and(|h| matches!(h.p99, Headline::Missed { .. })),
             ) {
                 line.push_str(&format!(
                     "; of the successes p50 {}, p99 {}, max {}",
