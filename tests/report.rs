@@ -856,3 +856,28 @@ fn the_committed_schema_is_the_generated_one_and_describes_results() {
     broken["outcome"]["exit_code"] = "zero".into();
     assert!(!validator.is_valid(&broken));
 }
+
+#[test]
+fn the_command_renders_each_format_and_names_the_right_class() {
+    use etcdmark::cli::report::{Args, Format, render};
+    let dir = tempfile::tempdir().unwrap();
+    let run = RunDirectory::create(dir.path()).unwrap();
+    let (mut files, mut live) = (run.sink(0).unwrap(), Reducer::new());
+    Script::new().play(&mut Tee::new(vec![&mut files, &mut live]));
+    let args = |output, class: Option<&str>| Args {
+        dir: dir.path().to_owned(),
+        output,
+        class: class.map(str::to_owned),
+    };
+    let json = render(&args(Format::Json, None)).unwrap();
+    assert_eq!(json, json::render(&live.result()).unwrap());
+    assert!(render(&args(Format::Text, None)).unwrap().starts_with("1,000 nodes' traffic carried; "));
+    let spectrum = render(&args(Format::Hgrm, Some(EVENT))).unwrap();
+    assert!(spectrum.contains("Total count    =          200]"), "{spectrum}");
+    let error = render(&args(Format::Hgrm, Some("event/creat"))).unwrap_err();
+    assert_eq!(error.exit, Exit::Usage);
+    assert!(error.message.contains("measured: node-lease/update, event/create"), "{error}");
+    fs::remove_file(dir.path().join("latency.hlog")).unwrap();
+    let error = render(&args(Format::Text, None)).unwrap_err();
+    assert!(error.message.contains("latency.hlog is missing"), "{error}");
+}
