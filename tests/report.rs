@@ -871,12 +871,24 @@ fn the_command_renders_each_format_and_names_the_right_class() {
     };
     let json = render(&args(Format::Json, None)).unwrap();
     assert_eq!(json, json::render(&live.result()).unwrap());
-    assert!(render(&args(Format::Text, None)).unwrap().starts_with("1,000 nodes' traffic carried; "));
+    assert!(
+        render(&args(Format::Text, None))
+            .unwrap()
+            .starts_with("1,000 nodes' traffic carried; ")
+    );
     let spectrum = render(&args(Format::Hgrm, Some(EVENT))).unwrap();
-    assert!(spectrum.contains("Total count    =          200]"), "{spectrum}");
+    assert!(
+        spectrum.contains("Total count    =          200]"),
+        "{spectrum}"
+    );
     let error = render(&args(Format::Hgrm, Some("event/creat"))).unwrap_err();
     assert_eq!(error.exit, Exit::Usage);
-    assert!(error.message.contains("measured: node-lease/update, event/create"), "{error}");
+    assert!(
+        error
+            .message
+            .contains("measured: node-lease/update, event/create"),
+        "{error}"
+    );
     fs::remove_file(dir.path().join("latency.hlog")).unwrap();
     let error = render(&args(Format::Text, None)).unwrap_err();
     assert!(error.message.contains("latency.hlog is missing"), "{error}");

@@ -74,7 +74,10 @@ pub(super) fn figures(input: &Input<'_>) -> Figures {
         successes: successes.and_then(percentiles),
         service: get(Metric::Service).and_then(percentiles),
         wait: get(Metric::Wait).and_then(percentiles),
-        lag: get(Metric::Lag).and_then(percentiles),
+        lag: input
+            .open
+            .and_then(|_| get(Metric::Lag))
+            .and_then(percentiles),
         errors: get(Metric::Error).and_then(percentiles),
         sample: input.sequence.zip(of).and_then(|(s, of)| sample(s, &of)),
     }

@@ -92,7 +92,10 @@ fn about(r: &RunResult) -> String {
         [limit] => format!("; limit {}", seconds(*limit)),
         _ => String::new(),
     };
-    format!("workload {}, run {}, seed {}; {times}{limit}", h.workload, h.run_id, h.seed)
+    format!(
+        "workload {}, run {}, seed {}; {times}{limit}",
+        h.workload, h.run_id, h.seed
+    )
 }
 
 fn outage(o: &Outage) -> String {
