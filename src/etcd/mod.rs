@@ -1,7 +1,13 @@
 //! Talking to etcd: wire (hot path), control (rare calls), TLS and credentials, error taxonomy.
 
+pub mod cleanup;
+pub mod control;
+pub mod manifest;
 pub mod messages;
+pub mod preflight;
+pub mod quota;
 pub mod target;
+pub mod tls;
 pub mod wire;
 
 pub use target::Target;
