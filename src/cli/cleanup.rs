@@ -58,6 +58,16 @@ struct Cleaned {
 /// # Errors
 /// When the etcd cannot be asked, a run is not known or locked, or a delete fails.
 pub fn run(args: Args) -> Result<Exit, CliError> {
+    let (text, exit) = report(&args)?;
+    print(&text)?;
+    Ok(exit)
+}
+
+/// As [`run`], giving the text instead of printing it.
+///
+/// # Errors
+/// As there.
+pub fn report(args: &Args) -> Result<(String, Exit), CliError> {
     let found = args.cluster.targets(Access::Write)?;
     let Some(target) = found.target else {
         let ignored: String = found.ignored.iter().map(|i| format!(" ({i})")).collect();
@@ -65,7 +75,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
             "cleanup needs --endpoints http://HOST:2379{ignored}"
         )));
     };
-    let summary = block_on(clean(&args, &target))??;
+    let summary = block_on(clean(args, &target))??;
     let text = match args.output {
         Output::Json => {
             let json = serde_json::to_string_pretty(&summary);
@@ -73,8 +83,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
         }
         Output::Text => text(&summary),
     };
-    print(&text)?;
-    Ok(Exit::Ok)
+    Ok((text, Exit::Ok))
 }
 
 async fn clean(args: &Args, target: &Target) -> Result<Summary, CliError> {
