@@ -376,7 +376,7 @@ fn cleanup_outcome(target: &Target, args: &[&str]) -> Result<String, etcdmark::c
     let endpoints = target.endpoints.join(",");
     let all = ["etcdmark", "--endpoints", &endpoints].into_iter().chain(args.iter().copied());
     let cli = Cli::try_parse_from(all).unwrap();
-    etcdmark::cli::cleanup::report(&cli.args).map(|(text, _)| text)
+    etcdmark::cli::cleanup::clean(&cli.args).map(|summary| summary.to_string())
 }
 
 #[tokio::test]

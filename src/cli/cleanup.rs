@@ -2,7 +2,8 @@
 
 use super::CliError;
 use super::cluster_flags::{Access, ClusterFlags};
-use super::inspect::{Output, block_on, bytes, print, refuse};
+use super::inspect::{block_on, bytes, refuse};
+use super::output::{self, Format};
 use crate::etcd::cleanup::{CleanupError, cleanup_run};
 use crate::etcd::control::Cluster;
 use crate::etcd::manifest::{self, KnownRun, Lock, ManifestError, RunKeys};
@@ -32,25 +33,33 @@ pub struct Args {
     pub force: bool,
     /// Output format.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub output: Output,
+    pub output: Format,
 }
 
 /// What was deleted, as the command's JSON.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Summary {
-    runs: Vec<Cleaned>,
-    db_size: i64,
-    db_size_in_use: i64,
-    shrink_with: Vec<String>,
+pub struct Summary {
+    /// One per run.
+    pub runs: Vec<Cleaned>,
+    /// Largest db file after it, bytes: no smaller than before.
+    pub db_size: i64,
+    /// Of these in use.
+    pub db_size_in_use: i64,
+    /// Command lines that shrink the file.
+    pub shrink_with: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// What was deleted of one run.
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Cleaned {
-    run_id: String,
-    keys: u64,
-    leases: u64,
+pub struct Cleaned {
+    /// Run id.
+    pub run_id: String,
+    /// Keys deleted, the manifest not counted.
+    pub keys: u64,
+    /// Leases revoked.
+    pub leases: u64,
 }
 
 /// Runs the command.
@@ -58,35 +67,28 @@ struct Cleaned {
 /// # Errors
 /// When the etcd cannot be asked, a run is not known or locked, or a delete fails.
 pub fn run(args: Args) -> Result<Exit, CliError> {
-    let (text, exit) = report(&args)?;
-    print(&text)?;
-    Ok(exit)
+    let summary = clean(&args)?;
+    match args.output {
+        Format::Text => output::print(&summary.to_string())?,
+        Format::Json => output::print_json(&summary)?,
+    }
+    Ok(Exit::Ok)
 }
 
-/// As [`run`], giving the text instead of printing it.
+/// Does what the command does, and prints nothing.
 ///
 /// # Errors
-/// As there.
-pub fn report(args: &Args) -> Result<(String, Exit), CliError> {
+/// As [`run`].
+pub fn clean(args: &Args) -> Result<Summary, CliError> {
     let found = args.cluster.targets(Access::Write)?;
     let Some(target) = found.target else {
         let ignored: String = found.ignored.iter().map(|i| format!(" ({i})")).collect();
-        return Err(CliError::usage(format!(
-            "cleanup needs --endpoints http://HOST:2379{ignored}"
-        )));
+        return Err(CliError::usage(format!("cleanup needs --endpoints http://HOST:2379{ignored}")));
     };
-    let summary = block_on(clean(args, &target))??;
-    let text = match args.output {
-        Output::Json => {
-            let json = serde_json::to_string_pretty(&summary);
-            json.map_err(|e| CliError::failure(format!("cannot write JSON: {e}")))? + "\n"
-        }
-        Output::Text => text(&summary),
-    };
-    Ok((text, Exit::Ok))
+    block_on(clean_target(args, &target))?
 }
 
-async fn clean(args: &Args, target: &Target) -> Result<Summary, CliError> {
+async fn clean_target(args: &Args, target: &Target) -> Result<Summary, CliError> {
     let control = |e| refuse(PreflightError::from_control(e, target));
     // Deletes work on an etcd that is full or has lost a member: its health is not asked for.
     let reached = preflight::reach(target).await.map_err(refuse)?;
@@ -199,25 +201,21 @@ async fn sizes(summary: &mut Summary, target: &Target, cluster: &Cluster) {
     ];
 }
 
-fn text(s: &Summary) -> String {
-    if s.runs.is_empty() {
-        return "nothing to delete: no run left keys in this store\n".to_owned();
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.runs.is_empty() {
+            return writeln!(f, "nothing to delete: no run left keys in this store");
+        }
+        for r in &self.runs {
+            writeln!(f, "run {}: {} keys deleted, {} leases revoked", r.run_id, r.keys, r.leases)?;
+        }
+        writeln!(
+            f,
+            "the db file does not shrink by this: {} ({} in use); etcd reuses what is free after its next \
+             compaction.\nto shrink it (defrag stops each member for a while: seconds per GB):",
+            bytes(self.db_size),
+            bytes(self.db_size_in_use)
+        )?;
+        self.shrink_with.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
-    let mut t = String::new();
-    for r in &s.runs {
-        t.push_str(&format!(
-            "run {}: {} keys deleted, {} leases revoked\n",
-            r.run_id, r.keys, r.leases
-        ));
-    }
-    t.push_str(&format!(
-        "the db file does not shrink by this: {} ({} in use); etcd reuses what is free after its next compaction.\n\
-         to shrink it (defrag stops each member for a while: seconds per GB):\n",
-        bytes(s.db_size),
-        bytes(s.db_size_in_use)
-    ));
-    for line in &s.shrink_with {
-        t.push_str(&format!("  {line}\n"));
-    }
-    t
 }

@@ -2,6 +2,7 @@
 
 use super::CliError;
 use super::cluster_flags::{Access, ClusterFlags};
+use super::output::{self, Format};
 use crate::etcd::control::{Cluster, ControlError, RangeSpec, prefix_end};
 use crate::etcd::preflight::{self, PreflightError, Reached};
 use crate::etcd::target::Target;
@@ -11,7 +12,6 @@ use crate::server::http;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 /// Show what an etcd is and holds: members, leader, versions, size against quota, alarms, mean fsync and
 /// commit times, keys by resource. Writes nothing.
@@ -26,17 +26,7 @@ pub struct Args {
     pub cluster: ClusterFlags,
     /// Output format.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub output: Output,
-}
-
-/// Output format.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Output {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
+    pub output: Format,
 }
 
 /// What `inspect` found, as its JSON.
@@ -107,14 +97,10 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
         ));
     };
     let seen = block_on(inspect(&target))?.map_err(refuse)?;
-    let text = match args.output {
-        Output::Text => text(&seen),
-        Output::Json => {
-            let json = serde_json::to_string_pretty(&seen);
-            json.map_err(|e| CliError::failure(format!("cannot write JSON: {e}")))? + "\n"
-        }
-    };
-    print(&text)?;
+    match args.output {
+        Format::Text => output::print(&text(&seen))?,
+        Format::Json => output::print_json(&seen)?,
+    }
     Ok(Exit::Ok)
 }
 
@@ -136,20 +122,6 @@ pub fn block_on<T>(f: impl Future<Output = T>) -> Result<T, CliError> {
         .build();
     let runtime = runtime.map_err(|e| CliError::failure(format!("cannot start a runtime: {e}")))?;
     Ok(runtime.block_on(f))
-}
-
-/// Writes to standard output; a reader that has gone is no error.
-///
-/// # Errors
-/// Any other failure of standard output.
-pub fn print(text: &str) -> Result<(), CliError> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::failure(format!(
-            "cannot write to standard output: {e}"
-        ))),
-        _ => Ok(()),
-    }
 }
 
 /// Looks at a cluster. Sick ones are looked at too: only one that does not answer is an error.

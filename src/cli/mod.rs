@@ -4,5 +4,10 @@ pub mod cleanup;
 pub mod cluster_flags;
 pub mod error;
 pub mod inspect;
+pub mod list;
+pub mod output;
+pub mod show;
+pub mod validate;
+pub mod workload_flags;
 
 pub use error::CliError;

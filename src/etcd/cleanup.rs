@@ -51,6 +51,8 @@ pub async fn cleanup_run(
     let mut report = CleanupReport::default();
     let mut pages = 0u64;
     let mut pending: BTreeSet<i64> = leases.iter().copied().filter(|l| *l != 0).collect();
+    // From 3.7 on a range of keys only leaves the lease out. Who may not list leases reads the values too.
+    let keys_only = attached(cluster, &ranges, &mut pending).await?;
     progress(0, total);
     for (from, to) in &ranges {
         let mut from = from.clone();
@@ -76,6 +78,29 @@ pub async fn cleanup_run(
     }
     revoke(cluster, &mut pending, &mut report).await?;
     Ok(report)
+}
+
+/// Adds the leases that one of our keys is attached to; false when this user may not look.
+async fn attached(
+    cluster: &Cluster,
+    ranges: &[(Vec<u8>, Vec<u8>)],
+    pending: &mut BTreeSet<i64>,
+) -> Result<bool, ControlError> {
+    let denied = |e: &ControlError| e.message().contains("permission denied");
+    let all = match cluster.leases().await {
+        Err(e) if denied(&e) => return Ok(false),
+        other => other?,
+    };
+    for lease in all {
+        let keys = match cluster.lease_keys(lease).await {
+            Err(e) if denied(&e) => continue,
+            other => other?.unwrap_or_default(),
+        };
+        if keys.iter().any(|k| ranges.iter().any(|(from, to)| from <= k && k < to)) {
+            pending.insert(lease);
+        }
+    }
+    Ok(true)
 }
 
 /// Revokes the leases that no key is attached to; one with keys left is not (or not only) ours.

@@ -400,6 +400,13 @@ impl Member {
         }
     }
 
+    /// Every lease of the cluster, other programs' included.
+    pub async fn leases(&self) -> Result<Vec<i64>, ControlError> {
+        let mut l = self.client.lease_client();
+        let all = self.call("LeaseLeases", l.leases()).await?;
+        Ok(all.leases().iter().map(|l| l.id()).collect())
+    }
+
     /// Keys attached to a lease; None when the lease is gone.
     pub async fn lease_keys(&self, id: i64) -> Result<Option<Vec<Vec<u8>>>, ControlError> {
         let mut l = self.client.lease_client();
@@ -523,6 +530,8 @@ impl Cluster {
         lease_keep_alive(id: i64) -> i64, true;
         /// `Lease/LeaseRevoke`, as [`Member::lease_revoke`].
         lease_revoke(id: i64) -> bool, true;
+        /// Every lease of the cluster, other programs' included.
+        leases() -> Vec<i64>, true;
         /// Keys attached to a lease, as [`Member::lease_keys`].
         lease_keys(id: i64) -> Option<Vec<Vec<u8>>>, true;
         /// Compacts, as [`Member::compact`].

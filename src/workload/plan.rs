@@ -253,7 +253,7 @@ pub enum Schedule {
 }
 
 /// How arrivals are spaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Process {
     /// Evenly.
@@ -393,7 +393,7 @@ pub struct Load {
 }
 
 /// What happens to an operation that is due while the in-flight cap is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AtCap {
     /// It keeps its intended instant and waits.
@@ -403,7 +403,7 @@ pub enum AtCap {
 }
 
 /// Which implementation carries the hot path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WireKind {
     /// The h2 crate directly.
