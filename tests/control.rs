@@ -38,16 +38,28 @@ fn binary() -> PathBuf {
         return path.into();
     }
     let home = std::env::var_os("HOME").unwrap_or_default();
-    let cache = std::env::var_os("ETCDMARK_CACHE").map_or_else(|| PathBuf::from(home).join(".cache/etcdmark"), PathBuf::from);
+    let cache = std::env::var_os("ETCDMARK_CACHE").map_or_else(
+        || PathBuf::from(home).join(".cache/etcdmark"),
+        PathBuf::from,
+    );
     let mut found: Vec<PathBuf> = std::fs::read_dir(cache.join("etcd"))
-        .map(|d| d.flatten().map(|e| e.path().join("etcd")).filter(|p| p.exists()).collect())
+        .map(|d| {
+            d.flatten()
+                .map(|e| e.path().join("etcd"))
+                .filter(|p| p.exists())
+                .collect()
+        })
         .unwrap_or_default();
     found.sort();
     found.pop().unwrap_or_else(|| "etcd".into())
 }
 
 fn port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// Spawns without waiting. `cluster` is what --initial-cluster says beside this member.
@@ -60,9 +72,27 @@ fn spawn(name: &str, scheme: &str, peer: &str, cluster: &str, extra: &[&str]) ->
     };
     let log = std::fs::File::create(dir.path().join("log")).unwrap();
     let child = Command::new(binary())
-        .args(["--name", name, "--listen-client-urls", &url, "--advertise-client-urls", &url])
-        .args(["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer])
-        .args(["--initial-cluster", &cluster, "--logger", "zap", "--data-dir"])
+        .args([
+            "--name",
+            name,
+            "--listen-client-urls",
+            &url,
+            "--advertise-client-urls",
+            &url,
+        ])
+        .args([
+            "--listen-peer-urls",
+            peer,
+            "--initial-advertise-peer-urls",
+            peer,
+        ])
+        .args([
+            "--initial-cluster",
+            &cluster,
+            "--logger",
+            "zap",
+            "--data-dir",
+        ])
         .arg(dir.path().join("data"))
         .args(extra)
         .stdin(Stdio::null())
@@ -70,7 +100,12 @@ fn spawn(name: &str, scheme: &str, peer: &str, cluster: &str, extra: &[&str]) ->
         .stderr(log)
         .spawn()
         .expect("no etcd: run scripts/install-etcd.sh newest, or set ETCDMARK_TEST_ETCD");
-    Etcd { child, url, peer: peer.to_owned(), _dir: dir }
+    Etcd {
+        child,
+        url,
+        peer: peer.to_owned(),
+        _dir: dir,
+    }
 }
 
 fn peer() -> String {
@@ -125,7 +160,12 @@ async fn assert_refused(target: &Target, write: Option<&WriteIntent>, exit: Exit
 
 /// All keys of a store.
 async fn keys(target: &Target) -> i64 {
-    Cluster::connect(target).await.unwrap().count(b"\0", b"\0").await.unwrap()
+    Cluster::connect(target)
+        .await
+        .unwrap()
+        .count(b"\0", b"\0")
+        .await
+        .unwrap()
 }
 
 struct Ca {
@@ -137,9 +177,14 @@ fn ca() -> Ca {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, "test ca");
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "test ca");
     let cert = params.self_signed(&key).unwrap();
-    Ca { pem: cert.pem().into_bytes(), issuer: rcgen::Issuer::new(params, key) }
+    Ca {
+        pem: cert.pem().into_bytes(),
+        issuer: rcgen::Issuer::new(params, key),
+    }
 }
 
 impl Ca {
@@ -147,8 +192,10 @@ impl Ca {
         let key = rcgen::KeyPair::generate().unwrap();
         let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
         let mut params = rcgen::CertificateParams::new(names).unwrap();
-        params.extended_key_usages =
-            vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth, rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = vec![
+            rcgen::ExtendedKeyUsagePurpose::ServerAuth,
+            rcgen::ExtendedKeyUsagePurpose::ClientAuth,
+        ];
         if expired {
             params.not_before = rcgen::date_time_ymd(2020, 1, 1);
             params.not_after = rcgen::date_time_ymd(2021, 1, 1);
@@ -166,7 +213,15 @@ async fn tls_etcd(ca: &Ca, expired: bool) -> (Etcd, Target, tempfile::TempDir) {
     }
     let path = |n: &str| dir.path().join(n).display().to_string();
     let (ca_file, cert, key) = (path("ca"), path("cert"), path("key"));
-    let extra = ["--client-cert-auth", "--trusted-ca-file", &ca_file, "--cert-file", &cert, "--key-file", &key];
+    let extra = [
+        "--client-cert-auth",
+        "--trusted-ca-file",
+        &ca_file,
+        "--cert-file",
+        &cert,
+        "--key-file",
+        &key,
+    ];
     let e = spawn("m1", "https", &peer(), "", &extra);
     let (cert, key) = ca.issue(false);
     let mut target = Target::plain(vec![e.url.clone()]);
@@ -190,20 +245,65 @@ async fn each_tls_fault_has_its_own_message() {
     preflight::check(&good, Some(&intent("r"))).await.unwrap();
 
     let tls = || good.tls.clone().unwrap();
-    let with = |tls: TlsMaterial| Target { tls: Some(tls), ..good.clone() };
-    let wrong = with(TlsMaterial { ca: Some(ca().pem), ..tls() });
-    assert_refused(&wrong, None, Exit::Usage, &["not signed by the CA", "--cacert"]).await;
-    let unknown = with(TlsMaterial { cert: None, key: None, ..tls() });
-    assert_refused(&unknown, None, Exit::Usage, &["client certificate", "--cert and --key"]).await;
+    let with = |tls: TlsMaterial| Target {
+        tls: Some(tls),
+        ..good.clone()
+    };
+    let wrong = with(TlsMaterial {
+        ca: Some(ca().pem),
+        ..tls()
+    });
+    assert_refused(
+        &wrong,
+        None,
+        Exit::Usage,
+        &["not signed by the CA", "--cacert"],
+    )
+    .await;
+    let unknown = with(TlsMaterial {
+        cert: None,
+        key: None,
+        ..tls()
+    });
+    assert_refused(
+        &unknown,
+        None,
+        Exit::Usage,
+        &["client certificate", "--cert and --key"],
+    )
+    .await;
     let (cert, key) = ca().issue(false);
-    let foreign = with(TlsMaterial { cert: Some(cert), key: Some(key), ..tls() });
-    assert_refused(&foreign, None, Exit::Usage, &["client certificate", "--cert"]).await;
-    let skip = with(TlsMaterial { ca: None, insecure_skip_verify: true, ..tls() });
+    let foreign = with(TlsMaterial {
+        cert: Some(cert),
+        key: Some(key),
+        ..tls()
+    });
+    assert_refused(
+        &foreign,
+        None,
+        Exit::Usage,
+        &["client certificate", "--cert"],
+    )
+    .await;
+    let skip = with(TlsMaterial {
+        ca: None,
+        insecure_skip_verify: true,
+        ..tls()
+    });
     preflight::check(&skip, None).await.unwrap();
     let plain = Target::plain(vec![good.endpoints[0].replace("https", "http")]);
     assert_refused(&plain, None, Exit::Usage, &["https://"]).await;
-    let nowhere = Target { endpoints: vec![format!("https://127.0.0.1:{}", port())], ..good.clone() };
-    assert_refused(&nowhere, None, Exit::Failure, &["cannot reach", "--endpoints"]).await;
+    let nowhere = Target {
+        endpoints: vec![format!("https://127.0.0.1:{}", port())],
+        ..good.clone()
+    };
+    assert_refused(
+        &nowhere,
+        None,
+        Exit::Failure,
+        &["cannot reach", "--endpoints"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -216,12 +316,21 @@ async fn an_expired_certificate_and_tls_to_a_plain_etcd_are_told_apart() {
 
     let (plain, _) = etcd(&[]).await;
     target.endpoints = vec![plain.url.replace("http", "https")];
-    assert_refused(&target, None, Exit::Usage, &["does not speak TLS", "http://"]).await;
+    assert_refused(
+        &target,
+        None,
+        Exit::Usage,
+        &["does not speak TLS", "http://"],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn what_is_not_an_etcd_is_said_so() {
-    for answer in [&b""[..], b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"] {
+    for answer in [
+        &b""[..],
+        b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
+    ] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         std::thread::spawn(move || {
@@ -231,7 +340,13 @@ async fn what_is_not_an_etcd_is_said_so() {
                 let _ = s.write_all(answer);
             }
         });
-        assert_refused(&Target::plain(vec![url]), None, Exit::Usage, &["not an etcd"]).await;
+        assert_refused(
+            &Target::plain(vec![url]),
+            None,
+            Exit::Usage,
+            &["not an etcd"],
+        )
+        .await;
     }
 }
 
@@ -239,11 +354,16 @@ async fn what_is_not_an_etcd_is_said_so() {
 async fn users_passwords_and_permissions() {
     let (e, target) = etcd(&[]).await;
     let as_user = |user: &str, password: &str| Target {
-        credentials: Some(Credentials { user: user.into(), password: password.into() }),
+        credentials: Some(Credentials {
+            user: user.into(),
+            password: password.into(),
+        }),
         ..target.clone()
     };
     // Credentials do no harm where authentication is off.
-    preflight::check(&as_user("root", "secret"), Some(&intent("r"))).await.unwrap();
+    preflight::check(&as_user("root", "secret"), Some(&intent("r")))
+        .await
+        .unwrap();
 
     let mut admin = Client::connect([&e.url], None).await.unwrap();
     for (user, role) in [("root", "root"), ("bench", "bench"), ("guest", "guest")] {
@@ -256,15 +376,43 @@ async fn users_passwords_and_permissions() {
     admin.role_grant_permission("bench", all).await.unwrap();
     admin.auth_enable().await.unwrap();
 
-    assert_refused(&target, Some(&intent("r")), Exit::Usage, &["authentication", "--user"]).await;
+    assert_refused(
+        &target,
+        Some(&intent("r")),
+        Exit::Usage,
+        &["authentication", "--user"],
+    )
+    .await;
     assert_refused(&target, None, Exit::Usage, &["authentication", "--user"]).await;
-    assert_refused(&as_user("root", "wrong"), None, Exit::Usage, &["\"root\"", "--password"]).await;
+    assert_refused(
+        &as_user("root", "wrong"),
+        None,
+        Exit::Usage,
+        &["\"root\"", "--password"],
+    )
+    .await;
     let guest = as_user("guest", "secret");
-    assert_refused(&guest, Some(&intent("r")), Exit::Usage, &["\"guest\" may not write", "grant-permission"]).await;
-    let (cluster, facts) = preflight::check(&as_user("bench", "secret"), Some(&intent("r"))).await.unwrap();
-    assert_eq!(facts.kubernetes_keys, None, "bench may not look under /registry/");
+    assert_refused(
+        &guest,
+        Some(&intent("r")),
+        Exit::Usage,
+        &["\"guest\" may not write", "grant-permission"],
+    )
+    .await;
+    let (cluster, facts) = preflight::check(&as_user("bench", "secret"), Some(&intent("r")))
+        .await
+        .unwrap();
+    assert_eq!(
+        facts.kubernetes_keys, None,
+        "bench may not look under /registry/"
+    );
     let manifest = Manifest::new("r", &intent("r").prefix, "h", 1, 2);
-    manifest::acquire(&cluster, manifest).await.unwrap().release().await.unwrap();
+    manifest::acquire(&cluster, manifest)
+        .await
+        .unwrap()
+        .release()
+        .await
+        .unwrap();
     assert_eq!(keys(&as_user("root", "secret")).await, 0);
 }
 
@@ -274,13 +422,31 @@ async fn two_clusters_and_one_member_twice_are_refused() {
     let both = Target::plain(vec![a.url.clone(), b.url.clone()]);
     assert_refused(&both, None, Exit::Usage, &["two clusters", &a.url, &b.url]).await;
     let twice = Target::plain(vec![a.url.clone(), a.url.replace("127.0.0.1", "localhost")]);
-    assert_refused(&twice, None, Exit::Usage, &["one member twice", "localhost"]).await;
+    assert_refused(
+        &twice,
+        None,
+        Exit::Usage,
+        &["one member twice", "localhost"],
+    )
+    .await;
     // A dead endpoint beside a good one is said, and left out.
     let dead = format!("http://127.0.0.1:{}", port());
-    let (_, facts) = preflight::check(&Target::plain(vec![dead.clone(), a.url.clone()]), None).await.unwrap();
+    let (_, facts) = preflight::check(&Target::plain(vec![dead.clone(), a.url.clone()]), None)
+        .await
+        .unwrap();
     assert_eq!(facts.chosen, [a.url.clone()]);
-    assert!(facts.notes.iter().any(|n| n.contains(&dead)), "{:?}", facts.notes);
-    assert_refused(&Target::plain(vec![dead]), None, Exit::Failure, &["cannot reach", "--endpoints"]).await;
+    assert!(
+        facts.notes.iter().any(|n| n.contains(&dead)),
+        "{:?}",
+        facts.notes
+    );
+    assert_refused(
+        &Target::plain(vec![dead]),
+        None,
+        Exit::Failure,
+        &["cannot reach", "--endpoints"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -300,39 +466,79 @@ async fn leader_followers_learner_and_lost_quorum() {
     let followers = preflight::check(&target, None).await.unwrap().1.chosen;
     assert_eq!((leader.len(), followers.len()), (1, 1));
     assert_ne!(leader, followers);
-    let lone = Target { endpoints: leader.clone(), ..target.clone() };
+    let lone = Target {
+        endpoints: leader.clone(),
+        ..target.clone()
+    };
     assert_refused(&lone, None, Exit::Usage, &["--target followers", "leader"]).await;
     target.members = MemberChoice::All;
 
     let mut admin = Client::connect(&target.endpoints, None).await.unwrap();
     let p3 = peer();
-    let learner = etcd_client::MemberAddOptions::new().with_is_learner();
-    admin.member_add([&p3], Some(learner)).await.unwrap();
+    // etcd takes no new member until the others have been connected for some seconds.
+    let mut added = false;
+    for _ in 0..200 {
+        let learner = etcd_client::MemberAddOptions::new().with_is_learner();
+        added = admin.member_add([&p3], Some(learner)).await.is_ok();
+        if added {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(added);
     let others = format!("m1={p1},m2={p2}");
-    let three = spawn("m3", "http", &p3, &others, &["--initial-cluster-state", "existing"]);
+    let three = spawn(
+        "m3",
+        "http",
+        &p3,
+        &others,
+        &["--initial-cluster-state", "existing"],
+    );
     let at_learner = Target::plain(vec![one.url.clone(), three.url.clone()]);
     ready(&Target::plain(vec![three.url.clone()])).await;
-    assert_refused(&at_learner, None, Exit::Usage, &["is a learner", &three.url]).await;
+    assert_refused(
+        &at_learner,
+        None,
+        Exit::Usage,
+        &["is a learner", &three.url],
+    )
+    .await;
 
     assert_eq!(two.peer, p2);
     drop(two);
     let survivor = Target::plain(vec![one.url.clone()]);
     for _ in 0..100 {
-        if matches!(preflight::check(&survivor, None).await, Err(PreflightError::NoLeader { .. })) {
+        if matches!(
+            preflight::check(&survivor, None).await,
+            Err(PreflightError::NoLeader { .. })
+        ) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_refused(&survivor, None, Exit::Failure, &["no leader", "quorum"]).await;
     let seen = inspect(&survivor).await.unwrap();
-    assert!(seen.notes.iter().any(|n| n.contains("no leader")), "{:?}", seen.notes);
+    assert!(
+        seen.notes.iter().any(|n| n.contains("no leader")),
+        "{:?}",
+        seen.notes
+    );
 }
 
 #[tokio::test]
 async fn a_full_etcd_is_refused_and_can_be_cleaned() {
     let (e, target) = etcd(&["--quota-backend-bytes", "16777216"]).await;
-    let too_big = WriteIntent { bytes: 20 << 20, ..intent("r") };
-    assert_refused(&target, Some(&too_big), Exit::Usage, &["more than half", "--nodes", "16777216"]).await;
+    let too_big = WriteIntent {
+        bytes: 20 << 20,
+        ..intent("r")
+    };
+    assert_refused(
+        &target,
+        Some(&too_big),
+        Exit::Usage,
+        &["more than half", "--nodes", "16777216"],
+    )
+    .await;
     let (cluster, facts) = preflight::check(&target, Some(&intent("r"))).await.unwrap();
     assert_eq!(facts.quota.known(), Some(16 << 20));
     let manifest = Manifest::new("r", &intent("r").prefix, "h", 1, 2);
@@ -342,21 +548,36 @@ async fn a_full_etcd_is_refused_and_can_be_cleaned() {
     let value = vec![7u8; 1 << 20];
     let full = async {
         for i in 0..64 {
-            raw.put(format!("{HOME}/r/events/default/e{i}"), value.clone(), None).await?;
+            raw.put(format!("{HOME}/r/events/default/e{i}"), value.clone(), None)
+                .await?;
         }
         Ok::<_, etcd_client::Error>(())
     };
-    assert!(full.await.unwrap_err().to_string().contains("database space exceeded"));
+    assert!(
+        full.await
+            .unwrap_err()
+            .to_string()
+            .contains("database space exceeded")
+    );
     for _ in 0..50 {
         if !cluster.alarms().await.unwrap().is_empty() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_refused(&target, Some(&intent("s")), Exit::Failure, &["NOSPACE", "alarm disarm"]).await;
+    assert_refused(
+        &target,
+        Some(&intent("s")),
+        Exit::Failure,
+        &["NOSPACE", "alarm disarm"],
+    )
+    .await;
     assert_eq!(inspect(&target).await.unwrap().alarms.len(), 1);
     let out = etcdmark_cleanup(&target, &["--all"]);
-    assert!(out.contains("does not shrink") && out.contains("etcdctl"), "{out}");
+    assert!(
+        out.contains("does not shrink") && out.contains("etcdctl"),
+        "{out}"
+    );
     assert_eq!(keys(&target).await, 0);
 }
 
@@ -374,7 +595,9 @@ fn cleanup_outcome(target: &Target, args: &[&str]) -> Result<String, etcdmark::c
         args: etcdmark::cli::cleanup::Args,
     }
     let endpoints = target.endpoints.join(",");
-    let all = ["etcdmark", "--endpoints", &endpoints].into_iter().chain(args.iter().copied());
+    let all = ["etcdmark", "--endpoints", &endpoints]
+        .into_iter()
+        .chain(args.iter().copied());
     let cli = Cli::try_parse_from(all).unwrap();
     etcdmark::cli::cleanup::clean(&cli.args).map(|summary| summary.to_string())
 }
@@ -392,30 +615,61 @@ async fn the_manifest_is_created_resumed_and_refused() {
     held.update_phase(Phase::Populate, 500).await.unwrap();
     let other = manifest::acquire(&cluster, wanted("h1")).await.unwrap_err();
     let text = other.to_string();
-    assert!(text.contains("two runs on one run id") && text.contains(&std::process::id().to_string()), "{text}");
+    assert!(
+        text.contains("two runs on one run id") && text.contains(&std::process::id().to_string()),
+        "{text}"
+    );
     assert_eq!(other.exit(), Exit::Usage);
-    assert!(cleanup_outcome_in_thread(&target, &[]).unwrap_err().message.contains("is going on"));
+    assert!(
+        cleanup_outcome_in_thread(&target, &[])
+            .unwrap_err()
+            .message
+            .contains("is going on")
+    );
     held.leave().await.unwrap();
 
     let other = manifest::acquire(&cluster, wanted("h2")).await.unwrap_err();
     assert!(matches!(other, ManifestError::OtherPlan { .. }), "{other}");
-    let later = Manifest { epoch_unix_ns: clock::unix_now(), ..wanted("h1") };
+    let later = Manifest {
+        epoch_unix_ns: clock::unix_now(),
+        ..wanted("h1")
+    };
     let mut held = manifest::acquire(&cluster, later).await.unwrap();
     assert!(held.resumed);
-    assert_eq!((held.manifest.populated, held.manifest.epoch_unix_ns), (500, 42));
+    assert_eq!(
+        (held.manifest.populated, held.manifest.epoch_unix_ns),
+        (500, 42)
+    );
     held.update_phase(Phase::Measure, 1000).await.unwrap();
     held.leave().await.unwrap();
     let other = manifest::acquire(&cluster, wanted("h1")).await.unwrap_err();
-    assert!(matches!(other, ManifestError::Finished { phase: "measure", .. }), "{other}");
+    assert!(
+        matches!(
+            other,
+            ManifestError::Finished {
+                phase: "measure",
+                ..
+            }
+        ),
+        "{other}"
+    );
 
     // Refusals give their lock back.
     assert_eq!(manifest::lock_holder(&cluster, "r").await.unwrap(), None);
     etcdmark_cleanup(&target, &["--run-id", "r"]);
     assert_eq!(keys(&target).await, 0);
-    assert!(cleanup_outcome_in_thread(&target, &["--run-id", "r"]).unwrap_err().message.contains("no manifest"));
+    assert!(
+        cleanup_outcome_in_thread(&target, &["--run-id", "r"])
+            .unwrap_err()
+            .message
+            .contains("no manifest")
+    );
 }
 
-fn cleanup_outcome_in_thread(target: &Target, args: &[&str]) -> Result<String, etcdmark::cli::CliError> {
+fn cleanup_outcome_in_thread(
+    target: &Target,
+    args: &[&str],
+) -> Result<String, etcdmark::cli::CliError> {
     std::thread::scope(|s| s.spawn(|| cleanup_outcome(target, args)).join().unwrap())
 }
 
@@ -423,10 +677,18 @@ fn cleanup_outcome_in_thread(target: &Target, args: &[&str]) -> Result<String, e
 async fn a_lost_lock_is_told() {
     let (_e, target) = etcd(&[]).await;
     let cluster = Cluster::connect(&target).await.unwrap();
-    let mut held = manifest::acquire(&cluster, Manifest::new("r", &intent("r").prefix, "h", 1, 2)).await.unwrap();
-    let lock = cluster.get(held.keys().lock.clone().as_bytes()).await.unwrap().unwrap();
+    let mut held = manifest::acquire(&cluster, Manifest::new("r", &intent("r").prefix, "h", 1, 2))
+        .await
+        .unwrap();
+    let lock = cluster
+        .get(held.keys().lock.clone().as_bytes())
+        .await
+        .unwrap()
+        .unwrap();
     cluster.lease_revoke(lock.lease()).await.unwrap();
-    let lost = tokio::time::timeout(Duration::from_secs(30), held.lock.until_lost()).await.unwrap();
+    let lost = tokio::time::timeout(Duration::from_secs(30), held.lock.until_lost())
+        .await
+        .unwrap();
     assert!(lost.to_string().contains("lease"), "{lost}");
     let late = held.update_phase(Phase::Drain, 0).await.unwrap_err();
     assert!(matches!(late, ManifestError::Lost { .. }), "{late}");
@@ -437,43 +699,94 @@ async fn cleanup_deletes_what_is_ours_and_nothing_else() {
     let (e, target) = etcd(&[]).await;
     let cluster = Cluster::connect(&target).await.unwrap();
     let prefix = intent("r").prefix;
-    let held = manifest::acquire(&cluster, Manifest::new("r", &prefix, "h", 1, 2)).await.unwrap();
+    let held = manifest::acquire(&cluster, Manifest::new("r", &prefix, "h", 1, 2))
+        .await
+        .unwrap();
     let mut raw = Client::connect([&e.url], None).await.unwrap();
     let grant = |mut raw: Client, id: i64| async move {
-        raw.lease_grant(3600, Some(LeaseGrantOptions::new().with_id(id))).await.unwrap();
+        raw.lease_grant(3600, Some(LeaseGrantOptions::new().with_id(id)))
+            .await
+            .unwrap();
     };
     for id in [11, 12, 13] {
         grant(raw.clone(), id).await;
     }
     for i in 0..2100 {
         let lease = PutOptions::new().with_lease(if i % 2 == 0 { 11 } else { 12 });
-        raw.put(format!("{prefix}/events/ns/e{i}"), "x", Some(lease)).await.unwrap();
+        raw.put(format!("{prefix}/events/ns/e{i}"), "x", Some(lease))
+            .await
+            .unwrap();
     }
     // A neighbour whose name begins alike, someone's keys, and a lease that is not only ours.
-    let foreign = ["/a", "/registry-etcdmark/r2/leases/a", "/registry-etcdmark/rr", "/registryx", "/z"];
+    let foreign = [
+        "/a",
+        "/registry-etcdmark/r2/leases/a",
+        "/registry-etcdmark/rr",
+        "/registryx",
+        "/z",
+    ];
     for key in foreign {
         raw.put(key, "x", None).await.unwrap();
     }
-    raw.put(format!("{prefix}/leases/a"), "x", Some(PutOptions::new().with_lease(13))).await.unwrap();
-    raw.put("/other", "x", Some(PutOptions::new().with_lease(13))).await.unwrap();
+    raw.put(
+        format!("{prefix}/leases/a"),
+        "x",
+        Some(PutOptions::new().with_lease(13)),
+    )
+    .await
+    .unwrap();
+    raw.put("/other", "x", Some(PutOptions::new().with_lease(13)))
+        .await
+        .unwrap();
     raw.put(format!("{prefix}x"), "x", None).await.unwrap();
 
     let mut told = Vec::new();
-    let report = cleanup_run(&cluster, &prefix, &[], &mut |done, total| told.push((done, total))).await.unwrap();
+    let report = cleanup_run(&cluster, &prefix, &[], &mut |done, total| {
+        told.push((done, total))
+    })
+    .await
+    .unwrap();
     assert_eq!((report.keys, report.leases), (2101, 2));
     assert_eq!(told.first(), Some(&(0, 2101)));
     assert_eq!(told.last(), Some(&(2101, 2101)));
     assert!(told.len() > 2, "in batches: {told:?}");
-    let again = cleanup_run(&cluster, &prefix, &[], &mut |_, _| {}).await.unwrap();
+    let again = cleanup_run(&cluster, &prefix, &[], &mut |_, _| {})
+        .await
+        .unwrap();
     assert_eq!((again.keys, again.leases), (0, 0));
     held.release().await.unwrap();
     let base = format!("{prefix}/");
-    assert_eq!(cluster.count(base.as_bytes(), &prefix_end(base.as_bytes())).await.unwrap(), 0);
+    assert_eq!(
+        cluster
+            .count(base.as_bytes(), &prefix_end(base.as_bytes()))
+            .await
+            .unwrap(),
+        0
+    );
     assert_eq!(keys(&target).await, foreign.len() as i64 + 2);
-    let left: Vec<i64> = raw.leases().await.unwrap().leases().iter().map(|l| l.id()).collect();
+    let left: Vec<i64> = raw
+        .leases()
+        .await
+        .unwrap()
+        .leases()
+        .iter()
+        .map(|l| l.id())
+        .collect();
     assert_eq!(left, [13]);
-    for bad in ["/", "", "/registry/", "/registry-etcdmark", "/registry-etcdmark/", "/registry-etcdmark/a/b"] {
-        assert!(cleanup_run(&cluster, bad, &[], &mut |_, _| {}).await.is_err(), "{bad:?}");
+    for bad in [
+        "/",
+        "",
+        "/registry/",
+        "/registry-etcdmark",
+        "/registry-etcdmark/",
+        "/registry-etcdmark/a/b",
+    ] {
+        assert!(
+            cleanup_run(&cluster, bad, &[], &mut |_, _| {})
+                .await
+                .is_err(),
+            "{bad:?}"
+        );
     }
     assert_eq!(keys(&target).await, foreign.len() as i64 + 2);
 }
@@ -481,48 +794,133 @@ async fn cleanup_deletes_what_is_ours_and_nothing_else() {
 #[tokio::test]
 async fn a_live_cluster_is_left_alone_unless_allowed() {
     let (e, target) = etcd(&[]).await;
-    let mine = WriteIntent { prefix: "/registry".into(), ..intent("r") };
-    assert_refused(&target, Some(&mine), Exit::Usage, &["--yes-this-etcd-is-mine"]).await;
-    let owned = Target { owned: true, ..target.clone() };
+    let mine = WriteIntent {
+        prefix: "/registry".into(),
+        ..intent("r")
+    };
+    assert_refused(
+        &target,
+        Some(&mine),
+        Exit::Usage,
+        &["--yes-this-etcd-is-mine"],
+    )
+    .await;
+    let owned = Target {
+        owned: true,
+        ..target.clone()
+    };
     let (cluster, _) = preflight::check(&owned, Some(&mine)).await.unwrap();
-    let odd = WriteIntent { prefix: "/registry/pods".into(), ..intent("r") };
-    assert_refused(&owned, Some(&odd), Exit::Usage, &["--prefix \"/registry/pods\""]).await;
+    let odd = WriteIntent {
+        prefix: "/registry/pods".into(),
+        ..intent("r")
+    };
+    assert_refused(
+        &owned,
+        Some(&odd),
+        Exit::Usage,
+        &["--prefix \"/registry/pods\""],
+    )
+    .await;
 
     // A run on /registry: its manifest stands outside, its keys are its own, and are cleaned.
-    let held = manifest::acquire(&cluster, Manifest::new("r", "/registry", "h", 1, 2)).await.unwrap();
+    let held = manifest::acquire(&cluster, Manifest::new("r", "/registry", "h", 1, 2))
+        .await
+        .unwrap();
     let mut raw = Client::connect([&e.url], None).await.unwrap();
-    raw.put("/registry/leases/kube-node-lease/n1", "x", None).await.unwrap();
-    raw.put("/registry/events/default/e1", "x", None).await.unwrap();
+    raw.put("/registry/leases/kube-node-lease/n1", "x", None)
+        .await
+        .unwrap();
+    raw.put("/registry/events/default/e1", "x", None)
+        .await
+        .unwrap();
     preflight::check(&owned, Some(&mine)).await.unwrap();
-    let other = WriteIntent { run_id: "s".into(), ..mine.clone() };
-    assert_refused(&owned, Some(&other), Exit::Usage, &["--prefix /registry is refused", "2 keys"]).await;
+    let other = WriteIntent {
+        run_id: "s".into(),
+        ..mine.clone()
+    };
+    assert_refused(
+        &owned,
+        Some(&other),
+        Exit::Usage,
+        &["--prefix /registry is refused", "2 keys"],
+    )
+    .await;
 
-    raw.put("/registry/pods/default/p", "x", None).await.unwrap();
-    let e = cleanup_run(&cluster, "/registry", &[], &mut |_, _| {}).await.unwrap_err();
+    raw.put("/registry/pods/default/p", "x", None)
+        .await
+        .unwrap();
+    let e = cleanup_run(&cluster, "/registry", &[], &mut |_, _| {})
+        .await
+        .unwrap_err();
     assert!(e.to_string().contains("1 keys under /registry"), "{e}");
     raw.delete("/registry/pods/default/p", None).await.unwrap();
-    assert_eq!(cleanup_run(&cluster, "/registry", &[], &mut |_, _| {}).await.unwrap().keys, 2);
+    assert_eq!(
+        cleanup_run(&cluster, "/registry", &[], &mut |_, _| {})
+            .await
+            .unwrap()
+            .keys,
+        2
+    );
     held.release().await.unwrap();
     assert_eq!(keys(&target).await, 0);
 
-    for key in ["/registry/pods/default/p", "/registry/events/a/b", "/registry/events/a/c", "/registry/services/specs/a/s", "/registry/x.io/things/t", "plain"] {
+    for key in [
+        "/registry/pods/default/p",
+        "/registry/events/a/b",
+        "/registry/events/a/c",
+        "/registry/services/specs/a/s",
+        "/registry/x.io/things/t",
+        "plain",
+    ] {
         raw.put(key, "x", None).await.unwrap();
     }
-    assert_refused(&target, Some(&intent("r")), Exit::Usage, &["live Kubernetes cluster", "--allow-live-cluster"]).await;
+    assert_refused(
+        &target,
+        Some(&intent("r")),
+        Exit::Usage,
+        &["live Kubernetes cluster", "--allow-live-cluster"],
+    )
+    .await;
     assert_refused(&owned, Some(&mine), Exit::Usage, &["5 keys"]).await;
-    let allowed = WriteIntent { allow_live_cluster: true, ..intent("r") };
+    let allowed = WriteIntent {
+        allow_live_cluster: true,
+        ..intent("r")
+    };
     let (_, facts) = preflight::check(&target, Some(&allowed)).await.unwrap();
     assert_eq!(facts.kubernetes_keys, Some(5));
 
-    let before = Cluster::connect(&target).await.unwrap().each()[0].status().await.unwrap().revision;
+    let before = Cluster::connect(&target).await.unwrap().each()[0]
+        .status()
+        .await
+        .unwrap()
+        .revision;
     let seen = inspect(&target).await.unwrap();
     assert_eq!(seen.keys, Some(6));
-    let rows: Vec<_> = seen.resources.iter().map(|(k, n)| (k.as_str(), *n)).collect();
-    assert_eq!(rows, [("events", 2), ("pods", 1), ("services/specs", 1), ("x.io/things", 1)]);
+    let rows: Vec<_> = seen
+        .resources
+        .iter()
+        .map(|(k, n)| (k.as_str(), *n))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("events", 2),
+            ("pods", 1),
+            ("services/specs", 1),
+            ("x.io/things", 1)
+        ]
+    );
     assert_eq!(seen.events_share, Some(0.4));
-    assert!(seen.members[0].fsync_mean.is_some() && seen.members[0].commit_mean.is_some(), "{seen:?}");
+    assert!(
+        seen.members[0].fsync_mean.is_some() && seen.members[0].commit_mean.is_some(),
+        "{seen:?}"
+    );
     assert_eq!(seen.notes, Vec::<String>::new());
-    let after = Cluster::connect(&target).await.unwrap().each()[0].status().await.unwrap().revision;
+    let after = Cluster::connect(&target).await.unwrap().each()[0]
+        .status()
+        .await
+        .unwrap()
+        .revision;
     assert_eq!(before, after, "inspect writes nothing");
 }
 
@@ -532,8 +930,21 @@ async fn acts_on_the_whole_cluster_need_an_owned_etcd() {
     let cluster = Cluster::connect(&target).await.unwrap();
     let e = cluster.compact(1).await.unwrap_err();
     assert!(e.to_string().contains("--yes-this-etcd-is-mine"), "{e}");
-    assert!(cluster.each()[0].defragment(Duration::from_secs(30)).await.is_err());
-    let owned = Cluster::connect(&Target { owned: true, ..target }).await.unwrap();
+    assert!(
+        cluster.each()[0]
+            .defragment(Duration::from_secs(30))
+            .await
+            .is_err()
+    );
+    let owned = Cluster::connect(&Target {
+        owned: true,
+        ..target
+    })
+    .await
+    .unwrap();
     owned.compact(1).await.unwrap();
-    owned.each()[0].defragment(Duration::from_secs(30)).await.unwrap();
+    owned.each()[0]
+        .defragment(Duration::from_secs(30))
+        .await
+        .unwrap();
 }

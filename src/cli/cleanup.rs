@@ -83,7 +83,9 @@ pub fn clean(args: &Args) -> Result<Summary, CliError> {
     let found = args.cluster.targets(Access::Write)?;
     let Some(target) = found.target else {
         let ignored: String = found.ignored.iter().map(|i| format!(" ({i})")).collect();
-        return Err(CliError::usage(format!("cleanup needs --endpoints http://HOST:2379{ignored}")));
+        return Err(CliError::usage(format!(
+            "cleanup needs --endpoints http://HOST:2379{ignored}"
+        )));
     };
     block_on(clean_target(args, &target))?
 }
@@ -207,7 +209,11 @@ impl std::fmt::Display for Summary {
             return writeln!(f, "nothing to delete: no run left keys in this store");
         }
         for r in &self.runs {
-            writeln!(f, "run {}: {} keys deleted, {} leases revoked", r.run_id, r.keys, r.leases)?;
+            writeln!(
+                f,
+                "run {}: {} keys deleted, {} leases revoked",
+                r.run_id, r.keys, r.leases
+            )?;
         }
         writeln!(
             f,
@@ -216,6 +222,8 @@ impl std::fmt::Display for Summary {
             bytes(self.db_size),
             bytes(self.db_size_in_use)
         )?;
-        self.shrink_with.iter().try_for_each(|line| writeln!(f, "  {line}"))
+        self.shrink_with
+            .iter()
+            .try_for_each(|line| writeln!(f, "  {line}"))
     }
 }

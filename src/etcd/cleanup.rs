@@ -59,7 +59,7 @@ pub async fn cleanup_run(
         loop {
             let spec = RangeSpec {
                 limit: PAGE,
-                keys_only: true,
+                keys_only,
                 ..RangeSpec::new(&from, to)
             };
             let page = cluster.range(spec).await?;
@@ -96,7 +96,10 @@ async fn attached(
             Err(e) if denied(&e) => continue,
             other => other?.unwrap_or_default(),
         };
-        if keys.iter().any(|k| ranges.iter().any(|(from, to)| from <= k && k < to)) {
+        if keys
+            .iter()
+            .any(|k| ranges.iter().any(|(from, to)| from <= k && k < to))
+        {
             pending.insert(lease);
         }
     }

@@ -259,7 +259,7 @@ impl PreflightError {
         } = &e
         else {
             return match e {
-                ControlError::Dial(d) => PreflightError::Dial(d),
+                ControlError::Dial(d) => PreflightError::Dial(sharpen(d, target)),
                 other => PreflightError::Control(other),
             };
         };
@@ -299,6 +299,26 @@ impl PreflightError {
             PreflightError::Control(e)
         }
     }
+}
+
+/// Two faults that come to light after the handshake and look like a dead endpoint: a missing client
+/// certificate (a TLS 1.3 server says so at the first read) and an etcd without TLS (it hangs up).
+fn sharpen(e: DialError, target: &Target) -> DialError {
+    let DialError::Unreachable { endpoint, reason } = e else {
+        return e;
+    };
+    let had_certificate = target.tls.as_ref().is_some_and(|t| t.cert.is_some());
+    let secure = endpoint.starts_with("https://");
+    if secure && reason.contains("fatal alert") {
+        return match had_certificate {
+            true => DialError::ClientCertificateRejected { endpoint, reason },
+            false => DialError::NoClientCertificate { endpoint },
+        };
+    }
+    if secure && reason.contains("handshake eof") {
+        return DialError::TlsToPlain { endpoint };
+    }
+    DialError::Unreachable { endpoint, reason }
 }
 
 /// What answered, and what did not.
@@ -659,5 +679,59 @@ impl ClusterFacts {
             members: members.collect(),
             local: !target.local_members.is_empty(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn etcd_before_3_4_is_refused() {
+        let member = |version: &str| MemberStatus {
+            version: version.to_owned(),
+            ..Default::default()
+        };
+        for old in ["3.3.27", "2.3.8", "", "x"] {
+            let e = identities(&[member(old)]).unwrap_err();
+            assert!(e.to_string().contains("needs etcd 3.4 or newer"), "{e}");
+            assert_eq!(e.exit(), Exit::Usage);
+        }
+        for new in ["3.4.0", "3.7.0-rc.1", "4.0.0"] {
+            identities(&[member(new)]).unwrap();
+        }
+    }
+
+    #[test]
+    fn corrupt_outweighs_full() {
+        let alarm = |kind| Alarm { member_id: 1, kind };
+        assert!(matches!(
+            alarms(&[alarm("NOSPACE"), alarm("CORRUPT")]),
+            Err(PreflightError::Corrupt { .. })
+        ));
+        assert!(matches!(
+            alarms(&[alarm("NOSPACE")]),
+            Err(PreflightError::NoSpace)
+        ));
+        assert!(alarms(&[]).is_ok());
+    }
+
+    #[test]
+    fn growth_is_an_upper_bound_of_what_was_measured() {
+        // Bytes per revision of etcd 3.5.30 with a 35 B key, by value size.
+        for (value, measured) in [
+            (100, 205),
+            (300, 454),
+            (1024, 1359),
+            (4096, 6155),
+            (16384, 18392),
+        ] {
+            let projected = growth(1, value + 35);
+            assert!(
+                projected >= measured && projected < measured * 3 / 2,
+                "{value}: {projected}"
+            );
+        }
+        assert_eq!(growth(u64::MAX, u64::MAX), u64::MAX);
     }
 }
