@@ -360,13 +360,10 @@ pub fn explain(
         }
         if let Some(io) = e.downcast_ref::<std::io::Error>() {
             // io::Error hides a custom inner error from source().
-            if let Some(inner) = io.get_ref() {
-                if let Some(e) = inner.downcast_ref::<rustls::Error>() {
-                    return explain_tls(endpoint, tls, e);
-                }
-            } else {
-                return explain_io(endpoint, dial_timeout, io);
-            }
+            return match io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                Some(e) => explain_tls(endpoint, tls, e),
+                None => explain_io(endpoint, tls, dial_timeout, io),
+            };
         }
         root = e.to_string();
         next = e.source();
@@ -377,20 +374,33 @@ pub fn explain(
     }
 }
 
-fn explain_io(endpoint: &str, after: Duration, e: &std::io::Error) -> DialError {
+fn explain_io(
+    endpoint: &str,
+    tls: &TlsMaterial,
+    after: Duration,
+    e: &std::io::Error,
+) -> DialError {
     use std::io::ErrorKind as K;
     let endpoint = endpoint.to_owned();
+    let text = e.to_string();
+    // h2 keeps of an IO error only its kind and its text.
+    if let Some(alert) = CLIENT_CERTIFICATE_ALERTS
+        .iter()
+        .find(|a| text.ends_with(&format!("received fatal alert: {a:?}")))
+    {
+        return about_client_certificate(endpoint, tls, *alert);
+    }
     match e.kind() {
         K::TimedOut => DialError::Timeout { endpoint, after },
-        K::UnexpectedEof | K::ConnectionReset | K::BrokenPipe
-            if endpoint.starts_with("http://") =>
-        {
-            DialError::PlainToTls { endpoint }
+        K::UnexpectedEof | K::ConnectionReset | K::BrokenPipe => {
+            // etcd's plain port closes on a TLS greeting, and the other way round.
+            if endpoint.starts_with("https://") {
+                DialError::TlsToPlain { endpoint }
+            } else {
+                DialError::PlainToTls { endpoint }
+            }
         }
-        _ => DialError::Unreachable {
-            endpoint,
-            reason: e.to_string(),
-        },
+        _ => DialError::Unreachable { endpoint, reason: text },
     }
 }
 
@@ -399,15 +409,8 @@ fn explain_tls(endpoint: &str, tls: &TlsMaterial, e: &rustls::Error) -> DialErro
     match e {
         rustls::Error::InvalidMessage(_) => DialError::TlsToPlain { endpoint },
         rustls::Error::InvalidCertificate(c) => explain_certificate(endpoint, c),
-        rustls::Error::AlertReceived(alert) if is_about_client_certificate(*alert) => {
-            if tls.cert.is_none() {
-                DialError::NoClientCertificate { endpoint }
-            } else {
-                DialError::ClientCertificateRejected {
-                    endpoint,
-                    reason: format!("{alert:?}"),
-                }
-            }
+        rustls::Error::AlertReceived(alert) if CLIENT_CERTIFICATE_ALERTS.contains(alert) => {
+            about_client_certificate(endpoint, tls, *alert)
         }
         other => DialError::Tls {
             endpoint,
@@ -450,17 +453,27 @@ fn explain_certificate(endpoint: String, e: &CertificateError) -> DialError {
     }
 }
 
-fn is_about_client_certificate(alert: AlertDescription) -> bool {
-    matches!(
-        alert,
-        AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnsupportedCertificate
-            | AlertDescription::CertificateRevoked
-            | AlertDescription::CertificateExpired
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::UnknownCA
-            | AlertDescription::NoCertificate
-            | AlertDescription::AccessDenied
-    )
+/// Alerts by which a server speaks of the client's certificate.
+const CLIENT_CERTIFICATE_ALERTS: [AlertDescription; 9] = [
+    AlertDescription::CertificateRequired,
+    AlertDescription::BadCertificate,
+    AlertDescription::UnsupportedCertificate,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::UnknownCA,
+    AlertDescription::NoCertificate,
+    AlertDescription::AccessDenied,
+];
+
+fn about_client_certificate(
+    endpoint: String,
+    tls: &TlsMaterial,
+    alert: AlertDescription,
+) -> DialError {
+    if tls.cert.is_none() {
+        DialError::NoClientCertificate { endpoint }
+    } else {
+        DialError::ClientCertificateRejected { endpoint, reason: format!("{alert:?}") }
+    }
 }

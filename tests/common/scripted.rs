@@ -25,7 +25,6 @@ pub(crate) struct Exchange {
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) accepted: Cell<usize>,
-    pub(crate) bytes: Cell<usize>,
     pub(crate) go_away: Notify,
     pub(crate) freeze: Notify,
     pub(crate) seen: RefCell<Vec<HeaderMap>>,

@@ -117,7 +117,7 @@ async fn works(etcd: &Etcd, tls: TlsMaterial) {
     let channel = tls::channel(&target, &etcd.endpoint)
         .await
         .expect("channel");
-    let mut client = etcd_client::Client::from_channel(channel, None)
+    let mut client = etcd_client::Client::from_channel(etcd_client::Channel::Tonic(channel), None)
         .await
         .expect("client");
     client

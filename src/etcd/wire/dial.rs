@@ -53,6 +53,12 @@ impl Dialer {
             .host()
             .filter(|h| !h.is_empty())
             .ok_or_else(|| bad("no host"))?;
+        let authority = uri.authority().map_or("", |a| a.as_str());
+        let port = authority.rsplit_once(':').filter(|(before, _)| before.ends_with(host));
+        let port = match port {
+            Some((_, text)) => text.parse().map_err(|_| bad("the port is not 0 to 65535"))?,
+            None => 2379,
+        };
         let material = target.tls.clone().unwrap_or_default();
         Ok(Dialer {
             endpoint: endpoint.trim_end_matches('/').to_owned(),
@@ -60,7 +66,7 @@ impl Dialer {
                 .trim_start_matches('[')
                 .trim_end_matches(']')
                 .to_owned(),
-            port: uri.port_u16().unwrap_or(2379),
+            port,
             tls: if tls {
                 Some(tls::rustls_config(&material)?)
             } else {

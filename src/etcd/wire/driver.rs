@@ -177,9 +177,6 @@ impl Future for Driver {
             Some(waker) => waker.clone_from(cx.waker()),
             empty => *empty = Some(cx.waker().clone()),
         }
-        if let Err(reason) = this.on_time(cx) {
-            return this.end(&reason, None);
-        }
         match Pin::new(&mut this.connection).poll(cx) {
             Poll::Ready(Ok(())) => return this.end("closed by the server", None),
             Poll::Ready(Err(e)) => return this.end(&e.to_string(), Some(e)),
@@ -192,9 +189,17 @@ impl Future for Driver {
             return Poll::Pending;
         }
         this.deferred = false;
-        match this.write(cx) {
+        if let Err(e) = this.write(cx) {
+            // What the peer said before it closed (a TLS alert) is worth more than a broken pipe.
+            return match Pin::new(&mut this.connection).poll(cx) {
+                Poll::Ready(Err(said)) => this.end(&said.to_string(), Some(said)),
+                _ => this.end(&e.to_string(), None),
+            };
+        }
+        // After the write: what was only waiting for this turn is not taken for unsent.
+        match this.on_time(cx) {
             Ok(()) => Poll::Pending,
-            Err(e) => this.end(&e.to_string(), None),
+            Err(reason) => this.end(&reason, None),
         }
     }
 }
