@@ -4,6 +4,7 @@
 //! ones that were given: the member list is read, never followed. Every call has the command timeout.
 
 use super::Target;
+use super::second_look::second_look;
 use super::tls::{self, DialError};
 use etcd_client::{
     AlarmAction, AlarmType, Client, ConnectOptions, DeleteOptions, Error as EtcdError, GetOptions,
@@ -222,7 +223,10 @@ impl Member {
     /// Connects to one endpoint and, with credentials, logs in. An etcd without authentication takes
     /// credentials silently, as for etcdctl.
     pub async fn connect(target: &Target, endpoint: &str) -> Result<Member, ControlError> {
-        let channel = etcd_client::Channel::Tonic(tls::channel(target, endpoint).await?);
+        let channel = match tls::channel(target, endpoint).await {
+            Ok(channel) => etcd_client::Channel::Tonic(channel),
+            Err(e) => return Err(second_look(target, endpoint, e).await.into()),
+        };
         let timeout = target.command_timeout;
         let options = target.credentials.as_ref().map(|c| {
             ConnectOptions::new()

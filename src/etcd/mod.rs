@@ -8,6 +8,7 @@ pub mod manifest;
 pub mod messages;
 pub mod preflight;
 pub mod quota;
+mod second_look;
 pub mod target;
 pub mod tls;
 pub mod wire;

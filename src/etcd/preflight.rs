@@ -259,7 +259,7 @@ impl PreflightError {
         } = &e
         else {
             return match e {
-                ControlError::Dial(d) => PreflightError::Dial(sharpen(d, target)),
+                ControlError::Dial(d) => PreflightError::Dial(d),
                 other => PreflightError::Control(other),
             };
         };
@@ -299,26 +299,6 @@ impl PreflightError {
             PreflightError::Control(e)
         }
     }
-}
-
-/// Two faults that come to light after the handshake and look like a dead endpoint: a missing client
-/// certificate (a TLS 1.3 server says so at the first read) and an etcd without TLS (it hangs up).
-fn sharpen(e: DialError, target: &Target) -> DialError {
-    let DialError::Unreachable { endpoint, reason } = e else {
-        return e;
-    };
-    let had_certificate = target.tls.as_ref().is_some_and(|t| t.cert.is_some());
-    let secure = endpoint.starts_with("https://");
-    if secure && reason.contains("fatal alert") {
-        return match had_certificate {
-            true => DialError::ClientCertificateRejected { endpoint, reason },
-            false => DialError::NoClientCertificate { endpoint },
-        };
-    }
-    if secure && reason.contains("handshake eof") {
-        return DialError::TlsToPlain { endpoint };
-    }
-    DialError::Unreachable { endpoint, reason }
 }
 
 /// What answered, and what did not.
