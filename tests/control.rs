@@ -434,7 +434,7 @@ async fn two_clusters_and_one_member_twice_are_refused() {
     let (_, facts) = preflight::check(&Target::plain(vec![dead.clone(), a.url.clone()]), None)
         .await
         .unwrap();
-    assert_eq!(facts.chosen, [a.url.clone()]);
+    assert_eq!(facts.chosen, std::slice::from_ref(&a.url));
     assert!(
         facts.notes.iter().any(|n| n.contains(&dead)),
         "{:?}",

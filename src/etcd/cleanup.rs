@@ -70,7 +70,7 @@ pub async fn cleanup_run(
             progress(report.keys, total.max(report.keys));
             // Now and then, so that an interruption leaves few leases behind without keys to find them by.
             pages += 1;
-            if pages % 32 == 0 {
+            if pages.is_multiple_of(32) {
                 revoke(cluster, &mut pending, &mut report).await?;
             }
             from = next;

@@ -3,10 +3,13 @@
 pub mod auth;
 pub mod cleanup;
 pub mod control;
+mod control_types;
 pub mod errors;
+mod lock;
 pub mod manifest;
 pub mod messages;
 pub mod preflight;
+mod preflight_error;
 pub mod quota;
 mod second_look;
 pub mod target;
