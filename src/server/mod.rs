@@ -1,5 +1,13 @@
 //! etcd's own metrics and the host's counters, on the run's timeline.
 
+pub mod client;
+pub mod environment;
+pub mod host;
 pub mod http;
 pub mod metrics;
+mod procfs;
+pub mod scraper;
+pub mod timeline;
 mod tls;
+
+pub use timeline::Timeline;
