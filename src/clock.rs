@@ -41,7 +41,10 @@ pub struct Anchor {
 impl Anchor {
     /// Reads both clocks now.
     pub fn new() -> Self {
-        Anchor { mono: now(), unix: unix_now() }
+        Anchor {
+            mono: now(),
+            unix: unix_now(),
+        }
     }
 
     /// The wall instant of a monotonic one, as if the wall clock had never been stepped.
@@ -68,7 +71,10 @@ mod tests {
 
     #[test]
     fn anchored_wall_time_follows_the_monotonic_clock() {
-        let a = Anchor { mono: 100, unix: 1_000 };
+        let a = Anchor {
+            mono: 100,
+            unix: 1_000,
+        };
         assert_eq!(a.unix(150), 1_050);
         assert_eq!(a.unix(90), 990);
         assert!(Anchor::new().wall_jump().unsigned_abs() < SECOND);

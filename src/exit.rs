@@ -21,8 +21,14 @@ pub enum Exit {
 }
 
 /// Precedence, strongest first: when several apply, the first one in this list is the exit code.
-const PRECEDENCE: [Exit; 6] =
-    [Exit::Usage, Exit::Interrupted, Exit::Failure, Exit::Invalid, Exit::Threshold, Exit::Regression];
+const PRECEDENCE: [Exit; 6] = [
+    Exit::Usage,
+    Exit::Interrupted,
+    Exit::Failure,
+    Exit::Invalid,
+    Exit::Threshold,
+    Exit::Regression,
+];
 
 impl Exit {
     /// The number handed to the operating system.
@@ -33,7 +39,10 @@ impl Exit {
     /// The stronger of two outcomes, by the precedence 2, 130, 1, 98, 99, 97, 0.
     #[must_use]
     pub fn and(self, other: Exit) -> Exit {
-        PRECEDENCE.into_iter().find(|e| *e == self || *e == other).unwrap_or(Exit::Ok)
+        PRECEDENCE
+            .into_iter()
+            .find(|e| *e == self || *e == other)
+            .unwrap_or(Exit::Ok)
     }
 }
 

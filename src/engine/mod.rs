@@ -1,5 +1,28 @@
 //! The run: phases, shards, pacing, sessions, object state, guards, shutdown.
+//!
+//! [`run`] plays a [`crate::workload::Plan`]; a shard is one thread with one current_thread runtime
+//! that owns its cells and all their state; everything measured leaves through one event stream.
 
+mod background;
 pub mod control;
+mod estimate;
+pub mod guards;
+mod header;
+mod in_flight;
+mod load;
+mod merge;
+mod pace;
+mod populate;
+mod recorder;
+mod run;
+mod session;
+mod shard;
+mod shared_lease;
+mod state;
+mod stream;
+mod thread;
+mod tick;
+mod verify;
 
 pub use control::Control;
+pub use run::{RunError, run};

@@ -1,7 +1,20 @@
 //! Talking to etcd: wire (hot path), control (rare calls), TLS and credentials, error taxonomy.
 
+pub mod auth;
+pub mod cleanup;
+pub mod control;
+mod control_types;
+pub mod errors;
+pub mod kind;
+mod lock;
+pub mod manifest;
 pub mod messages;
+pub mod preflight;
+mod preflight_error;
+pub mod quota;
+mod second_look;
 pub mod target;
+pub mod tls;
 pub mod wire;
 
 pub use target::Target;

@@ -22,6 +22,8 @@ pub struct Target {
     pub members: MemberChoice,
     /// etcdmark started this etcd itself, or the user said that it is theirs: cluster-wide acts are allowed.
     pub owned: bool,
+    /// The store goes away with the run (a throwaway local etcd): nothing needs to be cleaned up.
+    pub disposable: bool,
     /// A local etcd's processes, for process and disk counters; empty for a remote one.
     pub local_members: Vec<LocalMember>,
 }
@@ -63,7 +65,9 @@ pub struct Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("user", &self.user).finish_non_exhaustive()
+        f.debug_struct("Credentials")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
     }
 }
 
@@ -102,6 +106,7 @@ impl Target {
             command_timeout: Duration::from_secs(5),
             members: MemberChoice::All,
             owned: false,
+            disposable: false,
             local_members: Vec::new(),
         }
     }

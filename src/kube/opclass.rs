@@ -103,6 +103,11 @@ impl OpClass {
         self.info().name
     }
 
+    /// Whether it writes an object.
+    pub const fn is_write(self) -> bool {
+        matches!(self.info().verb, Verb::Create | Verb::Update | Verb::Delete)
+    }
+
     /// The op class of that name.
     pub fn by_name(name: &str) -> Option<OpClass> {
         Self::ALL.iter().copied().find(|c| c.name() == name)

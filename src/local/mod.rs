@@ -1,1 +1,22 @@
-//! etcd processes that etcdmark starts itself.
+//! etcd processes that etcdmark starts itself: which binary, which flags, where their data lies, and
+//! that none of them outlives us.
+//!
+//! [`LocalCluster::start`] is the way in; [`LocalCluster::target`] hands the cluster to everything else.
+
+mod binary;
+mod cluster;
+mod data_dir;
+mod death_signal;
+mod error;
+mod fs;
+mod member;
+mod options;
+mod readiness;
+mod supervisor;
+
+pub use binary::{BinaryChoice, EtcdBinary, EtcdVersion};
+pub use cluster::LocalCluster;
+pub use error::LocalError;
+pub use fs::FileSystem;
+pub use member::Member;
+pub use options::{LocalOptions, LocalTls};

@@ -1,1 +1,16 @@
 //! Histograms, interval logs, statistics and validity. Pure: no clock, no tokio.
+
+pub mod batch_means;
+pub mod hist;
+pub mod hlog;
+pub mod percentile;
+pub mod sparse;
+pub mod stats;
+pub mod validity;
+
+pub use batch_means::{BatchMeansBuilder, effective_sample_size, merge_batch_means};
+pub use hist::Hist;
+pub use hlog::{HlogReader, HlogWriter};
+pub use percentile::{Headline, Offered};
+pub use sparse::SparseHist;
+pub use validity::{Validity, ValidityInputs, Verdict};

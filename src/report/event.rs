@@ -1,10 +1,10 @@
 //! The event stream: the only interface between the engine and everything that reports. One JSON
 //! object per line of `events.jsonl`, tagged by `type`; histograms go to `latency.hlog` beside it.
 
+use crate::etcd::wire::Rpc;
 use crate::kube::OpClass;
 use crate::kube::opclass::Verb;
 use crate::kube::resource::Resource;
-use crate::etcd::wire::Rpc;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -63,7 +63,14 @@ pub struct HistogramTag {
 
 impl std::fmt::Display for HistogramTag {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}|{}|{}|{}", self.phase.name(), self.store, self.class, self.metric.name())
+        write!(
+            f,
+            "{}|{}|{}|{}",
+            self.phase.name(),
+            self.store,
+            self.class,
+            self.metric.name()
+        )
     }
 }
 
@@ -154,7 +161,7 @@ named! {
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Event {
     /// First line: what this run is.
-    Header(Header),
+    Header(Box<Header>),
     /// A phase begins.
     Phase(PhaseEvent),
     /// Progress of populate, verify or cleanup.
@@ -546,7 +553,7 @@ pub struct HostSample {
 }
 
 /// A member's reachability changed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MemberEvent {
     /// Seconds since t0.
     pub t: f64,

@@ -1,5 +1,19 @@
 //! events.jsonl, result.json and its schema; every rendering of it.
 
 pub mod event;
+pub mod files;
+pub mod hgrm;
+pub mod json;
+pub mod rebuild;
+pub mod reduce;
+pub mod result;
+pub mod sinks;
+pub mod text;
+mod threshold;
 
 pub use event::*;
+pub use files::{DirectoryError, FileSink, RunDirectory};
+pub use rebuild::{ReportError, rebuild, replay};
+pub use reduce::Reducer;
+pub use result::*;
+pub use sinks::{Collector, Tee};

@@ -1,1 +1,161 @@
-//! Intended instants. Pure: computed from the plan and a seeded generator, never from a clock.
+//! Intended instants. Pure: computed from the plan and a seed, never from a clock.
+//!
+//! Every instant is an offset in nanoseconds from the start of the load, and a function of (schedule,
+//! seed, index): however many parts a plan is cut into, their union is the same schedule.
+
+mod arrivals;
+pub mod hash;
+mod periodic;
+mod profile;
+mod timetable;
+
+pub use arrivals::Arrivals;
+pub use periodic::{Beat, Chain, Periodic};
+pub use profile::Warp;
+pub use timetable::{Due, Source, Timetable};
+
+use crate::clock::Nanos;
+use crate::workload::Schedule;
+
+/// The share `part`/`of` of a plan: what one shard, process or host plays. Takes every arrival and
+/// every member whose index is congruent to `part` modulo `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stripe {
+    part: u64,
+    of: u64,
+}
+
+impl Stripe {
+    /// All of it.
+    pub const WHOLE: Stripe = Stripe { part: 0, of: 1 };
+
+    /// Part `part` of `of`; none unless `part < of`.
+    pub fn new(part: u64, of: u64) -> Option<Self> {
+        (part < of).then_some(Stripe { part, of })
+    }
+
+    /// Which part, 0 ≤ part < of.
+    pub fn part(self) -> u64 {
+        self.part
+    }
+
+    /// How many parts there are.
+    pub fn of(self) -> u64 {
+        self.of
+    }
+
+    /// Whether an index belongs to this part.
+    pub fn owns(self, index: u64) -> bool {
+        index % self.of == self.part
+    }
+
+    /// How many of the indices 0..count belong to this part.
+    pub fn share_of(self, count: u64) -> u64 {
+        count / self.of + u64::from(count % self.of > self.part)
+    }
+
+    /// The `n`-th index of this part among 0..count, wrapping round; None when it has none of them.
+    pub fn nth(self, n: u64, count: u64) -> Option<u64> {
+        let mine = self.share_of(count);
+        (mine > 0).then(|| (n % mine) * self.of + self.part)
+    }
+
+    /// A part of this part: `inner` of the stripe is the same as the global stripe
+    /// (`inner.part × of + part`, `inner.of × of`). A process with part w/W cuts it among its shards so.
+    pub fn cut(self, inner: Stripe) -> Stripe {
+        Stripe {
+            part: inner.part * self.of + self.part,
+            of: inner.of * self.of,
+        }
+    }
+}
+
+/// Sessions expected in `[from, to)` ns of a schedule, over all parts (periodic: `members` members).
+/// None for a closed loop, which has no schedule.
+pub fn expected(schedule: &Schedule, members: u64, from: Nanos, to: Nanos) -> Option<f64> {
+    match schedule {
+        Schedule::Arrivals { rate, .. } => Some(rate.expected(from, to)),
+        Schedule::Periodic {
+            period,
+            low,
+            high,
+            intensity,
+        } => {
+            let gap = (*period).max(1) as f64 / 1e9 * (low + high) / 2.0;
+            Some(members as f64 * intensity.expected(from, to) / gap)
+        }
+        Schedule::Closed { .. } => None,
+    }
+}
+
+/// The highest rate of a schedule, sessions per second over all parts. None for a closed loop.
+pub fn peak_rate(schedule: &Schedule, members: u64) -> Option<f64> {
+    match schedule {
+        Schedule::Arrivals { rate, .. } => Some(rate.max_rate()),
+        Schedule::Periodic {
+            period,
+            low,
+            high,
+            intensity,
+        } => {
+            let gap = (*period).max(1) as f64 / 1e9 * (low + high) / 2.0;
+            Some(members as f64 * intensity.max_rate() / gap)
+        }
+        Schedule::Closed { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SECOND;
+    use crate::workload::RateProfile;
+
+    #[test]
+    fn stripes_partition_and_nest() {
+        for count in 0..40 {
+            for of in 1..7 {
+                let parts: u64 = (0..of)
+                    .filter_map(|w| Stripe::new(w, of))
+                    .map(|s| s.share_of(count))
+                    .sum();
+                assert_eq!(parts, count);
+                for s in (0..of).filter_map(|w| Stripe::new(w, of)) {
+                    let mine: Vec<u64> = (0..s.share_of(count))
+                        .filter_map(|n| s.nth(n, count))
+                        .collect();
+                    let owned: Vec<u64> = (0..count).filter(|i| s.owns(*i)).collect();
+                    assert_eq!(mine, owned);
+                    assert_eq!(s.nth(mine.len() as u64, count), mine.first().copied());
+                }
+            }
+        }
+        assert_eq!(Stripe::new(3, 3), None);
+        let outer = Stripe::new(1, 3).unwrap();
+        let inner: Vec<Stripe> = (0..2)
+            .map(|w| outer.cut(Stripe::new(w, 2).unwrap()))
+            .collect();
+        for i in 0..60 {
+            let owners = inner.iter().filter(|s| s.owns(i)).count();
+            assert_eq!(owners, usize::from(outer.owns(i)));
+        }
+    }
+
+    #[test]
+    fn expectations_of_the_kinds_of_schedule() {
+        let periodic = Schedule::Periodic {
+            period: 10 * SECOND,
+            low: 1.0,
+            high: 1.04,
+            intensity: RateProfile::constant(1.0),
+        };
+        let n = expected(&periodic, 1000, 0, 102 * SECOND).unwrap();
+        assert!((n - 10_000.0).abs() < 1e-6, "{n}");
+        let rate = peak_rate(&periodic, 1000).unwrap();
+        assert!((rate - 1000.0 / 10.2).abs() < 1e-9, "{rate}");
+        assert_eq!(
+            expected(&Schedule::Closed { concurrency: 4 }, 0, 0, SECOND),
+            None
+        );
+    }
+}

@@ -1,1 +1,12 @@
 //! etcd's own metrics and the host's counters, on the run's timeline.
+
+pub mod client;
+pub mod environment;
+pub mod host;
+pub mod http;
+pub mod metrics;
+mod procfs;
+pub mod scraper;
+pub mod timeline;
+
+pub use timeline::Timeline;

@@ -48,8 +48,54 @@ pub struct Plan {
     pub verify: bool,
     /// Which guards stop the run.
     pub guards: Vec<GuardKind>,
+    /// Allow a store that holds a live cluster's keys.
+    pub allow_live_cluster: bool,
+    /// The effective workload, for the result's header.
+    pub source: serde_json::Value,
     /// Drain or stop from outside.
     pub control: Control,
+}
+
+impl Plan {
+    /// Which store a resource is routed to; what no store names goes to the first.
+    pub fn store_of(&self, resource: Resource) -> usize {
+        self.stores
+            .iter()
+            .position(|s| s.resources.contains(&resource))
+            .unwrap_or(0)
+    }
+
+    /// The mean distance of two Events, ns: Event i is named as if it had happened i such steps after
+    /// the epoch.
+    pub fn event_spacing(&self) -> Nanos {
+        super::event_spacing_ns(&self.cluster, &self.actors)
+    }
+
+    /// Lets the load come up over `ramp` (before it is as planned), unless it has a ramp already; the
+    /// warm-up lasts at least as long.
+    pub fn ramp_up(&mut self, ramp: Duration) {
+        let duration = u64::try_from(ramp.as_nanos()).unwrap_or(u64::MAX);
+        for actor in &mut self.actors {
+            let profile = match &mut actor.schedule {
+                Schedule::Arrivals { rate, .. } => rate,
+                Schedule::Periodic { intensity, .. } => intensity,
+                Schedule::Closed { .. } => continue,
+            };
+            let to = profile.segments.first().map_or(profile.then, |s| s.from);
+            let ramped = profile.segments.first().is_some_and(|s| s.from < s.to);
+            if !ramped {
+                profile.segments.insert(
+                    0,
+                    Segment {
+                        duration,
+                        from: 0.0,
+                        to,
+                    },
+                );
+            }
+        }
+        self.phases.warmup = self.phases.warmup.max(ramp);
+    }
 }
 
 /// The hollow cluster's size and shape.
@@ -126,7 +172,10 @@ impl KubernetesVersion {
     pub fn parse(s: &str) -> Option<Self> {
         let s = s.trim().trim_start_matches('v');
         let minor: Vec<&str> = s.splitn(3, '.').take(2).collect();
-        Self::ALL.iter().find(|(_, n)| *n == minor.join(".")).map(|(v, _)| *v)
+        Self::ALL
+            .iter()
+            .find(|(_, n)| *n == minor.join("."))
+            .map(|(v, _)| *v)
     }
 
     /// Whether a GET is Range{limit:1} (since 1.32).
@@ -159,7 +208,9 @@ impl<'de> Deserialize<'de> for KubernetesVersion {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let s = String::deserialize(d)?;
         KubernetesVersion::parse(&s).ok_or_else(|| {
-            serde::de::Error::custom(format!("unknown Kubernetes version {s:?} (known: 1.30 to 1.37)"))
+            serde::de::Error::custom(format!(
+                "unknown Kubernetes version {s:?} (known: 1.30 to 1.37)"
+            ))
         })
     }
 }
@@ -253,7 +304,7 @@ pub enum Schedule {
 }
 
 /// How arrivals are spaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Process {
     /// Evenly.
@@ -285,7 +336,10 @@ pub struct Segment {
 impl RateProfile {
     /// The same value for ever.
     pub fn constant(value: f64) -> Self {
-        RateProfile { segments: Vec::new(), then: value }
+        RateProfile {
+            segments: Vec::new(),
+            then: value,
+        }
     }
 }
 
@@ -299,7 +353,9 @@ impl Limits {
     /// The same limit for every op class.
     pub fn all(limit: Duration) -> Self {
         let ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-        Limits { by_class: vec![ns; OpClass::COUNT] }
+        Limits {
+            by_class: vec![ns; OpClass::COUNT],
+        }
     }
 
     /// Sets one.
@@ -393,7 +449,7 @@ pub struct Load {
 }
 
 /// What happens to an operation that is due while the in-flight cap is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AtCap {
     /// It keeps its intended instant and waits.
@@ -403,7 +459,7 @@ pub enum AtCap {
 }
 
 /// Which implementation carries the hot path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WireKind {
     /// The h2 crate directly.

@@ -1,4 +1,29 @@
 //! The hot path: unary RPCs as raw gRPC frames over HTTP/2, behind one trait.
+//!
+//! A [`Pool`] holds the channels of one store for one shard; a channel keeps one connection to one
+//! member up. Everything here lives on one thread and spawns local tasks: it needs a
+//! `tokio::runtime::LocalRuntime` or a `LocalSet`.
+//!
+//! What *sent* means: the driver of a connection writes once per turn of the runtime, everything that
+//! was queued in that turn, and stamps the clock when the write that held a request's last byte has
+//! returned from the kernel (with TLS: when the records were flushed). Time spent waiting for a
+//! stream slot, a flow-control window or that write is thus *wait*, not service time.
+
+mod backoff;
+mod call;
+mod channel;
+mod coalesce;
+mod connection;
+mod dial;
+mod driver;
+mod headers;
+mod pool;
+mod settings;
+mod tonic;
+
+pub use dial::probe;
+pub use pool::{MemberEvent, Pool, PoolError};
+pub use settings::Settings;
 
 use crate::clock::Nanos;
 use bytes::Bytes;
@@ -22,7 +47,13 @@ pub enum Rpc {
 
 impl Rpc {
     /// Every one.
-    pub const ALL: [Rpc; 5] = [Rpc::Range, Rpc::Put, Rpc::Txn, Rpc::Compact, Rpc::LeaseGrant];
+    pub const ALL: [Rpc; 5] = [
+        Rpc::Range,
+        Rpc::Put,
+        Rpc::Txn,
+        Rpc::Compact,
+        Rpc::LeaseGrant,
+    ];
 
     /// The HTTP/2 `:path`.
     pub const fn path(self) -> &'static str {
@@ -96,3 +127,55 @@ pub enum RpcError {
 
 /// A future of the shard's own thread.
 pub type LocalBoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// One connection to one member. Two implementations: h2 directly, and tonic.
+pub(crate) trait Transport {
+    /// Sends one request and waits for what comes of it. Never sent twice.
+    async fn call(&self, call: Call) -> Reply;
+
+    /// Resolves with the reason once this connection takes no new requests (GOAWAY, error, keepalive).
+    async fn retired(&self) -> String;
+
+    /// Whether it takes new requests.
+    fn is_up(&self) -> bool;
+
+    /// Lets requests in flight finish, then closes.
+    async fn close(&self);
+}
+
+/// Which of the two.
+#[derive(Clone)]
+pub(crate) enum Link {
+    H2(std::rc::Rc<connection::Connection>),
+    Tonic(std::rc::Rc<tonic::TonicConnection>),
+}
+
+impl Transport for Link {
+    async fn call(&self, call: Call) -> Reply {
+        match self {
+            Link::H2(c) => c.call(call).await,
+            Link::Tonic(c) => c.call(call).await,
+        }
+    }
+
+    async fn retired(&self) -> String {
+        match self {
+            Link::H2(c) => c.retired().await,
+            Link::Tonic(c) => c.retired().await,
+        }
+    }
+
+    fn is_up(&self) -> bool {
+        match self {
+            Link::H2(c) => c.is_up(),
+            Link::Tonic(c) => c.is_up(),
+        }
+    }
+
+    async fn close(&self) {
+        match self {
+            Link::H2(c) => c.close().await,
+            Link::Tonic(c) => c.close().await,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! `etcdmark cleanup`: deletes what runs left, by their manifests.
+
+use super::CliError;
+use super::cluster_flags::{Access, ClusterFlags};
+use super::inspect::{block_on, bytes, refuse};
+use super::output::{self, Format};
+use crate::etcd::cleanup::{CleanupError, cleanup_run};
+use crate::etcd::control::Cluster;
+use crate::etcd::manifest::{self, KnownRun, Lock, ManifestError, RunKeys};
+use crate::etcd::preflight::{self, PreflightError};
+use crate::etcd::target::Target;
+use crate::exit::Exit;
+use serde::Serialize;
+
+/// Delete the keys and etcd leases that runs left in a store. Only what a manifest under
+/// /registry-etcdmark/ says etcdmark wrote is touched; runs that are going on are refused.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  etcdmark cleanup --endpoints http://10.0.0.1:2379 --run-id 20261122-101500"
+)]
+pub struct Args {
+    /// The etcd.
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
+    /// Only this run (may be given several times).
+    #[arg(long, value_name = "ID", conflicts_with = "all")]
+    pub run_id: Vec<String>,
+    /// Every run in the store.
+    #[arg(long)]
+    pub all: bool,
+    /// Also a run whose lock is held: its process will fail.
+    #[arg(long)]
+    pub force: bool,
+    /// Output format.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Format,
+}
+
+/// What was deleted, as the command's JSON.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// One per run.
+    pub runs: Vec<Cleaned>,
+    /// Largest db file after it, bytes: no smaller than before.
+    pub db_size: i64,
+    /// Of these in use.
+    pub db_size_in_use: i64,
+    /// Command lines that shrink the file.
+    pub shrink_with: Vec<String>,
+}
+
+/// What was deleted of one run.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cleaned {
+    /// Run id.
+    pub run_id: String,
+    /// Keys deleted, the manifest not counted.
+    pub keys: u64,
+    /// Leases revoked.
+    pub leases: u64,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the etcd cannot be asked, a run is not known or locked, or a delete fails.
+pub fn run(args: Args) -> Result<Exit, CliError> {
+    let summary = clean(&args)?;
+    match args.output {
+        Format::Text => output::print(&summary.to_string())?,
+        Format::Json => output::print_json(&summary)?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// Does what the command does, and prints nothing.
+///
+/// # Errors
+/// As [`run`].
+pub fn clean(args: &Args) -> Result<Summary, CliError> {
+    let found = args.cluster.targets(Access::Write)?;
+    let Some(target) = found.target else {
+        let ignored: String = found.ignored.iter().map(|i| format!(" ({i})")).collect();
+        return Err(CliError::usage(format!(
+            "cleanup needs --endpoints http://HOST:2379{ignored}"
+        )));
+    };
+    block_on(clean_target(args, &target))?
+}
+
+async fn clean_target(args: &Args, target: &Target) -> Result<Summary, CliError> {
+    let control = |e| refuse(PreflightError::from_control(e, target));
+    // Deletes work on an etcd that is full or has lost a member: its health is not asked for.
+    let reached = preflight::reach(target).await.map_err(refuse)?;
+    let cluster = &reached.cluster;
+    let runs = manifest::list(cluster).await.map_err(control)?;
+    let chosen = choose(args, runs)?;
+    let mut summary = Summary::default();
+    for run in chosen {
+        let Some(m) = run.manifest else {
+            return Err(CliError::usage(format!(
+                "the manifest of run {:?} cannot be read: a newer etcdmark wrote it; use that one to clean up",
+                run.run_id
+            )));
+        };
+        let lock = lock(args, cluster, &run.run_id, run.holder).await?;
+        let outcome = cleanup_run(cluster, &m.prefix, &[], &mut |_, _| {}).await;
+        let outcome = match outcome {
+            Ok(report) => {
+                let key = RunKeys::new(&run.run_id);
+                let deleted = cluster.delete(key.manifest.as_bytes(), b"").await;
+                deleted.map_err(control).map(|_| report)
+            }
+            Err(CleanupError::Control(e)) => Err(control(e)),
+            Err(other) => Err(CliError::usage(other.to_string())),
+        };
+        if let Some(lock) = lock {
+            // The lease ends by itself when this fails.
+            let _ = lock.release().await;
+        }
+        let report = outcome.map_err(|e| CliError {
+            message: format!(
+                "run {:?} is not deleted completely (the same command goes on): {}",
+                run.run_id, e.message
+            ),
+            ..e
+        })?;
+        summary.runs.push(Cleaned {
+            run_id: run.run_id,
+            keys: report.keys,
+            leases: report.leases,
+        });
+    }
+    sizes(&mut summary, target, cluster).await;
+    Ok(summary)
+}
+
+fn choose(args: &Args, runs: Vec<KnownRun>) -> Result<Vec<KnownRun>, CliError> {
+    let known: Vec<String> = runs.iter().map(|r| r.run_id.clone()).collect();
+    let listed = if known.is_empty() {
+        "none".to_owned()
+    } else {
+        known.join(", ")
+    };
+    if let Some(missing) = args.run_id.iter().find(|id| !known.contains(id)) {
+        return Err(CliError::usage(format!(
+            "--run-id {missing:?}: no manifest of that run (runs in the store: {listed})"
+        )));
+    }
+    if args.run_id.is_empty() && !args.all && runs.len() > 1 {
+        return Err(CliError::usage(format!(
+            "several runs are in the store ({listed}): give --run-id ID or --all"
+        )));
+    }
+    Ok(runs
+        .into_iter()
+        .filter(|r| args.run_id.is_empty() || args.run_id.contains(&r.run_id))
+        .collect())
+}
+
+/// Takes the run's lock, so that nobody resumes it meanwhile. A full etcd grants no lease: there, looking must do.
+async fn lock(
+    args: &Args,
+    cluster: &Cluster,
+    run_id: &str,
+    holder: Option<String>,
+) -> Result<Option<Lock>, CliError> {
+    let locked = |who: &str| {
+        CliError::usage(format!(
+            "run {run_id:?} is going on: {who} holds its lock; stop it first, or --force deletes its keys under it"
+        ))
+    };
+    match (holder, args.force) {
+        (Some(_), true) => return Ok(None),
+        (Some(who), false) => return Err(locked(&who)),
+        (None, _) => {}
+    }
+    match Lock::take(cluster, run_id).await {
+        Ok(lock) => Ok(Some(lock)),
+        Err(ManifestError::Locked { holder, .. }) if !args.force => Err(locked(&holder)),
+        Err(ManifestError::Control(e)) if !e.message().contains("database space exceeded") => {
+            Err(CliError::failure(e.to_string()))
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+async fn sizes(summary: &mut Summary, target: &Target, cluster: &Cluster) {
+    let mut revision = 0;
+    for m in cluster.each() {
+        if let Ok(s) = m.status().await {
+            summary.db_size = summary.db_size.max(s.db_size);
+            summary.db_size_in_use = summary.db_size_in_use.max(s.db_size_in_use);
+            revision = revision.max(s.revision);
+        }
+    }
+    let endpoints = target.endpoints.join(",");
+    summary.shrink_with = vec![
+        format!("etcdctl --endpoints={endpoints} compact {revision}"),
+        format!("etcdctl --endpoints={endpoints} defrag"),
+    ];
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.runs.is_empty() {
+            return writeln!(f, "nothing to delete: no run left keys in this store");
+        }
+        for r in &self.runs {
+            writeln!(
+                f,
+                "run {}: {} keys deleted, {} leases revoked",
+                r.run_id, r.keys, r.leases
+            )?;
+        }
+        writeln!(
+            f,
+            "the db file does not shrink by this: {} ({} in use); etcd reuses what is free after its next \
+             compaction.\nto shrink it (defrag stops each member for a while: seconds per GB):",
+            bytes(self.db_size),
+            bytes(self.db_size_in_use)
+        )?;
+        self.shrink_with
+            .iter()
+            .try_for_each(|line| writeln!(f, "  {line}"))
+    }
+}

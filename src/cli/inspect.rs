@@ -1,0 +1,335 @@
+//! `etcdmark inspect`: what an etcd is and holds. Writes nothing.
+
+use super::CliError;
+use super::cluster_flags::{Access, ClusterFlags};
+use super::output::{self, Format};
+use crate::etcd::control::{Cluster, ControlError, RangeSpec, prefix_end};
+use crate::etcd::preflight::{self, PreflightError, Reached};
+use crate::etcd::target::Target;
+use crate::etcd::{manifest, quota};
+use crate::exit::Exit;
+use crate::server::http;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Show what an etcd is and holds: members, leader, versions, size against quota, alarms, mean fsync and
+/// commit times, keys by resource. Writes nothing.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  etcdmark inspect --endpoints https://10.0.0.1:2379 --cacert ca.crt --cert \
+                        client.crt --key client.key --metrics-endpoints http://10.0.0.1:2381"
+)]
+pub struct Args {
+    /// The etcd.
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
+    /// Output format.
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Format,
+}
+
+/// What `inspect` found, as its JSON.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Inspection {
+    /// Cluster id, hex.
+    pub cluster_id: String,
+    /// Members that were asked.
+    pub members: Vec<InspectedMember>,
+    /// Smallest quota, bytes; None = unknown or none.
+    pub quota_bytes: Option<i64>,
+    /// The quota in words.
+    pub quota: String,
+    /// Raised alarms, `NOSPACE on member 8e9e05c52164694d`.
+    pub alarms: Vec<String>,
+    /// Keys in all; None when the user may not count them.
+    pub keys: Option<i64>,
+    /// Keys by resource, as they are after `/registry/`.
+    pub resources: BTreeMap<String, i64>,
+    /// Events' share of the keys under `/registry/`, 0–1.
+    pub events_share: Option<f64>,
+    /// Runs that etcdmark left: run id → keys.
+    pub runs: BTreeMap<String, i64>,
+    /// What could not be seen, and why.
+    pub notes: Vec<String>,
+}
+
+/// One member.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InspectedMember {
+    /// Name.
+    pub name: String,
+    /// Id, hex.
+    pub id: String,
+    /// Endpoint that was asked.
+    pub endpoint: String,
+    /// etcd version.
+    pub version: String,
+    /// It leads.
+    pub leader: bool,
+    /// It does not vote.
+    pub learner: bool,
+    /// db file, bytes.
+    pub db_size: i64,
+    /// Of these in use.
+    pub db_size_in_use: i64,
+    /// db file as a share of the quota, 0–1.
+    pub quota_used: Option<f64>,
+    /// Mean WAL fsync since etcd's start, seconds.
+    pub fsync_mean: Option<f64>,
+    /// Mean backend commit since etcd's start, seconds.
+    pub commit_mean: Option<f64>,
+    /// etcd's own complaints.
+    pub errors: Vec<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What preflight says of an etcd that cannot be asked.
+pub fn run(args: Args) -> Result<Exit, CliError> {
+    let found = args.cluster.targets(Access::Read)?;
+    let Some(target) = found.target else {
+        return Err(CliError::usage(
+            "inspect needs an etcd: --endpoints http://HOST:2379 (or ETCDCTL_ENDPOINTS)",
+        ));
+    };
+    let seen = block_on(inspect(&target))?.map_err(refuse)?;
+    match args.output {
+        Format::Text => output::print(&text(&seen))?,
+        Format::Json => output::print_json(&seen)?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// A preflight error as a command's.
+pub fn refuse(e: PreflightError) -> CliError {
+    CliError {
+        exit: e.exit(),
+        message: e.to_string(),
+    }
+}
+
+/// Runs a future on a runtime of its own.
+///
+/// # Errors
+/// When the operating system refuses one.
+pub fn block_on<T>(f: impl Future<Output = T>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|e| CliError::failure(format!("cannot start a runtime: {e}")))?;
+    Ok(runtime.block_on(f))
+}
+
+/// Looks at a cluster. Sick ones are looked at too: only one that does not answer is an error.
+///
+/// # Errors
+/// When no endpoint answers, or they are not members of one etcd.
+pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
+    let Reached {
+        cluster,
+        members,
+        down,
+    } = preflight::reach(target).await?;
+    let mut seen = Inspection::default();
+    seen.notes.extend(
+        down.into_iter()
+            .map(|(e, why)| format!("{e} is down: {why}")),
+    );
+    let entries = cluster.members().await.unwrap_or_default();
+    let quota = quota::find(target, &members).await;
+    (seen.quota_bytes, seen.quota) = (quota.known(), quota.to_string());
+    let urls = quota::metrics_urls(target);
+    if members.iter().all(|m| m.leader == 0) {
+        seen.notes
+            .push("the cluster has no leader: keys cannot be counted".to_owned());
+    }
+    for m in &members {
+        seen.cluster_id = format!("{:x}", m.cluster_id);
+        let name = entries
+            .iter()
+            .find(|e| e.id == m.member_id)
+            .map(|e| e.name.clone());
+        let mut row = InspectedMember {
+            name: name.unwrap_or_default(),
+            id: format!("{:x}", m.member_id),
+            endpoint: m.endpoint.clone(),
+            version: m.version.clone(),
+            leader: m.leader == m.member_id,
+            learner: m.is_learner,
+            db_size: m.db_size,
+            db_size_in_use: m.db_size_in_use,
+            quota_used: quota
+                .limit()
+                .filter(|q| *q > 0)
+                .map(|q| m.db_size as f64 / q as f64),
+            errors: m.errors.clone(),
+            ..Default::default()
+        };
+        let at = target.endpoints.iter().position(|e| *e == m.endpoint);
+        if let Some(url) = at.and_then(|i| urls.get(i)) {
+            match http::get(url, target.tls.as_ref(), target.command_timeout).await {
+                Ok(page) => {
+                    row.fsync_mean = mean(&page, "etcd_disk_wal_fsync_duration_seconds");
+                    row.commit_mean = mean(&page, "etcd_disk_backend_commit_duration_seconds");
+                }
+                Err(e) => seen.notes.push(format!(
+                    "no metrics of {}: {e} (kubeadm has them at http://127.0.0.1:2381: --metrics-endpoints)",
+                    m.endpoint
+                )),
+            }
+        }
+        seen.members.push(row);
+    }
+    match cluster.alarms().await {
+        Ok(alarms) => {
+            let say =
+                |a: &crate::etcd::control::Alarm| format!("{} on member {:x}", a.kind, a.member_id);
+            seen.alarms = alarms.iter().map(say).collect();
+        }
+        Err(e) => seen.notes.push(format!("alarms cannot be read: {e}")),
+    }
+    if let Err(e) = keys(&cluster, &mut seen).await {
+        seen.notes
+            .push(PreflightError::from_control(e, target).to_string());
+    }
+    Ok(seen)
+}
+
+async fn keys(cluster: &Cluster, seen: &mut Inspection) -> Result<(), ControlError> {
+    seen.keys = cluster.count(b"\0", b"\0").await.ok();
+    seen.resources = by_segment(cluster, "/registry/").await?;
+    let all: i64 = seen.resources.values().sum();
+    let events = seen.resources.get("events").copied().unwrap_or(0);
+    seen.events_share = (all > 0).then(|| events as f64 / all as f64);
+    seen.runs = by_segment(cluster, &format!("{}/", manifest::HOME)).await?;
+    Ok(())
+}
+
+/// Keys by what stands after `base` up to the next slash; `services` and API groups one step deeper.
+/// Steps from name to name: a read of one key and a count for each, whatever the store holds.
+async fn by_segment(cluster: &Cluster, base: &str) -> Result<BTreeMap<String, i64>, ControlError> {
+    let mut counts = BTreeMap::new();
+    let (mut from, end) = (base.as_bytes().to_vec(), prefix_end(base.as_bytes()));
+    loop {
+        let spec = RangeSpec {
+            limit: 1,
+            keys_only: true,
+            ..RangeSpec::new(&from, &end)
+        };
+        let Some(first) = cluster.range(spec).await?.kvs.into_iter().next() else {
+            return Ok(counts);
+        };
+        let rest =
+            String::from_utf8_lossy(first.key().get(base.len()..).unwrap_or_default()).into_owned();
+        let mut parts = rest.splitn(3, '/');
+        let (one, two, three) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+        let name = match (two, three) {
+            (Some(two), Some(_))
+                if base == "/registry/" && (one == "services" || one.contains('.')) =>
+            {
+                format!("{one}/{two}")
+            }
+            _ => one.to_owned(),
+        };
+        let slash = if rest.len() > name.len() { "/" } else { "" };
+        let prefix = format!("{base}{name}{slash}").into_bytes();
+        let (start, stop) = match slash {
+            // A key that ends here, alone.
+            "" => (first.key().to_vec(), [first.key(), b"\0"].concat()),
+            _ => (prefix.clone(), prefix_end(&prefix)),
+        };
+        // Names that are not UTF-8 cannot be found again by their text: step over this one key.
+        if !first.key().starts_with(&prefix) {
+            from = [first.key(), b"\0"].concat();
+            continue;
+        }
+        *counts.entry(name).or_insert(0) += cluster.count(&start, &stop).await?;
+        from = stop;
+    }
+}
+
+fn mean(page: &str, histogram: &str) -> Option<f64> {
+    let sum = quota::metric(page, &format!("{histogram}_sum"))?;
+    let count = quota::metric(page, &format!("{histogram}_count"))?;
+    (count > 0.0).then(|| sum / count)
+}
+
+fn text(seen: &Inspection) -> String {
+    let mut t = String::new();
+    let ms = |s: Option<f64>| s.map_or("-".to_owned(), |s| format!("{:.2} ms", s * 1e3));
+    let _ = writeln!(t, "cluster {}, quota {}", seen.cluster_id, seen.quota);
+    for m in &seen.members {
+        let role = match (m.leader, m.learner) {
+            (true, _) => "leader",
+            (_, true) => "learner",
+            _ => "follower",
+        };
+        let used = m.quota_used.map_or(String::new(), |u| {
+            format!(", {:.1} % of the quota", u * 100.0)
+        });
+        let _ = writeln!(
+            t,
+            "  {} ({}) {}: etcd {}, {role}, db {} ({} in use{used}), fsync {}, commit {} (means since its start)",
+            m.name,
+            m.id,
+            m.endpoint,
+            m.version,
+            bytes(m.db_size),
+            bytes(m.db_size_in_use),
+            ms(m.fsync_mean),
+            ms(m.commit_mean)
+        );
+        for e in &m.errors {
+            let _ = writeln!(t, "    {e}");
+        }
+    }
+    let alarms = if seen.alarms.is_empty() {
+        "none".to_owned()
+    } else {
+        seen.alarms.join(", ")
+    };
+    let _ = writeln!(t, "alarms: {alarms}");
+    let _ = writeln!(
+        t,
+        "keys: {}",
+        seen.keys.map_or("unknown".to_owned(), |k| k.to_string())
+    );
+    let mut rows: Vec<_> = seen.resources.iter().collect();
+    rows.sort_by_key(|(name, n)| (std::cmp::Reverse(**n), name.as_str()));
+    for (name, n) in rows {
+        let _ = writeln!(t, "  {n:>10}  /registry/{name}");
+    }
+    if let Some(share) = seen.events_share {
+        let _ = writeln!(
+            t,
+            "Events are {:.1} % of the keys under /registry",
+            share * 100.0
+        );
+    }
+    for (run, n) in &seen.runs {
+        let _ = writeln!(
+            t,
+            "  {n:>10}  {}/{run} (delete: etcdmark cleanup --run-id {run})",
+            manifest::HOME
+        );
+    }
+    for note in &seen.notes {
+        let _ = writeln!(t, "note: {note}");
+    }
+    t
+}
+
+/// Bytes as people read them, `1.5 GiB`.
+pub fn bytes(n: i64) -> String {
+    let n = n as f64;
+    match n {
+        n if n >= 1024.0 * 1024.0 * 1024.0 => format!("{:.2} GiB", n / (1024.0 * 1024.0 * 1024.0)),
+        n if n >= 1024.0 * 1024.0 => format!("{:.1} MiB", n / (1024.0 * 1024.0)),
+        n if n >= 1024.0 => format!("{:.0} KiB", n / 1024.0),
+        n => format!("{n} B"),
+    }
+}

@@ -1,0 +1,101 @@
+//! `etcdmark report DIR`: the result of a run, rebuilt from its files and rendered.
+
+use super::error::CliError;
+use crate::exit::Exit;
+use crate::report::{self, Metric, RunResult, hgrm, json, text};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Flags of `etcdmark report`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The directory that a run wrote (`etcdmark run --out DIR`)
+    pub dir: PathBuf,
+    /// text: the summary; json: the whole result; hgrm: a percentile spectrum for HdrHistogram's plotters
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+    /// Op class whose spectrum -o hgrm prints, e.g. node-lease/update (all together when left out)
+    #[arg(long, value_name = "ACTOR/STEP")]
+    pub class: Option<String>,
+}
+
+/// How a result is rendered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// The terminal summary.
+    Text,
+    /// `result.json`.
+    Json,
+    /// Percentile spectrum of response times (of service times in a closed loop), ms.
+    Hgrm,
+}
+
+/// Rebuilds and prints. Exit 0 when it could, whatever became of the run.
+pub fn run(args: &Args) -> Result<Exit, CliError> {
+    if args.class.is_some() && args.output != Format::Hgrm {
+        return Err(CliError::usage(
+            "--class goes with -o hgrm; text and json show every op class".to_owned(),
+        ));
+    }
+    let rendered = render(args)?;
+    match io::stdout().lock().write_all(rendered.as_bytes()) {
+        // Whoever reads has seen enough.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Ok),
+        Err(e) => Err(CliError::failure(format!("cannot write to stdout: {e}"))),
+        Ok(()) => Ok(Exit::Ok),
+    }
+}
+
+/// What [`run`] prints.
+pub fn render(args: &Args) -> Result<String, CliError> {
+    let dir: &Path = &args.dir;
+    let reducer = report::replay(dir).map_err(|e| CliError::failure(e.to_string()))?;
+    let result = reducer.result();
+    match args.output {
+        Format::Text => Ok(text::render(&result, Some(dir))),
+        Format::Json => {
+            json::render(&result).map_err(|e| CliError::failure(format!("cannot render JSON: {e}")))
+        }
+        Format::Hgrm => spectrum(&reducer, &result, args.class.as_deref()),
+    }
+}
+
+fn spectrum(
+    reducer: &report::Reducer,
+    result: &RunResult,
+    class: Option<&str>,
+) -> Result<String, CliError> {
+    let closed = match class {
+        None => result.total.headline.is_none(),
+        Some(name) => match result.class(name) {
+            Some(class) => class.class.closed_loop,
+            None => {
+                let known: Vec<&str> = result
+                    .classes
+                    .iter()
+                    .map(|c| c.class.name.as_str())
+                    .collect();
+                let known = if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                };
+                return Err(CliError::usage(format!(
+                    "--class {name}: not measured in this run (measured: {known})"
+                )));
+            }
+        },
+    };
+    let metric = if closed {
+        Metric::Service
+    } else {
+        Metric::Response
+    };
+    match reducer.merged(class, metric).histogram() {
+        Some(histogram) => Ok(hgrm::render(histogram)),
+        None => Err(CliError::failure(format!(
+            "no {} time was measured",
+            metric.name()
+        ))),
+    }
+}

@@ -1,0 +1,347 @@
+//! `etcdmark run`: a workload against a local etcd, given endpoints or a kind cluster.
+
+use super::CliError;
+use super::cluster_flags::{Access, ClusterFlags};
+use super::local_flags::LocalFlags;
+use super::output::{Format, complain, print};
+use super::progress::Progress;
+use super::signals;
+use super::workload_flags::WorkloadFlags;
+use crate::clock;
+use crate::engine::{self, Control, guards};
+use crate::etcd::{Target, kind};
+use crate::exit::Exit;
+use crate::local::LocalCluster;
+use crate::report::{RunDirectory, RunResult, Sink, Tee, json, text};
+use crate::workload::{GuardKind, Plan, Resolved, RunSettings};
+use std::path::PathBuf;
+
+/// Flags of `etcdmark run`.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Without --endpoints or --kind, run starts a throwaway etcd, loads it and stops it.
+
+Examples:
+  etcdmark run                                      the whole cluster's traffic, 1,000 nodes, 30 s
+  etcdmark run node-heartbeats --nodes 5000         heartbeats only
+  etcdmark run events --set actors.events.rate=500 --etcd-version 3.5
+  etcdmark run --data-dir /mnt/nvme/etcd --members 3
+  etcdmark run my-workload.yaml --endpoints http://10.0.0.1:2379 --out results/a
+  etcdmark run probe --endpoints http://127.0.0.1:2379     what a quiet client sees, until Ctrl-C")]
+pub struct Args {
+    /// A built-in workload's name (see `etcdmark list`), or a file
+    #[arg(default_value = "cluster")]
+    pub workload: String,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub changes: WorkloadFlags,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub cluster: ClusterFlags,
+    /// Use the etcd of this kind cluster
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with = "endpoints",
+        help_heading = "etcd"
+    )]
+    pub kind: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub local: LocalFlags,
+    /// Names the run: its keys lie under /registry-etcdmark/RUN-ID/ [default: from the time]
+    #[arg(long, value_name = "RUN-ID", help_heading = "Run")]
+    pub run_id: Option<String>,
+    /// Where keys go; /registry needs --yes-this-etcd-is-mine [default: /registry-etcdmark/RUN-ID]
+    #[arg(long, value_name = "PREFIX", help_heading = "Run")]
+    pub prefix: Option<String>,
+    /// Leave the keys in the store
+    #[arg(long, help_heading = "Run")]
+    pub keep_data: bool,
+    /// Do not compare the store with what was acknowledged
+    #[arg(long, help_heading = "Run")]
+    pub no_verify: bool,
+    /// What stops the run: all, none, or of quota,alarm,leader-change,quorum [default: all for given
+    /// endpoints, none for a local etcd]
+    #[arg(long, value_name = "LIST", help_heading = "Run")]
+    pub guards: Option<String>,
+    /// Where the results go; must be new or empty [default: etcdmark-results/RUN-ID]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+    /// How to print the result
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Output"
+    )]
+    pub output: Format,
+    /// No progress; the result only
+    #[arg(short, long, help_heading = "Output")]
+    pub quiet: bool,
+    /// Also what happens on the way
+    #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
+    pub verbose: bool,
+}
+
+/// Runs the workload; prints the result; exits as the result says.
+///
+/// # Errors
+/// Everything that keeps the run from beginning.
+pub fn run(args: Args) -> Result<Exit, CliError> {
+    let resolved = args.changes.resolve(&args.workload)?;
+    let guards = guard_list(&args)?;
+    let run_id = run_id(&args)?;
+    descriptors(&resolved)?;
+    let given = given_target(&args)?;
+    let out = args
+        .out
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("etcdmark-results").join(&run_id));
+    let directory = RunDirectory::create(&out).map_err(|e| CliError::usage(e.to_string()))?;
+    let begun = start(&args, resolved, given, run_id, guards, &directory);
+    if begun.is_err() {
+        // Nothing was measured: no empty directory stays behind.
+        let _ = std::fs::remove_dir(directory.path());
+    }
+    let (result, written) = begun?;
+    show(&args, &result, &directory)?;
+    if let Err(e) = written {
+        complain(&format!("error: {e}"));
+        return Ok(result.exit().and(Exit::Failure));
+    }
+    Ok(result.exit())
+}
+
+type Written = Result<(), String>;
+
+fn start(
+    args: &Args,
+    resolved: Resolved,
+    given: Option<Target>,
+    run_id: String,
+    guards: Vec<GuardKind>,
+    directory: &RunDirectory,
+) -> Result<(RunResult, Written), CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|e| CliError::failure(format!("cannot start a runtime: {e}")))?;
+    let (targets, locals) = runtime.block_on(targets(args, &resolved, given))?;
+    let control = Control::default();
+    signals::watch(control.clone())
+        .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
+    let settings = RunSettings {
+        prefix: args
+            .prefix
+            .clone()
+            .unwrap_or_else(|| format!("/registry-etcdmark/{run_id}")),
+        run_id,
+        epoch: clock::unix_now(),
+        keep_data: args.keep_data,
+        verify: !args.no_verify,
+        guards,
+        allow_live_cluster: args.cluster.allow_live_cluster,
+        control,
+    };
+    let plan = resolved.into_plan(targets, settings)?;
+    let played = play(args, plan, directory);
+    for local in locals {
+        runtime.block_on(local.stop());
+    }
+    played
+}
+
+fn play(
+    args: &Args,
+    plan: Plan,
+    directory: &RunDirectory,
+) -> Result<(RunResult, Written), CliError> {
+    let mut files = directory
+        .sink()
+        .map_err(|e| CliError::failure(e.to_string()))?;
+    let mut progress = Progress::new(args.verbose, plan.phases.duration.map(|d| d.as_secs_f64()));
+    let played = {
+        let mut sinks: Vec<&mut dyn Sink> = vec![&mut files];
+        if !args.quiet {
+            sinks.push(&mut progress);
+        }
+        engine::run(plan, &mut Tee::new(sinks))
+    };
+    progress.close();
+    let result = played.map_err(|e| {
+        // The two files hold nothing yet.
+        drop(files);
+        directory.discard();
+        CliError {
+            message: e.message,
+            exit: e.exit,
+        }
+    })?;
+    let written = directory
+        .write_result(&result)
+        .map(|_| ())
+        .map_err(|e| e.to_string());
+    Ok((result, written))
+}
+
+fn show(args: &Args, result: &RunResult, directory: &RunDirectory) -> Result<(), CliError> {
+    match args.output {
+        Format::Text => print(&text::render(result, Some(directory.path()))),
+        Format::Json => {
+            let json = json::render(result)
+                .map_err(|e| CliError::failure(format!("cannot write JSON: {e}")))?;
+            print(&json)
+        }
+    }
+}
+
+/// What `--endpoints` or `--kind` name.
+fn given_target(args: &Args) -> Result<Option<Target>, CliError> {
+    if let Some(name) = &args.kind {
+        let mut target = kind::find(name).map_err(|e| CliError::usage(e.to_string()))?;
+        target.owned = args.cluster.yes_this_etcd_is_mine;
+        target.members = args.cluster.target;
+        return local_flags_unused(args, "--kind").map(|()| Some(target));
+    }
+    let found = args.cluster.targets(Access::Write)?;
+    for line in &found.ignored {
+        complain(line);
+    }
+    if found.target.is_some() {
+        local_flags_unused(args, "--endpoints")?;
+    }
+    let registry = args.prefix.as_deref().is_some_and(|p| p == "/registry");
+    if let Some(prefix) = &args.prefix
+        && !registry
+        && !prefix.starts_with("/registry-etcdmark/")
+    {
+        return Err(CliError::usage(format!(
+            "--prefix {prefix:?} is neither /registry nor below /registry-etcdmark/"
+        )));
+    }
+    if registry && found.target.as_ref().is_some_and(|t| !t.owned) {
+        return Err(CliError::usage(
+            "--prefix /registry writes where Kubernetes keeps its objects: it needs --yes-this-etcd-is-mine",
+        ));
+    }
+    Ok(found.target)
+}
+
+fn local_flags_unused(args: &Args, by: &str) -> Result<(), CliError> {
+    match args.local.given() {
+        Some(flag) => Err(CliError::usage(format!(
+            "{flag} is for a local etcd, and {by} names another one"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// One target per store: the given one, or an etcd that is started for each.
+async fn targets(
+    args: &Args,
+    resolved: &Resolved,
+    given: Option<Target>,
+) -> Result<(Vec<Target>, Vec<LocalCluster>), CliError> {
+    let names: Vec<&str> = resolved.stores.iter().map(|s| s.name.as_str()).collect();
+    if let Some(target) = given {
+        if names.len() > 1 {
+            return Err(CliError::usage(format!(
+                "this workload has {} stores ({}), and --endpoints names one etcd: leave --endpoints out to \
+                 start one for each",
+                names.len(),
+                names.join(", ")
+            )));
+        }
+        return Ok((vec![target], Vec::new()));
+    }
+    let mut targets = Vec::new();
+    let mut locals = Vec::new();
+    for name in &names {
+        let local = args.local.start((names.len() > 1).then_some(*name)).await?;
+        if !args.quiet {
+            let files = local.file_system();
+            let members = local.members().len();
+            let etcd = local.binary();
+            complain(&format!(
+                "store {name}: etcd {} ({members} member{}), data in {} on {}",
+                etcd.version,
+                if members == 1 { "" } else { "s" },
+                local.data_dir().display(),
+                files,
+            ));
+        }
+        let mut target = local.target();
+        target.disposable = args.local.data_dir.is_none();
+        target.members = args.cluster.target;
+        targets.push(target);
+        locals.push(local);
+    }
+    Ok((targets, locals))
+}
+
+fn guard_list(args: &Args) -> Result<Vec<GuardKind>, CliError> {
+    match &args.guards {
+        Some(list) => guards::parse_list(list).map_err(CliError::usage),
+        None if args.kind.is_some() || !args.cluster.endpoints.is_empty() => {
+            Ok(guards::ALL.to_vec())
+        }
+        None => Ok(Vec::new()),
+    }
+}
+
+fn run_id(args: &Args) -> Result<String, CliError> {
+    let Some(id) = &args.run_id else {
+        let now = jiff::Timestamp::now();
+        return Ok(format!(
+            "{}-{}",
+            now.strftime("%Y%m%d-%H%M%S"),
+            std::process::id()
+        ));
+    };
+    let fits = !id.is_empty()
+        && id.len() <= 63
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !id.starts_with('-');
+    if fits {
+        return Ok(id.clone());
+    }
+    Err(CliError::usage(format!(
+        "--run-id {id:?} is not 1 to 63 lowercase letters, digits and hyphens, the first not a hyphen"
+    )))
+}
+
+/// Raises the soft limit of open files to what the run needs, or says what is missing.
+fn descriptors(resolved: &Resolved) -> Result<(), CliError> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let needed = (resolved.load.connections * resolved.stores.len()
+        + 64 * resolved.load.shards.max(1)) as u64;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|n| n >= needed) {
+        return Ok(());
+    }
+    let wanted = limit.maximum.unwrap_or(needed).min(needed);
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: Some(wanted),
+            maximum: limit.maximum,
+        },
+    );
+    if getrlimit(Resource::Nofile)
+        .current
+        .is_none_or(|n| n >= needed)
+    {
+        return Ok(());
+    }
+    Err(CliError::usage(format!(
+        "--connections {} needs {needed} open files, and the limit is {wanted}: raise it (ulimit -n {needed}) or \
+         use fewer connections",
+        resolved.load.connections
+    )))
+}

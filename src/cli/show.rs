@@ -1,0 +1,53 @@
+//! `etcdmark show`: the effective workload after every flag.
+
+use super::CliError;
+use super::output::{Format, print, print_json};
+use super::workload_flags::WorkloadFlags;
+use crate::exit::Exit;
+use crate::workload::Source;
+
+/// Flags of `etcdmark show`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(
+    about = "Print a workload as it would run, with every default written out",
+    after_help = "Examples:\n  etcdmark show cluster --nodes 5000\n  etcdmark show probe --source > my.yaml"
+)]
+pub struct Args {
+    /// A built-in workload's name (see `etcdmark list`), or a file
+    #[arg(default_value = "cluster")]
+    pub workload: String,
+
+    /// Print the file as it was written, comments included
+    #[arg(long, conflicts_with = "output")]
+    pub source: bool,
+
+    /// How to print: text is YAML
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Format,
+
+    /// Changes to the workload
+    #[command(flatten)]
+    pub flags: WorkloadFlags,
+}
+
+/// Prints the workload.
+pub fn run(args: Args) -> Result<Exit, CliError> {
+    let source = Source::load(&args.workload)?;
+    let overrides = args.flags.overrides()?;
+    if args.source {
+        if let Some(edit) = overrides.edits().first() {
+            return Err(CliError::usage(format!(
+                "{} has no effect with --source; leave one out",
+                edit.flag
+            )));
+        }
+        print(&source.text)?;
+        return Ok(Exit::Ok);
+    }
+    let resolved = source.resolve(&overrides)?;
+    match args.output {
+        Format::Json => print_json(&resolved.file)?,
+        Format::Text => print(&resolved.yaml())?,
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,164 @@
+//! `etcdmark validate`: checks workload files and says what they would do.
+
+use super::CliError;
+use super::output::{Format, print, print_json};
+use super::workload_flags::WorkloadFlags;
+use crate::exit::Exit;
+use crate::workload::{Length, Resolved, Source, grouped};
+use serde::Serialize;
+
+/// Flags of `etcdmark validate`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(
+    about = "Check workload files and print what they would do; exit code 0 if all are right, 2 if not"
+)]
+pub struct Args {
+    /// Files, or built-in workloads' names
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Format,
+
+    /// Changes to the workload
+    #[command(flatten)]
+    pub flags: WorkloadFlags,
+}
+
+/// What one file would do, or what is wrong with it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    file: String,
+    error: Option<String>,
+    name: Option<String>,
+    hash: Option<String>,
+    populated_keys: Option<u64>,
+    requests_per_second: Vec<(String, Option<f64>)>,
+}
+
+/// Checks every file, prints a report on each, and fails if any is wrong.
+pub fn run(args: Args) -> Result<Exit, CliError> {
+    let overrides = args.flags.overrides()?;
+    let (mut reports, mut errors) = (Vec::new(), Vec::new());
+    for file in &args.files {
+        match Source::load(file).and_then(|s| s.resolve(&overrides)) {
+            Ok(resolved) if args.output == Format::Text => print(&text(file, &resolved))?,
+            Ok(resolved) => reports.push(report(file, &resolved)),
+            Err(e) => {
+                errors.push(e.to_string());
+                reports.push(Report {
+                    file: file.clone(),
+                    error: Some(e.to_string()),
+                    name: None,
+                    hash: None,
+                    populated_keys: None,
+                    requests_per_second: Vec::new(),
+                });
+            }
+        }
+    }
+    if args.output == Format::Json {
+        print_json(&reports)?;
+    }
+    if errors.is_empty() {
+        Ok(Exit::Ok)
+    } else {
+        Err(CliError::usage(errors.join("\nerror: ")))
+    }
+}
+
+fn report(file: &str, r: &Resolved) -> Report {
+    Report {
+        file: file.to_owned(),
+        error: None,
+        name: Some(r.file.metadata.name.clone()),
+        hash: Some(r.hash.clone()),
+        populated_keys: Some(r.populated_keys()),
+        requests_per_second: r
+            .rates()
+            .iter()
+            .map(|c| (c.class.name().to_owned(), c.per_second))
+            .collect(),
+    }
+}
+
+fn text(file: &str, r: &Resolved) -> String {
+    let rates = r.rates();
+    let total: f64 = rates.iter().filter_map(|c| c.per_second).sum();
+    let duration = r
+        .file
+        .spec
+        .phases
+        .duration
+        .map_or(String::new(), |d| match d {
+            Length::For(span) => format!(" for {span}"),
+            Length::Forever => " until Ctrl-C".to_owned(),
+        });
+    let mut out = format!(
+        "{file}: valid. {} nodes, {} keys written first, then {} requests/s{duration}, at most {} in flight.\n",
+        grouped(r.cluster.nodes),
+        grouped(r.populated_keys()),
+        figure(total),
+        grouped(r.load.max_in_flight as u64),
+    );
+    let width = rates
+        .iter()
+        .map(|c| c.class.name().len())
+        .max()
+        .unwrap_or(0);
+    for c in &rates {
+        let rate = c
+            .per_second
+            .map_or("closed loop".to_owned(), |p| format!("{}/s", figure(p)));
+        let limit = r.limits.of(c.class) as f64 / 1e9;
+        out += &format!("  {:width$}  {rate:>12}  limit {limit} s\n", c.class.name());
+    }
+    out
+}
+
+/// Three digits are enough.
+fn figure(x: f64) -> String {
+    match x {
+        x if x >= 100.0 => grouped(x.round() as u64),
+        x if x >= 1.0 => format!("{x:.1}"),
+        x => format!("{x:.3}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::Overrides;
+
+    #[test]
+    fn says_what_a_workload_would_do() {
+        let resolved = Source::load("node-heartbeats")
+            .unwrap()
+            .resolve(&Overrides::new())
+            .unwrap();
+        assert_eq!(
+            text("node-heartbeats", &resolved),
+            "node-heartbeats: valid. 1,000 nodes, 3,000 keys written first, then 101 requests/s for 30s, \
+             at most 1,014 in flight.\n  \
+             node-lease/update         98.0/s  limit 1 s\n  \
+             node-status/update         3.3/s  limit 1 s\n"
+        );
+    }
+
+    #[test]
+    fn a_wrong_file_is_a_usage_error_with_every_message() {
+        let args = Args {
+            files: vec!["node-heartbeat".to_owned(), "event".to_owned()],
+            output: Format::Json,
+            flags: WorkloadFlags::default(),
+        };
+        let error = run(args).unwrap_err();
+        assert_eq!(error.exit, Exit::Usage);
+        assert!(
+            error.message.contains("\nerror: workload \"event\": "),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,216 @@
+//! The flags that change a workload, shared by `run`, `show` and `validate`. Each is an edit of one field
+//! of the file; `--set` reaches the others and is applied last.
+
+use super::CliError;
+use crate::workload::{Overrides, Resolved, Source};
+use clap::Args;
+
+/// Changes to the workload.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Workload")]
+pub struct WorkloadFlags {
+    /// Hollow nodes; namespaces, services and rates that the file leaves out follow
+    ///
+    /// For example --nodes 5000. The same as --set cluster.nodes=5000.
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub nodes: Option<String>,
+
+    /// Give any field of the workload's spec a value; may be repeated
+    ///
+    /// For example --set cluster.podsPerNode=50, --set actors.node-leases.period=5s,
+    /// --set limits.node-lease/update=500ms, --set 'thresholds=["all: missed <= 1%"]'.
+    /// See docs/reference/workload.md for every field.
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+
+    /// Multiply every open-loop rate, the probe's and the compactor's excepted
+    ///
+    /// For example --rate-scale 2.5.
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
+    pub rate_scale: Option<String>,
+
+    /// Let the rates rise linearly from zero over this time
+    ///
+    /// For example --rate-ramp 30s. Stages begin after it.
+    #[arg(long, value_name = "DURATION")]
+    pub rate_ramp: Option<String>,
+
+    /// How long the load is measured, or `forever` (until Ctrl-C)
+    ///
+    /// For example --duration 5m.
+    #[arg(long, value_name = "DURATION")]
+    pub duration: Option<String>,
+
+    /// How long the load runs before it is measured
+    ///
+    /// For example --warmup 10s.
+    #[arg(long, value_name = "DURATION")]
+    pub warmup: Option<String>,
+
+    /// How long unanswered requests are waited for at the end
+    #[arg(long, value_name = "DURATION")]
+    pub drain: Option<String>,
+
+    /// Seed of every generator: the same seed gives the same keys, objects and instants
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub seed: Option<String>,
+
+    /// Kubernetes version whose request shapes are used, such as 1.34
+    #[arg(long, value_name = "VERSION")]
+    pub kubernetes_version: Option<String>,
+
+    /// Engine threads
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub shards: Option<String>,
+
+    /// Connections per store, over all shards
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub connections: Option<String>,
+
+    /// Requests in flight, over all shards
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub max_in_flight: Option<String>,
+
+    /// What happens to a request that is due while --max-in-flight is reached
+    ///
+    /// queue: it keeps its intended instant and waits. skip: it is dropped once it is late, and counted.
+    #[arg(long, value_name = "RULE", value_parser = ["queue", "skip"])]
+    pub at_cap: Option<String>,
+
+    /// Which client carries the requests
+    #[arg(long, value_name = "WIRE", value_parser = ["h2", "tonic"])]
+    pub wire: Option<String>,
+
+    /// Fill the store with transactions of many puts (batch), or as Kubernetes writes (single)
+    #[arg(long, value_name = "HOW", value_parser = ["batch", "single"])]
+    pub populate: Option<String>,
+}
+
+impl WorkloadFlags {
+    /// The flags as edits, in the order in which they are applied.
+    pub fn overrides(&self) -> Result<Overrides, CliError> {
+        let mut overrides = Overrides::new();
+        let flags = [
+            ("--nodes", &self.nodes, "cluster.nodes"),
+            ("--rate-scale", &self.rate_scale, "load.rateScale"),
+            ("--rate-ramp", &self.rate_ramp, "load.rateRamp"),
+            ("--duration", &self.duration, "phases.duration"),
+            ("--warmup", &self.warmup, "phases.warmup"),
+            ("--drain", &self.drain, "phases.drain"),
+            ("--seed", &self.seed, "seed"),
+            (
+                "--kubernetes-version",
+                &self.kubernetes_version,
+                "kubernetesVersion",
+            ),
+            ("--shards", &self.shards, "load.shards"),
+            ("--connections", &self.connections, "load.connections"),
+            ("--max-in-flight", &self.max_in_flight, "load.maxInFlight"),
+            ("--at-cap", &self.at_cap, "load.atCap"),
+            ("--wire", &self.wire, "load.wire"),
+        ];
+        for (flag, value, path) in flags {
+            if let Some(value) = value {
+                overrides.push(format!("{flag} {value}"), path, value);
+            }
+        }
+        if self.populate.as_deref() == Some("single") {
+            overrides.push("--populate single", "populate.maxOps", "1");
+        }
+        for assignment in &self.set {
+            overrides.push_set(assignment)?;
+        }
+        Ok(overrides)
+    }
+
+    /// Loads a built-in or a file, applies the flags and checks everything.
+    pub fn resolve(&self, workload: &str) -> Result<Resolved, CliError> {
+        let overrides = self.overrides()?;
+        Ok(Source::load(workload)?.resolve(&overrides)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        flags: WorkloadFlags,
+    }
+
+    fn resolve(args: &[&str]) -> Result<Resolved, String> {
+        let cli =
+            Cli::try_parse_from(std::iter::once(&"t").chain(args)).map_err(|e| e.to_string())?;
+        cli.flags.resolve("cluster").map_err(|e| e.message)
+    }
+
+    #[test]
+    fn flags_are_edits_and_set_comes_last() {
+        let r = resolve(&[
+            "--set",
+            "cluster.nodes=7",
+            "--nodes",
+            "5",
+            "--duration",
+            "forever",
+            "--populate",
+            "single",
+        ])
+        .unwrap();
+        assert_eq!(
+            (r.cluster.nodes, r.phases.duration, r.populate.max_ops),
+            (7, None, 1)
+        );
+        let r = resolve(&[
+            "--rate-scale",
+            "2",
+            "--rate-ramp",
+            "3s",
+            "--at-cap",
+            "skip",
+            "--seed",
+            "9",
+            "--kubernetes-version",
+            "1.30",
+        ])
+        .unwrap();
+        assert_eq!((r.seed, r.load.at_cap), (9, crate::workload::AtCap::Skip));
+        assert_eq!(r.cluster.kubernetes_version.name(), "1.30");
+        assert_eq!(r.file.spec.load.rate_scale, Some(2.0));
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_flag() {
+        for (args, message) in [
+            (
+                ["--nodes", "0"],
+                "--nodes 0: cluster.nodes: 0 is out of range; use 1 to 10,000,000",
+            ),
+            (
+                ["--nodes", "-5"],
+                "--nodes -5: nodes: -5 is not a whole number (0 to 18446744073709551615)",
+            ),
+            (
+                ["--duration", "30"],
+                "--duration 30: duration: \"30\" is not a duration: write a number with a unit, such as 10s, 5m or 100ms, or forever",
+            ),
+            (
+                ["--rate-scale", "-1"],
+                "--rate-scale -1: load.rateScale: -1 is out of range; use a number above 0 and at most 1,000,000",
+            ),
+            (
+                ["--shards", "1000"],
+                "--shards 1000: load.shards: 1,000 is out of range; use 1 to 256",
+            ),
+            (
+                ["--kubernetes-version", "1.12"],
+                "--kubernetes-version 1.12: kubernetesVersion: unknown Kubernetes version \"1.12\" (known: 1.30 to 1.37)",
+            ),
+        ] {
+            assert_eq!(resolve(&args).unwrap_err(), message);
+        }
+    }
+}

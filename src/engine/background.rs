@@ -1,0 +1,100 @@
+//! What runs beside the load on the control runtime: the servers' timeline, the alarm poll, the locks'
+//! watchers.
+
+use super::shard::Message;
+use crate::clock::Nanos;
+use crate::etcd::control::Cluster;
+use crate::report::{Event, Note};
+use crate::server::Timeline;
+use crate::workload::Plan;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// How often the alarm list is read.
+const ALARMS: Duration = Duration::from_secs(2);
+
+/// Tasks that end with the run.
+#[derive(Debug)]
+pub(crate) struct Background {
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Background {
+    pub(crate) fn start<'a>(
+        runtime: &tokio::runtime::Runtime,
+        plan: &Arc<Plan>,
+        t0: Nanos,
+        messages: Sender<Message>,
+        clusters: impl Iterator<Item = &'a Cluster>,
+    ) -> Self {
+        let mut tasks = vec![runtime.spawn(timeline(Arc::clone(plan), t0, messages.clone()))];
+        for (store, cluster) in plan.stores.iter().zip(clusters) {
+            tasks.push(runtime.spawn(alarms(
+                store.name.clone(),
+                cluster.clone(),
+                messages.clone(),
+            )));
+        }
+        Background { tasks }
+    }
+
+    /// One reading of every server, now.
+    pub(crate) async fn once(plan: &Plan, t0: Nanos) -> Vec<Event> {
+        let targets = plan.stores.iter().map(|s| (s.name.as_str(), &s.target));
+        match Timeline::new(targets) {
+            Ok(mut timeline) => timeline.once(t0).await,
+            Err(_) => Vec::new(),
+        }
+    }
+
+    pub(crate) fn stop(&mut self) {
+        for task in self.tasks.drain(..) {
+            task.abort();
+        }
+    }
+}
+
+async fn timeline(plan: Arc<Plan>, t0: Nanos, messages: Sender<Message>) {
+    let targets = plan.stores.iter().map(|s| (s.name.as_str(), &s.target));
+    let mut timeline = match Timeline::new(targets) {
+        Ok(timeline) => timeline,
+        Err(e) => {
+            let text = format!("etcd's metrics are not read: {e}");
+            let note = Note {
+                t: 0.0,
+                level: "warning".to_owned(),
+                text,
+            };
+            let _ = messages.send(Message::Event(Event::Note(note)));
+            return;
+        }
+    };
+    let (events, mut incoming) = tokio::sync::mpsc::unbounded_channel();
+    let forward = async {
+        while let Some(event) = incoming.recv().await {
+            if messages.send(Message::Event(event)).is_err() {
+                return;
+            }
+        }
+    };
+    tokio::join!(timeline.run(t0, events), forward);
+}
+
+async fn alarms(store: String, cluster: Cluster, messages: Sender<Message>) {
+    loop {
+        tokio::time::sleep(ALARMS).await;
+        // An unreachable cluster is the quorum guard's business.
+        for alarm in cluster.alarms().await.unwrap_or_default() {
+            let message = Message::Alarm {
+                store: store.clone(),
+                member: format!("{:x}", alarm.member_id),
+                alarm: alarm.kind.to_owned(),
+            };
+            if messages.send(message).is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The result's header: what this run is.
+
+use crate::clock::UnixNanos;
+use crate::kube::OpClass;
+use crate::kube::actors::model;
+use crate::report::{ClassInfo, EVENTS_VERSION, Header, StoreInfo};
+use crate::schedule::Stripe;
+use crate::server::environment;
+use crate::workload::{Plan, Schedule, WireKind};
+
+pub(crate) fn header(plan: &Plan, stores: Vec<StoreInfo>, t0_unix_ns: UnixNanos) -> Header {
+    let wire = match plan.load.wire {
+        WireKind::H2 => "h2",
+        WireKind::Tonic => "tonic",
+    };
+    let shards = u32::try_from(plan.load.shards.max(1)).unwrap_or(u32::MAX);
+    Header {
+        version: EVENTS_VERSION,
+        etcdmark: env!("CARGO_PKG_VERSION").to_owned(),
+        run_id: plan.run_id.clone(),
+        workload: plan.name.clone(),
+        plan_hash: plan.hash.clone(),
+        seed: plan.seed,
+        epoch_unix_ns: plan.epoch,
+        t0_unix_ns,
+        part: "0/1".to_owned(),
+        prefix: plan.prefix.clone(),
+        plan: plan.source.clone(),
+        classes: classes(plan),
+        thresholds: plan
+            .thresholds
+            .iter()
+            .map(|t| t.expression.clone())
+            .collect(),
+        primary: plan.primary.clone(),
+        environment: environment::capture(shards, wire, plan.stores.iter().map(|s| &s.target)),
+        stores,
+        ..Header::default()
+    }
+}
+
+/// Every op class that the plan can send, in the table's order.
+fn classes(plan: &Plan) -> Vec<ClassInfo> {
+    let mut rows: Vec<(OpClass, bool)> = Vec::new();
+    for actor in &plan.actors {
+        let closed = matches!(actor.schedule, Schedule::Closed { .. });
+        for class in model(&actor.kind, &plan.cluster, Stripe::WHOLE, plan.seed).classes() {
+            if !rows.iter().any(|(c, _)| *c == class) {
+                rows.push((class, closed));
+            }
+        }
+    }
+    rows.sort_unstable();
+    rows.into_iter()
+        .map(|(class, closed)| {
+            let store = &plan.stores[plan.store_of(class.info().resource)].name;
+            ClassInfo::of(class, store, plan.limits.of(class), closed)
+        })
+        .collect()
+}

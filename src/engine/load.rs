@@ -1,0 +1,203 @@
+//! The load of one shard: arrivals at their intended instants, closed loops beside them, then the
+//! drain.
+
+use super::pace::Pacer;
+use super::shard::{Pending, Shard};
+use super::tick::Ticker;
+use crate::clock::{self, Nanos, SECOND};
+use crate::kube::actors::Model;
+use crate::report::Phase;
+use crate::schedule::{Source, Timetable};
+use crate::workload::Schedule;
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+/// The load's instants, the same for every shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// Load start: what schedules count from.
+    pub(crate) start: Nanos,
+    /// Warm-up ends, measuring begins.
+    pub(crate) measure: Nanos,
+    /// Arrivals end (`Nanos::MAX`: only when asked to).
+    pub(crate) end: Nanos,
+    /// How long answers are waited for after that.
+    pub(crate) drain: Nanos,
+}
+
+impl Times {
+    fn phase(&self, intended: Nanos) -> Phase {
+        if intended < self.measure {
+            Phase::Warmup
+        } else {
+            Phase::Measure
+        }
+    }
+}
+
+/// Arrivals begun before the connections get their turn.
+const TURN: usize = 32;
+/// How often a shard looks whether it shall drain.
+const LOOK: Nanos = 50_000_000;
+
+type Models = Vec<RefCell<Box<dyn Model>>>;
+
+/// Plays the load to its end and drains.
+pub(crate) async fn load(
+    shard: &Rc<Shard>,
+    models: Vec<Box<dyn Model>>,
+    times: Times,
+    ticker: &mut Ticker,
+) -> io::Result<()> {
+    let models: Rc<Models> = Rc::new(models.into_iter().map(RefCell::new).collect());
+    let (mut timetable, actors) = timetable(shard, &models);
+    let mut pacer = Pacer::new(shard.plan.load.spin)?;
+    for (actor, a) in shard.plan.actors.iter().enumerate() {
+        if let Schedule::Closed { concurrency } = a.schedule {
+            for worker in 0..shard.part.share_of(concurrency) {
+                let workers = shard.part.share_of(concurrency);
+                tokio::task::spawn_local(closed_loop(
+                    Rc::clone(shard),
+                    Rc::clone(&models),
+                    actor,
+                    worker,
+                    workers,
+                    times,
+                ));
+            }
+        }
+    }
+    let mut end = times.end;
+    loop {
+        ticker.catch_up(shard);
+        let now = clock::now();
+        if shard.plan.control.draining() {
+            end = end.min(now);
+        }
+        if now >= end {
+            break;
+        }
+        let mut begun = 0;
+        while begun < TURN {
+            let Some(at) = timetable.peek() else { break };
+            let intended = times.start + at;
+            if intended > clock::now() || intended >= end {
+                break;
+            }
+            let Some(due) = timetable.pop() else { break };
+            begun += 1;
+            let (actor, periodic) = actors[due.source];
+            let session = models[actor].borrow_mut().session(due.index, due.round);
+            if let Some(session) = session {
+                shard.admit(Pending {
+                    session,
+                    intended,
+                    ready: clock::now(),
+                    phase: times.phase(intended),
+                    closed: false,
+                    periodic,
+                    over: None,
+                });
+            }
+        }
+        if begun == TURN {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        let due = timetable.peek().map_or(Nanos::MAX, |at| times.start + at);
+        pacer
+            .until(due.min(ticker.next()).min(end).min(now + LOOK))
+            .await?;
+    }
+    drain(shard, end.saturating_add(times.drain), ticker, &mut pacer).await
+}
+
+/// Waits for what is open until the deadline, then censors the rest.
+async fn drain(
+    shard: &Rc<Shard>,
+    deadline: Nanos,
+    ticker: &mut Ticker,
+    pacer: &mut Pacer,
+) -> io::Result<()> {
+    while shard.open() > 0 && clock::now() < deadline && !shard.plan.control.stopping() {
+        let wake = ticker.next().min(deadline).min(clock::now() + LOOK);
+        tokio::select! {
+            () = shard.ended.notified() => {}
+            waited = pacer.until(wake) => waited?,
+        }
+        ticker.catch_up(shard);
+    }
+    shard.censor();
+    Ok(())
+}
+
+/// The open-loop actors' sources, with each source's actor and whether it is periodic.
+fn timetable(shard: &Shard, models: &Models) -> (Timetable, Vec<(usize, bool)>) {
+    let mut timetable = Timetable::new();
+    let mut actors = Vec::new();
+    for (i, actor) in shard.plan.actors.iter().enumerate() {
+        let members = models[i].borrow().members();
+        let source = Source::new(
+            &actor.schedule,
+            members,
+            shard.plan.seed,
+            &actor.name,
+            shard.part,
+        );
+        if let Some(source) = source {
+            timetable.add(source);
+            actors.push((i, matches!(actor.schedule, Schedule::Periodic { .. })));
+        }
+    }
+    (timetable, actors)
+}
+
+/// One worker of a closed loop: its next operation begins when the last one was answered.
+async fn closed_loop(
+    shard: Rc<Shard>,
+    models: Rc<Models>,
+    actor: usize,
+    worker: u64,
+    workers: u64,
+    times: Times,
+) {
+    let mut pacer = match Pacer::new(false) {
+        Ok(pacer) => pacer,
+        Err(_) => return,
+    };
+    if pacer.until(times.start).await.is_err() {
+        return;
+    }
+    let mut turn = worker;
+    loop {
+        let now = clock::now();
+        if now >= times.end || shard.plan.control.draining() || shard.closing.get() {
+            return;
+        }
+        let index = turn * shard.part.of() + shard.part.part();
+        turn += workers;
+        let Some(session) = models[actor].borrow_mut().session(index, 0) else {
+            return;
+        };
+        if session.writes() && shard.busy(session.object) {
+            // Another worker has it: take the next object, once something has moved.
+            tokio::select! {
+                () = shard.ended.notified() => {}
+                _ = pacer.until(now + SECOND / 1000) => {}
+            }
+            continue;
+        }
+        let (done, over) = tokio::sync::oneshot::channel::<()>();
+        shard.admit(Pending {
+            session,
+            intended: now,
+            ready: now,
+            phase: times.phase(now),
+            closed: true,
+            periodic: false,
+            over: Some(done),
+        });
+        let _ = over.await;
+    }
+}

@@ -1,0 +1,340 @@
+//! Fills the store: a closed loop of transactions that create several objects each, bounded by
+//! operations and bytes, stepping down where the server allows less.
+
+use super::recorder::Attempt;
+use super::shard::{Message, Shard};
+use crate::clock;
+use crate::etcd::errors::classify;
+use crate::etcd::messages::{
+    Compare, PutRequest, RangeRequest, RequestOp, TxnRequest, TxnResponse,
+};
+use crate::etcd::messages::{compare::TargetUnion, request_op::Request, response_op::Response};
+use crate::etcd::wire::{Call, Rpc, RpcError};
+use crate::kube::actors::Population;
+use crate::kube::{ObjectRef, OpClass, Write};
+use crate::report::{Event, Note, Phase};
+use bytes::{BufMut, Bytes, BytesMut};
+use prost::Message as _;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Deadline of one transaction.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes that a put costs besides key and value (compare, headers).
+const OVERHEAD: usize = 48;
+
+/// What all of a shard's populate workers share.
+#[derive(Debug)]
+struct Filling {
+    objects: Vec<(ObjectRef, OpClass)>,
+    next: Cell<usize>,
+    done: Cell<u64>,
+    max_ops: Cell<usize>,
+    max_bytes: Cell<usize>,
+}
+
+/// Creates every object of these populations that belongs to the shard. Objects that are there
+/// already (a resumed populate) are taken over as they are.
+///
+/// # Errors
+/// The first failure, in words; what was created stays and can be resumed or cleaned up.
+pub(crate) async fn populate(shard: &Rc<Shard>, populations: &[Population]) -> Result<u64, String> {
+    let mut objects = Vec::new();
+    for p in populations {
+        for n in 0..shard.part.share_of(p.cells) {
+            let cell = n * shard.part.of() + shard.part.part();
+            for within in 0..p.per_cell {
+                objects.push((
+                    ObjectRef {
+                        kind: p.kind,
+                        index: cell * p.per_cell + within,
+                    },
+                    p.class,
+                ));
+            }
+        }
+    }
+    let total = objects.len() as u64;
+    let settings = &shard.plan.populate;
+    let filling = Rc::new(Filling {
+        objects,
+        next: Cell::new(0),
+        done: Cell::new(0),
+        max_ops: Cell::new(settings.max_ops.max(1)),
+        max_bytes: Cell::new(settings.max_bytes.max(1)),
+    });
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..settings.concurrency.max(1) {
+        workers.spawn_local(work(Rc::clone(shard), Rc::clone(&filling)));
+    }
+    let mut failure = None;
+    while let Some(joined) = workers.join_next().await {
+        if let Err(reason) = joined.map_err(|e| e.to_string()).and_then(|r| r) {
+            // Let the others stop at their next transaction.
+            filling.next.set(filling.objects.len());
+            failure.get_or_insert(reason);
+        }
+    }
+    failure.map_or(Ok(total), Err)
+}
+
+async fn work(shard: Rc<Shard>, filling: Rc<Filling>) -> Result<(), String> {
+    while filling.next.get() < filling.objects.len() && !shard.plan.control.draining() {
+        let (batch, store) = next_batch(&shard, &filling);
+        send(&shard, &filling, store, batch).await?;
+        let done = filling.done.get();
+        if done % 2048 < 128 || done == filling.objects.len() as u64 {
+            let total = filling.objects.len() as u64;
+            shard.tell(Message::Populated {
+                shard: shard.index,
+                done,
+                total,
+            });
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Debug)]
+struct Put {
+    object: ObjectRef,
+    class: OpClass,
+    key: Bytes,
+    value: Bytes,
+}
+
+/// The next objects of one store that fit into one transaction.
+fn next_batch(shard: &Shard, filling: &Filling) -> (Vec<Put>, usize) {
+    let first = filling.next.get();
+    let store = shard.route[filling.objects[first].1 as usize];
+    let mut puts = Vec::new();
+    let mut bytes = 0;
+    let mut at = first;
+    while at < filling.objects.len() && puts.len() < filling.max_ops.get() {
+        let (object, class) = filling.objects[at];
+        if shard.route[class as usize] != store {
+            break;
+        }
+        let put = render(shard, object, class);
+        let size = 2 * put.key.len() + put.value.len() + OVERHEAD;
+        if !puts.is_empty() && bytes + size > filling.max_bytes.get() {
+            break;
+        }
+        bytes += size;
+        puts.push(put);
+        at += 1;
+    }
+    filling.next.set(at);
+    (puts, store)
+}
+
+fn render(shard: &Shard, object: ObjectRef, class: OpClass) -> Put {
+    let mut key = Vec::with_capacity(96);
+    shard.objects.key(object, &mut key);
+    let mut value = Vec::with_capacity(1024);
+    shard.objects.value(
+        object,
+        Write {
+            sequence: 0,
+            at: shard.plan.epoch,
+        },
+        &mut value,
+    );
+    Put {
+        object,
+        class,
+        key: key.into(),
+        value: value.into(),
+    }
+}
+
+/// Sends one transaction; halves it where the server allows less; finds out what is there where it
+/// loses.
+async fn send(
+    shard: &Shard,
+    filling: &Filling,
+    store: usize,
+    puts: Vec<Put>,
+) -> Result<(), String> {
+    let mut todo = vec![puts];
+    while let Some(puts) = todo.pop() {
+        let Some(first) = puts.first() else { continue };
+        let class = first.class;
+        match transact(shard, store, &puts).await {
+            Ok(answer) if answer.succeeded => {
+                let revision = answer.header.map_or(0, |h| h.revision);
+                let mut states = shard.states.borrow_mut();
+                let mut recorder = shard.recorder.borrow_mut();
+                recorder.revision(Phase::Populate, class);
+                for put in &puts {
+                    recorder.offered_and_done(Phase::Populate, put.class, 1);
+                    states.change(put.object, |s| {
+                        s.mod_revision = revision;
+                        s.version = 1;
+                    });
+                }
+                filling.done.set(filling.done.get() + puts.len() as u64);
+            }
+            Ok(answer) => {
+                let mut missing = Vec::new();
+                for (put, op) in puts.into_iter().zip(&answer.responses) {
+                    let Some(Response::Range(range)) = &op.response else {
+                        continue;
+                    };
+                    match range.kvs.first() {
+                        Some(kv) => {
+                            shard.recorder.borrow_mut().offered_and_done(
+                                Phase::Populate,
+                                put.class,
+                                1,
+                            );
+                            shard.states.borrow_mut().change(put.object, |s| {
+                                s.mod_revision = kv.mod_revision;
+                                s.version = u32::try_from(kv.version).unwrap_or(u32::MAX);
+                            });
+                            filling.done.set(filling.done.get() + 1);
+                        }
+                        None => missing.push(put),
+                    }
+                }
+                todo.push(missing);
+            }
+            Err(error) => {
+                let refused = matches!(&error, RpcError::Status { code: 3, message }
+                    if message.contains("too many operations") || message.contains("too large"))
+                    || matches!(&error, RpcError::Status { code: 8, message } if message.contains("larger than max"));
+                if !refused || puts.len() == 1 {
+                    return Err(explain(&error, &puts[0]));
+                }
+                step_down(shard, filling, &error, &puts);
+                let mut puts = puts;
+                let rest = puts.split_off(puts.len() / 2);
+                todo.push(rest);
+                todo.push(puts);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn explain(error: &RpcError, put: &Put) -> String {
+    let key = String::from_utf8_lossy(&put.key);
+    let size = put.value.len();
+    let too_large =
+        matches!(error, RpcError::Status { message, .. } if message.contains("too large"));
+    if too_large {
+        format!(
+            "populate: {key} has {size} bytes, more than this etcd takes in one request (--max-request-bytes, \
+             1.5 MiB by default): make the object smaller (--set cluster.imagesPerNode=…, \
+             --set cluster.endpointsPerService=…)"
+        )
+    } else {
+        format!("populate: creating {key} ({size} bytes): {error}")
+    }
+}
+
+fn step_down(shard: &Shard, filling: &Filling, error: &RpcError, puts: &[Put]) {
+    let by_ops = matches!(error, RpcError::Status { message, .. } if message.contains("too many operations"));
+    let half = (puts.len() / 2).max(1);
+    let text = if by_ops {
+        if filling.max_ops.get() <= half {
+            return;
+        }
+        filling.max_ops.set(half);
+        format!(
+            "this etcd refuses transactions of {} operations; populate goes on with {half}",
+            puts.len()
+        )
+    } else {
+        let bytes: usize = puts.iter().map(|p| p.key.len() + p.value.len()).sum();
+        if filling.max_bytes.get() <= bytes / 2 {
+            return;
+        }
+        filling.max_bytes.set((bytes / 2).max(1));
+        format!(
+            "this etcd refuses requests of {bytes} bytes; populate goes on with {}",
+            bytes / 2
+        )
+    };
+    let t = shard.recorder.borrow().seconds(clock::now());
+    shard.tell(Message::Event(Event::Note(Note {
+        t,
+        level: "info".to_owned(),
+        text,
+    })));
+}
+
+async fn transact(shard: &Shard, store: usize, puts: &[Put]) -> Result<TxnResponse, RpcError> {
+    let class = puts.first().map_or(OpClass::NodeCreate, |p| p.class);
+    let request = TxnRequest {
+        compare: puts
+            .iter()
+            .map(|p| Compare {
+                result: 0,
+                target: 2,
+                key: p.key.clone(),
+                target_union: Some(TargetUnion::ModRevision(0)),
+            })
+            .collect(),
+        success: puts
+            .iter()
+            .map(|p| RequestOp {
+                request: Some(Request::Put(PutRequest {
+                    key: p.key.clone(),
+                    value: p.value.clone(),
+                    lease: 0,
+                })),
+            })
+            .collect(),
+        failure: puts
+            .iter()
+            .map(|p| RequestOp {
+                request: Some(Request::Range(RangeRequest {
+                    key: p.key.clone(),
+                    limit: 1,
+                    keys_only: true,
+                    ..RangeRequest::default()
+                })),
+            })
+            .collect(),
+    };
+    let length = request.encoded_len();
+    let mut frame = BytesMut::with_capacity(length + 5);
+    frame.put_u8(0);
+    frame.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+    request.encode_raw(&mut frame);
+    let ready = clock::now();
+    shard.recorder.borrow_mut().in_flight.begin(ready);
+    let call = Call {
+        rpc: Rpc::Txn,
+        frame: frame.freeze(),
+        timeout: Some(TIMEOUT),
+    };
+    let hint = puts.first().map_or(0, |p| p.object.index);
+    let reply = shard.pools[store].call(hint, call).await;
+    let mut recorder = shard.recorder.borrow_mut();
+    recorder.in_flight.end(ready, clock::now());
+    let attempt = Attempt {
+        ready,
+        sent: reply.sent,
+        done: reply.done,
+        answered: matches!(reply.result, Ok(_) | Err(RpcError::Status { .. })),
+        bytes_sent: length,
+        bytes_received: reply.result.as_ref().map_or(0, Bytes::len),
+    };
+    recorder.attempt(Phase::Populate, class, &attempt, reply.result.is_ok());
+    match reply.result {
+        Ok(bytes) => TxnResponse::decode(bytes).map_err(|e| RpcError::Malformed(e.to_string())),
+        Err(error) => {
+            recorder.error(
+                Phase::Populate,
+                class,
+                &classify(&error),
+                &error.to_string(),
+                reply.done,
+            );
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! What one shard measured: histograms, counts and intended seconds per (phase, op class), handed
+//! over once a second.
+
+use super::in_flight::InFlight;
+use crate::clock::{Nanos, SECOND};
+use crate::etcd::errors::ErrorClass;
+use crate::kube::OpClass;
+use crate::measure::{BatchMeansBuilder, Hist, SparseHist};
+use crate::report::{Counts, Event, FailureEvent, IntendedRow, Metric, Phase, Sequence};
+use hdrhistogram::Histogram;
+use std::collections::{HashSet, VecDeque};
+
+/// Service, wait and lag go out every so many seconds (responses every second).
+const LONG_INTERVAL: u64 = 10;
+
+/// The phases that have operations.
+const PHASES: [Phase; 3] = [Phase::Populate, Phase::Warmup, Phase::Measure];
+
+#[derive(Debug, Default)]
+struct Record {
+    histograms: [Hist; 5],
+    counts: Counts,
+    total: Counts,
+    rows: VecDeque<Row>,
+    latency: BatchMeansBuilder,
+    miss: BatchMeansBuilder,
+}
+
+#[derive(Debug, Default)]
+struct Row {
+    second: u64,
+    offered: u64,
+    answered: u64,
+    missed: u64,
+    max: Nanos,
+    responses: SparseHist,
+}
+
+/// One histogram of one interval.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) phase: Phase,
+    pub(crate) class: OpClass,
+    pub(crate) metric: Metric,
+    /// Length in seconds: 1 for responses, up to 10 for the rest.
+    pub(crate) seconds: u64,
+    pub(crate) histogram: Histogram<u64>,
+}
+
+/// What one shard hands over for one second.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) shard: usize,
+    /// Seconds since t0 at the interval's start.
+    pub(crate) second: u64,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) counts: Vec<(Phase, OpClass, Counts)>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) in_flight: u64,
+    pub(crate) queued: u64,
+    pub(crate) in_flight_seconds: f64,
+    pub(crate) residence_seconds: f64,
+    pub(crate) cpu_seconds: f64,
+    pub(crate) runtime_busy: f64,
+    pub(crate) runtime_parks: u64,
+    pub(crate) saturated: u64,
+}
+
+/// An attempt's answer, for counting.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) ready: Nanos,
+    pub(crate) sent: Option<Nanos>,
+    pub(crate) done: Nanos,
+    pub(crate) answered: bool,
+    pub(crate) bytes_sent: usize,
+    pub(crate) bytes_received: usize,
+}
+
+/// Measures one shard.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    t0: Nanos,
+    records: Vec<Option<Box<Record>>>,
+    seen: HashSet<(Phase, OpClass, &'static str)>,
+    events: Vec<Event>,
+    pub(crate) in_flight: InFlight,
+}
+
+impl Recorder {
+    /// `t0` is the monotonic instant of the run's t = 0.
+    pub(crate) fn new(t0: Nanos, now: Nanos) -> Self {
+        let mut records = Vec::new();
+        records.resize_with(PHASES.len() * OpClass::COUNT, || None);
+        Recorder {
+            t0,
+            records,
+            seen: HashSet::new(),
+            events: Vec::new(),
+            in_flight: InFlight::new(now),
+        }
+    }
+
+    fn record(&mut self, phase: Phase, class: OpClass) -> &mut Record {
+        let slot = PHASES
+            .iter()
+            .position(|p| *p == phase)
+            .unwrap_or(PHASES.len() - 1);
+        self.records[slot * OpClass::COUNT + class as usize].get_or_insert_default()
+    }
+
+    fn second(&self, t: Nanos) -> u64 {
+        t.saturating_sub(self.t0) / SECOND
+    }
+
+    /// An operation is intended at this instant.
+    pub(crate) fn offered(&mut self, phase: Phase, class: OpClass, intended: Nanos) {
+        let second = self.second(intended);
+        let record = self.record(phase, class);
+        record.counts.offered += 1;
+        record.row(second).offered += 1;
+    }
+
+    /// `n` operations at once (populate).
+    pub(crate) fn offered_and_done(&mut self, phase: Phase, class: OpClass, n: u64) {
+        let counts = &mut self.record(phase, class).counts;
+        counts.offered += n;
+        counts.ok += n;
+    }
+
+    /// The engine picked a session up `lag` ns after it was intended.
+    pub(crate) fn lag(&mut self, phase: Phase, class: OpClass, lag: Nanos) {
+        self.record(phase, class).histogram(Metric::Lag).record(lag);
+    }
+
+    /// An attempt was answered or failed.
+    pub(crate) fn attempt(&mut self, phase: Phase, class: OpClass, a: &Attempt, ok: bool) {
+        let record = self.record(phase, class);
+        let counts = &mut record.counts;
+        counts.bytes_received += a.bytes_received as u64;
+        counts.answered += u64::from(a.answered);
+        if let Some(sent) = a.sent {
+            counts.attempts += 1;
+            counts.bytes_sent += a.bytes_sent as u64;
+            record
+                .histogram(Metric::Wait)
+                .record(sent.saturating_sub(a.ready));
+            if ok {
+                record
+                    .histogram(Metric::Service)
+                    .record(a.done.saturating_sub(sent));
+            }
+        }
+    }
+
+    /// An acknowledged write made a revision.
+    pub(crate) fn revision(&mut self, phase: Phase, class: OpClass) {
+        self.record(phase, class).counts.revisions += 1;
+    }
+
+    /// A CAS lost.
+    pub(crate) fn conflict(&mut self, phase: Phase, class: OpClass) {
+        self.record(phase, class).counts.conflicts += 1;
+    }
+
+    /// A failed attempt, by class; the first of its class in a phase gets a line of its own.
+    pub(crate) fn error(
+        &mut self,
+        phase: Phase,
+        class: OpClass,
+        error: &ErrorClass,
+        message: &str,
+        at: Nanos,
+    ) {
+        let entry = self
+            .record(phase, class)
+            .counts
+            .errors
+            .entry(error.name.to_owned())
+            .or_default();
+        entry.count += 1;
+        entry.effect = Some(error.effect);
+        if entry.message.is_empty() {
+            message.clone_into(&mut entry.message);
+        }
+        if self.seen.insert((phase, class, error.name)) {
+            let t = self.seconds(at);
+            self.events.push(Event::Failure(FailureEvent {
+                t,
+                class: class.name().to_owned(),
+                error: error.name.to_owned(),
+                message: message.to_owned(),
+            }));
+        }
+    }
+
+    /// An operation succeeded. A closed-loop one has no response time.
+    pub(crate) fn ok(
+        &mut self,
+        phase: Phase,
+        class: OpClass,
+        intended: Nanos,
+        done: Nanos,
+        limit: Nanos,
+        closed: bool,
+    ) {
+        let response = done.saturating_sub(intended);
+        let late = !closed && response > limit;
+        let second = self.second(intended);
+        let record = self.record(phase, class);
+        record.counts.ok += 1;
+        record.counts.late += u64::from(late);
+        record.sequence(response, late);
+        if !closed {
+            record.histogram(Metric::Response).record(response);
+        }
+        let row = record.row(second);
+        row.answered += 1;
+        row.missed += u64::from(late);
+        row.max = row.max.max(response);
+        row.responses.record(response);
+    }
+
+    /// An operation failed for good.
+    pub(crate) fn failed(&mut self, phase: Phase, class: OpClass, intended: Nanos, done: Nanos) {
+        let response = done.saturating_sub(intended);
+        let second = self.second(intended);
+        let record = self.record(phase, class);
+        record.counts.failed += 1;
+        record.miss.record(1.0);
+        record.histogram(Metric::Error).record(response);
+        let row = record.row(second);
+        row.answered += 1;
+        row.missed += 1;
+        row.max = row.max.max(response);
+    }
+
+    /// An operation was dropped by an explicit rule.
+    pub(crate) fn skipped(&mut self, phase: Phase, class: OpClass, intended: Nanos) {
+        let second = self.second(intended);
+        let record = self.record(phase, class);
+        record.counts.skipped += 1;
+        record.miss.record(1.0);
+        let row = record.row(second);
+        row.answered += 1;
+        row.missed += 1;
+    }
+
+    /// At the drain deadline: what is unanswered is censored.
+    pub(crate) fn censor(&mut self) {
+        for record in self.records.iter_mut().flatten() {
+            let mut all = record.total.clone();
+            all.add(&record.counts);
+            let open = all
+                .offered
+                .saturating_sub(all.ok + all.failed + all.skipped + all.censored);
+            record.counts.censored += open;
+            for row in &mut record.rows {
+                row.missed += row.offered.saturating_sub(row.answered);
+                row.answered = row.answered.max(row.offered);
+            }
+        }
+    }
+
+    /// An event of this shard, sent with the next batch.
+    pub(crate) fn push_event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Seconds since t0.
+    pub(crate) fn seconds(&self, at: Nanos) -> f64 {
+        at.saturating_sub(self.t0) as f64 / SECOND as f64
+    }
+
+    /// Everything since the last call; `last` also flushes the long intervals and open rows.
+    pub(crate) fn take(&mut self, second: u64, last: bool) -> Batch {
+        let mut batch = Batch {
+            second,
+            events: std::mem::take(&mut self.events),
+            ..Batch::default()
+        };
+        for (i, slot) in self.records.iter_mut().enumerate() {
+            let Some(record) = slot else { continue };
+            let phase = PHASES[i / OpClass::COUNT];
+            let class = OpClass::ALL[i % OpClass::COUNT];
+            let long = last || (second + 1).is_multiple_of(LONG_INTERVAL);
+            for metric in Metric::ALL {
+                let each_second = matches!(metric, Metric::Response | Metric::Error);
+                if !each_second && !long {
+                    continue;
+                }
+                let hist = record.histogram(*metric);
+                let hist = hist.take();
+                batch.saturated += hist.saturated();
+                if let Some(histogram) = hist.into_histogram() {
+                    let seconds = if each_second {
+                        1
+                    } else {
+                        (second % LONG_INTERVAL) + 1
+                    };
+                    batch.lines.push(Line {
+                        phase,
+                        class,
+                        metric: *metric,
+                        seconds,
+                        histogram,
+                    });
+                }
+            }
+            let counts = std::mem::take(&mut record.counts);
+            if counts != Counts::default() {
+                record.total.add(&counts);
+                batch.counts.push((phase, class, counts));
+            }
+            while record
+                .rows
+                .front()
+                .is_some_and(|r| last || (r.second < second && r.answered >= r.offered))
+            {
+                if let Some(row) = record.rows.pop_front() {
+                    batch.events.push(Event::Intended(row.event(class)));
+                }
+            }
+            if last && phase != Phase::Populate {
+                batch.events.push(Event::Sequence(Sequence {
+                    phase,
+                    class: class.name().to_owned(),
+                    latency: record.latency.finish(),
+                    miss: record.miss.finish(),
+                }));
+            }
+        }
+        batch
+    }
+}
+
+impl Record {
+    fn histogram(&mut self, metric: Metric) -> &mut Hist {
+        &mut self.histograms[metric as usize]
+    }
+
+    fn sequence(&mut self, response: Nanos, missed: bool) {
+        self.latency.record(response as f64);
+        self.miss.record(if missed { 1.0 } else { 0.0 });
+    }
+
+    /// The row of an intended second; rows are few and mostly the last one is meant.
+    fn row(&mut self, second: u64) -> &mut Row {
+        let at = self.rows.iter().rposition(|r| r.second <= second);
+        let at = match at {
+            Some(i) if self.rows[i].second == second => i,
+            Some(i) => {
+                self.rows.insert(
+                    i + 1,
+                    Row {
+                        second,
+                        ..Row::default()
+                    },
+                );
+                i + 1
+            }
+            None => {
+                self.rows.push_front(Row {
+                    second,
+                    ..Row::default()
+                });
+                0
+            }
+        };
+        &mut self.rows[at]
+    }
+}
+
+impl Row {
+    fn event(self, class: OpClass) -> IntendedRow {
+        IntendedRow {
+            t: self.second as f64,
+            class: class.name().to_owned(),
+            offered: self.offered,
+            missed: self.missed,
+            max: self.max,
+            histogram: self.responses.buckets().to_vec(),
+        }
+    }
+}

@@ -1,0 +1,499 @@
+//! Plays a session: turns its steps into requests, follows conflicts as kube-apiserver does, and keeps
+//! what is known of the object true.
+
+use super::recorder::Attempt;
+use super::shard::{Pending, Shard};
+use super::shared_lease::Shared;
+use crate::clock::{self, Nanos};
+use crate::etcd::errors::classify;
+use crate::etcd::messages::{
+    CompactionResponse, KeyValue, LeaseGrantResponse, RangeResponse, TxnResponse,
+    response_op::Response,
+};
+use crate::etcd::wire::{Call, RpcError};
+use crate::kube::actors::{LeaseUse, Step};
+use crate::kube::{ObjectRef, OpClass, Write, requests};
+use crate::report::{Effect, Phase};
+use bytes::{Bytes, BytesMut};
+use prost::Message;
+use std::time::Duration;
+
+/// kube-apiserver's request deadline less what it keeps for itself, recorded as `grpc-timeout`.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(34);
+/// Of a GET or LIST.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// The operation could not be done; its failure is counted already.
+#[derive(Debug)]
+struct Failed;
+
+/// What a step knows of its session.
+#[derive(Clone, Copy, Debug)]
+struct Context {
+    object: ObjectRef,
+    phase: Phase,
+    /// Of this step.
+    intended: Nanos,
+    /// Of this step.
+    ready: Nanos,
+    closed: bool,
+    lease: Option<usize>,
+    /// The compactor won this round: (revision to compact, 0 = none).
+    compact: i64,
+}
+
+impl Shard {
+    /// Plays all steps; a failed one ends the session.
+    pub(super) async fn play(&self, pending: Pending) {
+        let mut context = Context {
+            object: pending.session.object,
+            phase: pending.phase,
+            intended: pending.intended,
+            ready: pending.ready,
+            closed: pending.closed,
+            lease: None,
+            compact: 0,
+        };
+        let mut offered = Some(pending.class());
+        for step in pending.session.steps.iter() {
+            let class = step.class();
+            if let Step::SharedLease {
+                class,
+                slot,
+                ttl,
+                reuse,
+            } = step
+            {
+                match self.shared_lease(&context, class, slot, ttl, reuse).await {
+                    Ok(lease) => context.lease = Some(lease),
+                    Err(Failed) => {
+                        if let Some(class) = offered {
+                            let mut recorder = self.recorder.borrow_mut();
+                            recorder.failed(context.phase, class, context.intended, clock::now());
+                        }
+                        return;
+                    }
+                }
+                continue;
+            }
+            if matches!(step, Step::CompactorCompact(_)) && context.compact == 0 {
+                continue;
+            }
+            if offered.take().is_none() {
+                self.recorder
+                    .borrow_mut()
+                    .offered(context.phase, class, context.intended);
+            }
+            let done = self.step(&mut context, step).await;
+            let limit = self.plan.limits.of(class);
+            let mut recorder = self.recorder.borrow_mut();
+            match done {
+                Ok(done) => {
+                    recorder.ok(
+                        context.phase,
+                        class,
+                        context.intended,
+                        done,
+                        limit,
+                        context.closed,
+                    );
+                    context.intended = done;
+                    context.ready = done;
+                }
+                Err(Failed) => {
+                    recorder.failed(context.phase, class, context.intended, clock::now());
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn step(&self, context: &mut Context, step: Step) -> Result<Nanos, Failed> {
+        match step {
+            Step::Create(class, lease) => self.create(context, class, lease).await,
+            Step::Update {
+                class,
+                reread,
+                lease,
+                upsert,
+            } => self.update(context, class, reread, lease, upsert).await,
+            Step::Get(class) => self.get(context, class).await.map(|(done, _)| done),
+            Step::List(class) => self.list(context, class).await,
+            Step::Grant(class, ttl) => {
+                let (id, done) = self.grant(context, class, ttl).await?;
+                context.lease = Some(self.leases.borrow_mut().granted(id, done, ttl));
+                Ok(done)
+            }
+            Step::CompactorTxn(class) => self.compactor_txn(context, class).await,
+            Step::CompactorCompact(class) => {
+                let frame = frame(|out| requests::compact(context.compact, out));
+                let (bytes, done) = self.attempt(context, class, frame, None).await?;
+                self.decode::<CompactionResponse>(context, class, bytes)?;
+                Ok(done)
+            }
+            // Taken care of by `play`.
+            Step::SharedLease { .. } => Ok(clock::now()),
+        }
+    }
+
+    /// One RPC, counted and timed; an error is counted by class and, for a write whose outcome is not
+    /// known, remembered with the object.
+    async fn attempt(
+        &self,
+        context: &Context,
+        class: OpClass,
+        frame: Bytes,
+        timeout: Option<Duration>,
+    ) -> Result<(Bytes, Nanos), Failed> {
+        let begun = clock::now();
+        self.recorder.borrow_mut().in_flight.begin(begun);
+        let bytes_sent = frame.len().saturating_sub(5);
+        let store = self.route[class as usize];
+        let call = Call {
+            rpc: class.info().rpc,
+            frame,
+            timeout,
+        };
+        let reply = self.pools[store].call(context.object.index, call).await;
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.in_flight.end(begun, clock::now());
+        let attempt = Attempt {
+            ready: context.ready,
+            sent: reply.sent,
+            done: reply.done,
+            answered: matches!(reply.result, Ok(_) | Err(RpcError::Status { .. })),
+            bytes_sent,
+            bytes_received: reply.result.as_ref().map_or(0, Bytes::len),
+        };
+        recorder.attempt(context.phase, class, &attempt, reply.result.is_ok());
+        match reply.result {
+            Ok(bytes) => Ok((bytes, reply.done)),
+            Err(error) => {
+                let error_class = classify(&error);
+                recorder.error(
+                    context.phase,
+                    class,
+                    &error_class,
+                    &error.to_string(),
+                    reply.done,
+                );
+                if error_class.effect == Effect::Indeterminate && class.is_write() {
+                    self.indeterminate.set(self.indeterminate.get() + 1);
+                    self.states
+                        .borrow_mut()
+                        .change(context.object, |s| s.set_unknown(true));
+                }
+                Err(Failed)
+            }
+        }
+    }
+
+    fn decode<M: Message + Default>(
+        &self,
+        context: &Context,
+        class: OpClass,
+        bytes: Bytes,
+    ) -> Result<M, Failed> {
+        M::decode(bytes).map_err(|e| {
+            let error = RpcError::Malformed(e.to_string());
+            let at = clock::now();
+            let class_of = classify(&error);
+            self.recorder.borrow_mut().error(
+                context.phase,
+                class,
+                &class_of,
+                &error.to_string(),
+                at,
+            );
+            Failed
+        })
+    }
+
+    /// The object's value for its next write, intended now, appended to an empty scratch buffer.
+    fn with_value<T>(
+        &self,
+        context: &Context,
+        sequence: u32,
+        f: impl FnOnce(&[u8], &[u8]) -> T,
+    ) -> T {
+        let mut scratch = self.scratch.borrow_mut();
+        scratch.clear();
+        self.objects.key(context.object, &mut scratch);
+        let key = scratch.len();
+        let write = Write {
+            sequence,
+            at: self.anchor.unix(context.intended),
+        };
+        self.objects.value(context.object, write, &mut scratch);
+        let (key, value) = scratch.split_at(key);
+        f(key, value)
+    }
+
+    fn lease_id(&self, context: &Context, lease: LeaseUse) -> i64 {
+        match lease {
+            LeaseUse::None => 0,
+            LeaseUse::Granted => context
+                .lease
+                .and_then(|i| self.leases.borrow().get(i))
+                .map_or(0, |g| g.id),
+        }
+    }
+
+    async fn create(
+        &self,
+        context: &Context,
+        class: OpClass,
+        lease: LeaseUse,
+    ) -> Result<Nanos, Failed> {
+        let id = self.lease_id(context, lease);
+        let frame = self.with_value(context, 0, |key, value| {
+            frame(|out| requests::create(key, value, id, out))
+        });
+        let (bytes, done) = self
+            .attempt(context, class, frame, Some(WRITE_TIMEOUT))
+            .await?;
+        let answer: TxnResponse = self.decode(context, class, bytes)?;
+        if !answer.succeeded {
+            // 409 AlreadyExists: ours from an attempt whose outcome was not known, or foreign.
+            self.recorder.borrow_mut().conflict(context.phase, class);
+            return Err(Failed);
+        }
+        self.acknowledge(context, class, &answer, 1);
+        Ok(done)
+    }
+
+    async fn update(
+        &self,
+        context: &mut Context,
+        class: OpClass,
+        reread: Option<OpClass>,
+        lease: LeaseUse,
+        upsert: bool,
+    ) -> Result<Nanos, Failed> {
+        let id = self.lease_id(context, lease);
+        for _ in 0..self.plan.load.max_attempts.max(1) {
+            let state = self.states.borrow().get(context.object);
+            if !state.exists() && !upsert {
+                self.not_found(context, class);
+                return Err(Failed);
+            }
+            let frame = self.with_value(context, state.version, |key, value| {
+                frame(|out| {
+                    if state.exists() {
+                        requests::update(key, state.mod_revision, value, id, out);
+                    } else {
+                        requests::create_or_get(key, value, id, out);
+                    }
+                })
+            });
+            let (bytes, done) = self
+                .attempt(context, class, frame, Some(WRITE_TIMEOUT))
+                .await?;
+            let answer: TxnResponse = self.decode(context, class, bytes)?;
+            if answer.succeeded {
+                self.acknowledge(context, class, &answer, state.version + 1);
+                return Ok(done);
+            }
+            self.recorder.borrow_mut().conflict(context.phase, class);
+            self.adopt(context.object, found(&answer));
+            context.ready = done;
+            if let Some(get) = reread {
+                let reading = Context {
+                    intended: done,
+                    ready: done,
+                    ..*context
+                };
+                self.recorder.borrow_mut().offered(context.phase, get, done);
+                let read = self.get(&reading, get).await;
+                let mut recorder = self.recorder.borrow_mut();
+                match read {
+                    Ok((at, _)) => {
+                        let limit = self.plan.limits.of(get);
+                        recorder.ok(context.phase, get, done, at, limit, context.closed);
+                        context.ready = at;
+                    }
+                    Err(Failed) => {
+                        recorder.failed(context.phase, get, done, clock::now());
+                        return Err(Failed);
+                    }
+                }
+            }
+        }
+        Err(Failed)
+    }
+
+    fn not_found(&self, context: &Context, class: OpClass) {
+        let error = crate::etcd::errors::GONE;
+        let at = clock::now();
+        self.recorder.borrow_mut().error(
+            context.phase,
+            class,
+            &error,
+            "the object is not in the store",
+            at,
+        );
+    }
+
+    /// A write was acknowledged: the store now holds this version at the header's revision.
+    fn acknowledge(&self, context: &Context, class: OpClass, answer: &TxnResponse, version: u32) {
+        let revision = answer.header.map_or(0, |h| h.revision);
+        self.states.borrow_mut().change(context.object, |s| {
+            s.mod_revision = revision;
+            s.version = version;
+            s.set_unknown(false);
+            s.set_lease(context.lease);
+        });
+        self.recorder.borrow_mut().revision(context.phase, class);
+    }
+
+    /// What the store holds, as an answer showed it.
+    fn adopt(&self, object: ObjectRef, kv: Option<&KeyValue>) {
+        let (revision, version) = kv.map_or((0, 0), |kv| (kv.mod_revision, kv.version));
+        let mut states = self.states.borrow_mut();
+        states.change(object, |s| {
+            if s.unknown() && s.mod_revision != revision {
+                self.indeterminate_applied
+                    .set(self.indeterminate_applied.get() + 1);
+            }
+            s.mod_revision = revision;
+            s.version = u32::try_from(version).unwrap_or(u32::MAX);
+            s.set_unknown(false);
+        });
+    }
+
+    async fn get(
+        &self,
+        context: &Context,
+        class: OpClass,
+    ) -> Result<(Nanos, RangeResponse), Failed> {
+        let limited = self.plan.cluster.kubernetes_version.get_has_limit();
+        let frame = {
+            let mut scratch = self.scratch.borrow_mut();
+            scratch.clear();
+            self.objects.key(context.object, &mut scratch);
+            frame(|out| requests::get(&scratch, limited, out))
+        };
+        let (bytes, done) = self
+            .attempt(context, class, frame, Some(READ_TIMEOUT))
+            .await?;
+        let answer: RangeResponse = self.decode(context, class, bytes)?;
+        // A TTL lease may have removed the object behind our back. (Objects with one are read only by
+        // sessions that write them, so no write is in flight beside this read.)
+        if self.states.borrow().get(context.object).lease().is_some() {
+            self.adopt(context.object, answer.kvs.first());
+        }
+        Ok((done, answer))
+    }
+
+    async fn list(&self, context: &Context, class: OpClass) -> Result<Nanos, Failed> {
+        let prefix = format!(
+            "{}/{}/",
+            self.plan.prefix,
+            class.info().resource.key_prefix()
+        );
+        let end = requests::prefix_end(prefix.as_bytes());
+        let frame = frame(|out| requests::list_page(prefix.as_bytes(), &end, 0, 0, out));
+        let (bytes, done) = self.attempt(context, class, frame, None).await?;
+        self.decode::<RangeResponse>(context, class, bytes)?;
+        Ok(done)
+    }
+
+    async fn grant(
+        &self,
+        context: &Context,
+        class: OpClass,
+        ttl: i64,
+    ) -> Result<(i64, Nanos), Failed> {
+        let frame = frame(|out| requests::lease_grant(ttl, out));
+        let (bytes, done) = self
+            .attempt(context, class, frame, Some(WRITE_TIMEOUT))
+            .await?;
+        let answer: LeaseGrantResponse = self.decode(context, class, bytes)?;
+        Ok((answer.id, done))
+    }
+
+    async fn shared_lease(
+        &self,
+        context: &Context,
+        class: OpClass,
+        slot: usize,
+        ttl: i64,
+        reuse: u64,
+    ) -> Result<usize, Failed> {
+        loop {
+            let shared = self.leases.borrow_mut().shared(slot, reuse, clock::now());
+            match shared {
+                Shared::Use(lease) => return Ok(lease),
+                Shared::Wait(notify) => notify.notified().await,
+                Shared::Grant => {
+                    let begun = clock::now();
+                    self.recorder
+                        .borrow_mut()
+                        .offered(context.phase, class, begun);
+                    let granting = Context {
+                        intended: begun,
+                        ready: begun,
+                        ..*context
+                    };
+                    let granted = self.grant(&granting, class, ttl).await;
+                    let mut recorder = self.recorder.borrow_mut();
+                    return match granted {
+                        Ok((id, done)) => {
+                            let limit = self.plan.limits.of(class);
+                            recorder.ok(context.phase, class, begun, done, limit, context.closed);
+                            Ok(self.leases.borrow_mut().granted_shared(slot, id, done, ttl))
+                        }
+                        Err(Failed) => {
+                            recorder.failed(context.phase, class, begun, clock::now());
+                            self.leases.borrow_mut().failed(slot);
+                            Err(Failed)
+                        }
+                    };
+                }
+            }
+        }
+    }
+
+    async fn compactor_txn(&self, context: &mut Context, class: OpClass) -> Result<Nanos, Failed> {
+        let store = self.route[class as usize];
+        let (version, previous) = self.compactor.borrow()[store];
+        let mut key = Vec::new();
+        self.objects.key(context.object, &mut key);
+        let frame = frame(|out| {
+            requests::compactor_txn(version, previous.to_string().as_bytes(), &key, out)
+        });
+        let (bytes, done) = self.attempt(context, class, frame, None).await?;
+        let answer: TxnResponse = self.decode(context, class, bytes)?;
+        let revision = answer.header.map_or(0, |h| h.revision);
+        let version = if answer.succeeded {
+            context.compact = previous;
+            self.acknowledge(
+                context,
+                class,
+                &answer,
+                u32::try_from(version + 1).unwrap_or(u32::MAX),
+            );
+            version + 1
+        } else {
+            self.recorder.borrow_mut().conflict(context.phase, class);
+            self.adopt(context.object, found(&answer));
+            i64::from(self.states.borrow().get(context.object).version)
+        };
+        self.compactor.borrow_mut()[store] = (version, revision);
+        Ok(done)
+    }
+}
+
+/// What the failed transaction's range found.
+fn found(answer: &TxnResponse) -> Option<&KeyValue> {
+    answer.responses.iter().find_map(|op| match &op.response {
+        Some(Response::Range(range)) => range.kvs.first(),
+        _ => None,
+    })
+}
+
+/// A request frame of its own buffer (the wire keeps it until it is sent).
+fn frame(write: impl FnOnce(&mut BytesMut)) -> Bytes {
+    let mut out = BytesMut::with_capacity(1024);
+    write(&mut out);
+    out.freeze()
+}

@@ -1,0 +1,301 @@
+//! One shard: a thread with its own runtime that owns its cells and all their state. This file admits
+//! arrivals, holds the in-flight cap and keeps an object's writes in turn.
+
+use super::recorder::{Batch, Recorder};
+use super::shared_lease::Leases;
+use super::state::States;
+use crate::clock::{self, Nanos};
+use crate::etcd::wire::Pool;
+use crate::kube::actors::{Session, Step};
+use crate::kube::{ObjectRef, Objects, OpClass};
+use crate::report::{Event, Phase};
+use crate::schedule::Stripe;
+use crate::workload::{AtCap, Plan};
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use tokio::sync::{Notify, oneshot};
+
+/// What shards tell the run.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// One second of one shard.
+    Batch(Box<Batch>),
+    /// An event for the stream.
+    Event(Event),
+    /// How far a shard's populate is.
+    Populated { shard: usize, done: u64, total: u64 },
+    /// An alarm that etcd lists.
+    Alarm {
+        store: String,
+        member: String,
+        alarm: String,
+    },
+    /// A shard finished what it was told to do.
+    Reached,
+    /// A shard cannot go on.
+    Failed(String),
+}
+
+/// A session that is due and has not begun.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) session: Session,
+    pub(crate) intended: Nanos,
+    pub(crate) ready: Nanos,
+    pub(crate) phase: Phase,
+    /// From a closed loop: no response time.
+    pub(crate) closed: bool,
+    /// From a periodic schedule: a second one waiting for the same object is coalesced.
+    pub(crate) periodic: bool,
+    /// Dropped when the session is over: what a closed-loop worker waits for.
+    pub(crate) over: Option<oneshot::Sender<()>>,
+}
+
+impl Pending {
+    /// What the session is offered as: its first step that is an operation of its own.
+    pub(crate) fn class(&self) -> OpClass {
+        let steps = &self.session.steps;
+        steps
+            .iter()
+            .find(|s| !matches!(s, Step::SharedLease { .. }))
+            .or(steps.first())
+            .map_or(OpClass::ProbeGet, Step::class)
+    }
+}
+
+/// The state that all sessions of a shard share.
+pub(crate) struct Shard {
+    pub(crate) index: usize,
+    pub(crate) part: Stripe,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) objects: Objects,
+    pub(crate) anchor: clock::Anchor,
+    /// One per store.
+    pub(crate) pools: Vec<Pool>,
+    /// Store of each op class.
+    pub(crate) route: Vec<usize>,
+    pub(crate) states: RefCell<States>,
+    pub(crate) recorder: RefCell<Recorder>,
+    pub(crate) leases: RefCell<Leases>,
+    /// The compactor's (version, revision of the previous round), per store.
+    pub(crate) compactor: RefCell<Vec<(i64, i64)>>,
+    pub(crate) scratch: RefCell<Vec<u8>>,
+    pub(crate) messages: Sender<Message>,
+    in_flight: Cell<usize>,
+    /// Sessions admitted and not over.
+    open: Cell<u64>,
+    cap: usize,
+    backlog: RefCell<VecDeque<Pending>>,
+    waiting: RefCell<HashMap<ObjectRef, VecDeque<Pending>>>,
+    /// Writes whose outcome was not known, and those of them that were seen applied later.
+    pub(crate) indeterminate: Cell<u64>,
+    pub(crate) indeterminate_applied: Cell<u64>,
+    /// Wakes whoever waits for a session to end.
+    pub(crate) ended: Notify,
+    /// Set when the drain deadline has passed: nothing is begun any more.
+    pub(crate) closing: Cell<bool>,
+}
+
+/// What a shard is made of.
+pub(crate) struct Parts {
+    pub(crate) index: usize,
+    pub(crate) part: Stripe,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) objects: Objects,
+    pub(crate) anchor: clock::Anchor,
+    pub(crate) pools: Vec<Pool>,
+    pub(crate) route: Vec<usize>,
+    pub(crate) states: States,
+    pub(crate) t0: Nanos,
+    pub(crate) messages: Sender<Message>,
+}
+
+impl Shard {
+    pub(crate) fn new(p: Parts) -> Rc<Shard> {
+        let cap = p
+            .plan
+            .load
+            .max_in_flight
+            .div_ceil(p.plan.load.shards.max(1))
+            .max(1);
+        let stores = p.pools.len();
+        Rc::new(Shard {
+            index: p.index,
+            part: p.part,
+            plan: p.plan,
+            objects: p.objects,
+            anchor: p.anchor,
+            pools: p.pools,
+            route: p.route,
+            states: RefCell::new(p.states),
+            recorder: RefCell::new(Recorder::new(p.t0, clock::now())),
+            leases: RefCell::new(Leases::default()),
+            compactor: RefCell::new(vec![(0, 0); stores]),
+            scratch: RefCell::new(Vec::with_capacity(32 * 1024)),
+            messages: p.messages,
+            in_flight: Cell::new(0),
+            open: Cell::new(0),
+            cap,
+            backlog: RefCell::default(),
+            waiting: RefCell::default(),
+            indeterminate: Cell::new(0),
+            indeterminate_applied: Cell::new(0),
+            ended: Notify::new(),
+            closing: Cell::new(false),
+        })
+    }
+
+    /// Sessions admitted and not over.
+    pub(crate) fn open(&self) -> u64 {
+        self.open.get()
+    }
+
+    /// Sessions that are due and wait for the cap or for their object.
+    pub(crate) fn queued(&self) -> u64 {
+        self.open.get().saturating_sub(self.in_flight.get() as u64)
+    }
+
+    /// A session is due: begin it, or let it wait with its intended instant.
+    pub(crate) fn admit(self: &Rc<Self>, pending: Pending) {
+        let class = pending.class();
+        {
+            let mut recorder = self.recorder.borrow_mut();
+            recorder.offered(pending.phase, class, pending.intended);
+            if !pending.closed {
+                recorder.lag(
+                    pending.phase,
+                    class,
+                    pending.ready.saturating_sub(pending.intended),
+                );
+            }
+        }
+        self.open.set(self.open.get() + 1);
+        if pending.periodic && pending.session.writes() {
+            let state = self.states.borrow().get(pending.session.object);
+            if state.queued() {
+                return self.skip(&pending);
+            }
+            if state.busy() || self.in_flight.get() >= self.cap {
+                self.states
+                    .borrow_mut()
+                    .change(pending.session.object, |s| s.set_queued(true));
+            }
+        }
+        if self.in_flight.get() >= self.cap {
+            self.backlog.borrow_mut().push_back(pending);
+        } else {
+            self.begin(pending);
+        }
+    }
+
+    fn skip(&self, pending: &Pending) {
+        self.recorder
+            .borrow_mut()
+            .skipped(pending.phase, pending.class(), pending.intended);
+        self.open.set(self.open.get().saturating_sub(1));
+        self.ended.notify_waiters();
+    }
+
+    /// Begins a session, or parks it behind the write of its object that is in flight.
+    fn begin(self: &Rc<Self>, mut pending: Pending) {
+        if self.closing.get() {
+            return;
+        }
+        if self.plan.load.at_cap == AtCap::Skip && !pending.closed {
+            let late = clock::now().saturating_sub(pending.intended)
+                > self.plan.limits.of(pending.class());
+            if late {
+                self.states
+                    .borrow_mut()
+                    .change(pending.session.object, |s| s.set_queued(false));
+                return self.skip(&pending);
+            }
+        }
+        if pending.session.writes() {
+            let object = pending.session.object;
+            if self.states.borrow().get(object).busy() {
+                self.waiting
+                    .borrow_mut()
+                    .entry(object)
+                    .or_default()
+                    .push_back(pending);
+                return;
+            }
+            self.states.borrow_mut().change(object, |s| {
+                s.set_busy(true);
+                s.set_queued(false);
+            });
+        }
+        self.in_flight.set(self.in_flight.get() + 1);
+        let shard = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let writes = pending.session.writes();
+            let object = pending.session.object;
+            let over = pending.over.take();
+            shard.play(pending).await;
+            shard.over(object, writes);
+            drop(over);
+        });
+    }
+
+    /// Whether a write of the object is in flight (closed loops then take another one).
+    pub(crate) fn busy(&self, object: ObjectRef) -> bool {
+        self.states.borrow().get(object).busy()
+    }
+
+    /// A session is over: its object and its place are free for the next.
+    fn over(self: &Rc<Self>, object: ObjectRef, writes: bool) {
+        self.in_flight.set(self.in_flight.get() - 1);
+        self.open.set(self.open.get().saturating_sub(1));
+        if writes {
+            self.states
+                .borrow_mut()
+                .change(object, |s| s.set_busy(false));
+            let next = {
+                let mut waiting = self.waiting.borrow_mut();
+                let next = waiting.get_mut(&object).and_then(VecDeque::pop_front);
+                if waiting.get(&object).is_some_and(VecDeque::is_empty) {
+                    waiting.remove(&object);
+                }
+                next
+            };
+            if let Some(pending) = next {
+                self.begin(pending);
+            }
+        }
+        while self.in_flight.get() < self.cap {
+            let Some(pending) = self.backlog.borrow_mut().pop_front() else {
+                break;
+            };
+            self.begin(pending);
+        }
+        self.ended.notify_waiters();
+    }
+
+    /// At the drain deadline: what is open is censored, and what it may have written is unknown.
+    pub(crate) fn censor(&self) {
+        self.closing.set(true);
+        self.recorder.borrow_mut().censor();
+        let mut states = self.states.borrow_mut();
+        let busy: Vec<ObjectRef> = states
+            .iter()
+            .filter(|(_, s)| s.busy())
+            .map(|(o, _)| o)
+            .collect();
+        for object in busy {
+            states.change(object, |s| {
+                self.indeterminate.set(self.indeterminate.get() + 1);
+                s.set_busy(false);
+                s.set_unknown(true);
+            });
+        }
+    }
+
+    /// Tells the run something; a run that has gone does not listen any more.
+    pub(crate) fn tell(&self, message: Message) {
+        let _ = self.messages.send(message);
+    }
+}

@@ -1,0 +1,472 @@
+//! What is checked before anything is written: that these are members of one healthy etcd, that we may
+//! write there, that nobody else's cluster is harmed and that the data fits. One message per fault, with
+//! the remedy.
+
+use super::control::{
+    Alarm, Cluster, ControlError, MemberEntry, MemberStatus, RangeSpec, prefix_end,
+};
+use super::manifest::{self, HOME, RunKeys};
+pub use super::preflight_error::PreflightError;
+use super::quota::{self, Quota};
+use super::target::{MemberChoice, Target};
+use super::tls::DialError;
+use crate::report::{MemberInfo, StoreInfo};
+use etcd_client::{Compare, CompareOp, Txn, TxnOp};
+
+/// The oldest etcd whose answers etcdmark understands.
+pub const OLDEST: (u64, u64) = (3, 4);
+
+/// What a command is going to write.
+#[derive(Clone, Debug)]
+pub struct WriteIntent {
+    /// Run id.
+    pub run_id: String,
+    /// Key prefix, without a trailing slash.
+    pub prefix: String,
+    /// `--allow-live-cluster`.
+    pub allow_live_cluster: bool,
+    /// Keys that populate writes.
+    pub keys: u64,
+    /// Their bytes, keys and values.
+    pub bytes: u64,
+}
+
+/// What preflight found out about a cluster.
+#[derive(Clone, Debug)]
+pub struct ClusterFacts {
+    /// Cluster id.
+    pub cluster_id: u64,
+    /// Status of each endpoint that answered, in the order given.
+    pub members: Vec<MemberStatus>,
+    /// The member list.
+    pub entries: Vec<MemberEntry>,
+    /// Endpoints that get load, by `--target`.
+    pub chosen: Vec<String>,
+    /// The quota.
+    pub quota: Quota,
+    /// Largest db file of the members, bytes.
+    pub db_size: i64,
+    /// Largest in-use size, bytes.
+    pub db_size_in_use: i64,
+    /// Keys under `/registry/`: more than 0 = a live cluster. None = not looked for (or not allowed to).
+    pub kubernetes_keys: Option<i64>,
+    /// What should be said once: endpoints that are down, a quota that had to be assumed, what is going to
+    /// be written.
+    pub notes: Vec<String>,
+}
+
+/// What answered, and what did not.
+#[derive(Clone, Debug)]
+pub struct Reached {
+    /// The members that answered.
+    pub cluster: Cluster,
+    /// Their status, in the order given.
+    pub members: Vec<MemberStatus>,
+    /// Endpoints that are down, with the reason.
+    pub down: Vec<(String, String)>,
+}
+
+/// Connects and makes sure that the endpoints are different members of one etcd that is new enough; says
+/// nothing of its health. Some endpoints may be down.
+pub async fn reach(target: &Target) -> Result<Reached, PreflightError> {
+    let refused = |e| PreflightError::from_control(e, target);
+    let cluster = Cluster::connect(target).await.map_err(refused)?;
+    // A wrong flag is wrong for all endpoints; only one that does not answer may be down.
+    let mut down: Vec<(String, String)> = Vec::new();
+    for (endpoint, e) in cluster.down() {
+        match refused(e.clone()) {
+            e @ (PreflightError::Dial(
+                DialError::Unreachable { .. } | DialError::Timeout { .. },
+            )
+            | PreflightError::Control(_)) => down.push((endpoint.clone(), e.to_string())),
+            other => return Err(other),
+        }
+    }
+    let (mut members, mut usable) = (Vec::new(), Vec::new());
+    let mut last = None;
+    for m in cluster.each() {
+        match m.status().await {
+            Ok(s) => {
+                members.push(s);
+                usable.push(m.clone());
+            }
+            Err(e @ (ControlError::Timeout { .. } | ControlError::NotConnected { .. })) => {
+                down.push((m.endpoint().to_owned(), e.to_string()));
+                last = Some(e);
+            }
+            Err(e) => return Err(refused(e)),
+        }
+    }
+    if let (true, Some(e)) = (members.is_empty(), last) {
+        return Err(refused(e));
+    }
+    identities(&members)?;
+    Ok(Reached {
+        cluster: Cluster::of(usable),
+        members,
+        down,
+    })
+}
+
+/// Checks a cluster, read-only when `write` is None. Leaves nothing behind in the store.
+pub async fn check(
+    target: &Target,
+    write: Option<&WriteIntent>,
+) -> Result<(Cluster, ClusterFacts), PreflightError> {
+    let refused = |e| PreflightError::from_control(e, target);
+    let Reached {
+        cluster,
+        members,
+        down,
+    } = reach(target).await?;
+    healthy(&members)?;
+    let entries = cluster.members().await.map_err(refused)?;
+    alarms(&cluster.alarms().await.map_err(refused)?)?;
+    let chosen = choose(target.members, &members)?;
+    let quota = quota::find(target, &members).await;
+    let most = |f: fn(&MemberStatus) -> i64| members.iter().map(f).max().unwrap_or(0);
+    let mut facts = ClusterFacts {
+        cluster_id: members.first().map_or(0, |m| m.cluster_id),
+        db_size: most(|m| m.db_size),
+        db_size_in_use: most(|m| m.db_size_in_use),
+        notes: notes(&down, &members, &entries),
+        kubernetes_keys: None,
+        members,
+        entries,
+        chosen,
+        quota,
+    };
+    match write {
+        Some(intent) => may_write(target, &cluster, intent, &mut facts).await?,
+        // Shows a missing user or permission, and a quorum that is lost, before the command's own reads do.
+        None => match cluster
+            .count(HOME.as_bytes(), &prefix_end(HOME.as_bytes()))
+            .await
+        {
+            Ok(_) => {}
+            Err(e) => return Err(permission(e, target, &format!("read {HOME}/"), HOME)),
+        },
+    }
+    Ok((cluster, facts))
+}
+
+fn permission(e: ControlError, target: &Target, what: &str, at: &str) -> PreflightError {
+    match PreflightError::from_control(e, target) {
+        PreflightError::NoPermission { user, .. } => PreflightError::NoPermission {
+            user,
+            what: what.to_owned(),
+            prefix: at.to_owned(),
+        },
+        other => other,
+    }
+}
+
+fn identities(members: &[MemberStatus]) -> Result<(), PreflightError> {
+    for (i, b) in members.iter().enumerate() {
+        if version(&b.version).is_none_or(|v| v < OLDEST) {
+            let (endpoint, version) = (b.endpoint.clone(), b.version.clone());
+            return Err(PreflightError::TooOld { endpoint, version });
+        }
+        for a in &members[..i] {
+            if a.cluster_id != b.cluster_id {
+                return Err(PreflightError::TwoClusters {
+                    a: a.endpoint.clone(),
+                    a_id: a.cluster_id,
+                    b: b.endpoint.clone(),
+                    b_id: b.cluster_id,
+                });
+            }
+            if a.member_id == b.member_id {
+                let (a, b, id) = (a.endpoint.clone(), b.endpoint.clone(), a.member_id);
+                return Err(PreflightError::SameMember { a, b, id });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn healthy(members: &[MemberStatus]) -> Result<(), PreflightError> {
+    for m in members {
+        if m.is_learner {
+            return Err(PreflightError::Learner {
+                endpoint: m.endpoint.clone(),
+            });
+        }
+        if m.leader == 0 {
+            return Err(PreflightError::NoLeader {
+                endpoint: m.endpoint.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn alarms(alarms: &[Alarm]) -> Result<(), PreflightError> {
+    if let Some(a) = alarms.iter().find(|a| a.kind == "CORRUPT") {
+        return Err(PreflightError::Corrupt {
+            member: a.member_id,
+        });
+    }
+    if alarms.is_empty() {
+        Ok(())
+    } else {
+        Err(PreflightError::NoSpace)
+    }
+}
+
+/// `3.5.16`, `3.6.0-rc.1` → (major, minor).
+pub fn version(text: &str) -> Option<(u64, u64)> {
+    let mut parts = text.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// Which endpoints get load. Without the leader among the endpoints, `leader` cannot be had.
+pub fn choose(
+    choice: MemberChoice,
+    members: &[MemberStatus],
+) -> Result<Vec<String>, PreflightError> {
+    let name = match choice {
+        MemberChoice::All => "all",
+        MemberChoice::Leader => "leader",
+        MemberChoice::Followers => "followers",
+    };
+    let chosen: Vec<String> = members
+        .iter()
+        .filter(|m| match choice {
+            MemberChoice::All => true,
+            MemberChoice::Leader => m.member_id == m.leader,
+            MemberChoice::Followers => m.member_id != m.leader,
+        })
+        .map(|m| m.endpoint.clone())
+        .collect();
+    if chosen.is_empty() {
+        let reason = match choice {
+            MemberChoice::Leader => {
+                let leader = members.first().map_or(0, |m| m.leader);
+                format!("the leader is member {leader:x}, which is not among --endpoints")
+            }
+            _ => "the only endpoint is the leader's; add the followers' to --endpoints".to_owned(),
+        };
+        return Err(PreflightError::NoTarget {
+            choice: name,
+            reason,
+        });
+    }
+    Ok(chosen)
+}
+
+fn notes(
+    down: &[(String, String)],
+    members: &[MemberStatus],
+    entries: &[MemberEntry],
+) -> Vec<String> {
+    let mut notes: Vec<String> = down
+        .iter()
+        .map(|(e, why)| format!("{e} is left out, the run goes on with the other endpoints: {why}"))
+        .collect();
+    let voters = entries.iter().filter(|e| !e.is_learner).count();
+    if voters > members.len() + down.len() {
+        notes.push(format!(
+            "--endpoints names {} of {voters} members; the others carry the load too, unseen",
+            members.len() + down.len()
+        ));
+    }
+    notes
+}
+
+async fn may_write(
+    target: &Target,
+    cluster: &Cluster,
+    intent: &WriteIntent,
+    facts: &mut ClusterFacts,
+) -> Result<(), PreflightError> {
+    let registry = intent.prefix == "/registry";
+    if !registry && intent.prefix != format!("{HOME}/{}", intent.run_id) {
+        return Err(PreflightError::Prefix {
+            prefix: intent.prefix.clone(),
+        });
+    }
+    if registry && !target.owned {
+        return Err(PreflightError::NotMine);
+    }
+    probe(target, cluster, intent).await?;
+    let found = match cluster.count(b"/registry/", b"/registry0").await {
+        Ok(n) => Some(n),
+        // Whoever may not read /registry cannot write there either; etcd's own permissions guard it.
+        Err(e) if !registry && e.message().contains("permission denied") => None,
+        Err(e) => return Err(permission(e, target, "read /registry/", &intent.prefix)),
+    };
+    facts.kubernetes_keys = found;
+    let count = found.unwrap_or(0);
+    if count > 0 && registry {
+        // Our own interrupted populate may be resumed; whether the plan is the same is the manifest's business.
+        let ours = manifest::read(cluster, &RunKeys::new(&intent.run_id).manifest).await?;
+        if ours.is_none_or(|m| m.prefix != "/registry") {
+            return Err(PreflightError::ForeignKeys { count });
+        }
+    } else if count > 0 && !intent.allow_live_cluster {
+        let endpoint = target.endpoints.first().cloned().unwrap_or_default();
+        return Err(PreflightError::LiveCluster { endpoint, count });
+    }
+    room(intent, facts)
+}
+
+/// Writes and deletes a key beside the manifest, and asks for the permissions on the prefix itself by
+/// a transaction whose condition cannot hold (etcd checks the permissions of both branches first).
+async fn probe(
+    target: &Target,
+    cluster: &Cluster,
+    intent: &WriteIntent,
+) -> Result<(), PreflightError> {
+    let denied = |e, what: &str| permission(e, target, what, &intent.prefix);
+    let key = format!("{}-probe", RunKeys::new(&intent.run_id).manifest);
+    let write = format!("write {key}");
+    // A put and the delete of the same key cannot share a transaction.
+    let put = Txn::new().and_then([TxnOp::put(key.as_str(), "", None)]);
+    cluster.txn(put).await.map_err(|e| denied(e, &write))?;
+    cluster
+        .delete(key.as_bytes(), b"")
+        .await
+        .map_err(|e| denied(e, &write))?;
+    let base = format!("{}/", intent.prefix);
+    let under = format!("{base}leases/kube-node-lease/etcdmark-probe");
+    let never = Compare::version(under.as_str(), CompareOp::Equal, -1);
+    let never = Txn::new()
+        .when([never])
+        .and_then([TxnOp::put(under.as_str(), "", None)]);
+    cluster
+        .txn(never)
+        .await
+        .map_err(|e| denied(e, &format!("write {under}")))?;
+    let end = prefix_end(base.as_bytes());
+    let read = RangeSpec {
+        count_only: true,
+        ..RangeSpec::new(base.as_bytes(), &end)
+    };
+    cluster
+        .range(read)
+        .await
+        .map_err(|e| denied(e, &format!("read all of {base}")))?;
+    Ok(())
+}
+
+/// The db file's growth for so many keys and bytes: an upper bound of the bytes per revision measured
+/// for values of 100 B to 16 KiB (205 B for 100, 1,359 B for 1 KiB, 6,155 B for 4 KiB).
+pub fn growth(keys: u64, bytes: u64) -> u64 {
+    bytes
+        .saturating_add(bytes / 2)
+        .saturating_add(keys.saturating_mul(64))
+}
+
+fn room(intent: &WriteIntent, facts: &mut ClusterFacts) -> Result<(), PreflightError> {
+    let growth = growth(intent.keys, intent.bytes);
+    let size = facts.db_size.unsigned_abs();
+    let projected = size.saturating_add(growth);
+    let (keys, bytes) = (intent.keys, intent.bytes);
+    facts.notes.push(format!(
+        "{keys} keys with {bytes} bytes are going to be written under {}; the db file of {size} bytes will \
+         be about {projected} bytes, of a quota of {}",
+        intent.prefix, facts.quota
+    ));
+    let Some(limit) = facts.quota.limit() else {
+        return Ok(());
+    };
+    let free = limit.saturating_sub(size);
+    if growth > free / 2 && growth > 0 {
+        let quota = facts.quota.to_string();
+        return Err(PreflightError::TooBig {
+            keys,
+            bytes,
+            growth,
+            projected,
+            free,
+            quota,
+        });
+    }
+    Ok(())
+}
+
+impl ClusterFacts {
+    /// The result header's row for this store.
+    pub fn store_info(&self, name: &str, resources: Vec<String>, target: &Target) -> StoreInfo {
+        let members = self.members.iter().map(|m| {
+            let named = self.entries.iter().find(|e| e.id == m.member_id);
+            let named = named.map(|e| e.name.clone()).unwrap_or_default();
+            let local = target.local_members.iter().find(|l| l.name == named);
+            MemberInfo {
+                id: format!("{:x}", m.member_id),
+                endpoint: m.endpoint.clone(),
+                version: m.version.clone(),
+                leader: m.leader == m.member_id,
+                db_size: m.db_size,
+                db_size_in_use: m.db_size_in_use,
+                quota: self.quota.known(),
+                data_dir: local.map(|l| l.data_dir.display().to_string()),
+                file_system: None,
+                name: named,
+            }
+        });
+        StoreInfo {
+            name: name.to_owned(),
+            resources,
+            cluster_id: format!("{:x}", self.cluster_id),
+            members: members.collect(),
+            local: !target.local_members.is_empty(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn etcd_before_3_4_is_refused() {
+        let member = |version: &str| MemberStatus {
+            version: version.to_owned(),
+            ..Default::default()
+        };
+        for old in ["3.3.27", "2.3.8", "", "x"] {
+            let e = identities(&[member(old)]).unwrap_err();
+            assert!(e.to_string().contains("needs etcd 3.4 or newer"), "{e}");
+            assert_eq!(e.exit(), Exit::Usage);
+        }
+        for new in ["3.4.0", "3.7.0-rc.1", "4.0.0"] {
+            identities(&[member(new)]).unwrap();
+        }
+    }
+
+    #[test]
+    fn corrupt_outweighs_full() {
+        let alarm = |kind| Alarm { member_id: 1, kind };
+        assert!(matches!(
+            alarms(&[alarm("NOSPACE"), alarm("CORRUPT")]),
+            Err(PreflightError::Corrupt { .. })
+        ));
+        assert!(matches!(
+            alarms(&[alarm("NOSPACE")]),
+            Err(PreflightError::NoSpace)
+        ));
+        assert!(alarms(&[]).is_ok());
+    }
+
+    #[test]
+    fn growth_is_an_upper_bound_of_what_was_measured() {
+        // Bytes per revision of etcd 3.5.30 with a 35 B key, by value size.
+        for (value, measured) in [
+            (100, 205),
+            (300, 454),
+            (1024, 1359),
+            (4096, 6155),
+            (16384, 18392),
+        ] {
+            let projected = growth(1, value + 35);
+            assert!(
+                projected >= measured && projected < measured * 3 / 2,
+                "{value}: {projected}"
+            );
+        }
+        assert_eq!(growth(u64::MAX, u64::MAX), u64::MAX);
+    }
+}

@@ -1,0 +1,104 @@
+//! How much an etcd may hold: `Status` says it from 3.6 on, before that only its metrics do.
+
+use super::control::MemberStatus;
+use super::target::Target;
+use crate::server::http;
+
+/// etcd's default (`server/storage/quota.go`).
+pub const DEFAULT: i64 = 2 << 30;
+
+/// The quota, and how it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quota {
+    /// Said by etcd, bytes.
+    Known(i64),
+    /// Switched off.
+    Off,
+    /// Neither `Status` nor metrics say it: etcd's default is assumed.
+    Assumed,
+}
+
+impl Quota {
+    /// Bytes to stay under; None when there is no quota.
+    pub fn limit(self) -> Option<u64> {
+        match self {
+            Quota::Known(b) => Some(b.unsigned_abs()),
+            Quota::Off => None,
+            Quota::Assumed => Some(DEFAULT.unsigned_abs()),
+        }
+    }
+
+    /// Bytes, where etcd said so.
+    pub fn known(self) -> Option<i64> {
+        match self {
+            Quota::Known(b) => Some(b),
+            Quota::Off | Quota::Assumed => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Quota {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Quota::Known(b) => write!(f, "{b} bytes"),
+            Quota::Off => f.write_str("none"),
+            Quota::Assumed => write!(
+                f,
+                "{DEFAULT} bytes, etcd's default, assumed since this etcd does not say it (its /metrics would: --metrics-endpoints)"
+            ),
+        }
+    }
+}
+
+/// The smallest quota that any member states, by `Status` or by its metrics.
+pub async fn find(target: &Target, members: &[MemberStatus]) -> Quota {
+    if let Some(smallest) = members.iter().filter_map(|m| m.quota).min() {
+        return Quota::Known(smallest);
+    }
+    for url in metrics_urls(target) {
+        let page = http::get(&url, target.tls.as_ref(), target.dial_timeout).await;
+        if let Some(value) = page
+            .ok()
+            .and_then(|p| metric(&p, "etcd_server_quota_backend_bytes"))
+        {
+            return if value > 0.0 {
+                Quota::Known(value as i64)
+            } else {
+                Quota::Off
+            };
+        }
+    }
+    Quota::Assumed
+}
+
+/// Where the metrics of each member are: the metrics endpoints, else the endpoints themselves.
+pub fn metrics_urls(target: &Target) -> Vec<String> {
+    let bases = if target.metrics_endpoints.is_empty() {
+        &target.endpoints
+    } else {
+        &target.metrics_endpoints
+    };
+    bases
+        .iter()
+        .map(|b| format!("{}/metrics", b.trim_end_matches('/')))
+        .collect()
+}
+
+/// The value of a metric without labels in Prometheus' text format.
+pub fn metric(page: &str, name: &str) -> Option<f64> {
+    page.lines()
+        .find_map(|l| l.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::metric;
+
+    #[test]
+    fn a_metric_is_found_by_its_whole_name() {
+        let page = "# HELP a_b x\na_b_sum 3\na_b 2.147483648e+09\n";
+        assert_eq!(metric(page, "a_b"), Some(2_147_483_648.0));
+        assert_eq!(metric(page, "a_b_sum"), Some(3.0));
+        assert_eq!(metric(page, "a"), None);
+    }
+}

@@ -1,0 +1,83 @@
+//! Every kube-apiserver, every 10 s: its identity Lease (one Txn); its masterlease (Range, LeaseGrant
+//! of 15 s, Txn, list); from 1.36 its peer lease likewise, without the list.
+//!
+//! Source: k8s.io/kubernetes `pkg/controlplane/reconcilers/lease.go`, `pkg/controlplane/apiserver/server.go`;
+//! recorded with 1.30 to 1.37.
+
+use super::{LeaseUse, Model, Population, Session, Step};
+use crate::kube::{Kind, OpClass};
+
+/// masterEndpointReconcileInterval + 5 s.
+const TTL_SECONDS: i64 = 15;
+
+#[derive(Debug)]
+pub(super) struct ApiserverLease {
+    pub(super) apiservers: u64,
+    pub(super) peer_leases: bool,
+}
+
+impl ApiserverLease {
+    fn loops(&self) -> u64 {
+        if self.peer_leases { 3 } else { 2 }
+    }
+}
+
+impl Model for ApiserverLease {
+    fn population(&self) -> Vec<Population> {
+        vec![Population {
+            kind: Kind::ApiserverLease,
+            cells: self.apiservers,
+            per_cell: 1,
+            class: OpClass::ApiserverLeaseCreate,
+        }]
+    }
+
+    /// One chain per apiserver and loop: identities, then masterleases, then peer leases.
+    fn members(&self) -> u64 {
+        self.apiservers * self.loops()
+    }
+
+    fn session(&mut self, index: u64, _: u64) -> Option<Session> {
+        if self.apiservers == 0 {
+            return None;
+        }
+        let apiserver = index % self.apiservers;
+        let write = Step::Update {
+            class: OpClass::MasterLeaseUpdate,
+            reread: None,
+            lease: LeaseUse::Granted,
+            upsert: true,
+        };
+        let get = Step::Get(OpClass::MasterLeaseGet);
+        let grant = Step::Grant(OpClass::MasterLeaseGrant, TTL_SECONDS);
+        Some(match (index / self.apiservers) % self.loops() {
+            0 => Session::new(
+                Kind::ApiserverLease,
+                apiserver,
+                &[Step::Update {
+                    class: OpClass::ApiserverLeaseUpdate,
+                    reread: None,
+                    lease: LeaseUse::None,
+                    upsert: false,
+                }],
+            ),
+            1 => Session::new(
+                Kind::MasterLease,
+                apiserver,
+                &[get, grant, write, Step::List(OpClass::MasterLeaseList)],
+            ),
+            _ => Session::new(Kind::PeerLease, apiserver, &[get, grant, write]),
+        })
+    }
+
+    fn classes(&self) -> Vec<OpClass> {
+        vec![
+            OpClass::ApiserverLeaseCreate,
+            OpClass::ApiserverLeaseUpdate,
+            OpClass::MasterLeaseGet,
+            OpClass::MasterLeaseGrant,
+            OpClass::MasterLeaseUpdate,
+            OpClass::MasterLeaseList,
+        ]
+    }
+}

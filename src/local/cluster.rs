@@ -1,0 +1,288 @@
+//! A throwaway etcd cluster of one or three members on loopback.
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use super::binary::EtcdBinary;
+use super::data_dir::{DataDir, io_error};
+use super::error::LocalError;
+use super::fs::FileSystem;
+use super::member::Member;
+use super::options::{LocalOptions, LocalTls};
+use super::readiness::wait_ready;
+use crate::etcd::Target;
+use crate::etcd::target::{LocalMember, TlsMaterial};
+
+/// A port that was free may be taken before etcd binds it: so often is a start repeated with other ports.
+const PORT_ATTEMPTS: usize = 5;
+
+/// Running etcds that etcdmark started. [`stop`](Self::stop) ends them in an orderly way; dropping kills them; and
+/// if this process is killed, the kernel kills them.
+#[derive(Debug)]
+pub struct LocalCluster {
+    // Dropped in this order: processes first, then their directory.
+    members: Vec<Member>,
+    dir: DataDir,
+    binary: EtcdBinary,
+    tls: Option<TlsMaterial>,
+    file_system: FileSystem,
+}
+
+impl LocalCluster {
+    /// Finds the binary, starts the members and waits until each answers a linearizable read (at most 30 s).
+    ///
+    /// etcd's defaults are left alone but for names, URLs, data directory, cluster token and the log (level warn,
+    /// to a file). Any tokio runtime with IO and time enabled will do.
+    pub async fn start(options: LocalOptions) -> Result<Self, LocalError> {
+        options.validate()?;
+        let binary = options.binary.find()?;
+        let tls = options.tls.as_ref().map(read_tls).transpose()?;
+        let dir = DataDir::new(options.data_dir.as_deref())?;
+        let file_system = FileSystem::of(dir.path())?;
+        let mut cluster = LocalCluster {
+            members: Vec::new(),
+            dir,
+            binary,
+            tls,
+            file_system,
+        };
+        for attempt in 1.. {
+            cluster.members = members(&options, &cluster.binary, cluster.dir.path())?;
+            match cluster.start_members().await {
+                Err(LocalError::Exited { tail, .. })
+                    if attempt < PORT_ATTEMPTS && port_taken(&tail) =>
+                {
+                    cluster.members.clear();
+                    clear(cluster.dir.path())?;
+                }
+                Err(error) => return Err(error),
+                Ok(()) => break,
+            }
+        }
+        Ok(cluster)
+    }
+
+    async fn start_members(&self) -> Result<(), LocalError> {
+        self.members.iter().try_for_each(Member::spawn)?;
+        for member in &self.members {
+            // One that ended keeps the others from a quorum: say so rather than that they do not answer.
+            tokio::select! {
+                ready = wait_ready(member, self.tls.as_ref()) => ready?,
+                error = self.any_exit() => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn any_exit(&self) -> LocalError {
+        loop {
+            if let Err(error) = self.check() {
+                return error;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+
+    /// How to reach it: `owned`, with every member's endpoint, process and data directory.
+    pub fn target(&self) -> Target {
+        let mut target = Target::plain(self.endpoints());
+        target.tls = self.tls.clone();
+        target.owned = true;
+        target.local_members = self
+            .members
+            .iter()
+            .filter_map(|m| {
+                Some(LocalMember {
+                    name: m.name().to_owned(),
+                    pid: m.pid()?,
+                    data_dir: m.data_dir().to_owned(),
+                })
+            })
+            .collect();
+        target
+    }
+
+    /// Client URLs, in the order of [`members`](Self::members).
+    pub fn endpoints(&self) -> Vec<String> {
+        self.members
+            .iter()
+            .map(|m| m.endpoint().to_owned())
+            .collect()
+    }
+
+    /// The members, `etcd-0` first.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The binary and its version.
+    pub fn binary(&self) -> &EtcdBinary {
+        &self.binary
+    }
+
+    /// Parent of the members' data directories and logs.
+    pub fn data_dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// What the data lie on.
+    pub fn file_system(&self) -> &FileSystem {
+        &self.file_system
+    }
+
+    /// An error, with its last log lines, if any member's process has ended.
+    pub fn check(&self) -> Result<(), LocalError> {
+        self.members
+            .iter()
+            .find_map(Member::exited)
+            .map_or(Ok(()), Err)
+    }
+
+    /// SIGKILLs member `index` and waits for its end.
+    pub fn kill_member(&self, index: usize) -> Result<(), LocalError> {
+        self.member(index)?.kill();
+        Ok(())
+    }
+
+    /// SIGSTOPs member `index`: it keeps its sockets and answers nothing.
+    pub fn pause_member(&self, index: usize) -> Result<(), LocalError> {
+        self.member(index)?.signal(Signal::STOP)
+    }
+
+    /// SIGCONTs member `index`.
+    pub fn continue_member(&self, index: usize) -> Result<(), LocalError> {
+        self.member(index)?.signal(Signal::CONT)
+    }
+
+    /// Starts member `index` again on its data and ports (ending it in an orderly way first if it runs), and waits
+    /// until it answers.
+    pub async fn restart_member(&self, index: usize) -> Result<(), LocalError> {
+        let member = self.member(index)?;
+        member.stop().await;
+        for attempt in 1.. {
+            member.spawn()?;
+            match wait_ready(member, self.tls.as_ref()).await {
+                // An outgoing connection may have the port for a moment.
+                Err(LocalError::Exited { tail, .. })
+                    if attempt < PORT_ATTEMPTS && port_taken(&tail) => {}
+                done => return done,
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends all members (SIGTERM, then SIGKILL after 10 s) and removes the data directory unless the user named it.
+    pub async fn stop(self) {
+        futures_util::future::join_all(self.members.iter().map(Member::stop)).await;
+    }
+
+    fn member(&self, index: usize) -> Result<&Member, LocalError> {
+        self.members.get(index).ok_or(LocalError::NoSuchMember {
+            index,
+            members: self.members.len(),
+        })
+    }
+}
+
+/// The members with their command lines, on ports that are free now.
+fn members(
+    options: &LocalOptions,
+    binary: &EtcdBinary,
+    root: &Path,
+) -> Result<Vec<Member>, LocalError> {
+    let ports = free_ports(2 * options.members).map_err(|source| LocalError::System {
+        what: "cannot find free ports on 127.0.0.1",
+        source,
+    })?;
+    let scheme = if options.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let peer = |i: usize| format!("http://127.0.0.1:{}", ports[2 * i + 1]);
+    let all: Vec<_> = (0..options.members)
+        .map(|i| format!("etcd-{i}={}", peer(i)))
+        .collect();
+    let token = root
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let member = |i: usize| {
+        let name = format!("etcd-{i}");
+        let client = format!("{scheme}://127.0.0.1:{}", ports[2 * i]);
+        let mut args = vec![
+            format!("--name={name}"),
+            format!("--data-dir={}", root.join(&name).display()),
+            format!("--listen-client-urls={client}"),
+            format!("--advertise-client-urls={client}"),
+            format!("--listen-peer-urls={}", peer(i)),
+            format!("--initial-advertise-peer-urls={}", peer(i)),
+            format!("--initial-cluster={}", all.join(",")),
+            format!("--initial-cluster-token={token}"),
+        ];
+        args.extend(options.default_flags(binary.version));
+        args.extend(options.tls.iter().flat_map(tls_flags));
+        args.extend(options.flags.iter().cloned());
+        Member::new(name, client, root, binary.path.clone(), args)
+    };
+    Ok((0..options.members).map(member).collect())
+}
+
+fn tls_flags(tls: &LocalTls) -> Vec<String> {
+    vec![
+        format!("--trusted-ca-file={}", tls.ca.display()),
+        format!("--cert-file={}", tls.server_cert.display()),
+        format!("--key-file={}", tls.server_key.display()),
+        format!("--client-cert-auth={}", tls.client_cert_auth),
+    ]
+}
+
+fn read_tls(tls: &LocalTls) -> Result<TlsMaterial, LocalError> {
+    let read = |path: &Path| std::fs::read(path).map_err(io_error("cannot read", path));
+    Ok(TlsMaterial {
+        ca: Some(read(&tls.ca)?),
+        cert: tls
+            .client
+            .as_ref()
+            .map(|(cert, _)| read(cert))
+            .transpose()?,
+        key: tls.client.as_ref().map(|(_, key)| read(key)).transpose()?,
+        ..TlsMaterial::default()
+    })
+}
+
+/// `n` different ports, held together so that the kernel cannot hand one out twice.
+fn free_ports(n: usize) -> io::Result<Vec<u16>> {
+    let held = (0..n)
+        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+        .collect::<io::Result<Vec<_>>>()?;
+    held.iter()
+        .map(|listener| Ok(listener.local_addr()?.port()))
+        .collect()
+}
+
+fn port_taken(log_tail: &str) -> bool {
+    log_tail.contains("address already in use")
+}
+
+/// Removes the members' data and logs of a failed start.
+fn clear(root: &Path) -> Result<(), LocalError> {
+    let entries = std::fs::read_dir(root).map_err(io_error("cannot read", root))?;
+    for path in entries.flatten().map(|e| e.path()) {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        if !name.starts_with(b"etcd-") {
+            continue;
+        }
+        let removed = if path.is_dir() {
+            std::fs::remove_dir_all(&path)
+        } else {
+            std::fs::remove_file(&path)
+        };
+        removed.map_err(io_error("cannot remove", &path))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! The directory under which the members' data and logs lie: a temporary one that goes, or the user's that stays.
+
+use std::fs::{DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::error::LocalError;
+
+const PREFIX: &str = "etcdmark-etcd-";
+const LOCK: &str = "lock";
+
+/// The parent directory of a local cluster.
+#[derive(Debug)]
+pub(super) struct DataDir {
+    path: PathBuf,
+    /// Held while a temporary directory is in use; a directory whose lock is free was left by a killed process.
+    lock: Option<File>,
+}
+
+impl DataDir {
+    /// Makes (or checks, if the user named one) the directory.
+    pub(super) fn new(named: Option<&Path>) -> Result<Self, LocalError> {
+        match named {
+            Some(path) => {
+                std::fs::create_dir_all(path)
+                    .map_err(io_error("cannot create --data-dir", path))?;
+                let mut entries =
+                    std::fs::read_dir(path).map_err(io_error("cannot read --data-dir", path))?;
+                if entries.next().is_some() {
+                    return Err(LocalError::DataDirInUse(path.to_owned()));
+                }
+                let path = path
+                    .canonicalize()
+                    .map_err(io_error("cannot resolve --data-dir", path))?;
+                Ok(DataDir { path, lock: None })
+            }
+            None => Self::temporary(&std::env::temp_dir()),
+        }
+    }
+
+    fn temporary(parent: &Path) -> Result<Self, LocalError> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        sweep(parent);
+        let n = COUNT.fetch_add(1, Ordering::Relaxed);
+        // The wall clock distinguishes us from an earlier process of the same id.
+        let name = format!("{}-{n}-{:x}", std::process::id(), crate::clock::unix_now());
+        let hidden = parent.join(format!(".{PREFIX}{name}"));
+        let path = parent.join(format!("{PREFIX}{name}"));
+        let mut builder = DirBuilder::new();
+        builder
+            .mode(0o700)
+            .create(&hidden)
+            .map_err(io_error("cannot create the temporary directory", &hidden))?;
+        // Locked before it gets the name that a sweep looks for.
+        let lock_path = hidden.join(LOCK);
+        let lock = File::create(&lock_path).map_err(io_error("cannot create", &lock_path))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|e| io_error("cannot lock", &lock_path)(e.into()))?;
+        std::fs::rename(&hidden, &path).map_err(io_error("cannot rename", &hidden))?;
+        Ok(DataDir {
+            path,
+            lock: Some(lock),
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        if self.lock.is_some() {
+            // Nothing to be done about a failure; the next start's sweep tries again.
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// Removes temporary directories whose process is gone (it was killed before it could).
+fn sweep(parent: &Path) {
+    let Ok(entries) = std::fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            continue;
+        }
+        let Ok(lock) = File::open(entry.path().join(LOCK)) else {
+            continue;
+        };
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+pub(super) fn io_error(what: &'static str, path: &Path) -> impl Fn(std::io::Error) -> LocalError {
+    move |source| LocalError::Io {
+        what,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temporary_directory_goes_and_one_in_use_is_not_swept() {
+        let parent = tempfile::tempdir().unwrap();
+        let kept = DataDir::temporary(parent.path()).unwrap();
+        let dropped = DataDir::temporary(parent.path()).unwrap();
+        let gone = dropped.path().to_owned();
+        drop(dropped);
+        assert!(kept.path().is_dir());
+        assert!(!gone.exists());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_swept() {
+        let parent = tempfile::tempdir().unwrap();
+        let left = parent.path().join("etcdmark-etcd-1-0-0");
+        let foreign = parent.path().join("etcdmark-etcd-of-somebody");
+        std::fs::create_dir_all(left.join("etcd-0/member")).unwrap();
+        std::fs::create_dir_all(&foreign).unwrap();
+        std::fs::write(left.join(LOCK), "").unwrap();
+        let _ours = DataDir::temporary(parent.path()).unwrap();
+        assert!(!left.exists());
+        assert!(foreign.exists(), "no lock file: not ours to remove");
+    }
+
+    #[test]
+    fn a_named_directory_must_be_empty_and_stays() {
+        let parent = tempfile::tempdir().unwrap();
+        let named = parent.path().join("a/b");
+        drop(DataDir::new(Some(&named)).unwrap());
+        assert!(named.is_dir());
+        std::fs::write(named.join("x"), "").unwrap();
+        assert!(matches!(
+            DataDir::new(Some(&named)),
+            Err(LocalError::DataDirInUse(_))
+        ));
+    }
+}

@@ -1,0 +1,149 @@
+//! What can go wrong with an etcd of our own, each with what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a local etcd could not be found, started, reached or stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocalError {
+    /// No etcd in the cache or on `PATH`.
+    #[error(
+        "no etcd{} found in {searched} or on PATH; get one with `scripts/install-etcd.sh {}` or your distribution's \
+         package (Debian, Ubuntu: etcd-server; Fedora: etcd; macOS: brew install etcd), name a binary with --etcd PATH, \
+         or use a running etcd with --endpoints URL",
+        .wanted.as_ref().map(|v| format!(" {v}")).unwrap_or_default(),
+        .wanted.as_deref().unwrap_or("newest")
+    )]
+    NotFound {
+        /// The version that was asked for.
+        wanted: Option<String>,
+        /// The cache directory that was searched.
+        searched: String,
+    },
+    /// `--etcd` names something that is no etcd.
+    #[error("--etcd {}: {reason}; name an etcd server binary, one for which `{} --version` prints `etcd Version: …`", .path.display(), .path.display())]
+    NotEtcd {
+        /// The path that was tried.
+        path: PathBuf,
+        /// What happened.
+        reason: String,
+    },
+    /// `--etcd-version` is not a version.
+    #[error(
+        "--etcd-version {0}: not a version; write an exact one (3.5.16), a series (3.5) or `newest`"
+    )]
+    BadVersion(String),
+    /// `--etcd` and `--etcd-version` contradict each other.
+    #[error("--etcd {} is etcd {found}, but --etcd-version asks for {wanted}; drop one of the two flags", .path.display())]
+    VersionMismatch {
+        /// The named binary.
+        path: PathBuf,
+        /// Its version.
+        found: String,
+        /// The version that was asked for.
+        wanted: String,
+    },
+    /// Older than etcdmark supports.
+    #[error("{} is etcd {found}, too old: etcdmark needs 3.4 or newer", .path.display())]
+    TooOld {
+        /// The binary.
+        path: PathBuf,
+        /// Its version.
+        found: String,
+    },
+    /// A number of members that makes no sense here.
+    #[error("--members {0}: a local cluster has 1 or 3 members")]
+    Members(usize),
+    /// An `--etcd-flag` that etcdmark itself must set.
+    #[error("--etcd-flag {flag}: etcdmark sets {name} itself{hint}; leave it out")]
+    ReservedFlag {
+        /// As given.
+        flag: String,
+        /// The flag's name.
+        name: String,
+        /// Which flag of etcdmark to use instead, with its punctuation; may be empty.
+        hint: &'static str,
+    },
+    /// An `--etcd-flag` that is not of the form `--name=value`.
+    #[error("--etcd-flag {0}: write it as etcd takes it, --name=value")]
+    BadFlag(String),
+    /// The data directory holds something.
+    #[error("--data-dir {}: not empty, and a measurement needs a fresh store; name a new or an empty directory on the disk to be measured", .0.display())]
+    DataDirInUse(PathBuf),
+    /// A file or directory of the local cluster.
+    #[error("{what} {}: {source}", .path.display())]
+    Io {
+        /// What was attempted, in words.
+        what: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// No free port, no process, no thread.
+    #[error("{what}: {source}")]
+    System {
+        /// What was attempted, in words.
+        what: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// etcd ended while it was expected to run.
+    #[error("etcd member {member} ended ({status}); its last log lines:\n{tail}")]
+    Exited {
+        /// Member name.
+        member: String,
+        /// Exit status in words.
+        status: String,
+        /// The whole log; gone when the data directory was a temporary one.
+        log: PathBuf,
+        /// Its last lines.
+        tail: String,
+    },
+    /// etcd runs, but does not answer.
+    #[error(
+        "etcd member {member} did not answer a linearizable read within {seconds} s ({reason}); its last log lines:\n{tail}"
+    )]
+    NotReady {
+        /// Member name.
+        member: String,
+        /// How long it was waited for.
+        seconds: u64,
+        /// The last answer or error.
+        reason: String,
+        /// The whole log.
+        log: PathBuf,
+        /// Its last lines.
+        tail: String,
+    },
+    /// There is no such member.
+    #[error("no local member {index}: this cluster has {members}")]
+    NoSuchMember {
+        /// The index asked for.
+        index: usize,
+        /// How many there are.
+        members: usize,
+    },
+    /// The member's process is not running.
+    #[error("etcd member {0} is not running")]
+    NotRunning(String),
+}
+
+impl LocalError {
+    /// Whether the user can mend it by other flags (exit code 2), as against a failure (1).
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::NotFound { .. }
+                | Self::NotEtcd { .. }
+                | Self::BadVersion(_)
+                | Self::VersionMismatch { .. }
+                | Self::TooOld { .. }
+                | Self::Members(_)
+                | Self::ReservedFlag { .. }
+                | Self::BadFlag(_)
+                | Self::DataDirInUse(_)
+        )
+    }
+}

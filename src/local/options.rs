@@ -1,0 +1,175 @@
+//! What a local cluster is made of.
+
+use std::path::PathBuf;
+
+use super::binary::{BinaryChoice, EtcdVersion};
+use super::error::LocalError;
+
+/// Flags that etcdmark sets itself, and which of its own flags to use instead.
+const RESERVED: [(&str, &str); 13] = [
+    ("name", ""),
+    ("data-dir", ", by its own --data-dir"),
+    ("listen-client-urls", ""),
+    ("advertise-client-urls", ""),
+    ("listen-peer-urls", ""),
+    ("initial-advertise-peer-urls", ""),
+    ("initial-cluster", ", by --members"),
+    ("initial-cluster-token", ""),
+    ("initial-cluster-state", ""),
+    ("logger", ""),
+    ("log-outputs", ""),
+    (
+        "config-file",
+        " on the command line, which a file would override",
+    ),
+    ("version", ""),
+];
+
+/// How to start a local cluster. [`Default`]: one member of the newest etcd here, in a temporary directory.
+#[derive(Clone, Debug)]
+pub struct LocalOptions {
+    /// Which etcd.
+    pub binary: BinaryChoice,
+    /// 1 or 3.
+    pub members: usize,
+    /// Parent of the members' data directories: must be absent or empty, and is kept. `None`: a fresh temporary
+    /// directory, removed when the cluster stops.
+    pub data_dir: Option<PathBuf>,
+    /// Handed to every etcd as they are, each `--name=value` (`--etcd-flag`).
+    pub flags: Vec<String>,
+    /// Serve clients over TLS; peers always talk plain on loopback.
+    pub tls: Option<LocalTls>,
+}
+
+impl Default for LocalOptions {
+    fn default() -> Self {
+        LocalOptions {
+            binary: BinaryChoice::default(),
+            members: 1,
+            data_dir: None,
+            flags: Vec::new(),
+            tls: None,
+        }
+    }
+}
+
+/// PEM files for TLS between client and etcd. The server certificate must be good for 127.0.0.1 and, as etcd
+/// calls itself with it, for client authentication too (as kubeadm's is).
+#[derive(Clone, Debug)]
+pub struct LocalTls {
+    /// CA of both certificates (`--trusted-ca-file`).
+    pub ca: PathBuf,
+    /// Server certificate chain (`--cert-file`).
+    pub server_cert: PathBuf,
+    /// Its key (`--key-file`).
+    pub server_key: PathBuf,
+    /// Client certificate chain and key: what [`crate::etcd::Target`] will present.
+    pub client: Option<(PathBuf, PathBuf)>,
+    /// Demand a client certificate (`--client-cert-auth`).
+    pub client_cert_auth: bool,
+}
+
+impl LocalOptions {
+    /// Checks what can be checked before anything is started.
+    pub(super) fn validate(&self) -> Result<(), LocalError> {
+        if !matches!(self.members, 1 | 3) {
+            return Err(LocalError::Members(self.members));
+        }
+        self.flags.iter().try_for_each(|flag| check_flag(flag))
+    }
+
+    /// The flags that are ours by default and left out when the user gives them.
+    pub(super) fn default_flags(&self, version: EtcdVersion) -> Vec<String> {
+        let given = |name: &str| self.flags.iter().any(|f| flag_name(f) == Some(name));
+        let mut flags = vec!["--log-outputs=stderr".to_owned()];
+        if (version.major, version.minor) == (3, 4) {
+            // 3.4 still starts with a logger that knows no levels.
+            flags.push("--logger=zap".to_owned());
+        }
+        if !given("log-level") {
+            flags.push("--log-level=warn".to_owned());
+        }
+        flags
+    }
+}
+
+fn flag_name(flag: &str) -> Option<&str> {
+    let bare = flag.strip_prefix("--").or_else(|| flag.strip_prefix('-'))?;
+    Some(bare.split('=').next().unwrap_or(bare))
+}
+
+fn check_flag(flag: &str) -> Result<(), LocalError> {
+    let name = flag_name(flag)
+        .filter(|n| !n.is_empty())
+        .ok_or_else(|| LocalError::BadFlag(flag.to_owned()))?;
+    match RESERVED.iter().find(|(reserved, _)| *reserved == name) {
+        Some((_, hint)) => Err(LocalError::ReservedFlag {
+            flag: flag.to_owned(),
+            name: format!("--{name}"),
+            hint,
+        }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_flag(flag: &str) -> Result<(), LocalError> {
+        LocalOptions {
+            flags: vec![flag.to_owned()],
+            ..LocalOptions::default()
+        }
+        .validate()
+    }
+
+    #[test]
+    fn flags_that_are_ours_are_refused() {
+        assert!(with_flag("--quota-backend-bytes=1000000").is_ok());
+        assert!(with_flag("--pre-vote").is_ok());
+        assert!(matches!(
+            with_flag("--data-dir=/x"),
+            Err(LocalError::ReservedFlag { .. })
+        ));
+        assert!(matches!(
+            with_flag("-name=x"),
+            Err(LocalError::ReservedFlag { .. })
+        ));
+        assert!(matches!(
+            with_flag("quota-backend-bytes=1"),
+            Err(LocalError::BadFlag(_))
+        ));
+        assert!(matches!(with_flag("--"), Err(LocalError::BadFlag(_))));
+    }
+
+    #[test]
+    fn one_or_three_members() {
+        for members in [0, 2, 4, usize::MAX] {
+            let options = LocalOptions {
+                members,
+                ..LocalOptions::default()
+            };
+            assert!(matches!(options.validate(), Err(LocalError::Members(_))));
+        }
+    }
+
+    #[test]
+    fn the_users_log_level_wins() {
+        let options = LocalOptions {
+            flags: vec!["--log-level=debug".to_owned()],
+            ..LocalOptions::default()
+        };
+        let v37 = EtcdVersion {
+            major: 3,
+            minor: 7,
+            patch: 3,
+        };
+        assert_eq!(options.default_flags(v37), ["--log-outputs=stderr"]);
+        assert!(
+            LocalOptions::default()
+                .default_flags(EtcdVersion::OLDEST)
+                .contains(&"--logger=zap".to_owned())
+        );
+    }
+}

@@ -1,0 +1,581 @@
+//! Whether the generator itself kept up, so that the numbers speak of etcd. A pure judgement.
+//!
+//! What etcd causes is never held against the run: waits for the in-flight cap, busy objects or flow
+//! control are not looked at, and a backlog or a shortfall means *saturated*, not *invalid*.
+
+use serde::{Deserialize, Serialize};
+
+/// Pacing-lag p99 above this share of the response p99 (and [`LAG_FLOOR_NS`]) is doubtful.
+pub const LAG_DOUBTFUL: f64 = 0.1;
+/// Pacing-lag p99 up to this is never doubtful, ns.
+pub const LAG_FLOOR_NS: u64 = 2_000_000;
+/// Pacing-lag p99 above this share of the response p99 is invalid.
+pub const LAG_INVALID: f64 = 0.5;
+/// Little's law may be off by this share.
+pub const LITTLE_TOLERANCE: f64 = 0.05;
+/// Below so many operation-seconds in flight, Little's law is not checked: rounding would decide.
+pub const LITTLE_FLOOR_SECONDS: f64 = 0.05;
+/// Share of its cores that the client may use.
+pub const CLIENT_CPU: f64 = 0.7;
+/// Share of the CPU time that the hypervisor may steal.
+pub const STEAL: f64 = 0.02;
+/// Share of the time a shard's runtime may be busy.
+pub const RUNTIME_BUSY: f64 = 0.9;
+/// How far the wall clock may be stepped during the run, seconds.
+pub const WALL_JUMP_SECONDS: f64 = 0.5;
+/// Achieved / offered below this is saturated.
+pub const ACHIEVED: f64 = 0.99;
+/// A backlog at the end above this many times its mean (and [`BACKLOG_FLOOR`] more) is saturated.
+pub const BACKLOG: f64 = 2.0;
+/// Operations by which a backlog may exceed its bound: a handful is chance.
+pub const BACKLOG_FLOOR: f64 = 10.0;
+/// Clock sources that are read without a system call.
+pub const FAST_CLOCKS: [&str; 6] = [
+    "tsc",
+    "kvm-clock",
+    "hyperv_clocksource_tsc_page",
+    "arch_sys_counter",
+    "riscv_clocksource",
+    "timebase",
+];
+
+/// What is judged, all of the measure phase. What is not known is none, and not judged.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ValidityInputs {
+    /// 99th percentile of ready − intended over all sessions, ns. None for a closed loop.
+    pub pacing_lag_p99: Option<u64>,
+    /// Headline 99th percentile of done − intended over all operations, ns. None when more than 1 %
+    /// missed, which makes it +∞.
+    pub response_p99: Option<u64>,
+    /// Operations offered. None for a closed loop.
+    pub offered: Option<u64>,
+    /// Of these, answered successfully before the drain deadline.
+    pub achieved: u64,
+    /// Operations due and not done at the end of the phase (in flight or queued).
+    pub backlog_end: Option<u64>,
+    /// Their time average over the phase.
+    pub backlog_mean: Option<f64>,
+    /// ∫ in-flight dt: operation-seconds between sent and done.
+    pub in_flight_seconds: Option<f64>,
+    /// Σ service time within the phase, seconds, open attempts pro rata: must be the same number.
+    pub service_seconds: Option<f64>,
+    /// Share of the cores that it may use that the client used, 0–1.
+    pub client_cpu_share: Option<f64>,
+    /// Busiest shard: share of the time that its runtime was busy, 0–1.
+    pub runtime_busy_share: Option<f64>,
+    /// Share of the host's CPU time that the hypervisor stole, 0–1.
+    pub steal_share: Option<f64>,
+    /// etcd runs on the client's cores.
+    pub shares_cores_with_etcd: bool,
+    /// Cores that the client may use.
+    pub cpus: u32,
+    /// The kernel's clock source; empty if unknown.
+    pub clock_source: String,
+    /// Values above an hour, recorded as an hour.
+    pub saturated_records: u64,
+    /// Steps of the wall clock since the start, seconds (signed).
+    pub wall_jump: Option<f64>,
+}
+
+/// The verdict over a run, in order of severity.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The numbers speak of etcd.
+    #[default]
+    Valid,
+    /// They may speak of the generator or its machine as well.
+    Doubtful,
+    /// They speak of the generator: exit code 98.
+    Invalid,
+}
+
+impl Verdict {
+    /// As in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Valid => "valid",
+            Verdict::Doubtful => "doubtful",
+            Verdict::Invalid => "invalid",
+        }
+    }
+}
+
+/// What was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Check {
+    /// Pacing-lag p99 against response p99.
+    PacingLag,
+    /// Time-average in flight against rate × service time.
+    LittlesLaw,
+    /// CPU of the client against its cores.
+    ClientCpu,
+    /// How busy the busiest shard's runtime was.
+    RuntimeBusy,
+    /// CPU time stolen by the hypervisor.
+    Steal,
+    /// etcd on the same cores.
+    SharedCores,
+    /// The kernel's clock source.
+    ClockSource,
+    /// Values beyond the histograms' range.
+    HistogramRange,
+    /// Steps of the wall clock.
+    WallClock,
+    /// Achieved against offered.
+    AchievedRate,
+    /// Backlog at the end against its mean.
+    Backlog,
+}
+
+/// A check that did not pass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Reason {
+    /// Which.
+    pub check: Check,
+    /// What it makes of the run; `valid` for those that only say *saturated*.
+    pub verdict: Verdict,
+    /// What was measured.
+    pub measured: f64,
+    /// What it is held against.
+    pub bound: f64,
+    /// Unit of both: `share`, `ns`, `operations`, `seconds`, `count`.
+    pub unit: String,
+    /// One clause for people: "shares 2 cores with etcd".
+    pub text: String,
+    /// What to change.
+    pub what_to_change: String,
+}
+
+/// Whether the numbers speak of etcd.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Validity {
+    /// The worst of the reasons' verdicts.
+    pub verdict: Verdict,
+    /// etcd did not carry what was offered: say so before any percentile.
+    pub saturated: bool,
+    /// Worst first.
+    pub reasons: Vec<Reason>,
+    /// What was judged.
+    pub inputs: ValidityInputs,
+}
+
+/// Judges.
+pub fn judge(inputs: &ValidityInputs) -> Validity {
+    let i = inputs;
+    let saturation = [achieved(i), backlog(i)];
+    let saturated = saturation.iter().any(Option::is_some);
+    let checks = [
+        pacing_lag(i),
+        littles_law(i),
+        client_cpu(i),
+        runtime_busy(i),
+        steal(i),
+        shared_cores(i),
+        clock_source(i),
+        histogram_range(i),
+        wall_clock(i),
+    ];
+    let mut reasons: Vec<Reason> = checks.into_iter().chain(saturation).flatten().collect();
+    // Stable: the order of the checks stays among equals.
+    reasons.sort_by_key(|r| std::cmp::Reverse(r.verdict));
+    let verdict = reasons.iter().map(|r| r.verdict).max().unwrap_or_default();
+    Validity {
+        verdict,
+        saturated,
+        reasons,
+        inputs: inputs.clone(),
+    }
+}
+
+fn pacing_lag(i: &ValidityInputs) -> Option<Reason> {
+    // A p99 of +∞ is etcd's doing; next to it no lag counts.
+    let (lag, response) = (i.pacing_lag_p99?, i.response_p99?);
+    let share = lag as f64 / (response as f64).max(1.0);
+    let (verdict, bound) = if share > LAG_INVALID {
+        (Verdict::Invalid, LAG_INVALID * response as f64)
+    } else if share > LAG_DOUBTFUL && lag > LAG_FLOOR_NS {
+        (
+            Verdict::Doubtful,
+            (LAG_DOUBTFUL * response as f64).max(LAG_FLOOR_NS as f64),
+        )
+    } else {
+        return None;
+    };
+    Some(Reason {
+        check: Check::PacingLag,
+        verdict,
+        measured: lag as f64,
+        bound,
+        unit: "ns".into(),
+        text: format!(
+            "the generator itself was late: pacing lag p99 {:.1} ms is {} of the response p99 {:.1} ms",
+            lag as f64 / 1e6,
+            percent(share),
+            response as f64 / 1e6
+        ),
+        what_to_change:
+            "give the client cores of its own, lower the rate, or add --shards where cores are idle"
+                .into(),
+    })
+}
+
+fn littles_law(i: &ValidityInputs) -> Option<Reason> {
+    let (held, served) = (i.in_flight_seconds?, i.service_seconds?);
+    if held.max(served) < LITTLE_FLOOR_SECONDS {
+        return None;
+    }
+    // Bounded, and a NaN made a number: JSON has neither NaN nor infinity.
+    let off = ((held - served).abs() / held).min(1e6);
+    if off <= LITTLE_TOLERANCE {
+        return None;
+    }
+    Some(Reason {
+        check: Check::LittlesLaw,
+        verdict: Verdict::Invalid,
+        measured: off,
+        bound: LITTLE_TOLERANCE,
+        unit: "share".into(),
+        text: format!(
+            "Little's law is off by {}: {held:.3} operation-seconds in flight, {served:.3} s of service time",
+            percent(off)
+        ),
+        what_to_change: "report this with events.jsonl: etcdmark miscounted".into(),
+    })
+}
+
+fn client_cpu(i: &ValidityInputs) -> Option<Reason> {
+    share_above(
+        Check::ClientCpu,
+        i.client_cpu_share?,
+        CLIENT_CPU,
+        |s| format!("the client used {s} of its {} cores", i.cpus),
+        "give the client more cores or lower the rate",
+    )
+}
+
+fn runtime_busy(i: &ValidityInputs) -> Option<Reason> {
+    share_above(
+        Check::RuntimeBusy,
+        i.runtime_busy_share?,
+        RUNTIME_BUSY,
+        |s| format!("a shard was busy {s} of the time"),
+        "add --shards where cores are idle, or lower the rate",
+    )
+}
+
+fn steal(i: &ValidityInputs) -> Option<Reason> {
+    share_above(
+        Check::Steal,
+        i.steal_share?,
+        STEAL,
+        |s| format!("the hypervisor took {s} of the CPU time"),
+        "use a machine with dedicated cores",
+    )
+}
+
+fn shared_cores(i: &ValidityInputs) -> Option<Reason> {
+    let cores = match i.cpus {
+        0 => "cores".to_owned(),
+        1 => "1 core".to_owned(),
+        n => format!("{n} cores"),
+    };
+    i.shares_cores_with_etcd.then(|| Reason {
+        check: Check::SharedCores,
+        verdict: Verdict::Doubtful,
+        measured: f64::from(i.cpus),
+        bound: 0.0,
+        unit: "count".into(),
+        text: format!("shares {cores} with etcd"),
+        what_to_change:
+            "run etcd on another machine (--endpoints), or pin both to different cores (taskset)"
+                .into(),
+    })
+}
+
+fn clock_source(i: &ValidityInputs) -> Option<Reason> {
+    let slow = !i.clock_source.is_empty() && !FAST_CLOCKS.contains(&i.clock_source.as_str());
+    slow.then(|| Reason {
+        check: Check::ClockSource,
+        verdict: Verdict::Doubtful,
+        measured: 1.0,
+        bound: 0.0,
+        unit: "count".into(),
+        text: format!(
+            "the clock source is {}, which is slow or coarse",
+            i.clock_source
+        ),
+        what_to_change:
+            "select tsc in /sys/devices/system/clocksource/clocksource0/current_clocksource".into(),
+    })
+}
+
+fn histogram_range(i: &ValidityInputs) -> Option<Reason> {
+    (i.saturated_records > 0).then(|| Reason {
+        check: Check::HistogramRange,
+        verdict: Verdict::Doubtful,
+        measured: i.saturated_records as f64,
+        bound: 0.0,
+        unit: "count".into(),
+        text: format!(
+            "{} values above an hour were recorded as an hour",
+            i.saturated_records
+        ),
+        what_to_change: "lower the rate or shorten the run".into(),
+    })
+}
+
+fn wall_clock(i: &ValidityInputs) -> Option<Reason> {
+    let jump = i.wall_jump?;
+    (jump.abs() > WALL_JUMP_SECONDS).then(|| Reason {
+        check: Check::WallClock,
+        verdict: Verdict::Doubtful,
+        measured: jump,
+        bound: WALL_JUMP_SECONDS,
+        unit: "seconds".into(),
+        text: format!(
+            "the wall clock was stepped by {jump:.3} s: latencies are right, times of day are not"
+        ),
+        what_to_change: "let the time service settle before the run".into(),
+    })
+}
+
+fn achieved(i: &ValidityInputs) -> Option<Reason> {
+    let offered = i.offered.filter(|&n| n > 0)?;
+    let share = i.achieved as f64 / offered as f64;
+    (share < ACHIEVED).then(|| Reason {
+        check: Check::AchievedRate,
+        verdict: Verdict::Valid,
+        measured: share,
+        bound: ACHIEVED,
+        unit: "share".into(),
+        text: format!(
+            "{} of the {offered} operations offered were achieved",
+            percent(share)
+        ),
+        what_to_change: "lower the rate to find what this etcd carries".into(),
+    })
+}
+
+fn backlog(i: &ValidityInputs) -> Option<Reason> {
+    let (end, mean) = (i.backlog_end? as f64, i.backlog_mean?);
+    let bound = BACKLOG * mean + BACKLOG_FLOOR;
+    (end > bound).then(|| Reason {
+        check: Check::Backlog,
+        verdict: Verdict::Valid,
+        measured: end,
+        bound,
+        unit: "operations".into(),
+        text: format!(
+            "the backlog was growing: {end:.0} operations at the end, {mean:.1} on average"
+        ),
+        what_to_change: "lower the rate, or run longer to see whether it drains".into(),
+    })
+}
+
+fn share_above(
+    check: Check,
+    measured: f64,
+    bound: f64,
+    text: impl Fn(&str) -> String,
+    what_to_change: &str,
+) -> Option<Reason> {
+    (measured > bound).then(|| Reason {
+        check,
+        verdict: Verdict::Doubtful,
+        measured,
+        bound,
+        unit: "share".into(),
+        text: text(&percent(measured)),
+        what_to_change: what_to_change.into(),
+    })
+}
+
+fn percent(share: f64) -> String {
+    let p = share * 100.0;
+    if p.abs() < 10.0 {
+        format!("{p:.1} %")
+    } else {
+        format!("{p:.0} %")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn quiet() -> ValidityInputs {
+        ValidityInputs {
+            pacing_lag_p99: Some(MS / 2),
+            response_p99: Some(8 * MS),
+            offered: Some(10_000),
+            achieved: 10_000,
+            backlog_end: Some(5),
+            backlog_mean: Some(4.0),
+            in_flight_seconds: Some(40.0),
+            service_seconds: Some(40.2),
+            client_cpu_share: Some(0.3),
+            runtime_busy_share: Some(0.4),
+            steal_share: Some(0.001),
+            shares_cores_with_etcd: false,
+            cpus: 4,
+            clock_source: "tsc".into(),
+            saturated_records: 0,
+            wall_jump: Some(0.001),
+        }
+    }
+
+    fn checks(v: &Validity) -> Vec<(Check, Verdict)> {
+        v.reasons.iter().map(|r| (r.check, r.verdict)).collect()
+    }
+
+    #[test]
+    fn a_quiet_generator_is_valid_and_an_unknown_one_is_not_judged() {
+        for i in [quiet(), ValidityInputs::default()] {
+            let v = judge(&i);
+            assert_eq!(
+                (v.verdict, v.saturated, v.reasons),
+                (Verdict::Valid, false, vec![])
+            );
+        }
+    }
+
+    #[test]
+    fn pacing_lag_is_judged_by_its_share_of_the_response() {
+        let at = |lag: u64, response: u64| {
+            judge(&ValidityInputs {
+                pacing_lag_p99: Some(lag),
+                response_p99: Some(response),
+                ..quiet()
+            })
+            .verdict
+        };
+        assert_eq!(at(4 * MS, 8 * MS), Verdict::Doubtful);
+        assert_eq!(at(4 * MS + 1, 8 * MS), Verdict::Invalid);
+        // 20 %, but no more than 2 ms.
+        assert_eq!(at(2 * MS, 10 * MS), Verdict::Valid);
+        assert_eq!(at(2 * MS + 1, 10 * MS), Verdict::Doubtful);
+        // More than 2 ms, but no more than 10 %.
+        assert_eq!(at(5 * MS, 50 * MS), Verdict::Valid);
+        assert_eq!(at(1, 0), Verdict::Invalid);
+    }
+
+    #[test]
+    fn a_stopped_etcd_saturates_and_never_invalidates() {
+        // Everything due in the last half is unanswered: a p99 of +∞, half achieved, a backlog; the
+        // generator fired on time and its integrals agree.
+        let v = judge(&ValidityInputs {
+            pacing_lag_p99: Some(MS),
+            response_p99: None,
+            achieved: 5_000,
+            backlog_end: Some(5_000),
+            backlog_mean: Some(1_200.0),
+            in_flight_seconds: Some(3_000.0),
+            service_seconds: Some(3_000.0),
+            ..quiet()
+        });
+        assert_eq!(v.verdict, Verdict::Valid);
+        assert!(v.saturated);
+        assert_eq!(
+            checks(&v),
+            [
+                (Check::AchievedRate, Verdict::Valid),
+                (Check::Backlog, Verdict::Valid)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_handful_in_flight_is_no_backlog() {
+        let at = |end, mean| {
+            judge(&ValidityInputs {
+                backlog_end: Some(end),
+                backlog_mean: Some(mean),
+                ..quiet()
+            })
+            .saturated
+        };
+        assert!(!at(3, 0.2));
+        assert!(!at(110, 50.0));
+        assert!(at(111, 50.0));
+    }
+
+    #[test]
+    fn an_instrument_that_miscounts_is_invalid() {
+        let at = |held, served| {
+            judge(&ValidityInputs {
+                in_flight_seconds: Some(held),
+                service_seconds: Some(served),
+                ..quiet()
+            })
+            .verdict
+        };
+        assert_eq!(at(100.0, 95.0), Verdict::Valid);
+        assert_eq!(at(100.0, 94.9), Verdict::Invalid);
+        assert_eq!(at(0.0, 10.0), Verdict::Invalid);
+        assert_eq!(at(0.01, 0.04), Verdict::Valid);
+        assert_eq!(at(f64::NAN, 10.0), Verdict::Invalid);
+    }
+
+    #[test]
+    fn doubts_about_the_machine_are_collected_worst_first() {
+        let v = judge(&ValidityInputs {
+            pacing_lag_p99: Some(7 * MS),
+            client_cpu_share: Some(0.71),
+            runtime_busy_share: Some(0.95),
+            steal_share: Some(0.03),
+            shares_cores_with_etcd: true,
+            cpus: 2,
+            clock_source: "hpet".into(),
+            saturated_records: 1,
+            wall_jump: Some(-3.0),
+            achieved: 9_000,
+            ..quiet()
+        });
+        assert_eq!(v.verdict, Verdict::Invalid);
+        assert!(v.saturated);
+        let checks = checks(&v);
+        assert_eq!(checks.len(), 9);
+        assert_eq!(checks.first(), Some(&(Check::PacingLag, Verdict::Invalid)));
+        assert_eq!(checks.last(), Some(&(Check::AchievedRate, Verdict::Valid)));
+        assert!(
+            v.reasons
+                .iter()
+                .any(|r| r.text == "shares 2 cores with etcd")
+        );
+        assert!(v.reasons.iter().all(|r| !r.what_to_change.is_empty()));
+    }
+
+    #[test]
+    fn it_survives_a_file() {
+        let v = judge(&ValidityInputs {
+            cpus: 2,
+            shares_cores_with_etcd: true,
+            ..quiet()
+        });
+        let text = serde_json::to_string(&v).unwrap();
+        assert!(
+            text.contains("\"verdict\":\"doubtful\"") && text.contains("shared-cores"),
+            "{text}"
+        );
+        assert_eq!(serde_json::from_str::<Validity>(&text).unwrap(), v);
+    }
+}

@@ -1,0 +1,192 @@
+//! From a run's directory back to its result, whatever became of the run.
+
+use super::event::{EVENTS_VERSION, Event, HistogramLine, Note};
+use super::files::{EVENTS, HLOG};
+use super::reduce::Reducer;
+use super::result::RunResult;
+use crate::measure::hlog::{HlogError, HlogReader};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// Why a directory gives no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// It is not there.
+    #[error("{0}: no such directory; name the directory that `etcdmark run --out` wrote")]
+    NoDirectory(PathBuf),
+    /// It is not a run's.
+    #[error("{dir}: {missing} is missing; a run's directory holds events.jsonl and latency.hlog")]
+    Missing {
+        /// The directory.
+        dir: PathBuf,
+        /// The file.
+        missing: &'static str,
+    },
+    /// A file cannot be read.
+    #[error("{path}: cannot read: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line other than the last makes no sense.
+    #[error("{path}:{line}: {cause}; the file was changed after the run")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The run never began.
+    #[error("{0}: has no header: the run ended before it began")]
+    NoHeader(PathBuf),
+    /// Written by a newer etcdmark.
+    #[error(
+        "{path}: version {found} of the event format; this etcdmark reads up to {EVENTS_VERSION}: use a newer one"
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+}
+
+/// The result of the run in `dir`, from `events.jsonl` and `latency.hlog` alone. A torn last line (the
+/// run was killed while writing) is left out, which a note says; without an end event the outcome is
+/// `killed`.
+pub fn rebuild(dir: &Path) -> Result<RunResult, ReportError> {
+    Ok(replay(dir)?.result())
+}
+
+/// As [`rebuild`], with the merged histograms still at hand.
+pub fn replay(dir: &Path) -> Result<Reducer, ReportError> {
+    if !dir.is_dir() {
+        return Err(ReportError::NoDirectory(dir.to_owned()));
+    }
+    let mut reducer = Reducer::new();
+    let events = dir.join(EVENTS);
+    let mut header = None;
+    let mut last = 0.0;
+    let torn_events = lines(dir, EVENTS, |line| {
+        let event: Event = serde_json::from_str(line).map_err(|e| e.to_string())?;
+        match &event {
+            Event::Header(h) => header = Some(h.version),
+            Event::Interval(i) => last = i.t + i.length,
+            _ => {}
+        }
+        reducer.event(&event);
+        Ok(())
+    })?;
+    match header {
+        None => return Err(ReportError::NoHeader(events)),
+        Some(found) if found > EVENTS_VERSION => {
+            return Err(ReportError::Version {
+                path: events,
+                found,
+            });
+        }
+        Some(_) => {}
+    }
+    let torn_hlog = histograms(dir, &mut reducer)?;
+    for (torn, file) in [(torn_events, EVENTS), (torn_hlog, HLOG)] {
+        if torn {
+            let text = format!(
+                "the last line of {file} is torn and was left out: the run was killed while writing it"
+            );
+            reducer.event(&Event::Note(Note {
+                t: last,
+                level: "warning".to_owned(),
+                text,
+            }));
+        }
+    }
+    Ok(reducer)
+}
+
+/// Calls `take` for each line. Returns whether the last line was torn (no newline, or senseless).
+fn lines(
+    dir: &Path,
+    name: &'static str,
+    mut take: impl FnMut(&str) -> Result<(), String>,
+) -> Result<bool, ReportError> {
+    let (path, mut reader) = open(dir, name)?;
+    let unreadable = |source| ReportError::Unreadable {
+        path: path.clone(),
+        source,
+    };
+    let (mut buffer, mut number) = (Vec::new(), 0);
+    loop {
+        buffer.clear();
+        if reader.read_until(b'\n', &mut buffer).map_err(unreadable)? == 0 {
+            return Ok(false);
+        }
+        number += 1;
+        if buffer.last() != Some(&b'\n') {
+            // Whole or not, its writer did not get to end it.
+            return Ok(true);
+        }
+        let text = String::from_utf8_lossy(&buffer);
+        if let Err(cause) = take(text.trim_end()) {
+            let at_end = reader.fill_buf().map_err(unreadable)?.is_empty();
+            if at_end {
+                return Ok(true);
+            }
+            return Err(ReportError::Malformed {
+                path: path.clone(),
+                line: number,
+                cause,
+            });
+        }
+    }
+}
+
+fn open(dir: &Path, name: &'static str) -> Result<(PathBuf, BufReader<File>), ReportError> {
+    let path = dir.join(name);
+    match File::open(&path) {
+        Ok(file) => Ok((path, BufReader::new(file))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(ReportError::Missing {
+            dir: dir.to_owned(),
+            missing: name,
+        }),
+        Err(source) => Err(ReportError::Unreadable { path, source }),
+    }
+}
+
+/// Adds up `latency.hlog`. Returns whether its last line was torn.
+fn histograms(dir: &Path, reducer: &mut Reducer) -> Result<bool, ReportError> {
+    let (path, reader) = open(dir, HLOG)?;
+    let refused = |e: HlogError| match e {
+        HlogError::Io(source) => ReportError::Unreadable {
+            path: path.clone(),
+            source,
+        },
+        HlogError::Line { line, problem } => ReportError::Malformed {
+            path: path.clone(),
+            line: usize::try_from(line).unwrap_or(usize::MAX),
+            cause: problem,
+        },
+        e => ReportError::Malformed {
+            path: path.clone(),
+            line: 0,
+            cause: e.to_string(),
+        },
+    };
+    let mut log = HlogReader::new(reader);
+    for entry in &mut log {
+        let entry = entry.map_err(refused)?;
+        let tag = entry.parsed_tag().map_err(refused)?;
+        let (start, length, histogram) = (entry.start, entry.length, &entry.histogram);
+        reducer.histogram(&HistogramLine {
+            start,
+            length,
+            tag,
+            histogram,
+        });
+    }
+    Ok(log.torn().is_some())
+}

@@ -1,0 +1,471 @@
+//! Events and histograms in, [`RunResult`] out: incrementally while a run goes on, or from its files
+//! afterwards, with the same outcome.
+//!
+//! The order of histograms relative to events does not matter (they are two files); the order of
+//! events among themselves does.
+
+mod figures;
+mod judge;
+mod outages;
+mod series;
+mod servers;
+
+use super::event::{
+    BatchMeans, ClientSample, Counts, End, Event, Header, HistogramLine, HistogramTag, Interval,
+    Metric, Phase, Progress,
+};
+use super::result::{
+    API_VERSION, ClassResult, ClientFigures, Figures, KIND, Outcome, PhaseTime, PopulateResult,
+    RunResult,
+};
+use super::threshold;
+use crate::measure::hist::HIGHEST;
+use crate::measure::{Hist, Offered, percentile::Headline};
+use hdrhistogram::Histogram;
+use std::collections::BTreeMap;
+
+/// Accumulates a [`RunResult`].
+#[derive(Default)]
+pub struct Reducer {
+    header: Header,
+    phases: Vec<(Phase, f64)>,
+    /// Last instant that any event speaks of.
+    last: f64,
+    classes: BTreeMap<String, Tally>,
+    /// Of the measure phase only: class → metric → histogram, stores added.
+    histograms: BTreeMap<String, BTreeMap<Metric, Hist>>,
+    sequences: BTreeMap<String, (BatchMeans, BatchMeans)>,
+    client: ClientFigures,
+    /// Σ backlog × seconds, Σ seconds.
+    backlog: (f64, f64),
+    servers: servers::Servers,
+    host: series::SeriesSet,
+    outages: outages::Outages,
+    populate: Option<Progress>,
+    members: Vec<super::MemberEvent>,
+    guards: Vec<super::GuardEvent>,
+    notes: Vec<super::Note>,
+    verify: Option<super::VerifyReport>,
+    cleanup: Option<super::CleanupReport>,
+    end: Option<End>,
+}
+
+/// What happened to one op class in the measure phase.
+#[derive(Default)]
+struct Tally {
+    counts: Counts,
+    /// Succeeded before the measure phase ended (the rest did in the drain).
+    ok_within: u64,
+    /// Answered at all before it ended.
+    answered_within: u64,
+}
+
+/// Operations that the drain waits for were intended in the measure phase.
+fn measured(phase: Phase) -> bool {
+    matches!(phase, Phase::Measure | Phase::Drain)
+}
+
+impl Reducer {
+    /// Knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one event.
+    pub fn event(&mut self, event: &Event) {
+        match event {
+            Event::Header(h) => {
+                self.outages
+                    .route(h.classes.iter().map(|c| (c.name.clone(), c.store.clone())));
+                self.header = (**h).clone();
+            }
+            Event::Phase(p) => {
+                self.seen(p.t);
+                self.phases.push((p.phase, p.t));
+                if p.phase == Phase::Measure {
+                    self.servers.begin();
+                    self.host.begin();
+                }
+            }
+            Event::Progress(p) => {
+                self.seen(p.t);
+                if p.phase == Phase::Populate {
+                    self.populate = Some(p.clone());
+                }
+            }
+            Event::Interval(i) => self.interval(i),
+            Event::Intended(_) => {}
+            Event::Sequence(s) if s.phase == Phase::Measure => {
+                self.sequences
+                    .insert(s.class.clone(), (s.latency.clone(), s.miss.clone()));
+            }
+            Event::Sequence(_) => {}
+            Event::Client(c) => self.client_sample(c),
+            Event::Server(s) => {
+                self.seen(s.t);
+                if self.measure_end().is_none() {
+                    self.servers.sample(s);
+                }
+            }
+            Event::Host(h) => {
+                self.seen(h.t);
+                if self.measure_end().is_none() {
+                    self.host.sample(h.t, &h.values);
+                }
+            }
+            Event::Member(m) => {
+                self.seen(m.t);
+                self.members.push(m.clone());
+            }
+            Event::Failure(f) => {
+                self.seen(f.t);
+                if self.loaded() {
+                    self.outages.failure(f);
+                }
+            }
+            Event::Guard(g) => {
+                self.seen(g.t);
+                self.guards.push(g.clone());
+            }
+            Event::Note(n) => {
+                self.seen(n.t);
+                self.notes.push(n.clone());
+            }
+            Event::Verify(v) => self.verify = Some(v.clone()),
+            Event::Cleanup(c) => self.cleanup = Some(c.clone()),
+            Event::End(e) => {
+                self.seen(e.t);
+                self.end = Some(e.clone());
+            }
+        }
+    }
+
+    /// Takes one interval histogram. Untagged lines are the sum of tagged ones and are not needed.
+    pub fn histogram(&mut self, line: &HistogramLine<'_>) {
+        if let Some(tag) = &line.tag {
+            self.add_histogram(tag, line.histogram);
+        }
+    }
+
+    fn add_histogram(&mut self, tag: &HistogramTag, histogram: &Histogram<u64>) {
+        if !measured(tag.phase) || histogram.is_empty() {
+            return;
+        }
+        let metrics = self.histograms.entry(tag.class.clone()).or_default();
+        metrics
+            .entry(tag.metric)
+            .or_default()
+            .add_histogram(histogram);
+    }
+
+    fn seen(&mut self, t: f64) {
+        if t.is_finite() {
+            self.last = self.last.max(t);
+        }
+    }
+
+    fn phase(&self) -> Option<Phase> {
+        self.phases.last().map(|p| p.0)
+    }
+
+    fn loaded(&self) -> bool {
+        matches!(
+            self.phase(),
+            Some(Phase::Warmup | Phase::Measure | Phase::Drain)
+        )
+    }
+
+    fn measure_start(&self) -> Option<f64> {
+        self.phases
+            .iter()
+            .find(|(p, _)| *p == Phase::Measure)
+            .map(|p| p.1)
+    }
+
+    /// When the measure phase ended; None before and during it.
+    fn measure_end(&self) -> Option<f64> {
+        let at = self.phases.iter().position(|(p, _)| *p == Phase::Measure)?;
+        self.phases.get(at + 1).map(|p| p.1)
+    }
+
+    fn interval(&mut self, i: &Interval) {
+        self.seen(i.t + i.length);
+        if !self.loaded() && !i.phase.is_some_and(measured) {
+            return;
+        }
+        self.outages.interval(i);
+        if !i.phase.is_some_and(measured) {
+            return;
+        }
+        // An interval is within the phase unless it starts at its end or later (drain).
+        let within = i.phase == Some(Phase::Measure)
+            && self.measure_end().is_none_or(|end| i.t < end - 1e-3);
+        for (class, counts) in &i.classes {
+            let tally = self.classes.entry(class.clone()).or_default();
+            tally.counts.add(counts);
+            if within {
+                tally.ok_within += counts.ok;
+                tally.answered_within += counts.ok + counts.failed;
+            }
+        }
+        if within {
+            self.client.in_flight_end = i.in_flight;
+            self.client.queued_end = i.queued;
+            self.backlog.0 += (i.in_flight + i.queued) as f64 * i.length;
+            self.backlog.1 += i.length;
+        }
+    }
+
+    fn client_sample(&mut self, c: &ClientSample) {
+        self.seen(c.t);
+        let far = c.wall_jump.abs() > self.client.wall_jump.abs();
+        if far {
+            self.client.wall_jump = c.wall_jump;
+        }
+        if c.phase != Some(Phase::Measure) {
+            return;
+        }
+        let mine = &mut self.client;
+        mine.samples += 1;
+        mine.cpu_seconds += c.cpu_seconds;
+        mine.wall_seconds += c.wall_seconds;
+        mine.rss_max = mine.rss_max.max(c.rss);
+        mine.in_flight_seconds += c.in_flight_seconds;
+        mine.service_seconds += c.service_seconds;
+        mine.busiest_shard = c
+            .runtime_busy
+            .iter()
+            .copied()
+            .fold(mine.busiest_shard, f64::max);
+    }
+
+    /// The result of all that was taken so far. Without an [`End`] its outcome is `killed`.
+    pub fn result(&self) -> RunResult {
+        let phases = self.phase_times();
+        let measured_seconds = self
+            .measure_start()
+            .map_or(0.0, |s| self.measure_end().unwrap_or(self.last).max(s) - s);
+        let classes = self.class_results(measured_seconds);
+        let total = self.total(&classes, measured_seconds);
+        let mut client = self.client.clone();
+        if self.backlog.1 > 0.0 {
+            client.backlog_mean = self.backlog.0 / self.backlog.1;
+        }
+        if total.counts.attempts > 0 && client.samples > 0 {
+            client.cpu_per_attempt = Some(client.cpu_seconds / total.counts.attempts as f64);
+        }
+        let host = self.host.all();
+        let open = |c: &&ClassResult| !c.class.closed_loop;
+        let answered_within = classes
+            .iter()
+            .filter(open)
+            .filter_map(|c| self.classes.get(&c.class.name));
+        let validity = judge::judge(&judge::Evidence {
+            environment: &self.header.environment,
+            total: &total,
+            offered: classes
+                .iter()
+                .filter(open)
+                .map(|c| c.figures.counts.offered)
+                .sum(),
+            answered_within: answered_within.map(|t| t.answered_within).sum(),
+            saturated_records: self.saturated_records(),
+            client: &client,
+            host: &host,
+        });
+        let headline = |class: Option<&str>, q: f64| self.headline(&classes, class, q);
+        let findings = threshold::Findings {
+            total: &total,
+            classes: &classes,
+            headline: &headline,
+        };
+        let thresholds = self
+            .header
+            .thresholds
+            .iter()
+            .map(|e| threshold::judge(e, &findings))
+            .collect();
+        let mut result = RunResult {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            header: self.header.clone(),
+            outcome: self.outcome(),
+            validity,
+            phases,
+            measured_seconds,
+            total,
+            classes,
+            thresholds,
+            stores: self.servers.results(&self.header.stores),
+            client,
+            host,
+            outages: self.outages.all(self.last),
+            members: self.members.clone(),
+            guards: self.guards.clone(),
+            notes: self.notes.clone(),
+            populate: self.populated(),
+            verify: self.verify.clone(),
+            cleanup: self.cleanup.clone(),
+        };
+        result.outcome.exit_code = result.exit().code();
+        result
+    }
+
+    /// The measure phase's merged histogram of a metric: of one op class, or of all together.
+    pub fn merged(&self, class: Option<&str>, metric: Metric) -> Hist {
+        let mut sum = Hist::new();
+        let chosen = self
+            .histograms
+            .iter()
+            .filter(|(name, _)| class.is_none_or(|c| c == *name));
+        chosen
+            .filter_map(|(_, metrics)| metrics.get(&metric))
+            .for_each(|h| sum.add(h));
+        sum
+    }
+
+    fn headline(&self, classes: &[ClassResult], class: Option<&str>, q: f64) -> Option<Headline> {
+        let mut open = classes
+            .iter()
+            .filter(|c| !c.class.closed_loop && class.is_none_or(|name| name == c.class.name))
+            .map(|c| &c.figures)
+            .peekable();
+        open.peek()?;
+        let (mut n, mut misses) = (0, 0);
+        for f in open {
+            n += figures::operations(&f.counts);
+            misses += f.misses;
+        }
+        let responses = self.merged(class, Metric::Response);
+        Offered {
+            successes: responses.histogram(),
+            offered: n,
+            missed: misses,
+        }
+        .percentile(q)
+    }
+
+    /// Values that did not fit the histograms and were recorded as their highest.
+    fn saturated_records(&self) -> u64 {
+        let all = self
+            .histograms
+            .values()
+            .flat_map(|m| m.values())
+            .filter_map(Hist::histogram);
+        all.filter(|h| h.max() >= HIGHEST)
+            .map(|h| h.count_between(HIGHEST, h.max()))
+            .sum()
+    }
+
+    fn phase_times(&self) -> Vec<PhaseTime> {
+        let ends = self
+            .phases
+            .iter()
+            .skip(1)
+            .map(|p| p.1)
+            .chain(std::iter::once(self.last));
+        self.phases
+            .iter()
+            .zip(ends)
+            .map(|(&(phase, start), end)| PhaseTime {
+                phase,
+                start,
+                end: end.max(start),
+            })
+            .collect()
+    }
+
+    fn class_results(&self, seconds: f64) -> Vec<ClassResult> {
+        let none = BTreeMap::new();
+        self.header
+            .classes
+            .iter()
+            .filter_map(|class| {
+                let tally = self.classes.get(&class.name)?;
+                if tally.counts == Counts::default() {
+                    return None;
+                }
+                let input = figures::Input {
+                    counts: &tally.counts,
+                    ok_within: tally.ok_within,
+                    seconds,
+                    open: (!class.closed_loop).then_some(&tally.counts),
+                    histograms: self.histograms.get(&class.name).unwrap_or(&none),
+                    sequence: self.sequences.get(&class.name),
+                };
+                Some(ClassResult {
+                    class: class.clone(),
+                    figures: figures::figures(&input),
+                })
+            })
+            .collect()
+    }
+
+    fn total(&self, classes: &[ClassResult], seconds: f64) -> Figures {
+        let (mut counts, mut open) = (Counts::default(), Counts::default());
+        let mut ok_within = 0;
+        for class in classes {
+            counts.add(&class.figures.counts);
+            if !class.class.closed_loop {
+                open.add(&class.figures.counts);
+            }
+            ok_within += self
+                .classes
+                .get(&class.class.name)
+                .map_or(0, |t| t.ok_within);
+        }
+        let histograms = Metric::ALL
+            .iter()
+            .map(|m| (*m, self.merged(None, *m)))
+            .collect();
+        figures::figures(&figures::Input {
+            counts: &counts,
+            ok_within,
+            seconds,
+            open: classes
+                .iter()
+                .any(|c| !c.class.closed_loop)
+                .then_some(&open),
+            histograms: &histograms,
+            sequence: None,
+        })
+    }
+
+    fn outcome(&self) -> Outcome {
+        match &self.end {
+            Some(end) => Outcome {
+                outcome: end.outcome.clone(),
+                error: end.error.clone(),
+                t: self.last,
+                revisions: end.revisions.clone(),
+                exit_code: 0,
+            },
+            None => Outcome {
+                outcome: "killed".to_owned(),
+                error: Some(
+                    "the run's files have no end: etcdmark was killed, or is still running"
+                        .to_owned(),
+                ),
+                t: self.last,
+                revisions: BTreeMap::new(),
+                exit_code: 0,
+            },
+        }
+    }
+
+    fn populated(&self) -> Option<PopulateResult> {
+        let progress = self.populate.as_ref()?;
+        let time = self
+            .phase_times()
+            .into_iter()
+            .find(|p| p.phase == Phase::Populate);
+        let seconds = time.map_or(0.0, |p| p.end - p.start);
+        Some(PopulateResult {
+            done: progress.done,
+            total: progress.total,
+            unit: progress.unit.clone(),
+            seconds,
+            rate: figures::rate(progress.done, seconds),
+        })
+    }
+}

@@ -1,0 +1,373 @@
+//! `result.json`: what a run found. A pure function of `events.jsonl` and `latency.hlog`
+//! ([`crate::report::Reducer`]); never the other way round.
+//!
+//! Times inside figures are integer nanoseconds and say so in their name (`_ns`); instants and
+//! lengths of the run are seconds since its t0.
+
+use super::event::{
+    ClassInfo, CleanupReport, Counts, GuardEvent, Header, MemberEvent, Note, Phase, VerifyReport,
+};
+use crate::exit::Exit;
+use crate::measure::percentile::Headline;
+use crate::measure::validity::{Validity, Verdict};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// `apiVersion` of [`RunResult`].
+pub const API_VERSION: &str = "etcdmark/v1alpha1";
+/// `kind` of [`RunResult`].
+pub const KIND: &str = "RunResult";
+
+/// The result of one run.
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RunResult {
+    /// `etcdmark/v1alpha1`.
+    #[serde(rename = "apiVersion")]
+    pub api_version: String,
+    /// `RunResult`.
+    pub kind: String,
+    /// What this run is: plan, stores, op classes, machine.
+    pub header: Header,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Whether the numbers speak of etcd.
+    pub validity: Validity,
+    /// When each phase was.
+    pub phases: Vec<PhaseTime>,
+    /// Length of the measure phase, seconds: what rates are divided by.
+    pub measured_seconds: f64,
+    /// All op classes together; histograms are added, percentiles never averaged.
+    pub total: Figures,
+    /// Per op class that was offered or sent in the measure phase, in the header's order.
+    pub classes: Vec<ClassResult>,
+    /// What the workload demanded.
+    pub thresholds: Vec<ThresholdResult>,
+    /// etcd's own figures over the measure phase.
+    pub stores: Vec<StoreResult>,
+    /// The generator's own figures over the measure phase.
+    pub client: ClientFigures,
+    /// The host's counters over the measure phase, by name.
+    pub host: BTreeMap<String, Series>,
+    /// Times in which attempts failed.
+    pub outages: Vec<Outage>,
+    /// Members that became unreachable or reachable.
+    pub members: Vec<MemberEvent>,
+    /// Guards that stopped the run.
+    pub guards: Vec<GuardEvent>,
+    /// Remarks.
+    pub notes: Vec<Note>,
+    /// How the store was filled.
+    pub populate: Option<PopulateResult>,
+    /// What the sweep found.
+    pub verify: Option<VerifyReport>,
+    /// What was deleted.
+    pub cleanup: Option<CleanupReport>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Outcome {
+    /// `completed`, `interrupted`, `guard`, `failed`; `killed` when the files have no end.
+    pub outcome: String,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Last instant that is known of, seconds since t0.
+    pub t: f64,
+    /// Revision of each store before the first and after the last write.
+    pub revisions: BTreeMap<String, (i64, i64)>,
+    /// The exit code these findings call for.
+    pub exit_code: u8,
+}
+
+/// When a phase was, seconds since t0.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PhaseTime {
+    /// Which.
+    pub phase: Phase,
+    /// Its start.
+    pub start: f64,
+    /// Its end (the next one's start, or the last known instant).
+    pub end: f64,
+}
+
+/// One op class.
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ClassResult {
+    /// Its row of the table.
+    pub class: ClassInfo,
+    /// What was measured.
+    pub figures: Figures,
+}
+
+/// What was measured of one op class, or of all.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Figures {
+    /// What happened to its operations and attempts (intended in the measure phase).
+    pub counts: Counts,
+    /// Offered and neither answered nor skipped nor censored: the files end before they do.
+    pub unanswered: u64,
+    /// Late, failed, skipped, censored, unanswered.
+    pub misses: u64,
+    /// Misses / offered.
+    pub miss_share: f64,
+    /// Operations per second that the schedule asked for.
+    pub offered_rate: f64,
+    /// Operations per second that succeeded within the measure phase.
+    pub achieved_rate: f64,
+    /// Response time over all *offered* operations, a miss counting as +∞. None in a closed loop,
+    /// which has no intended instants.
+    pub headline: Option<Headlines>,
+    /// Response time (done − intended) of the operations that succeeded, late ones included.
+    pub successes: Option<Percentiles>,
+    /// Service time (done − sent) of successful attempts.
+    pub service: Option<Percentiles>,
+    /// Wait (sent − ready): the target's fault.
+    pub wait: Option<Percentiles>,
+    /// Pacing lag (ready − intended): the generator's fault.
+    pub lag: Option<Percentiles>,
+    /// Response time of the operations that failed for good.
+    pub errors: Option<Percentiles>,
+    /// How much these percentiles can be relied on.
+    pub sample: Option<SampleSize>,
+}
+
+/// Headline percentiles.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Headlines {
+    /// Median.
+    pub p50: Headline,
+    /// 90 %.
+    pub p90: Headline,
+    /// 99 %.
+    pub p99: Headline,
+    /// 99.9 %.
+    #[serde(rename = "p99.9")]
+    pub p999: Headline,
+    /// The slowest.
+    pub max: Headline,
+}
+
+/// Percentiles of what a histogram holds, nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Percentiles {
+    /// Values.
+    pub count: u64,
+    /// Mean.
+    pub mean_ns: f64,
+    /// Smallest.
+    pub min_ns: u64,
+    /// Median.
+    pub p50_ns: u64,
+    /// 90 %.
+    pub p90_ns: u64,
+    /// 99 %.
+    pub p99_ns: u64,
+    /// 99.9 %.
+    #[serde(rename = "p99.9_ns")]
+    pub p999_ns: u64,
+    /// Largest.
+    pub max_ns: u64,
+}
+
+/// How much a percentile can be relied on: neighbouring operations resemble each
+/// other, so n of them say less than n independent ones.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct SampleSize {
+    /// Operations.
+    pub n: u64,
+    /// Independent operations that say as much about the response time.
+    pub effective: f64,
+    /// 95 % interval of the headline p99: lower end.
+    pub p99_low: Option<Headline>,
+    /// Its upper end. None where the effective sample does not carry one (it takes 299).
+    pub p99_high: Option<Headline>,
+    /// Upper end of the 95 % Wilson interval of the share of misses.
+    pub miss_share_high: f64,
+}
+
+/// A threshold, judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ThresholdResult {
+    /// As written.
+    pub expression: String,
+    /// What was found, in the expression's unit (seconds, per second, 0–1); none when the figure is
+    /// a miss (+∞) or does not exist.
+    pub value: Option<f64>,
+    /// Whether it held.
+    pub passed: bool,
+    /// Why there is no value.
+    pub reason: Option<String>,
+}
+
+/// One store.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct StoreResult {
+    /// Name.
+    pub name: String,
+    /// Leader changes that any member saw in the measure phase.
+    pub leader_changes: Option<f64>,
+    /// Its members.
+    pub members: Vec<MemberFigures>,
+}
+
+/// One member over the measure phase. None = the member's version does not tell, or it was not
+/// reachable.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct MemberFigures {
+    /// Name.
+    pub member: String,
+    /// Version at start.
+    pub version: String,
+    /// Leader at the last sample (at start, when there is none).
+    pub leader: bool,
+    /// Samples taken.
+    pub samples: u64,
+    /// WAL syncs.
+    pub fsyncs: Option<f64>,
+    /// Mean length of a WAL sync, seconds (difference of sum / difference of count).
+    pub fsync_mean: Option<f64>,
+    /// Backend commits.
+    pub commits: Option<f64>,
+    /// Mean length of a backend commit, seconds.
+    pub commit_mean: Option<f64>,
+    /// Applies that etcd called slow.
+    pub slow_applies: Option<f64>,
+    /// Read indexes that etcd called slow.
+    pub slow_reads: Option<f64>,
+    /// Proposals committed.
+    pub proposals_committed: Option<f64>,
+    /// Proposals that failed.
+    pub proposals_failed: Option<f64>,
+    /// Most proposals waiting at one instant.
+    pub proposals_pending_max: Option<f64>,
+    /// db file, bytes, at the start.
+    pub db_size_start: Option<f64>,
+    /// At the end.
+    pub db_size_end: Option<f64>,
+    /// At most.
+    pub db_size_max: Option<f64>,
+    /// Bytes in use at the end.
+    pub db_in_use_end: Option<f64>,
+    /// Quota, bytes.
+    pub quota: Option<f64>,
+    /// Most watchers.
+    pub watchers_max: Option<f64>,
+    /// Largest resident set, bytes.
+    pub rss_max: Option<f64>,
+    /// Cores used on average.
+    pub cpu_cores: Option<f64>,
+    /// Garbage collector's pauses, seconds.
+    pub gc_pause_seconds: Option<f64>,
+    /// Garbage collections.
+    pub gc_count: Option<f64>,
+    /// Every metric that was read, by its short name.
+    pub series: BTreeMap<String, Series>,
+}
+
+/// A counter or gauge over the measure phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Series {
+    /// At the last sample before the phase, else the first in it.
+    pub start: f64,
+    /// At its last sample.
+    pub end: f64,
+    /// Largest.
+    pub max: f64,
+    /// Sum of the increases: what a counter counted, restarts of the process included.
+    pub increase: f64,
+    /// Seconds between the first and the last sample.
+    pub seconds: f64,
+}
+
+/// The generator's own figures over the measure phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ClientFigures {
+    /// Samples.
+    pub samples: u64,
+    /// CPU seconds.
+    pub cpu_seconds: f64,
+    /// Wall seconds.
+    pub wall_seconds: f64,
+    /// CPU seconds per attempt.
+    pub cpu_per_attempt: Option<f64>,
+    /// Largest resident set, bytes.
+    pub rss_max: u64,
+    /// Largest share of a second that one shard's runtime was busy.
+    pub busiest_shard: f64,
+    /// ∫ in-flight dt, operation-seconds.
+    pub in_flight_seconds: f64,
+    /// Σ service time, seconds.
+    pub service_seconds: f64,
+    /// In flight or due and not yet sent, on average over the seconds' ends.
+    pub backlog_mean: f64,
+    /// In flight when the measure phase ended.
+    pub in_flight_end: u64,
+    /// Due and not yet sent when the measure phase ended.
+    pub queued_end: u64,
+    /// Furthest that the wall clock was stepped, seconds.
+    pub wall_jump: f64,
+}
+
+/// A time in which attempts on one store failed; a second wide at least.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Outage {
+    /// Store.
+    pub store: String,
+    /// First error, seconds since t0.
+    pub first_error: f64,
+    /// Last error.
+    pub last_error: f64,
+    /// Start of the first second without an error in which an operation succeeded.
+    pub first_success: Option<f64>,
+    /// `first_success` (else the last known instant) − `first_error`, seconds, ± 1 s.
+    pub length: f64,
+    /// Seconds of it in which nothing succeeded.
+    pub silent_seconds: f64,
+    /// Failed attempts by error class.
+    pub errors: BTreeMap<String, u64>,
+}
+
+/// How the store was filled.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PopulateResult {
+    /// Done.
+    pub done: u64,
+    /// To do.
+    pub total: u64,
+    /// "keys".
+    pub unit: String,
+    /// Seconds.
+    pub seconds: f64,
+    /// Done per second.
+    pub rate: f64,
+}
+
+impl RunResult {
+    /// The exit code that this result calls for.
+    pub fn exit(&self) -> Exit {
+        let mut exit = match self.outcome.outcome.as_str() {
+            "completed" => Exit::Ok,
+            "interrupted" => Exit::Interrupted,
+            _ => Exit::Failure,
+        };
+        if self
+            .verify
+            .as_ref()
+            .is_some_and(|v| v.lost > 0 || v.incomplete.is_some())
+        {
+            exit = exit.and(Exit::Failure);
+        }
+        if self.validity.verdict == Verdict::Invalid {
+            exit = exit.and(Exit::Invalid);
+        }
+        if self.thresholds.iter().any(|t| !t.passed) {
+            exit = exit.and(Exit::Threshold);
+        }
+        exit
+    }
+
+    /// The op class of that name, if it was measured.
+    pub fn class(&self, name: &str) -> Option<&ClassResult> {
+        self.classes.iter().find(|c| c.class.name == name)
+    }
+}

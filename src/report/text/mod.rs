@@ -1,0 +1,180 @@
+//! The terminal summary: the operator's sentence, a line per op class, then what explains it.
+
+mod sentence;
+mod server;
+mod table;
+mod units;
+
+use super::result::{Outage, RunResult, ThresholdResult};
+use crate::measure::validity::Verdict;
+use std::path::Path;
+use units::{count, seconds};
+
+pub use sentence::sentence;
+
+/// Columns that every line but the first keeps to.
+pub const WIDTH: usize = 100;
+/// Notes shown; the rest is in the result.
+const NOTES: usize = 8;
+
+/// The summary, lines ending in newlines, without colour. `dir` is where the files are, if anywhere.
+pub fn render(r: &RunResult, dir: Option<&Path>) -> String {
+    let mut lines = vec![about(r), String::new()];
+    if !r.classes.is_empty() {
+        lines.extend(table::table(r));
+        lines.extend(table::remarks(r));
+        lines.push(String::new());
+    }
+    lines.extend(server::servers(r));
+    lines.extend(server::client(r));
+    lines.extend(server::store_work(r));
+    lines.extend(r.outages.iter().map(outage));
+    lines.extend(r.guards.iter().map(|g| {
+        format!(
+            "guard   {} on {} at {}: {}",
+            g.guard,
+            g.store,
+            seconds(g.t),
+            g.cause
+        )
+    }));
+    lines.extend(r.thresholds.iter().map(threshold));
+    lines.extend(validity(r));
+    for note in r.notes.iter().take(NOTES) {
+        lines.push(format!(
+            "{:<7} {}",
+            if note.level == "warning" {
+                "warning"
+            } else {
+                "note"
+            },
+            note.text
+        ));
+    }
+    if r.notes.len() > NOTES {
+        lines.push(format!(
+            "note    {} more in the result",
+            count((r.notes.len() - NOTES) as u64)
+        ));
+    }
+    if let Some(dir) = dir {
+        lines.push(format!(
+            "files   {} (again: etcdmark report {})",
+            dir.display(),
+            dir.display()
+        ));
+    }
+    let mut out = sentence(r);
+    out.push('\n');
+    for line in &lines {
+        wrap(line, &mut out);
+    }
+    out
+}
+
+fn about(r: &RunResult) -> String {
+    let h = &r.header;
+    let times: Vec<String> = r
+        .phases
+        .iter()
+        .filter(|p| matches!(p.phase, super::Phase::Warmup | super::Phase::Measure))
+        .map(|p| format!("{} {}", p.phase.name(), seconds(p.end - p.start)))
+        .collect();
+    let times = if times.is_empty() {
+        "no load".to_owned()
+    } else {
+        times.join(", ")
+    };
+    let mut limits: Vec<f64> = r.classes.iter().map(|c| c.class.limit).collect();
+    limits.dedup();
+    // With several, each has its place in the table.
+    let limit = match limits.as_slice() {
+        [limit] => format!("; limit {}", seconds(*limit)),
+        _ => String::new(),
+    };
+    format!(
+        "workload {}, run {}, seed {}; {times}{limit}",
+        h.workload, h.run_id, h.seed
+    )
+}
+
+fn outage(o: &Outage) -> String {
+    let end = match o.first_success {
+        Some(t) => format!("well again at {}", seconds(t)),
+        None => "not well again".to_owned(),
+    };
+    let errors: Vec<String> = o
+        .errors
+        .iter()
+        .map(|(class, n)| format!("{} {class}", count(*n)))
+        .collect();
+    format!(
+        "{} {}: {} long; first error at {}, last at {}, {end}; {} without any success; {}",
+        if o.silent_seconds > 0.0 {
+            "outage "
+        } else {
+            "errors "
+        },
+        o.store,
+        seconds(o.length),
+        seconds(o.first_error),
+        seconds(o.last_error),
+        seconds(o.silent_seconds),
+        errors.join(", ")
+    )
+}
+
+fn threshold(t: &ThresholdResult) -> String {
+    let verdict = if t.passed { "passed" } else { "MISSED" };
+    let found = match (&t.value, &t.reason) {
+        (Some(v), _) => format!("{v:.6}")
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned(),
+        (None, Some(reason)) => reason.clone(),
+        (None, None) => "no value".to_owned(),
+    };
+    format!("{verdict}  {} (found {found})", t.expression)
+}
+
+/// A line per reason, with what to change.
+fn validity(r: &RunResult) -> Vec<String> {
+    let mut lines = Vec::new();
+    if r.validity.verdict == Verdict::Valid {
+        lines.push("valid   the generator kept up".to_owned());
+    }
+    for reason in &r.validity.reasons {
+        let word = match reason.verdict {
+            Verdict::Valid => "saturated:",
+            Verdict::Doubtful => "doubtful:",
+            Verdict::Invalid => "INVALID:",
+        };
+        lines.push(format!(
+            "{word} {}; to change it: {}",
+            reason.text, reason.what_to_change
+        ));
+    }
+    lines
+}
+
+/// Breaks at spaces; continuation lines are indented by 8.
+fn wrap(line: &str, out: &mut String) {
+    let mut column = 0;
+    // Aligned lines fit; only prose is broken.
+    if line.chars().count() <= WIDTH {
+        out.push_str(line);
+        out.push('\n');
+        return;
+    }
+    for word in line.split_inclusive(' ') {
+        let length = word.trim_end().chars().count();
+        if column > 8 && column + length > WIDTH {
+            out.truncate(out.trim_end_matches(' ').len());
+            out.push_str("\n        ");
+            column = 8;
+        }
+        out.push_str(word);
+        column += word.chars().count();
+    }
+    out.push('\n');
+}

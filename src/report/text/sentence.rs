@@ -1,0 +1,153 @@
+//! The first line: what an operator wants to know, in the order in which it matters.
+
+use super::units::{count, ns, percent, rate, seconds};
+use crate::measure::percentile::Headline;
+use crate::measure::validity::Verdict;
+use crate::report::result::{ClassResult, RunResult};
+
+/// One line. What makes the numbers worthless or the store wrong is said before any number;
+/// "saturated" before any percentile.
+pub fn sentence(r: &RunResult) -> String {
+    let mut parts = ends(r);
+    let invalid = r.validity.verdict == Verdict::Invalid;
+    if invalid {
+        parts.push(format!("invalid: {}", reason(r)));
+    }
+    match speaker(r) {
+        None => parts.push("nothing was measured".to_owned()),
+        Some(class) => {
+            if r.validity.saturated {
+                let (offered, achieved) = (rate(r.total.offered_rate), rate(r.total.achieved_rate));
+                parts.push(format!(
+                    "saturated: offered {offered}/s, achieved {achieved}/s"
+                ));
+            } else if !invalid {
+                parts.push(load(r));
+            }
+            parts.push(speak(class));
+        }
+    }
+    let missed = r.thresholds.iter().filter(|t| !t.passed).count();
+    if missed > 0 {
+        let (all, plural) = (
+            r.thresholds.len(),
+            if r.thresholds.len() == 1 { "" } else { "s" },
+        );
+        parts.push(format!("{missed} of {all} threshold{plural} missed"));
+    }
+    if r.validity.verdict == Verdict::Doubtful {
+        parts.push(format!("doubtful: {}", reason(r)));
+    }
+    parts.join("; ")
+}
+
+/// How it ended, unless well.
+fn ends(r: &RunResult) -> Vec<String> {
+    let mut parts = Vec::new();
+    let error = r.outcome.error.as_deref().unwrap_or("no reason is known");
+    match r.outcome.outcome.as_str() {
+        "completed" => {}
+        "interrupted" => parts.push(format!(
+            "interrupted after {} of measuring",
+            seconds(r.measured_seconds)
+        )),
+        "killed" => parts.push(format!(
+            "killed: the result ends at {}",
+            seconds(r.outcome.t)
+        )),
+        "guard" => match r.guards.last() {
+            Some(g) => parts.push(format!("stopped by the {} guard: {}", g.guard, g.cause)),
+            None => parts.push(format!("stopped by a guard: {error}")),
+        },
+        _ => parts.push(format!("failed: {error}")),
+    }
+    if let Some(v) = &r.verify {
+        if v.lost > 0 {
+            let plural = if v.lost == 1 { " is" } else { "s are" };
+            parts.push(format!(
+                "failed: {} acknowledged write{plural} missing from the store",
+                count(v.lost)
+            ));
+        } else if let Some(why) = &v.incomplete {
+            parts.push(format!("failed: the store could not be verified: {why}"));
+        }
+    }
+    parts
+}
+
+/// Why it is doubtful or invalid.
+fn reason(r: &RunResult) -> String {
+    let reason = r
+        .validity
+        .reasons
+        .iter()
+        .find(|reason| reason.verdict == r.validity.verdict);
+    reason.map_or_else(
+        || "no reason is known".to_owned(),
+        |reason| reason.text.clone(),
+    )
+}
+
+/// Whose traffic, and whether it was carried.
+fn load(r: &RunResult) -> String {
+    if r.classes.iter().all(|c| c.class.closed_loop) {
+        return format!("closed loop: {}/s", rate(r.total.achieved_rate));
+    }
+    let missed = |f: &Headline| matches!(f, Headline::Missed { .. });
+    let carried = !r
+        .classes
+        .iter()
+        .any(|c| c.figures.headline.is_some_and(|h| missed(&h.p99)));
+    let carried = if carried { "carried" } else { "not carried" };
+    let probe = r.classes.iter().all(|c| c.class.name.starts_with("probe/"));
+    match nodes(r) {
+        Some(1) if !probe => format!("1 node's traffic {carried}"),
+        Some(n) if !probe => format!("{} nodes' traffic {carried}", count(n)),
+        _ => format!(
+            "{}: {}/s {carried}",
+            r.header.workload,
+            rate(r.total.offered_rate)
+        ),
+    }
+}
+
+/// The one number of the workload.
+fn nodes(r: &RunResult) -> Option<u64> {
+    let plan = &r.header.plan;
+    ["/spec/cluster/nodes", "/cluster/nodes"]
+        .into_iter()
+        .find_map(|at| plan.pointer(at)?.as_u64())
+}
+
+/// The op class that speaks for all: the one with most misses, else the primary, else the busiest.
+pub(super) fn speaker(r: &RunResult) -> Option<&ClassResult> {
+    let worst = r
+        .classes
+        .iter()
+        .filter(|c| c.figures.misses > 0)
+        .max_by_key(|c| c.figures.misses);
+    let primary = || {
+        let names = r.header.primary.iter().filter_map(|p| p.split(':').next());
+        names.filter_map(|name| r.class(name.trim())).next()
+    };
+    // Of several equally busy ones the first: max_by_key would take the last.
+    let busiest = || {
+        r.classes
+            .iter()
+            .rev()
+            .max_by_key(|c| c.figures.counts.offered.max(c.figures.counts.ok))
+    };
+    worst.or_else(primary).or_else(busiest)
+}
+
+fn speak(c: &ClassResult) -> String {
+    let (title, limit) = (&c.class.title, seconds(c.class.limit));
+    match (c.figures.headline.map(|h| h.p99), c.figures.service) {
+        (Some(Headline::Value(p99)), _) => format!("{title} p99 {}, limit {limit}", ns(p99)),
+        (Some(Headline::Missed { share }), _) => {
+            format!("{title} p99 missed ({}), limit {limit}", percent(share))
+        }
+        (None, Some(service)) => format!("{title} service p99 {}", ns(service.p99_ns)),
+        (None, None) => format!("{title}: none was answered"),
+    }
+}

@@ -1,0 +1,180 @@
+//! etcd's, the host's and the generator's own figures.
+
+use super::units::{bytes, count, ns, percent, rate, seconds};
+use crate::report::result::{MemberFigures, RunResult};
+
+/// A line per member.
+pub(super) fn servers(r: &RunResult) -> Vec<String> {
+    let mut lines = Vec::new();
+    for store in &r.stores {
+        for m in &store.members {
+            lines.push(member(&store.name, r.stores.len() > 1, m));
+        }
+        if let Some(changes) = store.leader_changes.filter(|n| *n > 0.0) {
+            let s = if changes > 1.0 { "s" } else { "" };
+            lines.push(format!(
+                "warning {}: {changes:.0} leader change{s} while measuring",
+                store.name
+            ));
+        }
+    }
+    lines
+}
+
+fn member(store: &str, several: bool, m: &MemberFigures) -> String {
+    let mut line = "etcd    ".to_owned();
+    if several {
+        line.push_str(&format!("{store}/"));
+    }
+    line.push_str(&m.member);
+    for word in [m.version.as_str(), if m.leader { "leader" } else { "" }] {
+        if !word.is_empty() {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    if m.samples == 0 {
+        line.push_str(": its metrics were not read");
+        return line;
+    }
+    let mut parts = Vec::new();
+    if let (Some(mean), Some(n)) = (m.fsync_mean, m.fsyncs) {
+        parts.push(format!(
+            "fsync mean {} ({}×)",
+            seconds(mean),
+            count(n as u64)
+        ));
+    }
+    if let (Some(mean), Some(n)) = (m.commit_mean, m.commits) {
+        parts.push(format!(
+            "commit mean {} ({}×)",
+            seconds(mean),
+            count(n as u64)
+        ));
+    }
+    if let Some(size) = m.db_size_end {
+        let quota = m
+            .quota
+            .map(|q| format!(" of {}", bytes(q)))
+            .unwrap_or_default();
+        let used = m
+            .db_in_use_end
+            .map(|u| format!(" (in use {})", bytes(u)))
+            .unwrap_or_default();
+        parts.push(format!("db {}{quota}{used}", bytes(size)));
+    }
+    parts.extend(m.rss_max.map(|b| format!("RSS {}", bytes(b))));
+    parts.extend(m.cpu_cores.map(|c| format!("CPU {c:.2} cores")));
+    let bad = [
+        (m.slow_applies, "slow applies"),
+        (m.proposals_failed, "proposals failed"),
+    ];
+    parts.extend(bad.iter().filter_map(|(n, what)| {
+        let n = (*n).filter(|n| *n > 0.0)?;
+        Some(format!("{n:.0} {what}"))
+    }));
+    format!("{line}: {}", parts.join(", "))
+}
+
+/// The generator and the machine.
+pub(super) fn client(r: &RunResult) -> Vec<String> {
+    let mut lines = Vec::new();
+    if r.client.samples > 0 && r.client.wall_seconds > 0.0 {
+        let cores = r.client.cpu_seconds / r.client.wall_seconds;
+        let mut line = format!(
+            "client  CPU {cores:.2} of {} cores",
+            r.header.environment.cpus
+        );
+        if let Some(each) = r.client.cpu_per_attempt {
+            line.push_str(&format!(", {} per attempt", seconds(each)));
+        }
+        line.push_str(&format!(", RSS {}", bytes(r.client.rss_max as f64)));
+        if let Some(lag) = r.total.lag {
+            line.push_str(&format!(
+                ", pacing lag p50 {}, p99 {}",
+                ns(lag.p50_ns),
+                ns(lag.p99_ns)
+            ));
+        }
+        lines.push(line);
+    }
+    let pressure = ["io", "cpu", "memory"].into_iter().filter_map(|what| {
+        let s = r
+            .host
+            .get(&format!("psi.{what}.some_us"))
+            .filter(|s| s.seconds > 0.0)?;
+        Some(format!(
+            "{what} pressure {}",
+            percent(s.increase / 1e6 / s.seconds)
+        ))
+    });
+    let mut host: Vec<String> = pressure.collect();
+    if let Some(steal) = r.validity.inputs.steal_share {
+        host.push(format!("steal {}", percent(steal)));
+    }
+    if !host.is_empty() {
+        lines.push(format!("host    {}", host.join(", ")));
+    }
+    lines
+}
+
+/// How the store was filled, checked and emptied.
+pub(super) fn store_work(r: &RunResult) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(p) = &r.populate {
+        lines.push(format!(
+            "filled  {} {} in {} ({}/s)",
+            count(p.done),
+            p.unit,
+            seconds(p.seconds),
+            rate(p.rate)
+        ));
+    }
+    if let Some(v) = &r.verify {
+        match &v.incomplete {
+            Some(why) => lines.push(format!("verify  could not be done: {why}")),
+            None => {
+                let lost = if v.lost == 0 {
+                    "none".to_owned()
+                } else {
+                    count(v.lost).to_uppercase()
+                };
+                let mut line = format!(
+                    "verify  {} keys, {} acknowledged writes, {lost} lost",
+                    count(v.keys),
+                    count(v.acknowledged)
+                );
+                if v.indeterminate > 0 {
+                    line.push_str(&format!(
+                        "; {} indeterminate, of which {} applied",
+                        count(v.indeterminate),
+                        count(v.indeterminate_applied)
+                    ));
+                }
+                if v.expired > 0 {
+                    line.push_str(&format!("; {} expired with their lease", count(v.expired)));
+                }
+                if v.foreign > 0 {
+                    line.push_str(&format!(
+                        "; {} foreign keys under the prefix",
+                        count(v.foreign)
+                    ));
+                }
+                lines.push(line);
+            }
+        }
+        lines.extend(v.examples.iter().map(|e| format!("        {e}")));
+    }
+    if let Some(c) = &r.cleanup {
+        let mut line = format!(
+            "cleanup {} keys deleted, {} leases revoked",
+            count(c.keys),
+            count(c.leases)
+        );
+        if let Some(left) = &c.left {
+            line.push_str(&format!("; left behind: {left}"));
+        }
+        lines.push(line);
+    }
+    lines
+}

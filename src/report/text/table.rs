@@ -1,0 +1,179 @@
+//! One aligned line per op class.
+
+use super::units::{count, ns, percent, rate, seconds};
+use crate::measure::percentile::Headline;
+use crate::report::result::{ClassResult, Figures, RunResult};
+
+/// Heading, a line per op class, a line for all if there are several.
+pub(super) fn table(r: &RunResult) -> Vec<String> {
+    let limits: Vec<String> = r.classes.iter().map(|c| seconds(c.class.limit)).collect();
+    let own_limits = limits.windows(2).any(|w| w[0] != w[1]);
+    let mut rows = vec![heading(own_limits)];
+    for (class, limit) in r.classes.iter().zip(&limits) {
+        let name = name(class);
+        rows.push(row(
+            &name,
+            &class.figures,
+            own_limits.then_some(limit.as_str()),
+        ));
+    }
+    if r.classes.len() > 1 {
+        rows.push(row("all", &r.total, own_limits.then_some("")));
+    }
+    align(&rows)
+}
+
+fn name(class: &ClassResult) -> String {
+    if class.class.closed_loop {
+        format!("{} *", class.class.name)
+    } else {
+        class.class.name.clone()
+    }
+}
+
+fn heading(own_limits: bool) -> Vec<String> {
+    let mut cells = vec![String::new()];
+    cells.extend(
+        [
+            "offered/s",
+            "done/s",
+            "p50",
+            "p99",
+            "p99.9",
+            "max",
+            "missed",
+        ]
+        .map(str::to_owned),
+    );
+    if own_limits {
+        cells.push("limit".to_owned());
+    }
+    cells.extend(["svc p50", "svc p99"].map(str::to_owned));
+    cells
+}
+
+fn row(name: &str, f: &Figures, limit: Option<&str>) -> Vec<String> {
+    let dash = || "-".to_owned();
+    let mut cells = vec![name.to_owned()];
+    cells.push(if f.headline.is_some() {
+        rate(f.offered_rate)
+    } else {
+        dash()
+    });
+    cells.push(rate(f.achieved_rate));
+    match f.headline {
+        Some(h) => cells.extend([h.p50, h.p99, h.p999].map(figure)),
+        None => cells.extend([dash(), dash(), dash()]),
+    }
+    cells.push(f.successes.map_or_else(dash, |s| ns(s.max_ns)));
+    cells.push(if f.misses == 0 {
+        "0".to_owned()
+    } else {
+        percent(f.miss_share)
+    });
+    cells.extend(limit.map(str::to_owned));
+    cells.extend(
+        f.service
+            .map_or_else(|| [dash(), dash()], |s| [ns(s.p50_ns), ns(s.p99_ns)]),
+    );
+    cells
+}
+
+fn figure(f: Headline) -> String {
+    match f {
+        Headline::Value(v) => ns(v),
+        Headline::Missed { .. } => "missed".to_owned(),
+    }
+}
+
+/// First column to the left, the others to the right.
+fn align(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| {
+        rows.iter()
+            .filter_map(|r| r.get(c))
+            .map(|s| s.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    rows.iter()
+        .map(|row| {
+            let cells = row
+                .iter()
+                .zip(&widths)
+                .enumerate()
+                .map(|(c, (text, &width))| {
+                    if c == 0 {
+                        format!("{text:<width$}")
+                    } else {
+                        format!("{text:>width$}")
+                    }
+                });
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        })
+        .collect()
+}
+
+/// What the table leaves open: what the misses were, what failed and with which message.
+pub(super) fn remarks(r: &RunResult) -> Vec<String> {
+    let mut lines = Vec::new();
+    for c in &r.classes {
+        let (f, k) = (&c.figures, &c.figures.counts);
+        if f.misses > 0 {
+            let kinds = [
+                (k.late, "late"),
+                (k.failed, "failed"),
+                (k.skipped, "skipped"),
+                (k.censored, "censored"),
+                (f.unanswered, "unanswered when the files ended"),
+            ];
+            let kinds: Vec<String> = kinds
+                .iter()
+                .filter(|(n, _)| *n > 0)
+                .map(|(n, what)| format!("{} {what}", count(*n)))
+                .collect();
+            let mut line = format!(
+                "missed  {}: {} of {}: {}",
+                c.class.name,
+                count(f.misses),
+                count(k.offered),
+                kinds.join(", ")
+            );
+            if let (Some(s), true) = (
+                f.successes,
+                f.headline
+                    .is_some_and(|h| matches!(h.p99, Headline::Missed { .. })),
+            ) {
+                line.push_str(&format!(
+                    "; of the successes p50 {}, p99 {}, max {}",
+                    ns(s.p50_ns),
+                    ns(s.p99_ns),
+                    ns(s.max_ns)
+                ));
+            }
+            lines.push(line);
+        }
+        for (error, e) in &k.errors {
+            let effect = e
+                .effect
+                .map_or("effect unknown", crate::report::Effect::name);
+            let attempts = if e.count == 1 { "attempt" } else { "attempts" };
+            lines.push(format!(
+                "error   {}: {error}: {} {attempts}, {effect}: {:?}",
+                c.class.name,
+                count(e.count),
+                e.message
+            ));
+        }
+    }
+    if r.classes.iter().any(|c| c.class.closed_loop) {
+        lines.push("* closed loop: no intended instants, so there is service time only".to_owned());
+    }
+    if r.total.misses > 0 {
+        lines.push(
+            "percentiles are over all offered operations, a miss counting as infinite".to_owned(),
+        );
+    }
+    lines
+}

@@ -1,0 +1,117 @@
+//! Numbers as people read them.
+
+/// Three significant digits, no trailing zeros: 4, 4.12, 41.2, 412.
+fn three(x: f64) -> String {
+    let digits = match x.abs() {
+        a if a >= 99.95 => 0,
+        a if a >= 9.995 => 1,
+        _ => 2,
+    };
+    let text = format!("{x:.digits$}");
+    if digits == 0 {
+        text
+    } else {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+}
+
+/// Seconds, in the unit that suits: `620 µs`, `4.12 ms`, `1 s`, `2 min 5 s`.
+pub(super) fn seconds(s: f64) -> String {
+    match s {
+        s if s <= 0.0 => "0 s".to_owned(),
+        s if s < 0.999_5e-6 => format!("{} ns", three(s * 1e9)),
+        s if s < 0.999_5e-3 => format!("{} µs", three(s * 1e6)),
+        s if s < 0.999_5 => format!("{} ms", three(s * 1e3)),
+        s if s < 119.5 => format!("{} s", three(s)),
+        s => {
+            let whole = s.round() as u64;
+            let (h, m, s) = (whole / 3600, whole / 60 % 60, whole % 60);
+            if h > 0 {
+                format!("{h} h {m} min")
+            } else {
+                format!("{m} min {s} s")
+            }
+        }
+    }
+}
+
+/// Nanoseconds, likewise.
+pub(super) fn ns(ns: u64) -> String {
+    seconds(ns as f64 / 1e9)
+}
+
+/// `12,300`.
+pub(super) fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Per second: `0.2`, `98`, `9,800`.
+pub(super) fn rate(r: f64) -> String {
+    if r >= 99.95 {
+        count(r.round() as u64)
+    } else {
+        three(r)
+    }
+}
+
+/// A share: `3.2 %`, `0.004 %`.
+pub(super) fn percent(share: f64) -> String {
+    let p = share * 100.0;
+    match p {
+        p if p <= 0.0 => "0 %".to_owned(),
+        p if p < 0.001 => "< 0.001 %".to_owned(),
+        p if p < 0.1 => format!("{p:.3} %"),
+        p if p < 9.95 => format!("{p:.1} %"),
+        p => format!("{p:.0} %"),
+    }
+}
+
+/// `12.3 MiB`.
+pub(super) fn bytes(b: f64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let (mut value, mut unit) = (b, 0);
+    while value >= 1000.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{} {}", three(value), UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_digits_in_the_unit_that_suits() {
+        let cases = [
+            (0.0, "0 s"),
+            (850e-9, "850 ns"),
+            (0.000_62, "620 µs"),
+            (0.000_999_9, "1 ms"),
+            (0.004_123, "4.12 ms"),
+            (0.041_23, "41.2 ms"),
+            (1.0, "1 s"),
+            (40.0, "40 s"),
+            (125.2, "2 min 5 s"),
+            (7_260.0, "2 h 1 min"),
+        ];
+        for (s, text) in cases {
+            assert_eq!(seconds(s), text);
+        }
+        assert_eq!(count(0), "0");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(rate(9_800.4), "9,800");
+        assert_eq!(rate(0.2), "0.2");
+        assert_eq!(percent(0.032), "3.2 %");
+        assert_eq!(percent(0.0), "0 %");
+        assert_eq!(bytes(2_147_483_648.0), "2 GiB");
+    }
+}

@@ -1,0 +1,125 @@
+//! The machine that generates the load, for the result's header.
+
+use super::procfs;
+use crate::etcd::Target;
+use crate::report::Environment;
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_getaffinity};
+use std::fs;
+use std::net::IpAddr;
+
+/// Captures the machine. `shards` and `wire` are the run's; `targets` decide whether etcd runs on the
+/// same cores: processes that etcdmark started by their affinity, others by a loopback endpoint.
+pub fn capture<'a>(
+    shards: u32,
+    wire: &str,
+    targets: impl IntoIterator<Item = &'a Target>,
+) -> Environment {
+    let uname = rustix::system::uname();
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let clock =
+        fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+    let mine = sched_getaffinity(None).ok();
+    Environment {
+        hostname: uname.nodename().to_string_lossy().into_owned(),
+        kernel: format!(
+            "{} {}",
+            uname.sysname().to_string_lossy(),
+            uname.release().to_string_lossy()
+        ),
+        cpu_model: cpu_model(&cpuinfo)
+            .unwrap_or_else(|| uname.machine().to_string_lossy().into_owned()),
+        cpus: mine.as_ref().map_or(0, CpuSet::count),
+        memory: procfs::kilobytes(&meminfo, "MemTotal").map_or(0, |bytes| bytes as u64),
+        clock_source: clock.map_or_else(|_| "unknown".to_owned(), |s| s.trim().to_owned()),
+        shards,
+        wire: wire.to_owned(),
+        shares_cores_with_etcd: targets
+            .into_iter()
+            .any(|target| shares_cores(mine.as_ref(), target)),
+    }
+}
+
+fn shares_cores(mine: Option<&CpuSet>, target: &Target) -> bool {
+    if target.local_members.is_empty() {
+        return target
+            .endpoints
+            .iter()
+            .any(|endpoint| is_loopback(endpoint));
+    }
+    target.local_members.iter().any(|member| {
+        let pid = i32::try_from(member.pid).ok().and_then(Pid::from_raw);
+        match (mine, pid.and_then(|pid| sched_getaffinity(Some(pid)).ok())) {
+            (Some(mine), Some(theirs)) => {
+                (0..CpuSet::MAX_CPU).any(|cpu| mine.is_set(cpu) && theirs.is_set(cpu))
+            }
+            // Not known: the careful answer.
+            _ => true,
+        }
+    })
+}
+
+fn cpu_model(cpuinfo: &str) -> Option<String> {
+    let line = cpuinfo.lines().find(|l| l.starts_with("model name"))?;
+    line.split_once(':')
+        .map(|(_, model)| model.trim().to_owned())
+}
+
+/// Whether an endpoint is on this machine's loopback.
+pub(crate) fn is_loopback(endpoint: &str) -> bool {
+    let authority = endpoint
+        .split_once("://")
+        .map_or(endpoint, |(_, rest)| rest);
+    let authority = authority.split('/').next().unwrap_or_default();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => authority,
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::etcd::target::LocalMember;
+
+    #[test]
+    fn the_machine_has_a_name_cores_and_memory() {
+        let env = capture(1, "h2", []);
+        assert!(
+            !env.hostname.is_empty() && !env.kernel.is_empty() && !env.cpu_model.is_empty(),
+            "{env:?}"
+        );
+        assert!(
+            env.cpus >= 1 && env.memory > 1 << 20 && !env.shares_cores_with_etcd,
+            "{env:?}"
+        );
+    }
+
+    #[test]
+    fn etcd_on_the_same_cores_is_seen() {
+        let mut local = Target::plain(vec!["http://192.0.2.1:2379".into()]);
+        assert!(!capture(1, "h2", [&local]).shares_cores_with_etcd);
+        local.local_members = vec![LocalMember {
+            name: "me".into(),
+            pid: std::process::id(),
+            data_dir: "/".into(),
+        }];
+        assert!(capture(1, "h2", [&local]).shares_cores_with_etcd);
+    }
+
+    #[test]
+    fn loopback() {
+        for (endpoint, want) in [
+            ("http://127.0.0.1:2379", true),
+            ("https://[::1]:2379/", true),
+            ("localhost:2379", true),
+            ("https://172.18.0.2:2379", false),
+            ("http://etcd.example", false),
+        ] {
+            assert_eq!(is_loopback(endpoint), want, "{endpoint}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Everything of this room as one task: members' metrics and the host's counters, once a second.
+
+use super::host::Host;
+use super::http::HttpError;
+use super::scraper::{INTERVAL, Scraper, sources};
+use crate::clock::Nanos;
+use crate::etcd::Target;
+use crate::report::Event;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// The server side of a run's timeline.
+#[derive(Debug)]
+pub struct Timeline {
+    scraper: Scraper,
+    host: Host,
+}
+
+impl Timeline {
+    /// `stores`: each store's name and how to reach it.
+    pub fn new<'a>(
+        stores: impl IntoIterator<Item = (&'a str, &'a Target)>,
+    ) -> Result<Self, HttpError> {
+        let (mut all, mut members) = (Vec::new(), Vec::new());
+        for (store, target) in stores {
+            all.extend(sources(store, target));
+            members.extend(target.local_members.iter().cloned());
+        }
+        Ok(Timeline {
+            scraper: Scraper::new(all)?,
+            host: Host::new(members),
+        })
+    }
+
+    /// Sends [`Event::Server`], [`Event::Host`] and notes until the receiver is dropped. Needs a tokio
+    /// runtime with time and IO; may be dropped at any time. `t0`: the run's zero, monotonic ns.
+    pub async fn run(&mut self, t0: Nanos, events: UnboundedSender<Event>) {
+        let host = &self.host;
+        let host_events = events.clone();
+        let hosts = async move {
+            let mut ticks = tokio::time::interval(INTERVAL);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+            loop {
+                ticks.tick().await;
+                if host_events.send(Event::Host(host.sample(t0))).is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::join!(hosts, self.scraper.run(t0, events));
+    }
+
+    /// One reading of everything, now: before the first and after the last operation.
+    pub async fn once(&mut self, t0: Nanos) -> Vec<Event> {
+        let mut events = self.scraper.once(t0).await;
+        events.push(Event::Host(self.host.sample(t0)));
+        events
+    }
+}

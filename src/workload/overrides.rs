@@ -1,0 +1,202 @@
+//! Flags that change a workload. Each is an edit of one field of `spec`, so that `etcdmark show` prints
+//! exactly what will run.
+
+use super::error::WorkloadError;
+use super::file::WorkloadFile;
+use super::nearest::hint;
+use super::yaml;
+use serde_json::{Map, Value};
+
+/// Stands for the edited value in the document's JSON until its text is put there.
+const MARK: &str = "\u{1}etcdmark-edit\u{1}";
+
+/// Edits of a workload, applied in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    edits: Vec<Edit>,
+}
+
+/// One field is given a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// As the user wrote it: `--nodes 5`, `--set cluster.nodes=5`.
+    pub flag: String,
+    /// Under `spec`: `cluster.nodes`, `actors.node-leases.period`, `limits.node-lease/update`.
+    pub path: String,
+    /// YAML.
+    pub value: String,
+}
+
+impl Overrides {
+    /// No edits.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives a field a value; `flag` is what messages call this edit.
+    pub fn push(
+        &mut self,
+        flag: impl Into<String>,
+        path: impl Into<String>,
+        value: impl Into<String>,
+    ) {
+        self.edits.push(Edit {
+            flag: flag.into(),
+            path: path.into(),
+            value: value.into(),
+        });
+    }
+
+    /// Gives a field a value, for callers without flags.
+    pub fn set(&mut self, path: &str, value: impl ToString) {
+        let value = value.to_string();
+        self.push(format!("--set {path}={value}"), path, value);
+    }
+
+    /// `PATH=VALUE`, as `--set` takes it.
+    pub fn push_set(&mut self, assignment: &str) -> Result<(), WorkloadError> {
+        let flag = format!("--set {assignment}");
+        match assignment.split_once('=') {
+            Some((path, value)) if !path.trim().is_empty() => {
+                let path = path.trim().strip_prefix("spec.").unwrap_or(path.trim());
+                self.push(flag, path, value.trim());
+                Ok(())
+            }
+            _ => Err(WorkloadError::Override {
+                flag,
+                message: "no PATH=VALUE; write for example --set cluster.podsPerNode=50".to_owned(),
+            }),
+        }
+    }
+
+    /// The edits, in order.
+    pub fn edits(&self) -> &[Edit] {
+        &self.edits
+    }
+
+    /// The flag that last set this field.
+    pub(super) fn flag_of(&self, path: &str) -> Option<String> {
+        self.edits
+            .iter()
+            .rev()
+            .find(|e| e.path == path)
+            .map(|e| e.flag.clone())
+    }
+
+    /// The file with every edit made.
+    pub fn apply(&self, file: &WorkloadFile) -> Result<WorkloadFile, WorkloadError> {
+        let mut file = file.clone();
+        for edit in &self.edits {
+            file = edit.apply(&file)?;
+        }
+        Ok(file)
+    }
+}
+
+impl Edit {
+    fn apply(&self, file: &WorkloadFile) -> Result<WorkloadFile, WorkloadError> {
+        let mut document = serde_json::to_value(file).map_err(|e| self.error(e.to_string()))?;
+        let value = self.flow()?;
+        let spec = document
+            .get_mut("spec")
+            .ok_or_else(|| self.error("the workload has no spec"))?;
+        self.mark(spec)?;
+        // JSON is YAML, so the typed reader and its messages serve for edits too.
+        let text = document
+            .to_string()
+            .replace(&Value::from(MARK).to_string(), &value);
+        yaml::parse_raw(&text).map_err(|e| self.error(self.describe(&e, &text)))
+    }
+
+    /// Puts the mark where the value belongs.
+    fn mark(&self, spec: &mut Value) -> Result<(), WorkloadError> {
+        let mut at = spec;
+        let mut walked = Vec::new();
+        for segment in self.path.split('.') {
+            if at.is_null() {
+                *at = Value::Object(Map::new());
+            }
+            at = match at {
+                Value::Object(map) => map.entry(segment).or_insert(Value::Null),
+                Value::Array(items) => {
+                    let named = |v: &Value| v.get("name").and_then(Value::as_str) == Some(segment);
+                    let names: Vec<String> = items
+                        .iter()
+                        .enumerate()
+                        .map(|(i, v)| {
+                            v.get("name")
+                                .and_then(Value::as_str)
+                                .map_or(i.to_string(), str::to_owned)
+                        })
+                        .collect();
+                    let index = items
+                        .iter()
+                        .position(named)
+                        .or_else(|| segment.parse().ok());
+                    match index.and_then(|i| items.get_mut(i)) {
+                        Some(item) => item,
+                        None => {
+                            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                            let list = walked.join(".");
+                            return Err(self.error(format!(
+                                "{list} has no {segment:?}{}",
+                                hint(segment, &names)
+                            )));
+                        }
+                    }
+                }
+                _ => {
+                    return Err(
+                        self.error(format!("{} is a value and has no fields", walked.join(".")))
+                    );
+                }
+            };
+            walked.push(segment);
+        }
+        *at = Value::from(MARK);
+        Ok(())
+    }
+
+    /// The value as YAML that can stand inside JSON. Numbers keep their spelling (1.30 is not 1.3).
+    fn flow(&self) -> Result<String, WorkloadError> {
+        let value: Value = match yaml::parse_raw(&self.value) {
+            Ok(value) => value,
+            // Such as `.nan`: the field's own check says what would be right.
+            Err(serde_saphyr::Error::NonFiniteFloat { .. }) => {
+                return Ok(self.value.trim().to_owned());
+            }
+            Err(e) => return Err(self.error(yaml::describe(&e, &self.value))),
+        };
+        Ok(match value {
+            Value::Number(_) | Value::Bool(_) => self.value.trim().to_owned(),
+            other => other.to_string(),
+        })
+    }
+
+    fn describe(&self, error: &serde_saphyr::Error, text: &str) -> String {
+        match error {
+            serde_saphyr::Error::SerdeUnknownField {
+                field, expected, ..
+            } => {
+                let segments: Vec<&str> = self.path.split('.').collect();
+                let depth = segments
+                    .iter()
+                    .position(|s| s == field)
+                    .unwrap_or(segments.len() - 1);
+                let parent: String = segments[..depth].iter().map(|s| format!("{s}.")).collect();
+                let known: Vec<String> = expected.iter().map(|e| format!("{parent}{e}")).collect();
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                let unknown = format!("{parent}{field}");
+                format!("unknown field {unknown:?}{}", hint(&unknown, &known))
+            }
+            other => yaml::describe(other, text),
+        }
+    }
+
+    fn error(&self, message: impl Into<String>) -> WorkloadError {
+        WorkloadError::Override {
+            flag: self.flag.clone(),
+            message: message.into(),
+        }
+    }
+}

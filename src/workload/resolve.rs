@@ -1,0 +1,194 @@
+//! A workload file with nothing left to decide: defaults filled in, everything checked, ready to become
+//! a [`Plan`] once the stores' targets are known.
+
+use super::actors::actor;
+use super::check::{self, span};
+use super::error::{FieldError, WorkloadError};
+use super::file::WorkloadFile;
+use super::hash::plan_hash;
+use super::load_shape::load;
+use super::plan::{
+    Actor, Cluster, GuardKind, KubernetesVersion, Limits, Load, Phases, Plan, Populate, Store,
+    Threshold,
+};
+use super::rates::{ClassRate, class_rates, populated_keys};
+use super::sections::{
+    cluster, distinct, effective_scaling, judged, limits, phases, populate, realistic_endpoints,
+};
+use super::stores::{RoutedStore, stores};
+use super::units::Span;
+use crate::clock::UnixNanos;
+use crate::engine::Control;
+use crate::etcd::Target;
+
+/// A checked workload. Everything of a [`Plan`] that does not depend on where and when it runs.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The file after overrides with every default written out: what `etcdmark show` prints.
+    pub file: WorkloadFile,
+    /// Hex SHA-256 over all that decides keys, values and intended instants.
+    pub hash: String,
+    /// Seed of every generator.
+    pub seed: u64,
+    /// The hollow cluster.
+    pub cluster: Cluster,
+    /// Stores, without targets.
+    pub stores: Vec<RoutedStore>,
+    /// Actors.
+    pub actors: Vec<Actor>,
+    /// Limits.
+    pub limits: Limits,
+    /// Thresholds.
+    pub thresholds: Vec<Threshold>,
+    /// Phases.
+    pub phases: Phases,
+    /// Load.
+    pub load: Load,
+    /// Populate.
+    pub populate: Populate,
+}
+
+/// What a [`Plan`] needs beside the workload.
+#[derive(Clone, Debug)]
+pub struct RunSettings {
+    /// Names the run's prefix and result directory.
+    pub run_id: String,
+    /// Wall instant from which creation times and event names count.
+    pub epoch: UnixNanos,
+    /// `/registry-etcdmark/RUN`, or `/registry`. No trailing slash.
+    pub prefix: String,
+    /// Leave the keys in the store.
+    pub keep_data: bool,
+    /// Sweep the store after the run.
+    pub verify: bool,
+    /// Which guards stop the run.
+    pub guards: Vec<GuardKind>,
+    /// Allow a store that holds a live cluster's keys.
+    pub allow_live_cluster: bool,
+    /// Drain or stop from outside.
+    pub control: Control,
+}
+
+impl Resolved {
+    /// Fills in and checks. The error names the field; the caller knows where it was set.
+    pub(super) fn new(mut file: WorkloadFile) -> Result<Self, FieldError> {
+        check::name("metadata.name", &file.metadata.name)?;
+        let spec = &mut file.spec;
+        let version = *spec
+            .kubernetes_version
+            .get_or_insert(KubernetesVersion::V1_37);
+        let seed = *spec.seed.get_or_insert(1);
+        let cluster = cluster(&mut spec.cluster, version)?;
+        let kinds = distinct(&spec.actors)?;
+        if let Some(s) = spec.load.rate_scale {
+            check::number(
+                "load.rateScale",
+                s,
+                s > 0.0,
+                0.0,
+                1e6,
+                "above 0 and at most 1,000,000",
+            )?;
+        }
+        if let Some(ramp) = spec.load.rate_ramp {
+            span("load.rateRamp", ramp, Span::seconds(0))?;
+        }
+        let shape = spec.load.clone();
+        let actors = spec
+            .actors
+            .iter_mut()
+            .map(|a| actor(a, &cluster, &shape))
+            .collect::<Result<Vec<_>, _>>()?;
+        effective_scaling(&shape, &kinds, &actors)?;
+        realistic_endpoints(&cluster, &kinds)?;
+        let stores = stores(&mut spec.stores, &kinds)?;
+        let limits = limits(spec)?;
+        let thresholds = judged(spec, &kinds, &actors)?;
+        let phases = phases(&mut spec.phases)?;
+        let load = load(
+            &mut spec.load,
+            &class_rates(&cluster, &actors),
+            &actors,
+            &limits,
+        )?;
+        let populate = populate(&mut spec.populate)?;
+        let hash = plan_hash(seed, &cluster, &stores, spec);
+        Ok(Resolved {
+            file,
+            hash,
+            seed,
+            cluster,
+            stores,
+            actors,
+            limits,
+            thresholds,
+            phases,
+            load,
+            populate,
+        })
+    }
+
+    /// The plan of a run. `targets` are in the order of [`Resolved::stores`].
+    pub fn into_plan(self, targets: Vec<Target>, run: RunSettings) -> Result<Plan, WorkloadError> {
+        if targets.len() != self.stores.len() {
+            let names: Vec<&str> = self.stores.iter().map(|s| s.name.as_str()).collect();
+            let (names, stores) = (names.join(", "), self.stores.len());
+            return Err(WorkloadError::Targets {
+                stores,
+                names,
+                targets: targets.len(),
+            });
+        }
+        let source = serde_json::to_value(&self.file).unwrap_or_default();
+        let stores = self.stores.into_iter().zip(targets);
+        Ok(Plan {
+            name: self.file.metadata.name,
+            hash: self.hash,
+            run_id: run.run_id,
+            seed: self.seed,
+            epoch: run.epoch,
+            prefix: run.prefix,
+            cluster: self.cluster,
+            stores: stores
+                .map(|(s, target)| Store {
+                    name: s.name,
+                    resources: s.resources,
+                    target,
+                })
+                .collect(),
+            actors: self.actors,
+            limits: self.limits,
+            thresholds: self.thresholds,
+            primary: self.file.spec.primary,
+            phases: self.phases,
+            load: self.load,
+            populate: self.populate,
+            keep_data: run.keep_data,
+            verify: run.verify,
+            guards: run.guards,
+            allow_live_cluster: run.allow_live_cluster,
+            source,
+            control: run.control,
+        })
+    }
+
+    /// Requests per second of every op class of the load, at its peak.
+    pub fn rates(&self) -> Vec<ClassRate> {
+        class_rates(&self.cluster, &self.actors)
+    }
+
+    /// Keys that are written before the load.
+    pub fn populated_keys(&self) -> u64 {
+        populated_keys(&self.cluster, &self.actors)
+    }
+
+    /// The effective file as YAML.
+    pub fn yaml(&self) -> String {
+        serde_saphyr::to_string(&self.file).unwrap_or_default()
+    }
+
+    /// The effective file as JSON, for the result's header.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::to_value(&self.file).unwrap_or_default()
+    }
+}

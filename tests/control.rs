@@ -1,0 +1,950 @@
+//! Preflight, manifest, cleanup and inspect against real etcds; only what a real etcd cannot be (a server
+//! that is no etcd) is played.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use etcd_client::{Client, LeaseGrantOptions, PermissionType, PutOptions};
+use etcdmark::cli::inspect::inspect;
+use etcdmark::clock;
+use etcdmark::etcd::cleanup::cleanup_run;
+use etcdmark::etcd::control::{Cluster, prefix_end};
+use etcdmark::etcd::manifest::{self, HOME, Manifest, ManifestError};
+use etcdmark::etcd::preflight::{self, PreflightError, WriteIntent};
+use etcdmark::etcd::target::{Credentials, MemberChoice, Target, TlsMaterial};
+use etcdmark::exit::Exit;
+use etcdmark::report::Phase;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A real etcd of our own, killed on drop.
+struct Etcd {
+    child: Child,
+    url: String,
+    peer: String,
+    _dir: tempfile::TempDir,
+}
+
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("ETCDMARK_TEST_ETCD") {
+        return path.into();
+    }
+    let home = std::env::var_os("HOME").unwrap_or_default();
+    let cache = std::env::var_os("ETCDMARK_CACHE").map_or_else(
+        || PathBuf::from(home).join(".cache/etcdmark"),
+        PathBuf::from,
+    );
+    let mut found: Vec<PathBuf> = std::fs::read_dir(cache.join("etcd"))
+        .map(|d| {
+            d.flatten()
+                .map(|e| e.path().join("etcd"))
+                .filter(|p| p.exists())
+                .collect()
+        })
+        .unwrap_or_default();
+    found.sort();
+    found.pop().unwrap_or_else(|| "etcd".into())
+}
+
+fn port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// Spawns without waiting. `cluster` is what --initial-cluster says beside this member.
+fn spawn(name: &str, scheme: &str, peer: &str, cluster: &str, extra: &[&str]) -> Etcd {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("{scheme}://127.0.0.1:{}", port());
+    let cluster = match cluster {
+        "" => format!("{name}={peer}"),
+        others => format!("{name}={peer},{others}"),
+    };
+    let log = std::fs::File::create(dir.path().join("log")).unwrap();
+    let child = Command::new(binary())
+        .args([
+            "--name",
+            name,
+            "--listen-client-urls",
+            &url,
+            "--advertise-client-urls",
+            &url,
+        ])
+        .args([
+            "--listen-peer-urls",
+            peer,
+            "--initial-advertise-peer-urls",
+            peer,
+        ])
+        .args([
+            "--initial-cluster",
+            &cluster,
+            "--logger",
+            "zap",
+            "--data-dir",
+        ])
+        .arg(dir.path().join("data"))
+        .args(extra)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("no etcd: run scripts/install-etcd.sh newest, or set ETCDMARK_TEST_ETCD");
+    Etcd {
+        child,
+        url,
+        peer: peer.to_owned(),
+        _dir: dir,
+    }
+}
+
+fn peer() -> String {
+    format!("http://127.0.0.1:{}", port())
+}
+
+async fn ready(target: &Target) {
+    let mut last = None;
+    for _ in 0..300 {
+        match preflight::reach(target).await {
+            Ok(_) => return,
+            Err(e) => last = Some(e),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("etcd did not start: {}", last.unwrap());
+}
+
+async fn etcd(extra: &[&str]) -> (Etcd, Target) {
+    let e = spawn("m1", "http", &peer(), "", extra);
+    let target = Target::plain(vec![e.url.clone()]);
+    ready(&target).await;
+    (e, target)
+}
+
+fn intent(run: &str) -> WriteIntent {
+    WriteIntent {
+        run_id: run.to_owned(),
+        prefix: format!("{HOME}/{run}"),
+        allow_live_cluster: false,
+        keys: 1000,
+        bytes: 1_000_000,
+    }
+}
+
+async fn refused(target: &Target, write: Option<&WriteIntent>) -> PreflightError {
+    match preflight::check(target, write).await {
+        Ok((_, facts)) => panic!("not refused: {facts:?}"),
+        Err(e) => e,
+    }
+}
+
+async fn assert_refused(target: &Target, write: Option<&WriteIntent>, exit: Exit, parts: &[&str]) {
+    let e = refused(target, write).await;
+    let text = e.to_string();
+    for part in parts {
+        assert!(text.contains(part), "{text:?} lacks {part:?}");
+    }
+    assert!(!text.contains('\n'), "{text:?}");
+    assert_eq!(e.exit(), exit, "{text}");
+}
+
+/// All keys of a store.
+async fn keys(target: &Target) -> i64 {
+    Cluster::connect(target)
+        .await
+        .unwrap()
+        .count(b"\0", b"\0")
+        .await
+        .unwrap()
+}
+
+struct Ca {
+    pem: Vec<u8>,
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+}
+
+fn ca() -> Ca {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "test ca");
+    let cert = params.self_signed(&key).unwrap();
+    Ca {
+        pem: cert.pem().into_bytes(),
+        issuer: rcgen::Issuer::new(params, key),
+    }
+}
+
+impl Ca {
+    fn issue(&self, expired: bool) -> (Vec<u8>, Vec<u8>) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+        let mut params = rcgen::CertificateParams::new(names).unwrap();
+        params.extended_key_usages = vec![
+            rcgen::ExtendedKeyUsagePurpose::ServerAuth,
+            rcgen::ExtendedKeyUsagePurpose::ClientAuth,
+        ];
+        if expired {
+            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+            params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        }
+        let cert = params.signed_by(&key, &self.issuer).unwrap();
+        (cert.pem().into_bytes(), key.serialize_pem().into_bytes())
+    }
+}
+
+async fn tls_etcd(ca: &Ca, expired: bool) -> (Etcd, Target, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let (cert, key) = ca.issue(expired);
+    for (name, bytes) in [("ca", &ca.pem), ("cert", &cert), ("key", &key)] {
+        std::fs::write(dir.path().join(name), bytes).unwrap();
+    }
+    let path = |n: &str| dir.path().join(n).display().to_string();
+    let (ca_file, cert, key) = (path("ca"), path("cert"), path("key"));
+    let extra = [
+        "--client-cert-auth",
+        "--trusted-ca-file",
+        &ca_file,
+        "--cert-file",
+        &cert,
+        "--key-file",
+        &key,
+    ];
+    let e = spawn("m1", "https", &peer(), "", &extra);
+    let (cert, key) = ca.issue(false);
+    let mut target = Target::plain(vec![e.url.clone()]);
+    target.tls = Some(TlsMaterial {
+        ca: Some(ca.pem.clone()),
+        cert: Some(cert),
+        key: Some(key),
+        insecure_skip_verify: expired,
+        server_name: None,
+    });
+    if !expired {
+        ready(&target).await;
+    }
+    (e, target, dir)
+}
+
+#[tokio::test]
+async fn each_tls_fault_has_its_own_message() {
+    let ours = ca();
+    let (_e, good, _dir) = tls_etcd(&ours, false).await;
+    preflight::check(&good, Some(&intent("r"))).await.unwrap();
+
+    let tls = || good.tls.clone().unwrap();
+    let with = |tls: TlsMaterial| Target {
+        tls: Some(tls),
+        ..good.clone()
+    };
+    let wrong = with(TlsMaterial {
+        ca: Some(ca().pem),
+        ..tls()
+    });
+    assert_refused(
+        &wrong,
+        None,
+        Exit::Usage,
+        &["not signed by the CA", "--cacert"],
+    )
+    .await;
+    let unknown = with(TlsMaterial {
+        cert: None,
+        key: None,
+        ..tls()
+    });
+    assert_refused(
+        &unknown,
+        None,
+        Exit::Usage,
+        &["client certificate", "--cert and --key"],
+    )
+    .await;
+    let (cert, key) = ca().issue(false);
+    let foreign = with(TlsMaterial {
+        cert: Some(cert),
+        key: Some(key),
+        ..tls()
+    });
+    assert_refused(
+        &foreign,
+        None,
+        Exit::Usage,
+        &["client certificate", "--cert"],
+    )
+    .await;
+    let skip = with(TlsMaterial {
+        ca: None,
+        insecure_skip_verify: true,
+        ..tls()
+    });
+    preflight::check(&skip, None).await.unwrap();
+    let plain = Target::plain(vec![good.endpoints[0].replace("https", "http")]);
+    assert_refused(&plain, None, Exit::Usage, &["https://"]).await;
+    let nowhere = Target {
+        endpoints: vec![format!("https://127.0.0.1:{}", port())],
+        ..good.clone()
+    };
+    assert_refused(
+        &nowhere,
+        None,
+        Exit::Failure,
+        &["cannot reach", "--endpoints"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_expired_certificate_and_tls_to_a_plain_etcd_are_told_apart() {
+    let ours = ca();
+    let (_e, mut target, _dir) = tls_etcd(&ours, true).await;
+    ready(&target).await;
+    target.tls.as_mut().unwrap().insecure_skip_verify = false;
+    assert_refused(&target, None, Exit::Usage, &["has expired"]).await;
+
+    let (plain, _) = etcd(&[]).await;
+    target.endpoints = vec![plain.url.replace("http", "https")];
+    assert_refused(
+        &target,
+        None,
+        Exit::Usage,
+        &["does not speak TLS", "http://"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_an_etcd_is_said_so() {
+    for answer in [
+        &b""[..],
+        b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for mut s in listener.incoming().take(20).flatten() {
+                use std::io::{Read, Write};
+                let _ = s.read(&mut [0; 64]);
+                let _ = s.write_all(answer);
+            }
+        });
+        assert_refused(
+            &Target::plain(vec![url]),
+            None,
+            Exit::Usage,
+            &["not an etcd"],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn users_passwords_and_permissions() {
+    let (e, target) = etcd(&[]).await;
+    let as_user = |user: &str, password: &str| Target {
+        credentials: Some(Credentials {
+            user: user.into(),
+            password: password.into(),
+        }),
+        ..target.clone()
+    };
+    // Credentials do no harm where authentication is off.
+    preflight::check(&as_user("root", "secret"), Some(&intent("r")))
+        .await
+        .unwrap();
+
+    let mut admin = Client::connect([&e.url], None).await.unwrap();
+    for (user, role) in [("root", "root"), ("bench", "bench"), ("guest", "guest")] {
+        admin.role_add(role).await.unwrap();
+        admin.user_add(user, "secret", None).await.unwrap();
+        admin.user_grant_role(user, role).await.unwrap();
+    }
+    let home = format!("{HOME}/");
+    let all = etcd_client::Permission::new(PermissionType::Readwrite, home.as_str()).with_prefix();
+    admin.role_grant_permission("bench", all).await.unwrap();
+    admin.auth_enable().await.unwrap();
+
+    assert_refused(
+        &target,
+        Some(&intent("r")),
+        Exit::Usage,
+        &["authentication", "--user"],
+    )
+    .await;
+    assert_refused(&target, None, Exit::Usage, &["authentication", "--user"]).await;
+    assert_refused(
+        &as_user("root", "wrong"),
+        None,
+        Exit::Usage,
+        &["\"root\"", "--password"],
+    )
+    .await;
+    let guest = as_user("guest", "secret");
+    assert_refused(
+        &guest,
+        Some(&intent("r")),
+        Exit::Usage,
+        &["\"guest\" may not write", "grant-permission"],
+    )
+    .await;
+    let (cluster, facts) = preflight::check(&as_user("bench", "secret"), Some(&intent("r")))
+        .await
+        .unwrap();
+    assert_eq!(
+        facts.kubernetes_keys, None,
+        "bench may not look under /registry/"
+    );
+    let manifest = Manifest::new("r", &intent("r").prefix, "h", 1, 2);
+    manifest::acquire(&cluster, manifest)
+        .await
+        .unwrap()
+        .release()
+        .await
+        .unwrap();
+    assert_eq!(keys(&as_user("root", "secret")).await, 0);
+}
+
+#[tokio::test]
+async fn two_clusters_and_one_member_twice_are_refused() {
+    let ((a, _), (b, _)) = tokio::join!(etcd(&[]), etcd(&[]));
+    let both = Target::plain(vec![a.url.clone(), b.url.clone()]);
+    assert_refused(&both, None, Exit::Usage, &["two clusters", &a.url, &b.url]).await;
+    let twice = Target::plain(vec![a.url.clone(), a.url.replace("127.0.0.1", "localhost")]);
+    assert_refused(
+        &twice,
+        None,
+        Exit::Usage,
+        &["one member twice", "localhost"],
+    )
+    .await;
+    // A dead endpoint beside a good one is said, and left out.
+    let dead = format!("http://127.0.0.1:{}", port());
+    let (_, facts) = preflight::check(&Target::plain(vec![dead.clone(), a.url.clone()]), None)
+        .await
+        .unwrap();
+    assert_eq!(facts.chosen, std::slice::from_ref(&a.url));
+    assert!(
+        facts.notes.iter().any(|n| n.contains(&dead)),
+        "{:?}",
+        facts.notes
+    );
+    assert_refused(
+        &Target::plain(vec![dead]),
+        None,
+        Exit::Failure,
+        &["cannot reach", "--endpoints"],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn leader_followers_learner_and_lost_quorum() {
+    let (p1, p2) = (peer(), peer());
+    let one = spawn("m1", "http", &p1, &format!("m2={p2}"), &[]);
+    let two = spawn("m2", "http", &p2, &format!("m1={p1}"), &[]);
+    let mut target = Target::plain(vec![one.url.clone(), two.url.clone()]);
+    for url in &target.endpoints {
+        ready(&Target::plain(vec![url.clone()])).await;
+    }
+    let (_, facts) = preflight::check(&target, None).await.unwrap();
+    assert_eq!(facts.chosen.len(), 2);
+    target.members = MemberChoice::Leader;
+    let leader = preflight::check(&target, None).await.unwrap().1.chosen;
+    target.members = MemberChoice::Followers;
+    let followers = preflight::check(&target, None).await.unwrap().1.chosen;
+    assert_eq!((leader.len(), followers.len()), (1, 1));
+    assert_ne!(leader, followers);
+    let lone = Target {
+        endpoints: leader.clone(),
+        ..target.clone()
+    };
+    assert_refused(&lone, None, Exit::Usage, &["--target followers", "leader"]).await;
+    target.members = MemberChoice::All;
+
+    let mut admin = Client::connect(&target.endpoints, None).await.unwrap();
+    let p3 = peer();
+    // etcd takes no new member until the others have been connected for some seconds.
+    let mut added = false;
+    for _ in 0..200 {
+        let learner = etcd_client::MemberAddOptions::new().with_is_learner();
+        added = admin.member_add([&p3], Some(learner)).await.is_ok();
+        if added {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(added);
+    let others = format!("m1={p1},m2={p2}");
+    let three = spawn(
+        "m3",
+        "http",
+        &p3,
+        &others,
+        &["--initial-cluster-state", "existing"],
+    );
+    let at_learner = Target::plain(vec![one.url.clone(), three.url.clone()]);
+    ready(&Target::plain(vec![three.url.clone()])).await;
+    assert_refused(
+        &at_learner,
+        None,
+        Exit::Usage,
+        &["is a learner", &three.url],
+    )
+    .await;
+
+    assert_eq!(two.peer, p2);
+    drop(two);
+    let survivor = Target::plain(vec![one.url.clone()]);
+    for _ in 0..100 {
+        if matches!(
+            preflight::check(&survivor, None).await,
+            Err(PreflightError::NoLeader { .. })
+        ) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_refused(&survivor, None, Exit::Failure, &["no leader", "quorum"]).await;
+    let seen = inspect(&survivor).await.unwrap();
+    assert!(
+        seen.notes.iter().any(|n| n.contains("no leader")),
+        "{:?}",
+        seen.notes
+    );
+}
+
+#[tokio::test]
+async fn a_full_etcd_is_refused_and_can_be_cleaned() {
+    let (e, target) = etcd(&["--quota-backend-bytes", "16777216"]).await;
+    let too_big = WriteIntent {
+        bytes: 20 << 20,
+        ..intent("r")
+    };
+    assert_refused(
+        &target,
+        Some(&too_big),
+        Exit::Usage,
+        &["more than half", "--nodes", "16777216"],
+    )
+    .await;
+    let (cluster, facts) = preflight::check(&target, Some(&intent("r"))).await.unwrap();
+    assert_eq!(facts.quota.known(), Some(16 << 20));
+    let manifest = Manifest::new("r", &intent("r").prefix, "h", 1, 2);
+    let held = manifest::acquire(&cluster, manifest).await.unwrap();
+    held.leave().await.unwrap();
+    let mut raw = Client::connect([&e.url], None).await.unwrap();
+    let value = vec![7u8; 1 << 20];
+    let full = async {
+        for i in 0..64 {
+            raw.put(format!("{HOME}/r/events/default/e{i}"), value.clone(), None)
+                .await?;
+        }
+        Ok::<_, etcd_client::Error>(())
+    };
+    assert!(
+        full.await
+            .unwrap_err()
+            .to_string()
+            .contains("database space exceeded")
+    );
+    for _ in 0..50 {
+        if !cluster.alarms().await.unwrap().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_refused(
+        &target,
+        Some(&intent("s")),
+        Exit::Failure,
+        &["NOSPACE", "alarm disarm"],
+    )
+    .await;
+    assert_eq!(inspect(&target).await.unwrap().alarms.len(), 1);
+    let out = etcdmark_cleanup(&target, &["--all"]);
+    assert!(
+        out.contains("does not shrink") && out.contains("etcdctl"),
+        "{out}"
+    );
+    assert_eq!(keys(&target).await, 0);
+}
+
+/// Through the command's own code.
+fn etcdmark_cleanup(target: &Target, args: &[&str]) -> String {
+    let out = std::thread::scope(|s| s.spawn(|| cleanup_outcome(target, args)).join().unwrap());
+    out.unwrap()
+}
+
+fn cleanup_outcome(target: &Target, args: &[&str]) -> Result<String, etcdmark::cli::CliError> {
+    use clap::Parser;
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: etcdmark::cli::cleanup::Args,
+    }
+    let endpoints = target.endpoints.join(",");
+    let all = ["etcdmark", "--endpoints", &endpoints]
+        .into_iter()
+        .chain(args.iter().copied());
+    let cli = Cli::try_parse_from(all).unwrap();
+    etcdmark::cli::cleanup::clean(&cli.args).map(|summary| summary.to_string())
+}
+
+#[tokio::test]
+async fn the_manifest_is_created_resumed_and_refused() {
+    let (_e, target) = etcd(&[]).await;
+    let (cluster, _) = preflight::check(&target, Some(&intent("r"))).await.unwrap();
+    assert_eq!(keys(&target).await, 0, "preflight leaves nothing behind");
+    let wanted = |hash: &str| Manifest::new("r", &intent("r").prefix, hash, 7, 42);
+
+    let mut held = manifest::acquire(&cluster, wanted("h1")).await.unwrap();
+    assert!(!held.resumed);
+    assert_eq!(held.lock.lost(), None);
+    held.update_phase(Phase::Populate, 500).await.unwrap();
+    let other = manifest::acquire(&cluster, wanted("h1")).await.unwrap_err();
+    let text = other.to_string();
+    assert!(
+        text.contains("two runs on one run id") && text.contains(&std::process::id().to_string()),
+        "{text}"
+    );
+    assert_eq!(other.exit(), Exit::Usage);
+    assert!(
+        cleanup_outcome_in_thread(&target, &[])
+            .unwrap_err()
+            .message
+            .contains("is going on")
+    );
+    held.leave().await.unwrap();
+
+    let other = manifest::acquire(&cluster, wanted("h2")).await.unwrap_err();
+    assert!(matches!(other, ManifestError::OtherPlan { .. }), "{other}");
+    let later = Manifest {
+        epoch_unix_ns: clock::unix_now(),
+        ..wanted("h1")
+    };
+    let mut held = manifest::acquire(&cluster, later).await.unwrap();
+    assert!(held.resumed);
+    assert_eq!(
+        (held.manifest.populated, held.manifest.epoch_unix_ns),
+        (500, 42)
+    );
+    held.update_phase(Phase::Measure, 1000).await.unwrap();
+    held.leave().await.unwrap();
+    let other = manifest::acquire(&cluster, wanted("h1")).await.unwrap_err();
+    assert!(
+        matches!(
+            other,
+            ManifestError::Finished {
+                phase: "measure",
+                ..
+            }
+        ),
+        "{other}"
+    );
+
+    // Refusals give their lock back.
+    assert_eq!(manifest::lock_holder(&cluster, "r").await.unwrap(), None);
+    etcdmark_cleanup(&target, &["--run-id", "r"]);
+    assert_eq!(keys(&target).await, 0);
+    assert!(
+        cleanup_outcome_in_thread(&target, &["--run-id", "r"])
+            .unwrap_err()
+            .message
+            .contains("no manifest")
+    );
+}
+
+fn cleanup_outcome_in_thread(
+    target: &Target,
+    args: &[&str],
+) -> Result<String, etcdmark::cli::CliError> {
+    std::thread::scope(|s| s.spawn(|| cleanup_outcome(target, args)).join().unwrap())
+}
+
+#[tokio::test]
+async fn a_lost_lock_is_told() {
+    let (_e, target) = etcd(&[]).await;
+    let cluster = Cluster::connect(&target).await.unwrap();
+    let mut held = manifest::acquire(&cluster, Manifest::new("r", &intent("r").prefix, "h", 1, 2))
+        .await
+        .unwrap();
+    let lock = cluster
+        .get(held.keys().lock.clone().as_bytes())
+        .await
+        .unwrap()
+        .unwrap();
+    cluster.lease_revoke(lock.lease()).await.unwrap();
+    let lost = tokio::time::timeout(Duration::from_secs(30), held.lock.until_lost())
+        .await
+        .unwrap();
+    assert!(lost.to_string().contains("lease"), "{lost}");
+    let late = held.update_phase(Phase::Drain, 0).await.unwrap_err();
+    assert!(matches!(late, ManifestError::Lost { .. }), "{late}");
+}
+
+#[tokio::test]
+async fn cleanup_deletes_what_is_ours_and_nothing_else() {
+    let (e, target) = etcd(&[]).await;
+    let cluster = Cluster::connect(&target).await.unwrap();
+    let prefix = intent("r").prefix;
+    let held = manifest::acquire(&cluster, Manifest::new("r", &prefix, "h", 1, 2))
+        .await
+        .unwrap();
+    let mut raw = Client::connect([&e.url], None).await.unwrap();
+    let grant = |mut raw: Client, id: i64| async move {
+        raw.lease_grant(3600, Some(LeaseGrantOptions::new().with_id(id)))
+            .await
+            .unwrap();
+    };
+    for id in [11, 12, 13] {
+        grant(raw.clone(), id).await;
+    }
+    for i in 0..2100 {
+        let lease = PutOptions::new().with_lease(if i % 2 == 0 { 11 } else { 12 });
+        raw.put(format!("{prefix}/events/ns/e{i}"), "x", Some(lease))
+            .await
+            .unwrap();
+    }
+    // A neighbour whose name begins alike, someone's keys, and a lease that is not only ours.
+    let foreign = [
+        "/a",
+        "/registry-etcdmark/r2/leases/a",
+        "/registry-etcdmark/rr",
+        "/registryx",
+        "/z",
+    ];
+    for key in foreign {
+        raw.put(key, "x", None).await.unwrap();
+    }
+    raw.put(
+        format!("{prefix}/leases/a"),
+        "x",
+        Some(PutOptions::new().with_lease(13)),
+    )
+    .await
+    .unwrap();
+    raw.put("/other", "x", Some(PutOptions::new().with_lease(13)))
+        .await
+        .unwrap();
+    raw.put(format!("{prefix}x"), "x", None).await.unwrap();
+
+    let mut told = Vec::new();
+    let report = cleanup_run(&cluster, &prefix, &[], &mut |done, total| {
+        told.push((done, total))
+    })
+    .await
+    .unwrap();
+    assert_eq!((report.keys, report.leases), (2101, 2));
+    assert_eq!(told.first(), Some(&(0, 2101)));
+    assert_eq!(told.last(), Some(&(2101, 2101)));
+    assert!(told.len() > 2, "in batches: {told:?}");
+    let again = cleanup_run(&cluster, &prefix, &[], &mut |_, _| {})
+        .await
+        .unwrap();
+    assert_eq!((again.keys, again.leases), (0, 0));
+    held.release().await.unwrap();
+    let base = format!("{prefix}/");
+    assert_eq!(
+        cluster
+            .count(base.as_bytes(), &prefix_end(base.as_bytes()))
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(keys(&target).await, foreign.len() as i64 + 2);
+    let left: Vec<i64> = raw
+        .leases()
+        .await
+        .unwrap()
+        .leases()
+        .iter()
+        .map(|l| l.id())
+        .collect();
+    assert_eq!(left, [13]);
+    for bad in [
+        "/",
+        "",
+        "/registry/",
+        "/registry-etcdmark",
+        "/registry-etcdmark/",
+        "/registry-etcdmark/a/b",
+    ] {
+        assert!(
+            cleanup_run(&cluster, bad, &[], &mut |_, _| {})
+                .await
+                .is_err(),
+            "{bad:?}"
+        );
+    }
+    assert_eq!(keys(&target).await, foreign.len() as i64 + 2);
+}
+
+#[tokio::test]
+async fn a_live_cluster_is_left_alone_unless_allowed() {
+    let (e, target) = etcd(&[]).await;
+    let mine = WriteIntent {
+        prefix: "/registry".into(),
+        ..intent("r")
+    };
+    assert_refused(
+        &target,
+        Some(&mine),
+        Exit::Usage,
+        &["--yes-this-etcd-is-mine"],
+    )
+    .await;
+    let owned = Target {
+        owned: true,
+        ..target.clone()
+    };
+    let (cluster, _) = preflight::check(&owned, Some(&mine)).await.unwrap();
+    let odd = WriteIntent {
+        prefix: "/registry/pods".into(),
+        ..intent("r")
+    };
+    assert_refused(
+        &owned,
+        Some(&odd),
+        Exit::Usage,
+        &["--prefix \"/registry/pods\""],
+    )
+    .await;
+
+    // A run on /registry: its manifest stands outside, its keys are its own, and are cleaned.
+    let held = manifest::acquire(&cluster, Manifest::new("r", "/registry", "h", 1, 2))
+        .await
+        .unwrap();
+    let mut raw = Client::connect([&e.url], None).await.unwrap();
+    raw.put("/registry/leases/kube-node-lease/n1", "x", None)
+        .await
+        .unwrap();
+    raw.put("/registry/events/default/e1", "x", None)
+        .await
+        .unwrap();
+    preflight::check(&owned, Some(&mine)).await.unwrap();
+    let other = WriteIntent {
+        run_id: "s".into(),
+        ..mine.clone()
+    };
+    assert_refused(
+        &owned,
+        Some(&other),
+        Exit::Usage,
+        &["--prefix /registry is refused", "2 keys"],
+    )
+    .await;
+
+    raw.put("/registry/pods/default/p", "x", None)
+        .await
+        .unwrap();
+    let e = cleanup_run(&cluster, "/registry", &[], &mut |_, _| {})
+        .await
+        .unwrap_err();
+    assert!(e.to_string().contains("1 keys under /registry"), "{e}");
+    raw.delete("/registry/pods/default/p", None).await.unwrap();
+    assert_eq!(
+        cleanup_run(&cluster, "/registry", &[], &mut |_, _| {})
+            .await
+            .unwrap()
+            .keys,
+        2
+    );
+    held.release().await.unwrap();
+    assert_eq!(keys(&target).await, 0);
+
+    for key in [
+        "/registry/pods/default/p",
+        "/registry/events/a/b",
+        "/registry/events/a/c",
+        "/registry/services/specs/a/s",
+        "/registry/x.io/things/t",
+        "plain",
+    ] {
+        raw.put(key, "x", None).await.unwrap();
+    }
+    assert_refused(
+        &target,
+        Some(&intent("r")),
+        Exit::Usage,
+        &["live Kubernetes cluster", "--allow-live-cluster"],
+    )
+    .await;
+    assert_refused(&owned, Some(&mine), Exit::Usage, &["5 keys"]).await;
+    let allowed = WriteIntent {
+        allow_live_cluster: true,
+        ..intent("r")
+    };
+    let (_, facts) = preflight::check(&target, Some(&allowed)).await.unwrap();
+    assert_eq!(facts.kubernetes_keys, Some(5));
+
+    let before = Cluster::connect(&target).await.unwrap().each()[0]
+        .status()
+        .await
+        .unwrap()
+        .revision;
+    let seen = inspect(&target).await.unwrap();
+    assert_eq!(seen.keys, Some(6));
+    let rows: Vec<_> = seen
+        .resources
+        .iter()
+        .map(|(k, n)| (k.as_str(), *n))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("events", 2),
+            ("pods", 1),
+            ("services/specs", 1),
+            ("x.io/things", 1)
+        ]
+    );
+    assert_eq!(seen.events_share, Some(0.4));
+    assert!(
+        seen.members[0].fsync_mean.is_some() && seen.members[0].commit_mean.is_some(),
+        "{seen:?}"
+    );
+    assert_eq!(seen.notes, Vec::<String>::new());
+    let after = Cluster::connect(&target).await.unwrap().each()[0]
+        .status()
+        .await
+        .unwrap()
+        .revision;
+    assert_eq!(before, after, "inspect writes nothing");
+}
+
+#[tokio::test]
+async fn acts_on_the_whole_cluster_need_an_owned_etcd() {
+    let (_e, target) = etcd(&[]).await;
+    let cluster = Cluster::connect(&target).await.unwrap();
+    let e = cluster.compact(1).await.unwrap_err();
+    assert!(e.to_string().contains("--yes-this-etcd-is-mine"), "{e}");
+    assert!(
+        cluster.each()[0]
+            .defragment(Duration::from_secs(30))
+            .await
+            .is_err()
+    );
+    let owned = Cluster::connect(&Target {
+        owned: true,
+        ..target
+    })
+    .await
+    .unwrap();
+    owned.compact(1).await.unwrap();
+    owned.each()[0]
+        .defragment(Duration::from_secs(30))
+        .await
+        .unwrap();
+}

@@ -1,0 +1,896 @@
+//! Results and their renderings, from hand-made event streams for every way a run can end.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use etcdmark::exit::Exit;
+use etcdmark::kube::OpClass;
+use etcdmark::measure::hist;
+use etcdmark::measure::percentile::Headline;
+use etcdmark::measure::validity::Verdict;
+use etcdmark::report::{
+    BatchMeans, ClassInfo, ClientSample, Collector, Counts, Effect, End, Environment, ErrorCount,
+    Event, FailureEvent, GuardEvent, Header, HistogramLine, HistogramTag, Interval, MemberEvent,
+    MemberInfo, Metric, Note, Phase, PhaseEvent, Progress, Reducer, ReportError, RunDirectory,
+    RunResult, Sequence, ServerSample, Sink, StoreInfo, Tee, VerifyReport, hgrm, json, rebuild,
+    text,
+};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+const MS: u64 = 1_000_000;
+const LEASE: &str = "node-lease/update";
+const EVENT: &str = "event/create";
+
+/// A run of 10 s at 100 Lease renewals and 20 Event creates a second, and what goes wrong in it.
+#[derive(Clone)]
+struct Script {
+    header: Header,
+    seconds: u64,
+    /// Response times of a class in one second, ns; service is 80 % of it.
+    response: fn(class: &str, second: u64) -> Vec<u64>,
+    /// What a second's counts are, given those responses.
+    counts: fn(class: &str, second: u64, responses: &[u64]) -> Counts,
+    lag: u64,
+    end: Option<End>,
+    extra: Vec<Event>,
+}
+
+fn steady(class: &str, _: u64) -> Vec<u64> {
+    let n = if class == LEASE { 100 } else { 20 };
+    (1..=n).map(|i| 2 * MS + i * 20_000).collect()
+}
+
+fn all_ok(_: &str, _: u64, responses: &[u64]) -> Counts {
+    let n = responses.len() as u64;
+    let late = responses.iter().filter(|r| **r > 1000 * MS).count() as u64;
+    Counts {
+        offered: n,
+        ok: n,
+        late,
+        attempts: n,
+        answered: n,
+        revisions: n,
+        ..Counts::default()
+    }
+}
+
+fn end(outcome: &str, error: Option<&str>) -> Option<End> {
+    Some(End {
+        t: 12.5,
+        outcome: outcome.to_owned(),
+        error: error.map(str::to_owned),
+        revisions: BTreeMap::from([("main".to_owned(), (2, 1202))]),
+    })
+}
+
+impl Script {
+    fn new() -> Self {
+        let class = |c: OpClass| ClassInfo::of(c, "main", 1_000_000_000, false);
+        let member = MemberInfo {
+            name: "m1".to_owned(),
+            endpoint: "http://127.0.0.1:2379".to_owned(),
+            version: "3.6.15".to_owned(),
+            leader: true,
+            quota: Some(2 << 30),
+            ..MemberInfo::default()
+        };
+        let header = Header {
+            version: 1,
+            etcdmark: "0.1.0".to_owned(),
+            run_id: "r1".to_owned(),
+            workload: "cluster".to_owned(),
+            seed: 7,
+            plan: serde_json::json!({"spec": {"cluster": {"nodes": 1000}}}),
+            stores: vec![StoreInfo {
+                name: "main".to_owned(),
+                members: vec![member],
+                ..StoreInfo::default()
+            }],
+            classes: vec![class(OpClass::NodeLeaseUpdate), class(OpClass::EventCreate)],
+            primary: vec!["node-lease/update:p99".to_owned()],
+            environment: Environment {
+                cpus: 2,
+                clock_source: "tsc".to_owned(),
+                ..Environment::default()
+            },
+            ..Header::default()
+        };
+        Script {
+            header,
+            seconds: 10,
+            response: steady,
+            counts: all_ok,
+            lag: 50_000,
+            end: end("completed", None),
+            extra: Vec::new(),
+        }
+    }
+
+    /// Plays it.
+    fn play(&self, sink: &mut dyn Sink) {
+        sink.event(&Event::Header(Box::new(self.header.clone())))
+            .unwrap();
+        phase(sink, 0.0, Phase::Populate);
+        let progress = Progress {
+            t: 0.4,
+            phase: Phase::Populate,
+            done: 2000,
+            total: 2000,
+            unit: "keys".to_owned(),
+        };
+        sink.event(&Event::Progress(progress)).unwrap();
+        phase(sink, 0.5, Phase::Warmup);
+        phase(sink, 2.0, Phase::Measure);
+        server(sink, 2.0, 0.0);
+        for second in 0..self.seconds {
+            self.second(sink, second);
+        }
+        if let Some(end) = &self.end {
+            phase(sink, 2.0 + self.seconds as f64, Phase::Drain);
+            for class in &self.header.classes {
+                let means = BatchMeans {
+                    count: 1000,
+                    mean: 3e6,
+                    levels: vec![(1000, 4.0), (500, 2.0), (250, 0.5)],
+                };
+                let sequence = Sequence {
+                    phase: Phase::Measure,
+                    class: class.name.clone(),
+                    latency: means.clone(),
+                    miss: means,
+                };
+                sink.event(&Event::Sequence(sequence)).unwrap();
+            }
+            self.extra.iter().for_each(|e| sink.event(e).unwrap());
+            sink.event(&Event::End(end.clone())).unwrap();
+        }
+        sink.flush().unwrap();
+    }
+
+    fn second(&self, sink: &mut dyn Sink, second: u64) {
+        let t = 2.0 + second as f64;
+        let mut interval = Interval {
+            t,
+            length: 1.0,
+            phase: Some(Phase::Measure),
+            in_flight: 3,
+            ..Interval::default()
+        };
+        let mut all = hist::layout().unwrap();
+        for class in &self.header.classes {
+            let responses = (self.response)(&class.name, second);
+            interval.classes.insert(
+                class.name.clone(),
+                (self.counts)(&class.name, second, &responses),
+            );
+            let mut line = |metric, values: &mut dyn Iterator<Item = u64>| {
+                let mut h = hist::layout().unwrap();
+                values.for_each(|v| h.saturating_record(v));
+                let tag = HistogramTag {
+                    phase: Phase::Measure,
+                    store: "main".to_owned(),
+                    class: class.name.clone(),
+                    metric,
+                };
+                sink.histogram(&HistogramLine {
+                    start: t,
+                    length: 1.0,
+                    tag: Some(tag),
+                    histogram: &h,
+                })
+                .unwrap();
+            };
+            if !class.closed_loop {
+                line(Metric::Response, &mut responses.iter().copied());
+                line(Metric::Lag, &mut responses.iter().map(|_| self.lag));
+            }
+            line(Metric::Service, &mut responses.iter().map(|r| r / 5 * 4));
+            responses.iter().for_each(|r| all.saturating_record(*r));
+        }
+        sink.histogram(&HistogramLine {
+            start: t,
+            length: 1.0,
+            tag: None,
+            histogram: &all,
+        })
+        .unwrap();
+        sink.event(&Event::Interval(interval)).unwrap();
+        let client = ClientSample {
+            t: t + 1.0,
+            phase: Some(Phase::Measure),
+            cpu_seconds: 0.1,
+            wall_seconds: 1.0,
+            shard_cpu_seconds: vec![0.1],
+            rss: 40 << 20,
+            in_flight_seconds: 0.3,
+            service_seconds: 0.3,
+            runtime_busy: vec![0.1],
+            ..ClientSample::default()
+        };
+        sink.event(&Event::Client(client)).unwrap();
+        server(sink, t + 0.9, (second + 1) as f64);
+        sink.flush().unwrap();
+    }
+
+    fn result(&self) -> RunResult {
+        let mut reducer = Reducer::new();
+        self.play(&mut reducer);
+        reducer.result()
+    }
+}
+
+fn phase(sink: &mut dyn Sink, t: f64, phase: Phase) {
+    sink.event(&Event::Phase(PhaseEvent { t, phase })).unwrap();
+}
+
+fn server(sink: &mut dyn Sink, t: f64, k: f64) {
+    let values = [
+        ("wal_fsync.seconds", 0.5 + 0.12 * k),
+        ("wal_fsync.count", 1000.0 + 100.0 * k),
+        ("commit.seconds", 0.1 + 0.03 * k),
+        ("commit.count", 10.0 + 10.0 * k),
+        ("db.size", 20_971_520.0 + 1_048_576.0 * k),
+        ("db.in_use", 10_485_760.0),
+        ("db.quota", 2_147_483_648.0),
+        ("raft.is_leader", 1.0),
+        ("raft.leader_changes", 1.0),
+        ("process.rss", 104_857_600.0),
+        ("process.cpu_seconds", 5.0 + 0.25 * k),
+        ("go.gc.seconds", f64::NAN),
+    ];
+    let values = values.map(|(name, v)| (name.to_owned(), v)).into();
+    let sample = ServerSample {
+        t,
+        store: "main".to_owned(),
+        member: "m1".to_owned(),
+        values,
+    };
+    sink.event(&Event::Server(sample)).unwrap();
+}
+
+fn first_line(r: &RunResult) -> String {
+    let text = text::render(r, None);
+    assert!(
+        text.lines()
+            .skip(1)
+            .all(|l| l.chars().count() <= text::WIDTH),
+        "{text}"
+    );
+    text.lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn a_good_run_reads_well_at_three_in_the_morning() {
+    let mut script = Script::new();
+    script.header.thresholds = vec![
+        "node-lease/update: p99 < 1s".to_owned(),
+        "all: missed <= 1%".to_owned(),
+        "all: rate > 110/s".to_owned(),
+    ];
+    let verify = VerifyReport {
+        keys: 2000,
+        acknowledged: 3200,
+        ..VerifyReport::default()
+    };
+    script.extra = vec![Event::Verify(verify)];
+    let r = script.result();
+    assert_eq!(r.exit(), Exit::Ok);
+    assert_eq!(r.outcome.exit_code, 0);
+    let expected = "\
+1,000 nodes' traffic carried; Lease renewals p99 3.98 ms, limit 1 s
+workload cluster, run r1, seed 7; warmup 1.5 s, measure 10 s; limit 1 s
+
+                   offered/s  done/s     p50      p99   p99.9     max  missed  svc p50  svc p99
+node-lease/update        100     100    3 ms  3.98 ms    4 ms    4 ms       0   2.4 ms  3.18 ms
+event/create              20      20  2.2 ms   2.4 ms  2.4 ms  2.4 ms       0  1.76 ms  1.92 ms
+all                      120     120  2.8 ms  3.98 ms    4 ms    4 ms       0  2.24 ms  3.18 ms
+
+etcd    m1 3.6.15 leader: fsync mean 1.2 ms (1,000×), commit mean 3 ms (100×), db 30 MiB of 2 GiB
+        (in use 10 MiB), RSS 100 MiB, CPU 0.25 cores
+client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, pacing lag p50 50 µs, p99 50 µs
+filled  2,000 keys in 500 ms (4,000/s)
+verify  2,000 keys, 3,200 acknowledged writes, none lost
+passed  node-lease/update: p99 < 1s (found 0.003981)
+passed  all: missed <= 1% (found 0)
+passed  all: rate > 110/s (found 120)
+valid   the generator kept up
+files   out/r1 (again: etcdmark report out/r1)
+";
+    assert_eq!(text::render(&r, Some(Path::new("out/r1"))), expected);
+}
+
+#[test]
+fn percentiles_are_of_added_histograms_and_the_total_is_of_all() {
+    let r = Script::new().result();
+    let all: Vec<u64> = (0..10)
+        .flat_map(|s| [steady(LEASE, s), steady(EVENT, s)].concat())
+        .collect();
+    assert_eq!(r.total.counts.offered, all.len() as u64);
+    assert_eq!(r.total.successes.unwrap().count, all.len() as u64);
+    let mut sorted = all;
+    sorted.sort_unstable();
+    let p99 = sorted[(sorted.len() * 99).div_ceil(100) - 1];
+    let Headline::Value(found) = r.total.headline.unwrap().p99 else {
+        panic!("p99 is a value")
+    };
+    assert!(
+        found.abs_diff(p99) as f64 <= 0.001 * p99 as f64,
+        "{found} {p99}"
+    );
+    let sample = r.class(LEASE).unwrap().figures.sample.unwrap();
+    assert_eq!(sample.effective, 1000.0);
+    assert!(sample.p99_low.is_some() && sample.p99_high.is_some());
+}
+
+#[test]
+fn saturated_is_said_before_any_percentile() {
+    let mut script = Script::new();
+    script.counts = |class, second, responses| {
+        let mut c = all_ok(class, second, responses);
+        c.offered *= 2;
+        c
+    };
+    let r = script.result();
+    assert!(r.validity.saturated);
+    assert_eq!(r.exit(), Exit::Ok, "saturation is a finding, not a failure");
+    assert_eq!(
+        first_line(&r),
+        "saturated: offered 240/s, achieved 120/s; Lease renewals p99 missed (50 %), limit 1 s"
+    );
+    assert_eq!(r.class(LEASE).unwrap().figures.unanswered, 1000);
+}
+
+#[test]
+fn late_answers_in_the_drain_do_not_count_as_achieved() {
+    let script = Script::new();
+    let mut reducer = Reducer::new();
+    Script {
+        counts: |_, _, r| Counts {
+            offered: 2 * r.len() as u64,
+            ..all_ok("", 0, r)
+        },
+        ..script.clone()
+    }
+    .play(&mut reducer);
+    let drained = Counts {
+        ok: 1000,
+        attempts: 1000,
+        answered: 1000,
+        ..Counts::default()
+    };
+    let classes = BTreeMap::from([(LEASE.to_owned(), drained)]);
+    for phase in [Phase::Measure, Phase::Drain] {
+        let interval = Interval {
+            t: 12.0,
+            length: 1.0,
+            phase: Some(phase),
+            classes: classes.clone(),
+            ..Interval::default()
+        };
+        reducer.event(&Event::Interval(interval));
+    }
+    let lease = reducer.result().class(LEASE).unwrap().figures.clone();
+    assert_eq!(lease.counts.ok, 3000);
+    assert_eq!(lease.achieved_rate, 100.0);
+}
+
+#[test]
+fn more_than_one_percent_missed_is_no_number() {
+    let mut script = Script::new();
+    script.counts = |class, second, responses| {
+        let mut c = all_ok(class, second, responses);
+        if class == EVENT {
+            (c.offered, c.failed, c.skipped, c.attempts) = (c.offered + 2, 1, 1, c.attempts + 3);
+            let error = ErrorCount {
+                count: 3,
+                effect: Some(Effect::NotApplied),
+                message: "etcdserver: too many requests".to_owned(),
+            };
+            c.errors.insert("too-many-requests".to_owned(), error);
+        }
+        c
+    };
+    let r = script.result();
+    let event = r.class(EVENT).unwrap().figures.clone();
+    assert_eq!((event.misses, event.counts.offered), (20, 220));
+    assert!(matches!(
+        event.headline.unwrap().p99,
+        Headline::Missed { .. }
+    ));
+    assert!(matches!(event.headline.unwrap().p90, Headline::Value(_)));
+    assert_eq!(
+        first_line(&r),
+        "1,000 nodes' traffic not carried; Event creates p99 missed (9.1 %), limit 1 s"
+    );
+    let text = text::render(&r, None);
+    let expected = "\
+missed  event/create: 20 of 220: 10 failed, 10 skipped; of the successes p50 2.2 ms, p99 2.4 ms, max
+        2.4 ms
+error   event/create: too-many-requests: 30 attempts, not-applied: \"etcdserver: too many requests\"
+percentiles are over all offered operations, a miss counting as infinite
+";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn late_operations_are_misses() {
+    let mut script = Script::new();
+    // One second in ten answers after 1.5 s.
+    script.response = |class, second| {
+        let slow = if second == 4 { 1500 * MS } else { 0 };
+        steady(class, second)
+            .into_iter()
+            .map(|r| r + slow)
+            .collect()
+    };
+    let r = script.result();
+    let lease = &r.class(LEASE).unwrap().figures;
+    assert_eq!((lease.counts.late, lease.misses), (100, 100));
+    assert_eq!(lease.headline.unwrap().p99, Headline::Missed { share: 0.1 });
+    assert!(matches!(lease.headline.unwrap().p90, Headline::Value(v) if v < 5 * MS));
+    assert!(
+        lease.successes.unwrap().p99_ns > 1500 * MS,
+        "successes keep the late ones"
+    );
+    assert_eq!(
+        r.validity.verdict,
+        Verdict::Valid,
+        "a stall of etcd is not the generator's fault"
+    );
+}
+
+#[test]
+fn shared_cores_are_doubtful_and_a_lagging_generator_is_invalid() {
+    let mut script = Script::new();
+    script.header.environment.shares_cores_with_etcd = true;
+    let r = script.result();
+    assert_eq!(
+        (r.validity.verdict, r.exit()),
+        (Verdict::Doubtful, Exit::Ok)
+    );
+    assert_eq!(
+        first_line(&r),
+        "1,000 nodes' traffic carried; Lease renewals p99 3.98 ms, limit 1 s; doubtful: shares 2 cores with etcd"
+    );
+    script.lag = 3 * MS;
+    let r = script.result();
+    assert_eq!(
+        (r.validity.verdict, r.exit()),
+        (Verdict::Invalid, Exit::Invalid)
+    );
+    assert!(
+        first_line(&r).starts_with("invalid: "),
+        "{}",
+        first_line(&r)
+    );
+    assert!(!first_line(&r).contains("carried"), "{}", first_line(&r));
+    assert!(text::render(&r, None).contains("\nINVALID: "));
+}
+
+#[test]
+fn every_way_to_end_has_its_words_and_exit_code() {
+    let lost = VerifyReport {
+        keys: 2000,
+        acknowledged: 3200,
+        lost: 12,
+        examples: vec![
+            "/registry-etcdmark/r1/leases/kube-node-lease/n7: version 3, acknowledged 4".to_owned(),
+        ],
+        ..VerifyReport::default()
+    };
+    let unverified = VerifyReport {
+        incomplete: Some("no member answered".to_owned()),
+        ..VerifyReport::default()
+    };
+    let guard = GuardEvent {
+        t: 8.0,
+        guard: "quota".to_owned(),
+        store: "main".to_owned(),
+        cause: "db 1.7 GiB of 2 GiB (85 %), limit 80 %".to_owned(),
+    };
+    let cases: [(Option<End>, Vec<Event>, Exit, &str); 7] = [
+        (
+            end("completed", None),
+            vec![],
+            Exit::Ok,
+            "1,000 nodes' traffic carried; ",
+        ),
+        (
+            end("interrupted", None),
+            vec![],
+            Exit::Interrupted,
+            "interrupted after 10 s of measuring; ",
+        ),
+        (
+            end("failed", Some("no member of store main answers")),
+            vec![],
+            Exit::Failure,
+            "failed: no member of store main answers; ",
+        ),
+        (
+            end("guard", None),
+            vec![Event::Guard(guard)],
+            Exit::Failure,
+            "stopped by the quota guard: db 1.7 GiB of 2 GiB (85 %), limit 80 %; ",
+        ),
+        (
+            end("completed", None),
+            vec![Event::Verify(lost)],
+            Exit::Failure,
+            "failed: 12 acknowledged writes are missing from the store; ",
+        ),
+        (
+            end("completed", None),
+            vec![Event::Verify(unverified)],
+            Exit::Failure,
+            "failed: the store could not be verified: no member answered; ",
+        ),
+        (
+            None,
+            vec![],
+            Exit::Failure,
+            "killed: the result ends at 12 s; ",
+        ),
+    ];
+    for (end, extra, exit, words) in cases {
+        let r = Script {
+            end,
+            extra,
+            ..Script::new()
+        }
+        .result();
+        assert_eq!(r.exit(), exit, "{words}");
+        assert!(first_line(&r).starts_with(words), "{}", first_line(&r));
+    }
+}
+
+#[test]
+fn thresholds_are_judged_on_what_was_offered() {
+    let cases = [
+        ("node-lease/update: p99 < 1s", true, Some(0.003_98)),
+        ("node-lease/update: p99 < 3ms", false, Some(0.003_98)),
+        ("all: p50 <= 3ms", true, Some(0.002_8)),
+        ("all: achieved >= 99%", true, Some(1.0)),
+        ("all: errors > 0", false, Some(0.0)),
+        ("event/create: rate >= 20", true, Some(20.0)),
+        ("event/create: mean < 3ms", true, Some(0.002_21)),
+        ("event/create: max < 2ms", false, Some(0.002_4)),
+        ("probe/get: p99 < 1s", false, None),
+        ("all: p101 < 1s", false, None),
+        ("nonsense", false, None),
+    ];
+    let mut script = Script::new();
+    script.header.thresholds = cases.iter().map(|c| c.0.to_owned()).collect();
+    let r = script.result();
+    assert_eq!(r.exit(), Exit::Threshold);
+    for (found, (expression, passed, value)) in r.thresholds.iter().zip(cases) {
+        assert_eq!(
+            (found.expression.as_str(), found.passed),
+            (expression, passed),
+            "{found:?}"
+        );
+        match (found.value, value) {
+            (Some(a), Some(b)) => assert!((a - b).abs() <= 0.003 * b, "{found:?}"),
+            (a, b) => assert_eq!((a, found.reason.is_some()), (b, true), "{found:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_closed_loop_has_service_time_only() {
+    let mut script = Script::new();
+    script
+        .header
+        .classes
+        .iter_mut()
+        .for_each(|c| c.closed_loop = true);
+    script.header.thresholds = vec!["node-lease/update: p99 < 1s".to_owned()];
+    let r = script.result();
+    let lease = &r.class(LEASE).unwrap().figures;
+    assert!(lease.headline.is_none() && lease.successes.is_none() && r.total.headline.is_none());
+    assert_eq!(lease.service.unwrap().count, 1000);
+    assert!(
+        !r.thresholds[0].passed,
+        "a response time that does not exist has not passed"
+    );
+    assert_eq!(
+        first_line(&r),
+        "closed loop: 120/s; Lease renewals service p99 3.18 ms; 1 of 1 threshold missed"
+    );
+    assert!(text::render(&r, None).contains("* closed loop: no intended instants"));
+}
+
+#[test]
+fn an_outage_is_told_with_its_ends() {
+    let mut script = Script::new();
+    script.counts = |class, second, responses| {
+        let mut c = all_ok(class, second, responses);
+        if class == LEASE && (3..6).contains(&second) {
+            if second == 4 {
+                (c.ok, c.failed) = (0, c.ok);
+            }
+            let error = ErrorCount {
+                count: 5,
+                effect: Some(Effect::Indeterminate),
+                message: "reset".to_owned(),
+            };
+            c.errors.insert("connection-broken".to_owned(), error);
+        } else if class == EVENT && second == 4 {
+            (c.ok, c.failed) = (0, c.ok);
+        }
+        c
+    };
+    let mut collector = Collector::default();
+    script.play(&mut collector);
+    let mut reducer = Reducer::new();
+    for event in &collector.events {
+        if matches!(event, Event::Interval(i) if i.t == 5.0) {
+            let failure = FailureEvent {
+                t: 5.25,
+                class: LEASE.to_owned(),
+                error: "connection-broken".to_owned(),
+                message: "reset".to_owned(),
+            };
+            reducer.event(&Event::Failure(failure));
+        }
+        reducer.event(event);
+    }
+    let outages = reducer.result().outages;
+    assert_eq!(outages.len(), 1);
+    let o = &outages[0];
+    assert_eq!(
+        (o.first_error, o.last_error, o.first_success, o.length),
+        (5.25, 8.0, Some(8.0), 2.75)
+    );
+    assert_eq!(o.silent_seconds, 1.0);
+    assert_eq!(o.errors["connection-broken"], 15);
+}
+
+#[test]
+fn a_run_without_load_says_so() {
+    let script = Script {
+        seconds: 0,
+        ..Script::new()
+    };
+    let r = script.result();
+    assert_eq!(first_line(&r), "nothing was measured");
+    assert!(r.classes.is_empty() && r.total.headline.is_none());
+}
+
+/// Everything that an event can hold, so that nothing is lost between writing and reading.
+fn eventful() -> Script {
+    let mut script = Script::new();
+    script.header.thresholds = vec!["all: p99.9 < 10ms".to_owned()];
+    let note = Note {
+        t: 1.0 / 3.0,
+        level: "warning".to_owned(),
+        text: "multi-op refused: using 64".to_owned(),
+    };
+    let member = MemberEvent {
+        t: 0.1 + 0.2,
+        store: "main".to_owned(),
+        endpoint: "http://127.0.0.1:2379".to_owned(),
+        up: false,
+        reason: "refused".to_owned(),
+    };
+    script.extra = vec![Event::Note(note), Event::Member(member)];
+    script
+}
+
+#[test]
+fn the_result_rebuilt_from_files_is_the_same_byte_for_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, script) in [
+        ("ok", eventful()),
+        (
+            "killed",
+            Script {
+                end: None,
+                ..eventful()
+            },
+        ),
+    ] {
+        let run = RunDirectory::create(&dir.path().join("new/parents").join(name)).unwrap();
+        let (mut files, mut live) = (run.sink().unwrap(), Reducer::new());
+        script.play(&mut Tee::new(vec![&mut files, &mut live]));
+        let written = run.write_result(&live.result()).unwrap();
+        let rebuilt = json::render(&rebuild(run.path()).unwrap()).unwrap();
+        assert_eq!(fs::read_to_string(written).unwrap(), rebuilt);
+    }
+}
+
+#[test]
+fn torn_last_lines_cost_the_last_second_and_nothing_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = RunDirectory::create(dir.path()).unwrap();
+    Script {
+        end: None,
+        ..Script::new()
+    }
+    .play(&mut run.sink().unwrap());
+    let whole = rebuild(dir.path()).unwrap();
+    assert_eq!(
+        (whole.outcome.outcome.as_str(), whole.notes.len()),
+        ("killed", 0)
+    );
+    for name in ["events.jsonl", "latency.hlog"] {
+        let path = dir.path().join(name);
+        let bytes = fs::read(&path).unwrap();
+        for cut in [1, 7, 40] {
+            fs::write(&path, &bytes[..bytes.len() - cut]).unwrap();
+            let torn = rebuild(dir.path()).unwrap();
+            assert_eq!(torn.total.counts, whole.total.counts, "{name} -{cut}");
+            assert!(
+                torn.notes.iter().any(|n| n.text.contains(name)),
+                "{name} -{cut}: {:?}",
+                torn.notes
+            );
+        }
+        fs::write(&path, &bytes).unwrap();
+    }
+    // In the middle it is not a crash but damage.
+    let path = dir.path().join("events.jsonl");
+    let damaged =
+        fs::read_to_string(&path)
+            .unwrap()
+            .replacen("\"type\":\"phase\"", "\"type\":\"fase\"", 1);
+    fs::write(&path, damaged).unwrap();
+    let error = rebuild(dir.path()).unwrap_err();
+    assert!(
+        matches!(&error, ReportError::Malformed { line: 2, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_wrong_directory_says_what_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let message = |p: &Path| rebuild(p).unwrap_err().to_string();
+    assert!(message(&dir.path().join("nowhere")).contains("no such directory"));
+    assert!(message(dir.path()).contains("events.jsonl is missing"));
+    fs::write(dir.path().join("events.jsonl"), "").unwrap();
+    assert!(
+        message(dir.path()).contains("has no header"),
+        "{}",
+        message(dir.path())
+    );
+    let header = Header {
+        version: 99,
+        ..Header::default()
+    };
+    let line = serde_json::to_string(&Event::Header(Box::new(header))).unwrap();
+    fs::write(dir.path().join("events.jsonl"), line + "\n").unwrap();
+    assert!(
+        message(dir.path()).contains("version 99"),
+        "{}",
+        message(dir.path())
+    );
+}
+
+#[test]
+fn a_directory_that_holds_something_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "x").unwrap();
+    let message = |p: &Path| RunDirectory::create(p).unwrap_err().to_string();
+    assert!(
+        message(dir.path()).contains("not empty (it holds file)"),
+        "{}",
+        message(dir.path())
+    );
+    assert!(message(&file).contains("is not a directory"));
+    assert!(
+        message(&file.join("below")).contains("cannot"),
+        "{}",
+        message(&file.join("below"))
+    );
+    assert!(message(Path::new("/proc/etcdmark")).contains("cannot create the directory"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "x");
+}
+
+#[test]
+fn a_full_disk_is_one_clear_error() {
+    // /dev/full answers every write with ENOSPC.
+    let dir = tempfile::tempdir().unwrap();
+    let run = RunDirectory::create(dir.path()).unwrap();
+    let result = Script::new().result();
+    std::os::unix::fs::symlink("/dev/full", dir.path().join(".result.json.partial")).unwrap();
+    let error = run.write_result(&result).unwrap_err().to_string();
+    assert!(error.contains("result.json (the disk is full"), "{error}");
+    assert!(!dir.path().join("result.json").exists());
+}
+
+#[test]
+fn the_spectrum_holds_every_operation() {
+    let mut reducer = Reducer::new();
+    Script::new().play(&mut reducer);
+    let text = hgrm::render(reducer.merged(None, Metric::Response).histogram().unwrap());
+    assert!(text.contains("Total count    =         1200]"), "{text}");
+    let lease = hgrm::render(
+        reducer
+            .merged(Some(LEASE), Metric::Response)
+            .histogram()
+            .unwrap(),
+    );
+    assert!(lease.contains("Total count    =         1000]"), "{lease}");
+}
+
+#[test]
+fn the_committed_schema_is_the_generated_one_and_describes_results() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/result.schema.json");
+    let schema = json::schema().unwrap();
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, &schema).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == schema,
+        "docs/reference/result.schema.json is stale: run the tests with UPDATE_EXPECT=1"
+    );
+    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let saturated = Script {
+        counts: |_, _, r| Counts {
+            offered: 2 * r.len() as u64,
+            ..all_ok("", 0, r)
+        },
+        ..eventful()
+    };
+    for script in [
+        eventful(),
+        saturated,
+        Script {
+            end: None,
+            seconds: 0,
+            ..Script::new()
+        },
+    ] {
+        let result: serde_json::Value =
+            serde_json::from_str(&json::render(&script.result()).unwrap()).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&result)
+            .map(|e| e.to_string())
+            .collect();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+    let mut broken = serde_json::to_value(eventful().result()).unwrap();
+    broken["outcome"]["exit_code"] = "zero".into();
+    assert!(!validator.is_valid(&broken));
+}
+
+#[test]
+fn the_command_renders_each_format_and_names_the_right_class() {
+    use etcdmark::cli::report::{Args, Format, render};
+    let dir = tempfile::tempdir().unwrap();
+    let run = RunDirectory::create(dir.path()).unwrap();
+    let (mut files, mut live) = (run.sink(0).unwrap(), Reducer::new());
+    Script::new().play(&mut Tee::new(vec![&mut files, &mut live]));
+    let args = |output, class: Option<&str>| Args {
+        dir: dir.path().to_owned(),
+        output,
+        class: class.map(str::to_owned),
+    };
+    let json = render(&args(Format::Json, None)).unwrap();
+    assert_eq!(json, json::render(&live.result()).unwrap());
+    assert!(
+        render(&args(Format::Text, None))
+            .unwrap()
+            .starts_with("1,000 nodes' traffic carried; ")
+    );
+    let spectrum = render(&args(Format::Hgrm, Some(EVENT))).unwrap();
+    assert!(
+        spectrum.contains("Total count    =          200]"),
+        "{spectrum}"
+    );
+    let error = render(&args(Format::Hgrm, Some("event/creat"))).unwrap_err();
+    assert_eq!(error.exit, Exit::Usage);
+    assert!(
+        error
+            .message
+            .contains("measured: node-lease/update, event/create"),
+        "{error}"
+    );
+    fs::remove_file(dir.path().join("latency.hlog")).unwrap();
+    let error = render(&args(Format::Text, None)).unwrap_err();
+    assert!(error.message.contains("latency.hlog is missing"), "{error}");
+}

@@ -1,0 +1,317 @@
+//! Both wires against a real etcd.
+
+use super::local;
+use bytes::Bytes;
+use etcdmark::etcd::Target;
+use etcdmark::etcd::messages as m;
+use etcdmark::etcd::wire::{Call, Pool, Rpc, RpcError, Settings};
+use etcdmark::workload::plan::WireKind;
+use prost::Message;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// An etcd of one member on a temporary directory; killed on drop.
+pub(crate) struct Etcd {
+    pub(crate) endpoint: String,
+    child: Child,
+    _dir: tempfile::TempDir,
+}
+
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `ETCDMARK_ETCD`, the newest one that `scripts/install-etcd.sh` put in the cache, or `etcd` on the PATH.
+fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("ETCDMARK_ETCD") {
+        return path.into();
+    }
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+    let cache = home.join(".cache/etcdmark/etcd");
+    let mut versions: Vec<(Vec<u32>, PathBuf)> = std::fs::read_dir(cache)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|e| {
+            let name = e.file_name().to_string_lossy().into_owned();
+            (
+                name.split('.').filter_map(|n| n.parse().ok()).collect(),
+                e.path().join("etcd"),
+            )
+        })
+        .filter(|(_, path): &(Vec<u32>, PathBuf)| path.is_file())
+        .collect();
+    versions.sort();
+    versions
+        .pop()
+        .map_or_else(|| "etcd".into(), |(_, path)| path)
+}
+
+fn port() -> u16 {
+    let l = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+    l.local_addr().expect("address").port()
+}
+
+/// Starts etcd with further flags; `scheme` is that of its client URL.
+pub(crate) fn start(scheme: &str, flags: &[String]) -> Etcd {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let (client, peer) = (port(), port());
+    let endpoint = format!("{scheme}://127.0.0.1:{client}");
+    let peer = format!("http://127.0.0.1:{peer}");
+    let child = Command::new(binary())
+        .arg("--data-dir")
+        .arg(dir.path().join("data"))
+        .args([
+            "--listen-client-urls",
+            &endpoint,
+            "--advertise-client-urls",
+            &endpoint,
+        ])
+        .args([
+            "--listen-peer-urls",
+            &peer,
+            "--initial-advertise-peer-urls",
+            &peer,
+        ])
+        .args([
+            "--initial-cluster",
+            &format!("default={peer}"),
+            "--logger",
+            "zap",
+        ])
+        .args(flags)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("no etcd found: run scripts/install-etcd.sh, or set ETCDMARK_ETCD");
+    let etcd = Etcd {
+        endpoint,
+        child,
+        _dir: dir,
+    };
+    let address = etcd
+        .endpoint
+        .rsplit("//")
+        .next()
+        .expect("address")
+        .to_owned();
+    for _ in 0..300 {
+        if std::net::TcpStream::connect(&address).is_ok() {
+            return etcd;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("etcd did not open {address} within 30 s");
+}
+
+/// `grpc_server_handled_total` by method and code.
+async fn handled(endpoint: &str) -> BTreeMap<String, u64> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let address = endpoint.trim_start_matches("http://");
+    let mut s = tokio::net::TcpStream::connect(address)
+        .await
+        .expect("metrics");
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    s.write_all(request.as_bytes()).await.expect("metrics");
+    let mut text = Vec::new();
+    s.read_to_end(&mut text).await.expect("metrics");
+    String::from_utf8_lossy(&text)
+        .lines()
+        .filter(|l| l.starts_with("grpc_server_handled_total{"))
+        .filter(|l| {
+            Rpc::ALL
+                .iter()
+                .any(|r| l.contains(&format!("grpc_method=\"{}\"", r.method())))
+        })
+        .filter_map(|l| {
+            let (labels, n) = l.rsplit_once(' ')?;
+            Some((labels.to_owned(), n.parse().ok()?))
+        })
+        .collect()
+}
+
+fn frame(message: &impl Message) -> Bytes {
+    super::scripted::frame(&message.encode_to_vec())
+}
+
+fn key(i: u64) -> Bytes {
+    format!("/registry-etcdmark/wire/{i:04}").into()
+}
+
+fn put(i: u64, value: &[u8]) -> m::PutRequest {
+    m::PutRequest {
+        key: key(i),
+        value: Bytes::copy_from_slice(value),
+        ..Default::default()
+    }
+}
+
+/// A create as the apiserver writes it.
+fn create(i: u64, value: &[u8]) -> m::TxnRequest {
+    m::TxnRequest {
+        compare: vec![m::Compare {
+            result: 0,
+            target: 2,
+            key: key(i),
+            target_union: Some(m::compare::TargetUnion::ModRevision(0)),
+        }],
+        success: vec![m::RequestOp {
+            request: Some(m::request_op::Request::Put(put(i, value))),
+        }],
+        failure: vec![],
+    }
+}
+
+/// The script: every RPC, small and large, answers of every kind.
+fn script() -> Vec<(Rpc, Bytes)> {
+    let range = |i: u64, end: u64, revision: i64| m::RangeRequest {
+        key: key(i),
+        range_end: if end > 0 { key(end) } else { Bytes::new() },
+        revision,
+        ..Default::default()
+    };
+    let mut all = Vec::new();
+    for i in 0..40 {
+        all.push((
+            Rpc::Put,
+            frame(&put(
+                i,
+                &vec![b'v'; 10 + 300 * usize::try_from(i).unwrap_or(0)],
+            )),
+        ));
+        all.push((Rpc::Txn, frame(&create(i + 20, b"created"))));
+        all.push((Rpc::Range, frame(&range(i, 0, 0))));
+    }
+    all.push((Rpc::Put, frame(&put(50, &vec![b'x'; 1_000_000]))));
+    all.push((Rpc::Put, frame(&put(51, &vec![b'x'; 1_700_000]))));
+    all.push((Rpc::Range, frame(&range(0, 9_999, 0))));
+    all.push((Rpc::Range, frame(&range(0, 0, 1_000_000))));
+    all.push((
+        Rpc::LeaseGrant,
+        frame(&m::LeaseGrantRequest { ttl: 60, id: 77 }),
+    ));
+    all.push((
+        Rpc::LeaseGrant,
+        frame(&m::LeaseGrantRequest { ttl: 60, id: 77 }),
+    ));
+    all.push((
+        Rpc::Compact,
+        frame(&m::CompactionRequest {
+            revision: 30,
+            physical: true,
+        }),
+    ));
+    all.push((Rpc::Range, frame(&range(0, 0, 3))));
+    all.push((Rpc::Put, Bytes::from_static(&[0, 0, 0, 0, 0])));
+    all
+}
+
+/// Cluster and member ids and the term are another etcd's own.
+fn without_ids(rpc: Rpc, answer: Bytes) -> String {
+    fn strip(h: &mut Option<m::ResponseHeader>) {
+        if let Some(h) = h {
+            (h.cluster_id, h.member_id, h.raft_term) = (0, 0, 0);
+        }
+    }
+    macro_rules! plain {
+        ($type:ty) => {{
+            let mut answer = <$type>::decode(answer).expect("decodes");
+            strip(&mut answer.header);
+            format!("{answer:?}")
+        }};
+    }
+    match rpc {
+        Rpc::Range => plain!(m::RangeResponse),
+        Rpc::Put => plain!(m::PutResponse),
+        Rpc::Txn => plain!(m::TxnResponse),
+        Rpc::Compact => plain!(m::CompactionResponse),
+        Rpc::LeaseGrant => plain!(m::LeaseGrantResponse),
+    }
+}
+
+type Played = (Vec<Result<String, RpcError>>, BTreeMap<String, u64>);
+
+async fn play(wire: WireKind) -> Played {
+    let etcd = start("http", &[]);
+    let endpoints = vec![etcd.endpoint.clone()];
+    let settings = Settings {
+        wire,
+        client_api_version: Some("3.6"),
+        ..Settings::default()
+    };
+    let pool = loop {
+        let target = Target::plain(endpoints.clone());
+        match Pool::connect(&target, &endpoints, 2, settings.clone()).await {
+            Ok(pool) => break pool,
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    };
+    let timeout = Some(Duration::from_secs(20));
+    let first = Call {
+        rpc: Rpc::Range,
+        frame: frame(&m::RangeRequest {
+            key: key(0),
+            ..Default::default()
+        }),
+        timeout,
+    };
+    pool.call(0, first).await.result.expect("the first answer");
+    let before = handled(&etcd.endpoint).await;
+    let mut answers = Vec::new();
+    for (i, (rpc, frame)) in script().into_iter().enumerate() {
+        let reply = pool
+            .call(
+                i as u64,
+                Call {
+                    rpc,
+                    frame,
+                    timeout,
+                },
+            )
+            .await;
+        assert!(reply.sent.expect("sent") <= reply.done);
+        answers.push(reply.result.map(|a| without_ids(rpc, a)));
+    }
+    pool.close().await;
+    let mut counts = handled(&etcd.endpoint).await;
+    for (label, n) in &mut counts {
+        *n -= before.get(label).copied().unwrap_or(0);
+    }
+    (answers, counts)
+}
+
+#[test]
+fn both_wires_get_the_same_answers_and_counts_from_a_real_etcd() {
+    local(async {
+        let (h2, h2_counts) = play(WireKind::H2).await;
+        let (tonic, tonic_counts) = play(WireKind::Tonic).await;
+        assert_eq!(h2.len(), script().len());
+        for (i, (a, b)) in h2.iter().zip(&tonic).enumerate() {
+            assert!(a == b, "request {i}: {a:?} and {b:?}");
+        }
+        let failures: Vec<&str> = h2
+            .iter()
+            .filter_map(|r| r.as_ref().err())
+            .map(|e| etcdmark::etcd::errors::classify(e).name)
+            .collect();
+        let expected = [
+            "request-too-large",
+            "future-revision",
+            "lease-exists",
+            "compacted",
+            "invalid-argument",
+        ];
+        assert_eq!(failures, expected);
+        assert_eq!(h2_counts, tonic_counts);
+        assert_eq!(
+            h2_counts.values().sum::<u64>(),
+            script().len() as u64,
+            "{h2_counts:?}"
+        );
+    });
+}
