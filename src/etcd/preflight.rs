@@ -10,6 +10,7 @@ pub use super::preflight_error::PreflightError;
 use super::quota::{self, Quota};
 use super::target::{MemberChoice, Target};
 use super::tls::DialError;
+use crate::report::text::units;
 use crate::report::{MemberInfo, StoreInfo};
 use etcd_client::{Compare, CompareOp, Txn, TxnOp};
 
@@ -364,9 +365,13 @@ fn room(intent: &WriteIntent, facts: &mut ClusterFacts) -> Result<(), PreflightE
     let projected = size.saturating_add(growth);
     let (keys, bytes) = (intent.keys, intent.bytes);
     facts.notes.push(format!(
-        "{keys} keys with {bytes} bytes are going to be written under {}; the db file of {size} bytes will \
-         be about {projected} bytes, of a quota of {}",
-        intent.prefix, facts.quota
+        "{} keys, {} are going to be written under {}; the db file of {} will be about {}, of a quota of {}",
+        units::count(keys),
+        units::bytes(bytes as f64),
+        intent.prefix,
+        units::bytes(size as f64),
+        units::bytes(projected as f64),
+        facts.quota
     ));
     let Some(limit) = facts.quota.limit() else {
         return Ok(());

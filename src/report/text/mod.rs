@@ -3,7 +3,7 @@
 mod sentence;
 mod server;
 mod table;
-mod units;
+pub(crate) mod units;
 
 use super::result::{Outage, RunResult, ThresholdResult};
 use crate::measure::validity::Verdict;
