@@ -104,7 +104,11 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let begun = start(&args, resolved, given, run_id, guards, &directory);
     if begun.is_err() {
         // Nothing was measured: no empty directory stays behind.
-        let _ = std::fs::remove_dir(directory.path());
+        directory.discard();
+        if args.out.is_none() {
+            // The parent too, if this run made it: it is not empty otherwise.
+            let _ = std::fs::remove_dir("etcdmark-results");
+        }
     }
     let (result, written) = begun?;
     show(&args, &result, &directory)?;
@@ -172,14 +176,9 @@ fn play(
         engine::run(plan, &mut Tee::new(sinks))
     };
     progress.close();
-    let result = played.map_err(|e| {
-        // The two files hold nothing yet.
-        drop(files);
-        directory.discard();
-        CliError {
-            message: e.message,
-            exit: e.exit,
-        }
+    let result = played.map_err(|e| CliError {
+        message: e.message,
+        exit: e.exit,
     })?;
     let written = directory
         .write_result(&result)

@@ -146,6 +146,7 @@ async fn ready(plan: &mut Plan, index: usize) -> Result<Ready, RunError> {
     let held = manifest::acquire(&cluster, wanted)
         .await
         .map_err(|e| refused(format!("store {}: {e}", store.name), e.exit()))?;
+    plan.stores[index].target.member_names = facts.names(&plan.stores[index].target);
     // A resumed populate writes the same bytes.
     plan.seed = held.manifest.seed;
     plan.epoch = held.manifest.epoch_unix_ns;

@@ -392,6 +392,17 @@ fn room(intent: &WriteIntent, facts: &mut ClusterFacts) -> Result<(), PreflightE
 }
 
 impl ClusterFacts {
+    /// The members' names in the order of the target's endpoints; empty when any is not known.
+    pub fn names(&self, target: &Target) -> Vec<String> {
+        let name = |endpoint: &String| {
+            let status = self.members.iter().find(|m| m.endpoint == *endpoint)?;
+            let entry = self.entries.iter().find(|e| e.id == status.member_id)?;
+            (!entry.name.is_empty()).then(|| entry.name.clone())
+        };
+        let names: Option<Vec<String>> = target.endpoints.iter().map(name).collect();
+        names.unwrap_or_default()
+    }
+
     /// The result header's row for this store.
     pub fn store_info(&self, name: &str, resources: Vec<String>, target: &Target) -> StoreInfo {
         let members = self.members.iter().map(|m| {
