@@ -1,6 +1,7 @@
 //! How to reach an etcd: etcdctl's flags and environment → [`Target`].
 
 use super::CliError;
+use crate::etcd::kind;
 use crate::etcd::target::{Credentials, MemberChoice, Target, TlsMaterial};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +14,10 @@ pub struct ClusterFlags {
     /// only read take ETCDCTL_ENDPOINTS too; commands that write need this flag.
     #[arg(long, value_delimiter = ',', value_name = "URL")]
     pub endpoints: Vec<String>,
+    /// The etcd of this kind cluster, found through the container engine's client (docker, or
+    /// KIND_EXPERIMENTAL_PROVIDER)
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["endpoints", "cacert", "cert", "key", "user"])]
+    pub kind: Option<String>,
     /// CA that signed etcd's certificates, PEM [env: ETCDCTL_CACERT].
     #[arg(long, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
@@ -66,7 +71,7 @@ pub enum Access {
 pub struct Found {
     /// The etcd; None when no endpoints were given.
     pub target: Option<Target>,
-    /// Environment variables that were ignored, with the reason, one line each.
+    /// What should be said: environment variables that were ignored, nodes that are left out; one line each.
     pub ignored: Vec<String>,
 }
 
@@ -76,8 +81,23 @@ impl ClusterFlags {
     /// # Errors
     /// Usage errors that name the flag or variable, its value and what would be right.
     pub fn targets(&self, access: Access) -> Result<Found, CliError> {
+        if let Some(name) = &self.kind {
+            return self.of_kind(name);
+        }
         self.resolve(access, |name| {
             std::env::var(name).ok().filter(|v| !v.is_empty())
+        })
+    }
+
+    fn of_kind(&self, name: &str) -> Result<Found, CliError> {
+        let found = kind::discover(name).map_err(|e| CliError::usage(e.to_string()))?;
+        let mut target = found.target;
+        target.members = self.target;
+        target.owned = self.yes_this_etcd_is_mine;
+        target.named_by = Some(format!("--kind {name}"));
+        Ok(Found {
+            target: Some(target),
+            ignored: found.notes,
         })
     }
 

@@ -573,8 +573,10 @@ impl Active {
             let local = !store.target.local_members.is_empty();
             let left = || {
                 let run = &self.plan.run_id;
-                let endpoints = store.target.endpoints.join(",");
-                format!("etcdmark cleanup --endpoints {endpoints} --run-id {run}")
+                let named = store.target.named_by.clone();
+                let named = named
+                    .unwrap_or_else(|| format!("--endpoints {}", store.target.endpoints.join(",")));
+                format!("etcdmark cleanup {named} --run-id {run}")
             };
             // A local etcd that goes away with the run needs no sweeping.
             if self.plan.keep_data
