@@ -165,7 +165,12 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
         }
         lines.extend(v.examples.iter().map(|e| format!("        {e}")));
     }
-    if let Some(c) = &r.cleanup {
+    // A throwaway store needs none.
+    if let Some(c) = r
+        .cleanup
+        .as_ref()
+        .filter(|c| c.keys + c.leases > 0 || c.left.is_some())
+    {
         let mut line = format!(
             "cleanup {} keys deleted, {} leases revoked",
             count(c.keys),
