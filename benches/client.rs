@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a program of its own")]
 
 use bytes::{BufMut, Bytes, BytesMut};
+use etcdmark::clock::now;
 use etcdmark::etcd::Target;
 use etcdmark::etcd::messages::{PutRequest, PutResponse};
 use etcdmark::etcd::wire::{Call, Pool, Rpc, Settings};
@@ -13,7 +14,7 @@ use futures_util::future::join_all;
 use prost::Message;
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const VALUE: &[u8] = &[b'v'; 256];
 
@@ -82,9 +83,9 @@ async fn measure(ops: u64, in_flight: u64, put: impl AsyncFn(u64, u64)) -> (Dura
     };
     let warm = ops / 10;
     work(warm).await;
-    let (start, before) = (Instant::now(), cpu());
+    let (start, before) = (now(), cpu());
     work(ops + warm).await;
-    (start.elapsed(), cpu() - before)
+    (Duration::from_nanos(now() - start), cpu() - before)
 }
 
 async fn ours(

@@ -19,6 +19,39 @@
 //! | [`report`] | events.jsonl, result.json and every rendering of them |
 //!
 //! [`engine::run`] is the public API: callable many times and concurrently in one process.
+//!
+//! ```no_run
+//! use etcdmark::engine::{self, Control};
+//! use etcdmark::etcd::Target;
+//! use etcdmark::report::{Tee, text};
+//! use etcdmark::workload::{Overrides, RunSettings, Source};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut overrides = Overrides::new();
+//! overrides.push_set("cluster.nodes=500")?;
+//! let workload = Source::load("node-heartbeats")?.resolve(&overrides)?;
+//! let plan = workload.into_plan(
+//!     vec![Target::plain(vec!["http://127.0.0.1:2379".to_owned()])],
+//!     RunSettings {
+//!         run_id: "example".to_owned(),
+//!         prefix: "/registry-etcdmark/example".to_owned(),
+//!         epoch: etcdmark::clock::unix_now(),
+//!         keep_data: false,
+//!         verify: true,
+//!         guards: engine::guards::ALL.to_vec(),
+//!         allow_live_cluster: false,
+//!         control: Control::default(),
+//!     },
+//! )?;
+//! // A sink takes every event and histogram on the way; this one takes none.
+//! let result = engine::run(plan, &mut Tee::default())?;
+//! print!("{}", text::render(&result, None));
+//! for class in &result.classes {
+//!     println!("{}: {:?}", class.class.name, class.figures.headline);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod cli;
 pub mod clock;

@@ -948,3 +948,40 @@ async fn acts_on_the_whole_cluster_need_an_owned_etcd() {
         .await
         .unwrap();
 }
+
+/// Runs `cluster` with a compactor that is due every half second; whether etcd was compacted afterwards.
+async fn compacted_by_a_run(flags: &[&str]) -> bool {
+    let (_e, target) = etcd(&[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_etcdmark"))
+        .args(["run", "cluster", "--nodes", "1", "--warmup", "0s", "-q"])
+        .args(["--duration", "4s", "--set", "actors.compactor.period=500ms"])
+        .args(["--endpoints", &target.endpoints[0], "--out"])
+        .arg(dir.path().join("out"))
+        .args(flags)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    // A busy machine may make the generator late (98): compaction is looked at all the same.
+    assert!(matches!(out.status.code(), Some(0 | 98)), "{said}");
+    let result: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(dir.path().join("out/result.json")).unwrap())
+            .unwrap();
+    let rounds = |name: &str| {
+        let classes = result["classes"].as_array().unwrap();
+        let class = classes.iter().find(|c| c["class"]["name"] == name);
+        class.map_or(0, |c| c["figures"]["counts"]["ok"].as_u64().unwrap())
+    };
+    assert!(rounds("compactor/txn") >= 2);
+    let mut client = Client::connect(&target.endpoints, None).await.unwrap();
+    let old = etcd_client::GetOptions::new().with_revision(1);
+    let compacted = client.get("a", Some(old)).await.is_err();
+    assert_eq!(rounds("compactor/compact") > 0, compacted);
+    compacted
+}
+
+#[tokio::test]
+async fn a_run_compacts_only_an_etcd_that_is_ours() {
+    assert!(!compacted_by_a_run(&[]).await);
+    assert!(compacted_by_a_run(&["--yes-this-etcd-is-mine"]).await);
+}

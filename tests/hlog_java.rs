@@ -1,6 +1,5 @@
 //! `latency.hlog` read by HdrHistogram's own Java tool says what our reader says.
 
-
 use etcdmark::measure::percentile::value_at_rank;
 use etcdmark::measure::{Hist, HlogReader, HlogWriter};
 use etcdmark::report::{HistogramLine, HistogramTag, Metric, Phase};

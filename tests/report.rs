@@ -863,7 +863,7 @@ fn the_command_renders_each_format_and_names_the_right_class() {
     use etcdmark::cli::report::{Args, Format, render};
     let dir = tempfile::tempdir().unwrap();
     let run = RunDirectory::create(dir.path()).unwrap();
-    let (mut files, mut live) = (run.sink(0).unwrap(), Reducer::new());
+    let (mut files, mut live) = (run.sink().unwrap(), Reducer::new());
     Script::new().play(&mut Tee::new(vec![&mut files, &mut live]));
     let args = |output, class: Option<&str>| Args {
         dir: dir.path().to_owned(),

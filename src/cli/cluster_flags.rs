@@ -1,6 +1,7 @@
 //! How to reach an etcd: etcdctl's flags and environment → [`Target`].
 
 use super::CliError;
+use crate::etcd::kind;
 use crate::etcd::target::{Credentials, MemberChoice, Target, TlsMaterial};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +14,10 @@ pub struct ClusterFlags {
     /// only read take ETCDCTL_ENDPOINTS too; commands that write need this flag.
     #[arg(long, value_delimiter = ',', value_name = "URL")]
     pub endpoints: Vec<String>,
+    /// The etcd of this kind cluster: takes the place of --endpoints, --cacert, --cert, --key and
+    /// --metrics-endpoints.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["endpoints", "cacert", "cert", "key", "metrics_endpoints"])]
+    pub kind: Option<String>,
     /// CA that signed etcd's certificates, PEM [env: ETCDCTL_CACERT].
     #[arg(long, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
@@ -68,6 +73,8 @@ pub struct Found {
     pub target: Option<Target>,
     /// Environment variables that were ignored, with the reason, one line each.
     pub ignored: Vec<String>,
+    /// How a kind cluster's members are reached and which are down, one line each.
+    pub notes: Vec<String>,
 }
 
 impl ClusterFlags {
@@ -76,6 +83,9 @@ impl ClusterFlags {
     /// # Errors
     /// Usage errors that name the flag or variable, its value and what would be right.
     pub fn targets(&self, access: Access) -> Result<Found, CliError> {
+        if let Some(name) = &self.kind {
+            return self.kind_target(name);
+        }
         self.resolve(access, |name| {
             std::env::var(name).ok().filter(|v| !v.is_empty())
         })
@@ -164,6 +174,34 @@ impl ClusterFlags {
             ..Target::plain(endpoints)
         });
         Ok(found)
+    }
+
+    /// The etcd of a kind cluster, as the container engine describes it; blocks.
+    fn kind_target(&self, name: &str) -> Result<Found, CliError> {
+        let found = kind::discover(name).map_err(|e| CliError::usage(e.to_string()))?;
+        let given = |flag: &Option<String>, name, default| duration(name, flag.clone(), default);
+        let target = Target {
+            dial_timeout: given(
+                &self.dial_timeout,
+                "--dial-timeout",
+                found.target.dial_timeout,
+            )?,
+            command_timeout: given(
+                &self.command_timeout,
+                "--command-timeout",
+                found.target.command_timeout,
+            )?,
+            credentials: credentials(self.user.clone(), self.password.clone())?,
+            members: self.target,
+            owned: self.yes_this_etcd_is_mine,
+            named_by: Some(format!("--kind {name}")),
+            ..found.target
+        };
+        Ok(Found {
+            target: Some(target),
+            ignored: Vec::new(),
+            notes: found.notes,
+        })
     }
 
     /// Flags that say something about an etcd that was not named.

@@ -9,7 +9,7 @@ use super::signals;
 use super::workload_flags::WorkloadFlags;
 use crate::clock;
 use crate::engine::{self, Control, guards};
-use crate::etcd::{Target, kind};
+use crate::etcd::Target;
 use crate::exit::Exit;
 use crate::local::LocalCluster;
 use crate::report::{RunDirectory, RunResult, Sink, Tee, json, text};
@@ -38,14 +38,6 @@ pub struct Args {
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
     pub cluster: ClusterFlags,
-    /// Use the etcd of this kind cluster
-    #[arg(
-        long,
-        value_name = "NAME",
-        conflicts_with = "endpoints",
-        help_heading = "etcd"
-    )]
-    pub kind: Option<String>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
     pub local: LocalFlags,
@@ -104,7 +96,11 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let begun = start(&args, resolved, given, run_id, guards, &directory);
     if begun.is_err() {
         // Nothing was measured: no empty directory stays behind.
-        let _ = std::fs::remove_dir(directory.path());
+        directory.discard();
+        if args.out.is_none() {
+            // The parent too, if this run made it: it is not empty otherwise.
+            let _ = std::fs::remove_dir("etcdmark-results");
+        }
     }
     let (result, written) = begun?;
     show(&args, &result, &directory)?;
@@ -172,14 +168,9 @@ fn play(
         engine::run(plan, &mut Tee::new(sinks))
     };
     progress.close();
-    let result = played.map_err(|e| {
-        // The two files hold nothing yet.
-        drop(files);
-        directory.discard();
-        CliError {
-            message: e.message,
-            exit: e.exit,
-        }
+    let result = played.map_err(|e| CliError {
+        message: e.message,
+        exit: e.exit,
     })?;
     let written = directory
         .write_result(&result)
@@ -201,18 +192,17 @@ fn show(args: &Args, result: &RunResult, directory: &RunDirectory) -> Result<(),
 
 /// What `--endpoints` or `--kind` name.
 fn given_target(args: &Args) -> Result<Option<Target>, CliError> {
-    if let Some(name) = &args.kind {
-        let mut target = kind::find(name).map_err(|e| CliError::usage(e.to_string()))?;
-        target.owned = args.cluster.yes_this_etcd_is_mine;
-        target.members = args.cluster.target;
-        return local_flags_unused(args, "--kind").map(|()| Some(target));
-    }
     let found = args.cluster.targets(Access::Write)?;
-    for line in &found.ignored {
+    for line in found.ignored.iter().chain(&found.notes) {
         complain(line);
     }
     if found.target.is_some() {
-        local_flags_unused(args, "--endpoints")?;
+        let by = args
+            .cluster
+            .kind
+            .as_ref()
+            .map_or("--endpoints", |_| "--kind");
+        local_flags_unused(args, by)?;
     }
     let registry = args.prefix.as_deref().is_some_and(|p| p == "/registry");
     if let Some(prefix) = &args.prefix
@@ -286,7 +276,7 @@ async fn targets(
 fn guard_list(args: &Args) -> Result<Vec<GuardKind>, CliError> {
     match &args.guards {
         Some(list) => guards::parse_list(list).map_err(CliError::usage),
-        None if args.kind.is_some() || !args.cluster.endpoints.is_empty() => {
+        None if args.cluster.kind.is_some() || !args.cluster.endpoints.is_empty() => {
             Ok(guards::ALL.to_vec())
         }
         None => Ok(Vec::new()),

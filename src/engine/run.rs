@@ -146,6 +146,7 @@ async fn ready(plan: &mut Plan, index: usize) -> Result<Ready, RunError> {
     let held = manifest::acquire(&cluster, wanted)
         .await
         .map_err(|e| refused(format!("store {}: {e}", store.name), e.exit()))?;
+    plan.stores[index].target.member_names = facts.names(&plan.stores[index].target);
     // A resumed populate writes the same bytes.
     plan.seed = held.manifest.seed;
     plan.epoch = held.manifest.epoch_unix_ns;
@@ -308,14 +309,10 @@ impl Active {
         }
         let mut waiting = self.shards.len();
         while waiting > 0 {
-            if self.phase < Phase::Measure && clock::now() >= measure {
-                self.enter(stream, Phase::Measure);
-            }
-            if self.phase < Phase::Drain && (clock::now() >= end || self.plan.control.draining()) {
-                self.enter(stream, Phase::Drain);
-            }
+            self.enter_due(stream, measure, end);
             waiting -= self.pump(stream)?;
         }
+        self.enter_due(stream, measure, end);
         self.merger.flush(stream, self.phase);
         self.sample(runtime, stream);
         for (store, ready) in self.plan.stores.iter().zip(stores.iter()) {
@@ -363,12 +360,26 @@ impl Active {
     }
 
     fn enter(&mut self, stream: &mut Stream<'_>, phase: Phase) {
+        self.enter_at(stream, phase, clock::now());
+    }
+
+    fn enter_at(&mut self, stream: &mut Stream<'_>, phase: Phase, at: Nanos) {
         self.phase = phase;
-        stream.event(&Event::Phase(PhaseEvent {
-            t: stream.t(),
-            phase,
-        }));
+        let t = at.saturating_sub(self.t0) as f64 / SECOND as f64;
+        stream.event(&Event::Phase(PhaseEvent { t, phase }));
         stream.flush();
+    }
+
+    /// Enters measure and drain at their planned instants, however late this is looked at: rates are
+    /// divided by what lies between.
+    fn enter_due(&mut self, stream: &mut Stream<'_>, measure: Nanos, end: Nanos) {
+        let now = clock::now();
+        if self.phase < Phase::Measure && now >= measure {
+            self.enter_at(stream, Phase::Measure, measure);
+        }
+        if self.phase < Phase::Drain && (now >= end || self.plan.control.draining()) {
+            self.enter_at(stream, Phase::Drain, now.min(end));
+        }
     }
 
     fn until_reached(&mut self, stream: &mut Stream<'_>) -> Result<(), String> {
@@ -573,8 +584,10 @@ impl Active {
             let local = !store.target.local_members.is_empty();
             let left = || {
                 let run = &self.plan.run_id;
-                let endpoints = store.target.endpoints.join(",");
-                format!("etcdmark cleanup --endpoints {endpoints} --run-id {run}")
+                let named = store.target.named_by.clone();
+                let named = named
+                    .unwrap_or_else(|| format!("--endpoints {}", store.target.endpoints.join(",")));
+                format!("etcdmark cleanup {named} --run-id {run}")
             };
             // A local etcd that goes away with the run needs no sweeping.
             if self.plan.keep_data

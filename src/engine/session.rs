@@ -465,7 +465,8 @@ impl Shard {
         let answer: TxnResponse = self.decode(context, class, bytes)?;
         let revision = answer.header.map_or(0, |h| h.revision);
         let version = if answer.succeeded {
-            context.compact = previous;
+            // Compacting acts on the whole etcd: no more than the election where it is not ours.
+            context.compact = previous * i64::from(self.plan.stores[store].target.owned);
             self.acknowledge(
                 context,
                 class,

@@ -154,9 +154,13 @@ impl Dialer {
         let endpoint = self.endpoint.clone();
         if self.tls.is_none() {
             DialError::PlainToTls { endpoint }
+        } else if self.material.cert.is_none() {
+            // The alert that says so can be lost: the server closes with our preface unread, and the
+            // reset overtakes it. Little else closes right after a completed handshake.
+            DialError::NoClientCertificate { endpoint }
         } else {
-            let reason = "it closed the connection at once".to_owned();
-            DialError::NotEtcd { endpoint, reason }
+            let reason = "closed without a word".to_owned();
+            DialError::ClientCertificateRejected { endpoint, reason }
         }
     }
 

@@ -169,7 +169,12 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
         let accounts = store.accounts.as_ref().filter(|a| !a.agree);
         lines.extend(accounts.map(|a| disagreement(&store.name, a)));
     }
-    if let Some(c) = &r.cleanup {
+    // A throwaway store needs none.
+    if let Some(c) = r
+        .cleanup
+        .as_ref()
+        .filter(|c| c.keys + c.leases > 0 || c.left.is_some())
+    {
         let mut line = format!(
             "cleanup {} keys deleted, {} leases revoked",
             count(c.keys),

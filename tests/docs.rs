@@ -1,0 +1,174 @@
+//! Documents that the code decides: the help texts, the tables of op classes and exit codes, and links.
+//! `UPDATE_EXPECT=1 cargo test --test docs` rewrites what is generated.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use etcdmark::exit::Exit;
+use etcdmark::kube::OpClass;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const COMMANDS: [&str; 8] = [
+    "", "run", "list", "validate", "show", "report", "inspect", "cleanup",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Holds a committed file to what the code says, or rewrites it.
+fn expect(file: &str, text: &str) {
+    let path = root().join(file);
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == text,
+        "{file} is not what the code says; run `UPDATE_EXPECT=1 cargo test --test docs` and look at the difference"
+    );
+}
+
+/// What a command prints for `--help` on a terminal of 100 columns.
+fn help(command: &str) -> String {
+    let mut etcdmark = Command::new(env!("CARGO_BIN_EXE_etcdmark"));
+    if !command.is_empty() {
+        etcdmark.arg(command);
+    }
+    let out = etcdmark
+        .arg("--help")
+        .env_clear()
+        .env("COLUMNS", "100")
+        .output()
+        .unwrap();
+    assert_eq!(out.status.code(), Some(0), "etcdmark {command} --help");
+    String::from_utf8(out.stdout).unwrap()
+}
+
+#[test]
+fn help_texts_are_as_committed() {
+    for command in COMMANDS {
+        let name = if command.is_empty() {
+            "etcdmark"
+        } else {
+            command
+        };
+        let text = help(command);
+        // One column more than asked for is clap's own.
+        let long = text.lines().find(|l| l.chars().count() > 110);
+        assert_eq!(long, None, "a line of {name} --help is too long");
+        expect(&format!("docs/reference/help/{name}.txt"), &text);
+    }
+}
+
+#[test]
+fn every_command_has_a_help_file() {
+    let listed = help("");
+    let commands: Vec<&str> = listed
+        .lines()
+        .skip_while(|l| *l != "Commands:")
+        .skip(1)
+        .take_while(|l| !l.is_empty())
+        .filter_map(|l| l.split_whitespace().next())
+        .filter(|c| *c != "help")
+        .collect();
+    assert_eq!(commands, COMMANDS[1..], "COMMANDS of this test");
+    let page = std::fs::read_to_string(root().join("docs/reference/cli.md")).unwrap();
+    for command in commands {
+        assert!(
+            page.contains(&format!("(help/{command}.txt)")),
+            "docs/reference/cli.md does not link help/{command}.txt"
+        );
+    }
+}
+
+#[test]
+fn the_table_of_op_classes_is_current() {
+    let mut text = String::from(
+        "# Op classes\n\n\
+         <!-- Generated from src/kube/opclass.rs; `UPDATE_EXPECT=1 cargo test --test docs` rewrites it. -->\n\n\
+         What a histogram is kept for: `actor/step`. The table is closed: a result has no others. `limits`,\n\
+         `thresholds` and `primary` of a [workload](workload.md) take these names.\n\n\
+         The *RPC* is what etcd's `grpc_server_handled_total` counts it as. The *store* is the etcd cluster that\n\
+         `spec.stores` routes the resource to, as kube-apiserver's `--etcd-servers-overrides` does; what no store\n\
+         names goes to the first one, and `internal` (etcdmark's own keys) always does.\n\n\
+         | op class | what an operator calls it | verb | resource, which decides the store | RPC |\n\
+         |---|---|---|---|---|\n",
+    );
+    for class in OpClass::ALL {
+        let row = class.info();
+        text += &format!(
+            "| `{}` | {} | {} | {} | {:?} |\n",
+            row.name,
+            row.title,
+            format!("{:?}", row.verb).to_lowercase(),
+            row.resource.plural(),
+            row.rpc
+        );
+    }
+    text += "\nVerbs, as kube-apiserver sends them (apiserver `pkg/storage/etcd3/store.go`):\n\n\
+         | verb | request |\n|---|---|\n\
+         | create | Txn: if the key does not exist, then put |\n\
+         | update | Txn: if the key's mod revision is the one known, then put, else range |\n\
+         | delete | Txn: if the key's mod revision is the one known, then delete, else range |\n\
+         | get | Range of one key |\n\
+         | list | Range over a prefix, in pages at a pinned revision |\n\
+         | grant | LeaseGrant |\n\
+         | compact | Compact |\n";
+    expect("docs/reference/op-classes.md", &text);
+}
+
+#[test]
+fn exit_codes_are_documented() {
+    let page = std::fs::read_to_string(root().join("docs/reference/exit-codes.md")).unwrap();
+    let help = help("");
+    for exit in [
+        Exit::Ok,
+        Exit::Failure,
+        Exit::Usage,
+        Exit::Regression,
+        Exit::Invalid,
+        Exit::Threshold,
+        Exit::Interrupted,
+    ] {
+        let code = exit.code();
+        assert!(page.contains(&format!("| {code} |")), "{code} in the page");
+        assert!(
+            help.split_whitespace().any(|w| w == code.to_string()),
+            "{code} in --help"
+        );
+    }
+}
+
+fn pages(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            pages(&path, found);
+        } else if path.extension().is_some_and(|e| e == "md") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let mut found: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"]
+        .map(|f| root().join(f))
+        .into();
+    for dir in ["docs", "deploy"] {
+        pages(&root().join(dir), &mut found);
+    }
+    let mut dead = Vec::new();
+    for page in &found {
+        let text = std::fs::read_to_string(page).unwrap();
+        for link in text.split("](").skip(1).filter_map(|l| l.split(')').next()) {
+            let file = link.split('#').next().unwrap_or_default();
+            let outside = link.contains("://") || file.is_empty();
+            if !outside && !page.parent().unwrap().join(file).exists() {
+                dead.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert_eq!(dead, Vec::<String>::new());
+}
