@@ -152,3 +152,99 @@ fn routed(header: &Header, class: OpClass) -> Option<&str> {
         .find(|s| s.resources.iter().any(|r| r == plural));
     named.or(header.stores.first()).map(|s| s.name.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::event::{Counts, MemberInfo, Sweep};
+
+    fn sample(txns: f64, started: f64) -> ServerSample {
+        ServerSample {
+            t: 0.0,
+            store: "main".to_owned(),
+            member: "m1".to_owned(),
+            values: BTreeMap::from([
+                ("grpc.Txn.OK".to_owned(), txns),
+                ("process.start_time".to_owned(), started),
+            ]),
+        }
+    }
+
+    fn interval(phase: Phase, class: &str, n: u64) -> Interval {
+        let counts = Counts {
+            attempts: n,
+            answered: n,
+            revisions: n,
+            ..Counts::default()
+        };
+        Interval {
+            phase: Some(phase),
+            classes: BTreeMap::from([(class.to_owned(), counts)]),
+            ..Interval::default()
+        }
+    }
+
+    /// 3 creates while etcd counts up to 7 Txns, then 10 renewals, up to `after`; 2 leases with keys expire.
+    fn accounts(after: f64, revision: i64, started: f64, local: bool) -> Option<Accounts> {
+        let store = StoreInfo {
+            name: "main".to_owned(),
+            local,
+            members: vec![MemberInfo::default()],
+            ..StoreInfo::default()
+        };
+        let header = Header {
+            stores: vec![store.clone()],
+            ..Header::default()
+        };
+        let verify = VerifyReport {
+            sweeps: vec![Sweep {
+                store: "main".to_owned(),
+                revision,
+                expired_leases: 2,
+            }],
+            ..VerifyReport::default()
+        };
+        let end = End {
+            t: 0.0,
+            outcome: "completed".to_owned(),
+            error: None,
+            revisions: BTreeMap::from([("main".to_owned(), (100, 0))]),
+        };
+        let mut books = Books::default();
+        books.phase(Phase::Populate);
+        books.interval(&interval(Phase::Populate, "node-lease/create", 3));
+        books.sample(&sample(7.0, 1.0));
+        books.phase(Phase::Measure);
+        books.interval(&interval(Phase::Measure, "node-lease/update", 10));
+        books.phase(Phase::Drain);
+        books.sample(&sample(after, started));
+        books.phase(Phase::Verify);
+        books.sample(&sample(99.0, started));
+        books.of(&header, &store, Some(&verify), Some(&end))
+    }
+
+    #[test]
+    fn a_single_rpc_or_revision_too_many_or_too_few_shows() {
+        let all = accounts(17.0, 117, 1.0, true).unwrap();
+        let rpc = RpcAccount {
+            method: "Txn".to_owned(),
+            attempts: 10,
+            answered: 10,
+            handled: 10,
+        };
+        assert_eq!((all.agree, all.rpcs), (true, vec![rpc]));
+        assert_eq!(all.revisions.unwrap().store, 17);
+        for (after, revision) in [(16.0, 117), (18.0, 117), (17.0, 116), (17.0, 118)] {
+            let agree = accounts(after, revision, 1.0, true).unwrap().agree;
+            assert!(!agree, "{after} {revision}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_known_is_not_claimed() {
+        // A member that started anew counts from 0.
+        assert!(accounts(17.0, 117, 2.0, true).unwrap().rpcs.is_empty());
+        // Others may use an etcd that is not ours.
+        assert_eq!(accounts(17.0, 117, 1.0, false), None);
+    }
+}
