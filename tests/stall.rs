@@ -4,6 +4,10 @@
 //! `cargo test --test stall -- --nocapture` prints the figures that docs/method/stall.md quotes.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the figures that the page on stalls quotes"
+)]
 
 mod common;
 #[path = "stall/relay.rs"]

@@ -2,6 +2,10 @@
 //! etcd's own, every revision is accounted for, nothing is lost.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the counts, for the log of each version"
+)]
 
 mod common;
 
