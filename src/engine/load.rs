@@ -75,9 +75,6 @@ pub(crate) async fn load(
         if shard.plan.control.draining() {
             end = end.min(now);
         }
-        if now >= end {
-            break;
-        }
         let mut begun = 0;
         while begun < TURN {
             let Some(at) = timetable.peek() else { break };
@@ -101,9 +98,13 @@ pub(crate) async fn load(
                 });
             }
         }
-        if begun == TURN {
+        if begun == TURN && !shard.plan.control.stopping() {
             tokio::task::yield_now().await;
             continue;
+        }
+        // Only now: a shard that woke late still offers everything that was intended before the end.
+        if now >= end {
+            break;
         }
         let due = timetable.peek().map_or(Nanos::MAX, |at| times.start + at);
         pacer

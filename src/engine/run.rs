@@ -549,6 +549,7 @@ impl Active {
             };
             let one = runtime.block_on(verify::verify(
                 &ready.cluster,
+                &self.plan.stores[index].name,
                 &self.plan.prefix,
                 &self.objects,
                 &self.ended,

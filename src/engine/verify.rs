@@ -4,8 +4,8 @@ use super::thread::Ended;
 use crate::clock;
 use crate::etcd::control::{Cluster, RangeSpec, prefix_end};
 use crate::kube::{Kind, ObjectRef, Objects};
-use crate::report::VerifyReport;
-use std::collections::HashMap;
+use crate::report::{Sweep, VerifyReport};
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Keys per page.
@@ -19,14 +19,15 @@ struct Expected {
     mod_revision: i64,
     version: u32,
     unknown: bool,
-    /// Its etcd lease may have ended.
-    may_be_gone: bool,
+    /// Its etcd lease, when that may have ended.
+    expirable: Option<i64>,
 }
 
 /// Compares one store with the state of its objects. `prefix` ends the run's keys' common part (no
 /// trailing slash); `mine` says which kinds this store holds.
 pub(crate) async fn verify(
     cluster: &Cluster,
+    store: &str,
     prefix: &str,
     objects: &Objects,
     ended: &[Ended],
@@ -37,15 +38,16 @@ pub(crate) async fn verify(
     let mut report = VerifyReport::default();
     let mut expected = HashMap::new();
     let mut key = Vec::new();
+    let mut expired = HashSet::new();
     for shard in ended {
         for (object, state) in shard.states.iter().filter(|(o, _)| mine(o.kind)) {
+            let lease = state.lease().and_then(|i| shard.leases.get(i));
             if !state.exists() && !state.unknown() {
+                // A read found it gone, with its lease.
+                expired.extend(lease.map(|l| l.id));
                 continue;
             }
-            let may_be_gone = state
-                .lease()
-                .and_then(|i| shard.leases.get(i))
-                .is_some_and(|l| l.may_have_expired(now));
+            let expirable = lease.filter(|l| l.may_have_expired(now)).map(|l| l.id);
             key.clear();
             objects.key(object, &mut key);
             report.acknowledged += u64::from(state.version);
@@ -56,26 +58,30 @@ pub(crate) async fn verify(
                     mod_revision: state.mod_revision,
                     version: state.version,
                     unknown: state.unknown(),
-                    may_be_gone,
+                    expirable,
                 },
             );
         }
     }
     let total = expected.len() as u64;
-    if let Err(e) = sweep(cluster, prefix, &mut expected, &mut report, |n| {
+    let swept = sweep(cluster, prefix, &mut expected, &mut report, |n| {
         progress(n, total)
     })
-    .await
-    {
-        report.incomplete = Some(e);
-        return report;
-    }
+    .await;
+    let revision = match swept {
+        Ok(revision) => revision,
+        Err(e) => {
+            report.incomplete = Some(e);
+            return report;
+        }
+    };
     for left in expected.values() {
         if left.version == 0 {
             continue; // an unknown create that was not applied
         }
-        if left.may_be_gone {
+        if let Some(lease) = left.expirable {
             report.expired += 1;
+            expired.insert(lease);
             continue;
         }
         report.lost += u64::from(left.version);
@@ -89,6 +95,11 @@ pub(crate) async fn verify(
             )
         });
     }
+    report.sweeps.push(Sweep {
+        store: store.to_owned(),
+        revision,
+        expired_leases: expired.len() as u64,
+    });
     report
 }
 
@@ -103,16 +114,18 @@ pub(crate) fn add(all: &mut VerifyReport, one: VerifyReport) {
     all.expired += one.expired;
     all.examples.extend(one.examples);
     all.examples.truncate(EXAMPLES);
+    all.sweeps.extend(one.sweeps);
     all.incomplete = all.incomplete.take().or(one.incomplete);
 }
 
+/// Returns the revision that was read.
 async fn sweep(
     cluster: &Cluster,
     prefix: &str,
     expected: &mut HashMap<u64, Expected>,
     report: &mut VerifyReport,
     mut progress: impl FnMut(u64),
-) -> Result<(), String> {
+) -> Result<i64, String> {
     let from = format!("{prefix}/").into_bytes();
     let end = prefix_end(&from);
     let mut next = from;
@@ -146,7 +159,7 @@ async fn sweep(
                 next = last.key().to_vec();
                 next.push(0);
             }
-            _ => return Ok(()),
+            _ => return Ok(revision),
         }
     }
 }
@@ -215,7 +228,7 @@ mod tests {
             mod_revision: 100,
             version: 5,
             unknown,
-            may_be_gone: false,
+            expirable: None,
         }
     }
 

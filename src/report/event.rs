@@ -625,6 +625,20 @@ pub struct VerifyReport {
     pub examples: Vec<String>,
     /// Why the sweep could not be done; then the other fields say nothing.
     pub incomplete: Option<String>,
+    /// By store.
+    #[serde(default)]
+    pub sweeps: Vec<Sweep>,
+}
+
+/// The sweep of one store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Sweep {
+    /// Store name.
+    pub store: String,
+    /// The revision that was read.
+    pub revision: i64,
+    /// etcd leases that had removed keys by then.
+    pub expired_leases: u64,
 }
 
 /// What was deleted.

@@ -208,6 +208,47 @@ pub struct StoreResult {
     pub leader_changes: Option<f64>,
     /// Its members.
     pub members: Vec<MemberFigures>,
+    /// What the run counted against what etcd counted, for an etcd that etcdmark started itself.
+    #[serde(default)]
+    pub accounts: Option<Accounts>,
+}
+
+/// What the run counted against what etcd counted. Exact: a difference means that one of them miscounted, or
+/// that somebody else used the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Accounts {
+    /// Every count agrees.
+    pub agree: bool,
+    /// By RPC, over the load (warm-up, measure and drain).
+    pub rpcs: Vec<RpcAccount>,
+    /// Of the store; none without a sweep, or with writes of unknown outcome.
+    pub revisions: Option<RevisionAccount>,
+}
+
+/// RPCs of one method.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RpcAccount {
+    /// `Txn`, `Range` …
+    pub method: String,
+    /// Attempts that the run sent.
+    pub attempts: u64,
+    /// Of these, answered: agrees with `handled` unless attempts were never answered.
+    pub answered: u64,
+    /// What `grpc_server_handled_total` of all members together grew by.
+    pub handled: u64,
+}
+
+/// Revisions from before populate until the sweep: `store` = `attempts` + `manifest` + `expired_leases`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RevisionAccount {
+    /// By which the store's revision grew.
+    pub store: i64,
+    /// Made by acknowledged attempts.
+    pub attempts: i64,
+    /// Made by the run's own manifest.
+    pub manifest: i64,
+    /// Made by etcd: leases that expired with keys attached, one each.
+    pub expired_leases: i64,
 }
 
 /// One member over the measure phase. None = the member's version does not tell, or it was not

@@ -4,6 +4,7 @@
 //! The order of histograms relative to events does not matter (they are two files); the order of
 //! events among themselves does.
 
+mod accounts;
 mod figures;
 mod judge;
 mod outages;
@@ -16,7 +17,7 @@ use super::event::{
 };
 use super::result::{
     API_VERSION, ClassResult, ClientFigures, Figures, KIND, Outcome, PhaseTime, PopulateResult,
-    RunResult,
+    RunResult, StoreResult,
 };
 use super::threshold;
 use crate::measure::hist::HIGHEST;
@@ -39,6 +40,7 @@ pub struct Reducer {
     /// Σ backlog × seconds, Σ seconds.
     backlog: (f64, f64),
     servers: servers::Servers,
+    books: accounts::Books,
     host: series::SeriesSet,
     outages: outages::Outages,
     populate: Option<Progress>,
@@ -82,6 +84,7 @@ impl Reducer {
             Event::Phase(p) => {
                 self.seen(p.t);
                 self.phases.push((p.phase, p.t));
+                self.books.phase(p.phase);
                 if p.phase == Phase::Measure {
                     self.servers.begin();
                     self.host.begin();
@@ -93,7 +96,10 @@ impl Reducer {
                     self.populate = Some(p.clone());
                 }
             }
-            Event::Interval(i) => self.interval(i),
+            Event::Interval(i) => {
+                self.books.interval(i);
+                self.interval(i);
+            }
             Event::Intended(_) => {}
             Event::Sequence(s) if s.phase == Phase::Measure => {
                 self.sequences
@@ -103,6 +109,7 @@ impl Reducer {
             Event::Client(c) => self.client_sample(c),
             Event::Server(s) => {
                 self.seen(s.t);
+                self.books.sample(s);
                 if self.measure_end().is_none() {
                     self.servers.sample(s);
                 }
@@ -296,7 +303,7 @@ impl Reducer {
             total,
             classes,
             thresholds,
-            stores: self.servers.results(&self.header.stores),
+            stores: self.store_results(),
             client,
             host,
             outages: self.outages.all(self.last),
@@ -309,6 +316,16 @@ impl Reducer {
         };
         result.outcome.exit_code = result.exit().code();
         result
+    }
+
+    fn store_results(&self) -> Vec<StoreResult> {
+        let mut results = self.servers.results(&self.header.stores);
+        for (result, store) in results.iter_mut().zip(&self.header.stores) {
+            result.accounts =
+                self.books
+                    .of(&self.header, store, self.verify.as_ref(), self.end.as_ref());
+        }
+        results
     }
 
     /// The measure phase's merged histogram of a metric: of one op class, or of all together.

@@ -57,6 +57,7 @@ impl Servers {
                     name: store.clone(),
                     leader_changes: None,
                     members: vec![figures],
+                    accounts: None,
                 }),
             }
         }
@@ -85,6 +86,7 @@ impl Servers {
             name: store.name.clone(),
             leader_changes: None,
             members: members.collect(),
+            accounts: None,
         }
     }
 }

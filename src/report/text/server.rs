@@ -1,7 +1,7 @@
 //! etcd's, the host's and the generator's own figures.
 
 use super::units::{bytes, count, ns, percent, rate, seconds};
-use crate::report::result::{MemberFigures, RunResult};
+use crate::report::result::{Accounts, MemberFigures, RunResult};
 
 /// A line per member.
 pub(super) fn servers(r: &RunResult) -> Vec<String> {
@@ -165,6 +165,10 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
         }
         lines.extend(v.examples.iter().map(|e| format!("        {e}")));
     }
+    for store in &r.stores {
+        let accounts = store.accounts.as_ref().filter(|a| !a.agree);
+        lines.extend(accounts.map(|a| disagreement(&store.name, a)));
+    }
     // A throwaway store needs none.
     if let Some(c) = r
         .cleanup
@@ -182,4 +186,24 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+/// What one of two did not count right. Said only when it happens.
+fn disagreement(store: &str, a: &Accounts) -> String {
+    let rpcs = a.rpcs.iter().filter(|r| r.handled != r.answered).map(|r| {
+        let (handled, answered) = (count(r.handled), count(r.answered));
+        format!(
+            "etcd handled {handled} {}, {answered} were answered",
+            r.method
+        )
+    });
+    let revisions = a.revisions.iter().map(|r| {
+        format!(
+            "etcd made {} revisions, {} are accounted for",
+            r.store,
+            r.attempts + r.manifest + r.expired_leases
+        )
+    });
+    let all: Vec<String> = rpcs.chain(revisions).collect();
+    format!("counts  {store} DISAGREES: {}", all.join("; "))
 }
