@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
 
 /// A handle to a running run. Clones act on the same run.
 #[derive(Clone, Debug, Default)]
 pub struct Control {
     state: Arc<AtomicU8>,
     interrupted: Arc<AtomicBool>,
+    abandoned: Arc<AtomicBool>,
 }
+
+/// How often somebody who waits for a stop looks.
+const LOOK: Duration = Duration::from_millis(50);
 
 impl Control {
     /// Ends the load in good order: no new sessions, answers are waited for, the report is written.
@@ -38,7 +43,38 @@ impl Control {
 
     /// Whether a drain (or a stop) was asked for.
     pub fn draining(&self) -> bool {
-        self.state.load(Ordering::Relaxed) >= 1
+        self.state.load(Ordering::Relaxed) >= 1 || self.abandoned.load(Ordering::Relaxed)
+    }
+
+    /// The run has failed: its shards end at once, but nobody asked to leave the keys behind.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether shards shall end at once.
+    pub(crate) fn halting(&self) -> bool {
+        self.stopping() || self.abandoned.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the run is interrupted.
+    pub async fn until_interrupted(&self) {
+        while !self.interrupted() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until a stop is asked for.
+    pub(crate) async fn until_stopping(&self) {
+        while !self.stopping() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until shards shall end at once.
+    pub(crate) async fn until_halting(&self) {
+        while !self.halting() {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Whether a stop was asked for.
