@@ -1,0 +1,162 @@
+//! Guards, and a store that fills up in the middle.
+
+use crate::common;
+use crate::harness::{Bed, Finished, QUICK, Running, etcdmark};
+use etcdmark::local::LocalOptions;
+use serde_json::Value;
+
+/// Guard stops are failures: the run did not do what was asked.
+#[track_caller]
+fn assert_guard<'a>(ended: &'a Finished, name: &str) -> &'a Value {
+    let outcome = &ended.result["outcome"];
+    assert_eq!(outcome["outcome"], "guard", "{:?}", ended.said);
+    assert_eq!(ended.said.code, 1, "{:?}", ended.said);
+    let guards = ended.result["guards"].as_array().unwrap();
+    assert_eq!(guards.len(), 1, "{guards:?}");
+    assert_eq!(guards[0]["guard"], name);
+    let cause = guards[0]["cause"].as_str().unwrap();
+    let words = |s: &str| s.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words(&ended.said.stdout).contains(&words(cause)),
+        "{:?}",
+        ended.said
+    );
+    &guards[0]
+}
+
+#[test]
+fn a_leader_change_drains_a_run_on_given_endpoints() {
+    let bed = Bed::of(LocalOptions {
+        members: 3,
+        ..common::options()
+    });
+    let endpoints = bed.endpoints();
+    let more = ["--endpoints", &endpoints, "--duration", "300s"];
+    let mut run = Running::start(&[&QUICK, &more]);
+    run.until_second(2);
+    let leader = run.until_event("header", |e| e["type"] == "header")["stores"][0]["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .position(|m| m["leader"] == true)
+        .unwrap();
+    bed.etcd.kill_member(leader).unwrap();
+    let ended = run.finish();
+    let guard = assert_guard(&ended, "leader-change");
+    assert!(
+        guard["cause"].as_str().unwrap().contains("leader change"),
+        "{guard}"
+    );
+    ended.assert_verified();
+    assert_eq!(ended.result["cleanup"]["left"], Value::Null);
+    bed.assert_empty();
+}
+
+/// Puts keys of somebody else until etcd has no space.
+fn fill(bed: &Bed) -> u64 {
+    let mut client = bed.client();
+    let value = vec![b'x'; 256 << 10];
+    bed.runtime.block_on(async {
+        for n in 0..200 {
+            match client
+                .put(format!("/filler/{n:03}"), value.clone(), None)
+                .await
+            {
+                Ok(_) => {}
+                Err(e) => {
+                    assert!(e.to_string().contains("database space exceeded"), "{e}");
+                    return n;
+                }
+            }
+        }
+        panic!("the quota of 16 MiB does not hold");
+    })
+}
+
+fn full(guards: &str) -> (Bed, Finished, u64) {
+    let bed = Bed::with_flags(&["--quota-backend-bytes=16777216"]);
+    let endpoints = bed.endpoints();
+    let more = [
+        "--endpoints",
+        &endpoints,
+        "--duration",
+        "8s",
+        "--guards",
+        guards,
+    ];
+    let mut run = Running::start(&[&QUICK, &more, &["--run-id", "full"]]);
+    run.until_second(2);
+    let filler = fill(&bed);
+    let ended = run.finish();
+    (bed, ended, filler)
+}
+
+#[test]
+fn a_full_store_is_an_error_class_and_leaves_no_key_unaccounted_for() {
+    let (bed, ended, filler) = full("none");
+    assert_eq!(
+        ended.result["outcome"]["outcome"], "completed",
+        "{:?}",
+        ended.said
+    );
+    ended.assert_verified();
+    let counts = ended.counts();
+    assert!(
+        counts["errors"]["no-space"]["count"].as_u64() > Some(0),
+        "{counts}"
+    );
+    assert_eq!(
+        counts["failed"], counts["errors"]["no-space"]["count"],
+        "{counts}"
+    );
+    assert_eq!(ended.result["outages"].as_array().unwrap().len(), 1);
+    // Deleting needs no space: only the other's keys are left.
+    assert_eq!(
+        ended.result["cleanup"]["left"],
+        Value::Null,
+        "{:?}",
+        ended.said
+    );
+    let keys = bed.keys();
+    assert_eq!(keys.len() as u64, filler);
+    assert!(keys.iter().all(|k| k.starts_with("/filler/")));
+    // The next run is refused before it writes a key, and says what to do.
+    let endpoints = bed.endpoints();
+    let refused = Running::start(&[&QUICK, &["--endpoints", &endpoints]]).finish();
+    assert!(matches!(refused.said.code, 1 | 2), "{:?}", refused.said);
+    assert!(
+        refused.said.stderr.contains("NOSPACE"),
+        "{:?}",
+        refused.said
+    );
+    assert_eq!(bed.keys().len() as u64, filler);
+}
+
+#[test]
+fn an_alarm_in_the_middle_stops_the_run() {
+    let (bed, ended, filler) = full("alarm");
+    let guard = assert_guard(&ended, "alarm");
+    assert_eq!(guard["store"], "main");
+    ended.assert_verified();
+    assert_eq!(bed.keys().len() as u64, filler);
+}
+
+#[test]
+fn cleanup_works_on_a_store_that_is_full() {
+    let bed = Bed::with_flags(&["--quota-backend-bytes=16777216"]);
+    let endpoints = bed.endpoints();
+    #[rustfmt::skip]
+    let more = [
+        "--endpoints", &endpoints, "--duration", "2s", "--guards", "none", "--run-id", "kept", "--keep-data",
+    ];
+    let ended = Running::start(&[&QUICK, &more]).finish();
+    assert!(matches!(ended.said.code, 0 | 98), "{:?}", ended.said);
+    let filler = fill(&bed);
+    let said = etcdmark(&["cleanup", "--endpoints", &endpoints, "--run-id", "kept"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        said.stdout.starts_with("run kept: 180 keys deleted"),
+        "{said:?}"
+    );
+    assert_eq!(bed.keys().len() as u64, filler);
+}
