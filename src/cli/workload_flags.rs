@@ -190,9 +190,17 @@ mod tests {
             "actors.events.concurrency=4",
         ] {
             let r = resolve(&["--set", set]).unwrap();
-            assert!(r.file.spec.actors.iter().any(|a| a.name == "events"), "{set}");
+            assert!(
+                r.file.spec.actors.iter().any(|a| a.name == "events"),
+                "{set}"
+            );
         }
-        let twice = ["--set", "actors.events.rate=5", "--set", "actors.events.concurrency=4"];
+        let twice = [
+            "--set",
+            "actors.events.rate=5",
+            "--set",
+            "actors.events.concurrency=4",
+        ];
         resolve(&twice).unwrap();
     }
 

@@ -52,7 +52,8 @@ fn a_leader_change_drains_a_run_on_given_endpoints() {
     bed.assert_empty();
 }
 
-/// Puts keys of somebody else until etcd has no space.
+/// Puts keys of somebody else until etcd has no space; how many were acknowledged. The one that was refused is
+/// in the store too if etcd noticed only when it applied it.
 fn fill(bed: &Bed) -> u64 {
     let mut client = bed.client();
     let value = vec![b'x'; 256 << 10];
@@ -118,7 +119,7 @@ fn a_full_store_is_an_error_class_and_leaves_no_key_unaccounted_for() {
         ended.said
     );
     let keys = bed.keys();
-    assert_eq!(keys.len() as u64, filler);
+    assert!((filler..=filler + 1).contains(&(keys.len() as u64)));
     assert!(keys.iter().all(|k| k.starts_with("/filler/")));
     // The next run is refused before it writes a key, and says what to do.
     let endpoints = bed.endpoints();
@@ -129,7 +130,7 @@ fn a_full_store_is_an_error_class_and_leaves_no_key_unaccounted_for() {
         "{:?}",
         refused.said
     );
-    assert_eq!(bed.keys().len() as u64, filler);
+    assert!((filler..=filler + 1).contains(&(bed.keys().len() as u64)));
 }
 
 #[test]
@@ -138,7 +139,7 @@ fn an_alarm_in_the_middle_stops_the_run() {
     let guard = assert_guard(&ended, "alarm");
     assert_eq!(guard["store"], "main");
     ended.assert_verified();
-    assert_eq!(bed.keys().len() as u64, filler);
+    assert!((filler..=filler + 1).contains(&(bed.keys().len() as u64)));
 }
 
 #[test]
@@ -158,5 +159,5 @@ fn cleanup_works_on_a_store_that_is_full() {
         said.stdout.starts_with("run kept: 180 keys deleted"),
         "{said:?}"
     );
-    assert_eq!(bed.keys().len() as u64, filler);
+    assert!((filler..=filler + 1).contains(&(bed.keys().len() as u64)));
 }
