@@ -29,6 +29,26 @@ pub(crate) const QUICK: [&str; 10] = [
     "--quiet",
 ];
 
+/// Its populate takes long enough to be interrupted: one key per transaction, one transaction at a time.
+pub(crate) const SLOW: [&str; 16] = [
+    "node-heartbeats",
+    "--nodes",
+    "1000",
+    "--set",
+    "phases.settle=0s",
+    "--warmup",
+    "0s",
+    "--duration",
+    "2s",
+    "--populate",
+    "single",
+    "--set",
+    "populate.concurrency=1",
+    "--seed",
+    "7",
+    "--run-id=resumed",
+];
+
 /// A moment, to tell how long ago it was.
 pub(crate) struct Since(clock::Nanos);
 

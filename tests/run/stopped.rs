@@ -1,7 +1,7 @@
 //! Guards, and a store that fills up in the middle.
 
 use crate::common;
-use crate::harness::{Bed, Finished, QUICK, Running, etcdmark};
+use crate::harness::{Bed, Finished, QUICK, Running, SLOW, etcdmark, until_unlocked};
 use etcdmark::local::LocalOptions;
 use serde_json::Value;
 
@@ -160,4 +160,74 @@ fn cleanup_works_on_a_store_that_is_full() {
         "{said:?}"
     );
     assert!((filler..=filler + 1).contains(&(bed.keys().len() as u64)));
+}
+
+#[test]
+fn a_store_that_fills_up_during_populate_fails_the_run_and_is_left_clean() {
+    let bed = Bed::with_flags(&["--quota-backend-bytes=33554432"]);
+    let endpoints = bed.endpoints();
+    #[rustfmt::skip]
+    let more = [
+        "--endpoints", &endpoints, "--guards", "none", "--quiet", "--set", "cluster.nodes=3000",
+    ];
+    let mut run = Running::start(&[&SLOW, &more]);
+    run.until_event("progress", |e| {
+        e["type"] == "progress" && e["done"].as_u64() > Some(0)
+    });
+    let filler = fill(&bed);
+    let ended = run.finish();
+    assert_eq!(ended.said.code, 1, "{:?}", ended.said);
+    let outcome = &ended.result["outcome"];
+    assert_eq!(outcome["outcome"], "failed");
+    let error = outcome["error"].as_str().unwrap();
+    assert!(error.contains("database space exceeded"), "{error}");
+    assert_eq!(
+        ended.result["cleanup"]["left"],
+        Value::Null,
+        "{:?}",
+        ended.said
+    );
+    let keys = bed.keys();
+    assert!(
+        (filler..=filler + 1).contains(&(keys.len() as u64)),
+        "{keys:?}"
+    );
+}
+
+#[test]
+fn an_etcd_that_never_comes_back_leaves_a_result_and_the_command_that_cleans_up() {
+    let bed = Bed::new();
+    let endpoints = bed.endpoints();
+    #[rustfmt::skip]
+    let more = [
+        "--endpoints", &endpoints, "--duration", "5s", "--drain", "2s", "--guards", "none", "--run-id", "gone",
+        "--command-timeout", "1s",
+    ];
+    let mut run = Running::start(&[&QUICK, &more]);
+    run.until_second(2);
+    bed.etcd.kill_member(0).unwrap();
+    let ended = run.finish();
+    assert_eq!(ended.said.code, 1, "{:?}", ended.said);
+    // What was measured is kept, and every operation is accounted for.
+    let counts = ended.counts();
+    let count = |name: &str| counts[name].as_u64().unwrap();
+    assert!(count("ok") > 0 && count("failed") + count("censored") + count("skipped") > 0);
+    let all = count("ok") + count("failed") + count("censored") + count("skipped");
+    assert_eq!(all, count("offered"), "{counts}");
+    let incomplete = &ended.result["verify"]["incomplete"];
+    assert!(incomplete.is_string(), "{}", ended.result["verify"]);
+    let left = ended.result["cleanup"]["left"].as_str().unwrap();
+    let outages = ended.result["outages"].as_array().unwrap();
+    assert!(
+        outages.iter().all(|o| o["first_success"].is_null()),
+        "{outages:?}"
+    );
+    bed.runtime.block_on(bed.etcd.restart_member(0)).unwrap();
+    let args: Vec<&str> = left.split(' ').skip(1).collect();
+    let said = until_unlocked(&args);
+    assert!(
+        said.stdout.starts_with("run gone: 180 keys deleted"),
+        "{said:?}"
+    );
+    bed.assert_empty();
 }
