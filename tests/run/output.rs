@@ -42,8 +42,7 @@ fn json_is_alone_on_stdout_and_report_repeats_what_run_printed() {
         .unwrap();
     let last = spectrum
         .lines()
-        .filter(|l| !l.starts_with('#') && !l.is_empty())
-        .next_back();
+        .rfind(|l| !l.starts_with('#') && !l.is_empty());
     let count = last.unwrap().split_whitespace().nth(2).unwrap();
     assert_eq!(count, total.to_string(), "{spectrum}");
 }
