@@ -126,10 +126,19 @@ fn start(
         .enable_all()
         .build()
         .map_err(|e| CliError::failure(format!("cannot start a runtime: {e}")))?;
-    let (targets, locals) = runtime.block_on(targets(args, &resolved, given))?;
     let control = Control::default();
     signals::watch(control.clone())
         .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
+    let (targets, locals) = runtime.block_on(async {
+        tokio::select! {
+            started = targets(args, &resolved, given) => started,
+            // Dropping a local etcd that is starting ends it and removes its directory.
+            () = control.until_interrupted() => Err(CliError {
+                message: "interrupted before etcd was ready; nothing was measured".to_owned(),
+                exit: Exit::Interrupted,
+            }),
+        }
+    })?;
     let settings = RunSettings {
         prefix: args
             .prefix

@@ -121,7 +121,7 @@ async fn drain(
     ticker: &mut Ticker,
     pacer: &mut Pacer,
 ) -> io::Result<()> {
-    while shard.open() > 0 && clock::now() < deadline && !shard.plan.control.stopping() {
+    while shard.open() > 0 && clock::now() < deadline && !shard.plan.control.halting() {
         let wake = ticker.next().min(deadline).min(clock::now() + LOOK);
         tokio::select! {
             () = shard.ended.notified() => {}

@@ -1,6 +1,7 @@
 //! The run, phase by phase: what a caller of the library calls.
 
 use super::background::Background;
+use super::control::Control;
 use super::estimate::estimate;
 use super::guards::Guards;
 use super::merge::Merger;
@@ -11,7 +12,7 @@ use super::{header, load::Times, verify};
 use crate::clock::{self, Anchor, Nanos, SECOND};
 use crate::etcd::auth::Auth;
 use crate::etcd::cleanup::cleanup_run;
-use crate::etcd::control::Cluster;
+use crate::etcd::control::{Cluster, RangeSpec};
 use crate::etcd::manifest::{self, Held, Manifest};
 use crate::etcd::preflight::{self, ClusterFacts, WriteIntent};
 use crate::exit::Exit;
@@ -263,7 +264,7 @@ impl Active {
     ) -> Result<(), String> {
         self.enter(stream, Phase::Populate);
         for (store, ready) in self.plan.stores.iter().zip(stores.iter()) {
-            let revision = runtime.block_on(revision(&ready.cluster))?;
+            let revision = runtime.block_on(revision(ready))?;
             self.revisions
                 .insert(store.name.clone(), (revision, revision));
         }
@@ -272,6 +273,11 @@ impl Active {
         self.order(Order::Populate);
         self.until_reached(stream)?;
         self.merger.flush(stream, self.phase);
+        if self.plan.control.draining() {
+            // The manifest stays in populate: the same run can go on from here.
+            self.last_revisions(runtime, stores);
+            return Ok(());
+        }
         for ready in stores.iter_mut() {
             let keys = self.populated.iter().map(|(done, _)| done).sum();
             runtime
@@ -282,6 +288,10 @@ impl Active {
         let settled = clock::now() + nanos(self.plan.phases.settle);
         while clock::now() < settled && !self.plan.control.draining() {
             self.pump(stream)?;
+        }
+        if self.plan.control.draining() {
+            self.last_revisions(runtime, stores);
+            return Ok(());
         }
         for ready in stores.iter_mut() {
             let keys = ready.held.manifest.populated;
@@ -315,13 +325,18 @@ impl Active {
         self.enter_due(stream, measure, end);
         self.merger.flush(stream, self.phase);
         self.sample(runtime, stream);
-        for (store, ready) in self.plan.stores.iter().zip(stores.iter()) {
-            let revision = runtime.block_on(revision(&ready.cluster)).unwrap_or(0);
+        self.last_revisions(runtime, stores);
+        Ok(())
+    }
+
+    /// Notes each store's revision after the last write.
+    fn last_revisions(&mut self, runtime: &tokio::runtime::Runtime, stores: &[Ready]) {
+        for (store, ready) in self.plan.stores.iter().zip(stores) {
+            let revision = runtime.block_on(revision(ready)).unwrap_or(0);
             if let Some(entry) = self.revisions.get_mut(&store.name) {
                 entry.1 = revision;
             }
         }
-        Ok(())
     }
 
     fn start_shards(&mut self, stores: &[Ready]) -> Result<(), String> {
@@ -473,7 +488,7 @@ impl Active {
     ) -> RunResult {
         if failure.is_some() {
             // Shards that are in the middle of something end at once.
-            self.plan.control.stop();
+            self.plan.control.abandon();
         }
         self.order(Order::End);
         for shard in std::mem::take(&mut self.shards) {
@@ -498,8 +513,9 @@ impl Active {
         self.background.stop();
         if failure.is_none() && self.plan.verify && !self.plan.control.stopping() {
             self.enter(stream, Phase::Verify);
-            let report = self.verify(runtime, stream, &stores);
-            stream.event(&Event::Verify(report));
+            if let Some(report) = self.verify(runtime, stream, &stores) {
+                stream.event(&Event::Verify(report));
+            }
         }
         self.enter(stream, Phase::Cleanup);
         let report = self.cleanup(runtime, stream, stores);
@@ -526,7 +542,7 @@ impl Active {
         runtime: &tokio::runtime::Runtime,
         stream: &mut Stream<'_>,
         stores: &[Ready],
-    ) -> VerifyReport {
+    ) -> Option<VerifyReport> {
         let mut all = VerifyReport::default();
         for (index, ready) in stores.iter().enumerate() {
             let mine = |kind: Kind| {
@@ -547,7 +563,7 @@ impl Active {
                     }));
                 }
             };
-            let one = runtime.block_on(verify::verify(
+            let sweep = verify::verify(
                 &ready.cluster,
                 &self.plan.stores[index].name,
                 &self.plan.prefix,
@@ -555,8 +571,11 @@ impl Active {
                 &self.ended,
                 mine,
                 progress,
-            ));
-            verify::add(&mut all, one);
+            );
+            verify::add(
+                &mut all,
+                unless_stopped(runtime, &self.plan.control, sweep)?,
+            );
         }
         all.indeterminate = self.ended.iter().map(|e| e.indeterminate).sum();
         all.indeterminate_applied += self
@@ -564,7 +583,7 @@ impl Active {
             .iter()
             .map(|e| e.indeterminate_applied)
             .sum::<u64>();
-        all
+        Some(all)
     }
 
     fn cleanup(
@@ -585,9 +604,15 @@ impl Active {
             let left = || {
                 let run = &self.plan.run_id;
                 let named = store.target.named_by.clone();
+                let access = match (&named, &store.target.tls, &store.target.credentials) {
+                    (Some(_), ..) | (None, None, None) => "",
+                    (None, Some(_), None) => " (and the same certificates)",
+                    (None, None, Some(_)) => " (and the same user)",
+                    (None, Some(_), Some(_)) => " (and the same certificates and user)",
+                };
                 let named = named
                     .unwrap_or_else(|| format!("--endpoints {}", store.target.endpoints.join(",")));
-                format!("etcdmark cleanup {named} --run-id {run}")
+                format!("etcdmark cleanup {named} --run-id {run}{access}")
             };
             // A local etcd that goes away with the run needs no sweeping.
             if self.plan.keep_data
@@ -615,19 +640,29 @@ impl Active {
                     }));
                 }
             };
-            match runtime.block_on(cleanup_run(
-                &ready.cluster,
-                &self.plan.prefix,
-                &leases,
-                &mut progress,
-            )) {
-                Ok(report) => {
+            if let Ok(Some(holder)) = runtime.block_on(ready.held.usurper()) {
+                stream.note(
+                    "warning",
+                    format!(
+                        "the lock was lost and {holder} has it: the keys are theirs to clean up"
+                    ),
+                );
+                all.left = Some(left());
+                continue;
+            }
+            let sweep = cleanup_run(&ready.cluster, &self.plan.prefix, &leases, &mut progress);
+            match unless_stopped(runtime, &self.plan.control, sweep) {
+                None => {
+                    all.left = Some(left());
+                    let _ = runtime.block_on(ready.held.leave());
+                }
+                Some(Ok(report)) => {
                     all.keys += report.keys;
                     all.leases += report.leases;
                     all.left = all.left.or(report.left);
                     let _ = runtime.block_on(ready.held.release());
                 }
-                Err(e) => {
+                Some(Err(e)) => {
                     stream.note("warning", format!("cleanup of store {}: {e}", store.name));
                     all.left = Some(left());
                     let _ = runtime.block_on(ready.held.leave());
@@ -651,15 +686,31 @@ pub(crate) fn populations(plan: &Plan) -> Vec<Population> {
     all
 }
 
-async fn revision(cluster: &Cluster) -> Result<i64, String> {
-    use crate::etcd::control::RangeSpec;
-    let page = cluster
+/// Asks for the run's own manifest: a user may be allowed to read nothing else.
+async fn revision(ready: &Ready) -> Result<i64, String> {
+    let key = ready.held.keys().manifest.as_bytes();
+    let page = ready
+        .cluster
         .range(RangeSpec {
             count_only: true,
-            ..RangeSpec::new(b"\0", b"")
+            ..RangeSpec::new(key, b"")
         })
         .await;
     page.map(|p| p.revision).map_err(|e| e.to_string())
+}
+
+/// Waits for `work`, but no longer than until the user stops the run; None then.
+fn unless_stopped<T>(
+    runtime: &tokio::runtime::Runtime,
+    control: &Control,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    runtime.block_on(async {
+        tokio::select! {
+            done = work => Some(done),
+            () = control.until_stopping() => None,
+        }
+    })
 }
 
 fn nanos(d: Duration) -> Nanos {

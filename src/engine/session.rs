@@ -5,7 +5,7 @@ use super::recorder::Attempt;
 use super::shard::{Pending, Shard};
 use super::shared_lease::Shared;
 use crate::clock::{self, Nanos};
-use crate::etcd::errors::classify;
+use crate::etcd::errors::{Advice, classify};
 use crate::etcd::messages::{
     CompactionResponse, KeyValue, LeaseGrantResponse, RangeResponse, TxnResponse,
     response_op::Response,
@@ -136,7 +136,8 @@ impl Shard {
     }
 
     /// One RPC, counted and timed; an error is counted by class and, for a write whose outcome is not
-    /// known, remembered with the object.
+    /// known, remembered with the object. A token that etcd no longer knows costs an attempt, not the
+    /// operation, as with etcd's own client.
     async fn attempt(
         &self,
         context: &Context,
@@ -144,6 +145,30 @@ impl Shard {
         frame: Bytes,
         timeout: Option<Duration>,
     ) -> Result<(Bytes, Nanos), Failed> {
+        let (reply, advice) = self
+            .attempt_once(context, class, frame.clone(), timeout)
+            .await;
+        match (reply, advice) {
+            (Err(at), Some(Advice::RenewToken)) => {
+                let again = Context {
+                    ready: at,
+                    ..*context
+                };
+                let (reply, _) = self.attempt_once(&again, class, frame, timeout).await;
+                reply.map_err(|_| Failed)
+            }
+            (reply, _) => reply.map_err(|_| Failed),
+        }
+    }
+
+    /// The answer and its instant, or the instant of the failure and what to do about it.
+    async fn attempt_once(
+        &self,
+        context: &Context,
+        class: OpClass,
+        frame: Bytes,
+        timeout: Option<Duration>,
+    ) -> (Result<(Bytes, Nanos), Nanos>, Option<Advice>) {
         let begun = clock::now();
         self.recorder.borrow_mut().in_flight.begin(begun);
         let bytes_sent = frame.len().saturating_sub(5);
@@ -166,7 +191,7 @@ impl Shard {
         };
         recorder.attempt(context.phase, class, &attempt, reply.result.is_ok());
         match reply.result {
-            Ok(bytes) => Ok((bytes, reply.done)),
+            Ok(bytes) => (Ok((bytes, reply.done)), None),
             Err(error) => {
                 let error_class = classify(&error);
                 recorder.error(
@@ -182,7 +207,7 @@ impl Shard {
                         .borrow_mut()
                         .change(context.object, |s| s.set_unknown(true));
                 }
-                Err(Failed)
+                (Err(reply.done), Some(error_class.advice))
             }
         }
     }

@@ -123,6 +123,8 @@ async fn shard_main(a: Assignment) -> Result<Ended, String> {
                     tokio::select! {
                         filled = &mut filling => filled,
                         e = &mut ticking => Err(e.to_string()),
+                        // A transaction may take a minute to fail; who stops does not wait for it.
+                        () = a.plan.control.until_halting() => Ok(0),
                     }
                 };
                 ticker.flush(&shard, false);

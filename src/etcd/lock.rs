@@ -114,7 +114,7 @@ pub async fn lock_holder(cluster: &Cluster, run_id: &str) -> Result<Option<Strin
     Ok(kv.map(|kv| holder_name(Some(kv.value()))))
 }
 
-fn holder_name(value: Option<&[u8]>) -> String {
+pub(super) fn holder_name(value: Option<&[u8]>) -> String {
     match value.and_then(|v| serde_json::from_slice::<Holder>(v).ok()) {
         Some(h) => h.to_string(),
         None => "another process".to_owned(),

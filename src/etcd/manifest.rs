@@ -298,6 +298,14 @@ impl Held {
         write(&self.lock, &self.keys, &self.manifest).await
     }
 
+    /// Who has taken the lock since it was lost; None while it is ours or nobody's.
+    pub async fn usurper(&self) -> Result<Option<String>, ControlError> {
+        let kv = self.lock.cluster.get(self.keys.lock.as_bytes()).await?;
+        Ok(kv
+            .filter(|kv| kv.lease() != self.lock.lease)
+            .map(|kv| super::lock::holder_name(Some(kv.value()))))
+    }
+
     /// Gives the lock back and leaves the manifest: the keys stay (`--keep-data`, a failed cleanup).
     pub async fn leave(self) -> Result<(), ManifestError> {
         self.lock.release().await

@@ -7,6 +7,15 @@ use super::nearest::hint;
 use super::yaml;
 use serde_json::{Map, Value};
 
+/// The fields that say how often an actor acts.
+const PACES: [&str; 5] = [
+    "period",
+    "rate",
+    "ratePerNode",
+    "ratePerService",
+    "concurrency",
+];
+
 /// Stands for the edited value in the document's JSON until its text is put there.
 const MARK: &str = "\u{1}etcdmark-edit\u{1}";
 
@@ -101,6 +110,7 @@ impl Edit {
             .get_mut("spec")
             .ok_or_else(|| self.error("the workload has no spec"))?;
         self.mark(spec)?;
+        self.displace(spec);
         // JSON is YAML, so the typed reader and its messages serve for edits too.
         let text = document
             .to_string()
@@ -155,6 +165,23 @@ impl Edit {
         }
         *at = Value::from(MARK);
         Ok(())
+    }
+
+    /// Of an actor's period, rates and concurrency there is one: the one that is set replaces the file's.
+    fn displace(&self, spec: &mut Value) {
+        let segments: Vec<&str> = self.path.split('.').collect();
+        let ["actors", actor, field] = segments[..] else {
+            return;
+        };
+        let Some(Value::Array(actors)) = spec.get_mut("actors").filter(|_| PACES.contains(&field))
+        else {
+            return;
+        };
+        let named = |v: &Value| v.get("name").and_then(Value::as_str) == Some(actor);
+        let index = actors.iter().position(named).or_else(|| actor.parse().ok());
+        if let Some(Value::Object(fields)) = index.and_then(|i| actors.get_mut(i)) {
+            fields.retain(|name, _| name == field || !PACES.contains(&name.as_str()));
+        }
     }
 
     /// The value as YAML that can stand inside JSON. Numbers keep their spelling (1.30 is not 1.3).

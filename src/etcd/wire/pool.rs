@@ -51,6 +51,8 @@ pub enum PoolError {
 pub(crate) struct Members {
     endpoints: Vec<String>,
     up: Vec<Cell<usize>>,
+    /// Whether anything has been told of it.
+    told: Vec<Cell<bool>>,
     events: RefCell<VecDeque<MemberEvent>>,
     changed: Notify,
 }
@@ -75,17 +77,13 @@ impl Members {
 
     /// A further attempt failed: told only if nothing is known of the member yet.
     pub(crate) fn still_down(&self, member: usize, reason: &str) {
-        let known = self
-            .events
-            .borrow()
-            .iter()
-            .any(|e| e.endpoint == self.endpoints[member]);
-        if !known && self.up[member].get() == 0 {
+        if !self.told[member].get() && self.up[member].get() == 0 {
             self.push(member, false, reason);
         }
     }
 
     fn push(&self, member: usize, up: bool, reason: &str) {
+        self.told[member].set(true);
         let mut events = self.events.borrow_mut();
         if events.len() == EVENTS_KEPT {
             events.pop_front();
@@ -150,6 +148,7 @@ impl Pool {
         let members = Rc::new(Members {
             endpoints: endpoints.to_vec(),
             up: endpoints.iter().map(|_| Cell::new(0)).collect(),
+            told: endpoints.iter().map(|_| Cell::new(false)).collect(),
             events: RefCell::default(),
             changed: Notify::new(),
         });

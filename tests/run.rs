@@ -1,0 +1,19 @@
+//! `etcdmark run` as a user meets it: the real binary against real etcds that die, fill up, demand
+//! certificates or passwords, and a user who interrupts, kills and comes back.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+mod common;
+#[path = "run/harness.rs"]
+mod harness;
+#[path = "run/interrupted.rs"]
+mod interrupted;
+#[path = "run/killed.rs"]
+mod killed;
+#[path = "run/members.rs"]
+mod members;
+#[path = "run/output.rs"]
+mod output;
+#[path = "run/secure.rs"]
+mod secure;
+#[path = "run/stopped.rs"]
+mod stopped;
