@@ -104,8 +104,11 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     }
     let (result, written) = begun?;
     show(&args, &result, &directory)?;
-    if let Err(e) = written {
-        complain(&format!("error: {e}"));
+    // A full disk is one fault, however many files it cut short.
+    if let Some(line) = text::fault(&result).or_else(|| written.as_ref().err().cloned()) {
+        complain(&format!("error: {line}"));
+    }
+    if written.is_err() {
         return Ok(result.exit().and(Exit::Failure));
     }
     Ok(result.exit())

@@ -273,6 +273,7 @@ fn alarms_at_the_start() {
 pub(super) async fn raise(url: &str, action: AlarmAction, alarm: AlarmType) {
     let mut admin = client(url).await;
     let member = admin.status().await.unwrap().header().unwrap().member_id();
-    let member = AlarmOptions::new().with_member(member);
-    admin.alarm(action, alarm, Some(member)).await.unwrap();
+    let mut options = AlarmOptions::new();
+    options.with_member(member);
+    admin.alarm(action, alarm, Some(options)).await.unwrap();
 }
