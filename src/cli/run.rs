@@ -95,12 +95,8 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let directory = RunDirectory::create(&out).map_err(|e| CliError::usage(e.to_string()))?;
     let begun = start(&args, resolved, given, run_id, guards, &directory);
     if begun.is_err() {
-        // Nothing was measured: no empty directory stays behind.
+        // Nothing was measured: no empty directory stays behind, nor a parent that was made for it.
         directory.discard();
-        if args.out.is_none() {
-            // The parent too, if this run made it: it is not empty otherwise.
-            let _ = std::fs::remove_dir("etcdmark-results");
-        }
     }
     let (result, written) = begun?;
     show(&args, &result, &directory)?;

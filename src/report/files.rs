@@ -71,7 +71,11 @@ impl RunDirectory {
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 let absent = |p: &&Path| !p.as_os_str().is_empty() && !p.exists();
-                made = path.ancestors().take_while(absent).map(Path::to_owned).collect();
+                made = path
+                    .ancestors()
+                    .take_while(absent)
+                    .map(Path::to_owned)
+                    .collect();
                 made.reverse();
                 fs::create_dir_all(path).map_err(refused("create the directory"))?;
             }

@@ -103,11 +103,7 @@ impl Overrides {
 }
 
 impl Edit {
-    fn apply(
-        &self,
-        file: &WorkloadFile,
-        earlier: &[Edit],
-    ) -> Result<WorkloadFile, WorkloadError> {
+    fn apply(&self, file: &WorkloadFile, earlier: &[Edit]) -> Result<WorkloadFile, WorkloadError> {
         let mut document = serde_json::to_value(file).map_err(|e| self.error(e.to_string()))?;
         let value = self.flow()?;
         let spec = document

@@ -1,8 +1,8 @@
 //! The first line: what an operator wants to know, in the order in which it matters.
 
 use super::units::{count, ns, percent, rate, seconds};
-use crate::measure::percentile::Headline;
 use crate::exit::Exit;
+use crate::measure::percentile::Headline;
 use crate::measure::validity::Verdict;
 use crate::report::result::{ClassResult, RunResult};
 
@@ -55,7 +55,9 @@ pub fn fault(r: &RunResult) -> Option<String> {
                 "; after NOSPACE make room (etcdctl compact, defrag) and clear it (etcdctl alarm disarm), after \
                  CORRUPT restore the member"
             }
-            Some("leader-change") => "; etcd's log has the reason, --guards chooses what ends a run",
+            Some("leader-change") => {
+                "; etcd's log has the reason, --guards chooses what ends a run"
+            }
             Some("quorum") => "; start enough members for a quorum",
             _ => "",
         };
