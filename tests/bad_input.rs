@@ -303,7 +303,7 @@ fn workloads_and_numbers() {
         case(
             "run events --rate-scale 1000000 --nodes 10000000",
             2,
-            &["events", "per second"],
+            &["events", "10,000,000/s"],
         ),
         case(
             "run --connections 0",

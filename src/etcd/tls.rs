@@ -378,6 +378,12 @@ pub fn explain(
             return explain_tls(endpoint, tls, &rustls::Error::AlertReceived(*alert));
         }
     }
+    // A plain-text etcd hangs up on a ClientHello, at times before it has said a word.
+    if root.contains("tls handshake eof") {
+        return DialError::TlsToPlain {
+            endpoint: endpoint_owned(),
+        };
+    }
     DialError::Unreachable {
         endpoint: endpoint_owned(),
         reason: root,

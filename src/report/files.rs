@@ -156,7 +156,7 @@ fn failed(path: &Path, source: io::Error) -> SinkError {
         io::ErrorKind::FileTooLarge,
     ];
     if full.contains(&source.kind()) {
-        what.push_str(" (no more may be stored there: what was written until now is kept; free space or use --out on another disk)");
+        what.push_str(" (the disk is full or a limit is reached: what was written until now is kept; free space or use --out on another disk)");
     }
     SinkError { what, source }
 }
@@ -302,7 +302,7 @@ mod tests {
         });
         let error = sink.event(&note).unwrap_err().to_string();
         assert!(
-            error.starts_with("cannot write out/events.jsonl (no more may be stored there: "),
+            error.starts_with("cannot write out/events.jsonl (the disk is full or a limit is reached: "),
             "{error}"
         );
         assert!(sink.event(&note).is_ok() && sink.flush().is_ok());

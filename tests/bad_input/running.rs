@@ -226,7 +226,11 @@ fn alarms_in_the_middle() {
         let left = runtime.block_on(keys(&url));
         if !left.is_empty() {
             let command = format!("etcdmark cleanup --endpoints {url} --run-id {name}");
-            assert!(stdout.contains(&command), "{left:?}\n{stdout}{stderr}");
+            let words: Vec<&str> = stdout.split_whitespace().collect();
+            assert!(
+                words.join(" ").contains(&command),
+                "{left:?}\n{stdout}{stderr}"
+            );
             let line = command.strip_prefix("etcdmark ").unwrap();
             let mut cleaned = run_in(here.path(), line);
             // The lock of the run that ended may have its last seconds.
@@ -299,8 +303,8 @@ fn thresholds_and_precedence() {
     for line in events.lines() {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
         let (t, kind) = (event["t"].as_f64(), event["type"].as_str());
-        if let (Some(t), Some("client" | "phase")) = (t, kind) {
-            assert!(t >= before || kind == Some("client"), "{line}");
+        if let (Some(t), Some("phase")) = (t, kind) {
+            assert!(t >= before, "{line}");
             before = t;
         }
     }
