@@ -95,17 +95,16 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let directory = RunDirectory::create(&out).map_err(|e| CliError::usage(e.to_string()))?;
     let begun = start(&args, resolved, given, run_id, guards, &directory);
     if begun.is_err() {
-        // Nothing was measured: no empty directory stays behind.
+        // Nothing was measured: no empty directory stays behind, nor a parent that was made for it.
         directory.discard();
-        if args.out.is_none() {
-            // The parent too, if this run made it: it is not empty otherwise.
-            let _ = std::fs::remove_dir("etcdmark-results");
-        }
     }
     let (result, written) = begun?;
     show(&args, &result, &directory)?;
-    if let Err(e) = written {
-        complain(&format!("error: {e}"));
+    // A full disk is one fault, however many files it cut short.
+    if let Some(line) = text::fault(&result).or_else(|| written.as_ref().err().cloned()) {
+        complain(&format!("error: {line}"));
+    }
+    if written.is_err() {
         return Ok(result.exit().and(Exit::Failure));
     }
     Ok(result.exit())

@@ -32,23 +32,23 @@ pub struct WorkloadFlags {
     /// Let the rates rise linearly from zero over this time
     ///
     /// For example --rate-ramp 30s. Stages begin after it.
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub rate_ramp: Option<String>,
 
     /// How long the load is measured, or `forever` (until Ctrl-C)
     ///
     /// For example --duration 5m.
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub duration: Option<String>,
 
     /// How long the load runs before it is measured
     ///
     /// For example --warmup 10s.
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub warmup: Option<String>,
 
     /// How long unanswered requests are waited for at the end
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub drain: Option<String>,
 
     /// Seed of every generator: the same seed gives the same keys, objects and instants

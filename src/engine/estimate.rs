@@ -1,5 +1,6 @@
 //! How much a run is going to write into a store: for preflight, before anything is written.
 
+use super::populate::created;
 use super::run::populations;
 use crate::kube::actors::{Step, model};
 use crate::kube::{ObjectRef, Objects, Write};
@@ -45,7 +46,7 @@ pub(crate) fn estimate(plan: &Plan, store: usize) -> (u64, u64) {
                 kind: p.kind,
                 index: 0,
             },
-            0,
+            created(p.kind),
         )));
     }
     let length = plan.phases.warmup + plan.phases.duration.unwrap_or(OPEN_ENDED);

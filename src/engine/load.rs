@@ -2,11 +2,11 @@
 //! drain.
 
 use super::pace::Pacer;
-use super::shard::{Pending, Shard};
+use super::shard::{Message, Pending, Shard};
 use super::tick::Ticker;
 use crate::clock::{self, Nanos, SECOND};
 use crate::kube::actors::Model;
-use crate::report::Phase;
+use crate::report::{Event, Note, Phase};
 use crate::schedule::{Source, Timetable};
 use crate::workload::Schedule;
 use std::cell::RefCell;
@@ -75,6 +75,18 @@ pub(crate) async fn load(
         if shard.plan.control.draining() {
             end = end.min(now);
         }
+        if now >= end {
+            // What was due before the end is offered all the same, else a late generator would look like a low rate.
+            let due = timetable
+                .peek()
+                .map(|at| times.start + at)
+                .filter(|due| *due < end);
+            let Some(due) = due else { break };
+            if now >= end.saturating_add(times.drain) || shard.plan.control.stopping() {
+                never_offered(shard, due, end);
+                break;
+            }
+        }
         let mut begun = 0;
         while begun < TURN {
             let Some(at) = timetable.peek() else { break };
@@ -98,13 +110,9 @@ pub(crate) async fn load(
                 });
             }
         }
-        if begun == TURN && !shard.plan.control.stopping() {
+        if begun == TURN {
             tokio::task::yield_now().await;
             continue;
-        }
-        // Only now: a shard that woke late still offers everything that was intended before the end.
-        if now >= end {
-            break;
         }
         let due = timetable.peek().map_or(Nanos::MAX, |at| times.start + at);
         pacer
@@ -112,6 +120,20 @@ pub(crate) async fn load(
             .await?;
     }
     drain(shard, end.saturating_add(times.drain), ticker, &mut pacer).await
+}
+
+/// Says that the generator did not get to all of its schedule: the offered rate is less than was asked for.
+fn never_offered(shard: &Shard, due: Nanos, end: Nanos) {
+    let behind = end.saturating_sub(due) as f64 / SECOND as f64;
+    let note = Note {
+        t: shard.recorder.borrow().seconds(clock::now()),
+        level: "warning".to_owned(),
+        text: format!(
+            "the last {behind:.1} s of the schedule were never offered: this machine cannot send at that rate; lower \
+             the rate"
+        ),
+    };
+    shard.tell(Message::Event(Event::Note(note)));
 }
 
 /// Waits for what is open until the deadline, then censors the rest.

@@ -129,12 +129,17 @@ fn next_batch(shard: &Shard, filling: &Filling) -> (Vec<Put>, usize) {
     (puts, store)
 }
 
+/// The write that populate creates an object of this kind as. A node that has been up for a while has its images in
+/// its status: its size is what counts.
+pub(crate) fn created(kind: Kind) -> u32 {
+    u32::from(kind == Kind::Node)
+}
+
 fn render(shard: &Shard, object: ObjectRef, class: OpClass) -> Put {
     let mut key = Vec::with_capacity(96);
     shard.objects.key(object, &mut key);
     let mut value = Vec::with_capacity(1024);
-    // A node that has been up for a while has its images in its status: its size is what counts.
-    let sequence = u32::from(object.kind == Kind::Node);
+    let sequence = created(object.kind);
     shard.objects.value(
         object,
         Write {
@@ -223,8 +228,9 @@ async fn send(
 fn explain(error: &RpcError, put: &Put) -> String {
     let key = String::from_utf8_lossy(&put.key);
     let size = put.value.len();
-    let too_large =
-        matches!(error, RpcError::Status { message, .. } if message.contains("too large"));
+    // The second is gRPC's own limit, 512 KiB above etcd's.
+    let too_large = matches!(error, RpcError::Status { message, .. }
+        if message.contains("too large") || message.contains("larger than max"));
     if too_large {
         format!(
             "populate: {key} has {size} bytes, more than this etcd takes in one request (--max-request-bytes, \

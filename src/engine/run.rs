@@ -486,6 +486,8 @@ impl Active {
         stores: Vec<Ready>,
         failure: Option<String>,
     ) -> RunResult {
+        // A user who stops now is not kept waiting for the cleanup; a failure of its own accord is no such haste.
+        let hurried = self.plan.control.stopping();
         if failure.is_some() {
             // Shards that are in the middle of something end at once.
             self.plan.control.abandon();
@@ -518,7 +520,7 @@ impl Active {
             }
         }
         self.enter(stream, Phase::Cleanup);
-        let report = self.cleanup(runtime, stream, stores);
+        let report = self.cleanup(runtime, stream, stores, hurried);
         stream.event(&Event::Cleanup(report));
         let outcome = match (&failure, self.guarded, self.plan.control.interrupted()) {
             (Some(_), _, _) => "failed",
@@ -591,6 +593,7 @@ impl Active {
         runtime: &tokio::runtime::Runtime,
         stream: &mut Stream<'_>,
         stores: Vec<Ready>,
+        hurried: bool,
     ) -> CleanupReport {
         let mut all = CleanupReport::default();
         let leases: Vec<i64> = self
@@ -615,10 +618,7 @@ impl Active {
                 format!("etcdmark cleanup {named} --run-id {run}{access}")
             };
             // A local etcd that goes away with the run needs no sweeping.
-            if self.plan.keep_data
-                || (local && store.target.disposable)
-                || self.plan.control.stopping()
-            {
+            if self.plan.keep_data || (local && store.target.disposable) || hurried {
                 if !(local && store.target.disposable) {
                     all.left = Some(left());
                 }

@@ -8,15 +8,19 @@ use crate::clock::{self, Nanos};
 use crate::etcd::wire::Pool;
 use crate::kube::actors::{Session, Step};
 use crate::kube::{ObjectRef, Objects, OpClass};
-use crate::report::{Event, Phase};
+use crate::report::{Event, Note, Phase};
 use crate::schedule::Stripe;
-use crate::workload::{AtCap, Plan};
+use crate::workload::{AtCap, Plan, grouped};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tokio::sync::{Notify, oneshot};
+
+/// Sessions of a whole run that may wait for the cap or their object, some 150 bytes each: a minute's silence of
+/// an etcd under 16,000/s. Beyond it memory would be the next thing to fail.
+const MOST_WAITING: u64 = 1_000_000;
 
 /// What shards tell the run.
 #[derive(Debug)]
@@ -88,6 +92,10 @@ pub(crate) struct Shard {
     /// Sessions admitted and not over.
     open: Cell<u64>,
     cap: usize,
+    /// Sessions that may wait; further ones are skipped.
+    room: u64,
+    /// Whether it was said that the room is full.
+    crowded: Cell<bool>,
     backlog: RefCell<VecDeque<Pending>>,
     waiting: RefCell<HashMap<ObjectRef, VecDeque<Pending>>>,
     /// Writes whose outcome was not known, and those of them that were seen applied later.
@@ -122,6 +130,7 @@ impl Shard {
             .div_ceil(p.plan.load.shards.max(1))
             .max(1);
         let stores = p.pools.len();
+        let room = (MOST_WAITING / p.plan.load.shards.max(1) as u64).max(1);
         Rc::new(Shard {
             index: p.index,
             part: p.part,
@@ -139,6 +148,8 @@ impl Shard {
             in_flight: Cell::new(0),
             open: Cell::new(0),
             cap,
+            room,
+            crowded: Cell::new(false),
             backlog: RefCell::default(),
             waiting: RefCell::default(),
             indeterminate: Cell::new(0),
@@ -173,6 +184,10 @@ impl Shard {
             }
         }
         self.open.set(self.open.get() + 1);
+        if self.queued() > self.room {
+            self.crowded();
+            return self.skip(&pending);
+        }
         if pending.periodic && pending.session.writes() {
             let state = self.states.borrow().get(pending.session.object);
             if state.queued() {
@@ -189,6 +204,23 @@ impl Shard {
         } else {
             self.begin(pending);
         }
+    }
+
+    /// Says once that the room is full.
+    fn crowded(&self) {
+        if self.crowded.replace(true) {
+            return;
+        }
+        let note = Note {
+            t: self.recorder.borrow().seconds(clock::now()),
+            level: "warning".to_owned(),
+            text: format!(
+                "{} operations wait already: what is due beyond that is skipped, and counted as missed; lower the \
+                 rate",
+                grouped(self.room)
+            ),
+        };
+        self.tell(Message::Event(Event::Note(note)));
     }
 
     fn skip(&self, pending: &Pending) {

@@ -37,7 +37,8 @@ pub enum PreflightError {
     /// The user may not read or write what is needed.
     #[error(
         "user {user:?} may not {what}: grant it with etcdctl role grant-permission ROLE --prefix=true \
-         readwrite {prefix}/ (and {HOME}/ for the manifest)"
+         readwrite {}",
+        grants(prefix)
     )]
     NoPermission {
         /// User.
@@ -178,6 +179,15 @@ pub enum PreflightError {
     /// The manifest could not be read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+}
+
+/// The prefixes that a run under `prefix` needs: one run's own place would not do for the next run.
+fn grants(prefix: &str) -> String {
+    if prefix.starts_with(HOME) {
+        format!("{HOME}/")
+    } else {
+        format!("{prefix}/ (and {HOME}/ for the manifest)")
+    }
 }
 
 impl PreflightError {

@@ -371,6 +371,19 @@ pub fn explain(
         root = e.to_string();
         next = e.source();
     }
+    // h2 keeps only the text of an error that it hands to several streams.
+    if let Some((_, said)) = root.split_once("received fatal alert: ") {
+        let named = |a: &&AlertDescription| said.starts_with(&format!("{a:?}"));
+        if let Some(alert) = CERTIFICATE_ALERTS.iter().find(named) {
+            return explain_tls(endpoint, tls, &rustls::Error::AlertReceived(*alert));
+        }
+    }
+    // A plain-text etcd hangs up on a ClientHello, at times before it has said a word.
+    if root.contains("tls handshake eof") {
+        return DialError::TlsToPlain {
+            endpoint: endpoint_owned(),
+        };
+    }
     DialError::Unreachable {
         endpoint: endpoint_owned(),
         reason: root,
@@ -450,17 +463,19 @@ fn explain_certificate(endpoint: String, e: &CertificateError) -> DialError {
     }
 }
 
+/// What a server says of a client certificate.
+const CERTIFICATE_ALERTS: [AlertDescription; 9] = [
+    AlertDescription::CertificateRequired,
+    AlertDescription::BadCertificate,
+    AlertDescription::UnsupportedCertificate,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::UnknownCA,
+    AlertDescription::NoCertificate,
+    AlertDescription::AccessDenied,
+];
+
 fn is_about_client_certificate(alert: AlertDescription) -> bool {
-    matches!(
-        alert,
-        AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnsupportedCertificate
-            | AlertDescription::CertificateRevoked
-            | AlertDescription::CertificateExpired
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::UnknownCA
-            | AlertDescription::NoCertificate
-            | AlertDescription::AccessDenied
-    )
+    CERTIFICATE_ALERTS.contains(&alert)
 }

@@ -11,6 +11,9 @@ pub const LAG_DOUBTFUL: f64 = 0.1;
 pub const LAG_FLOOR_NS: u64 = 2_000_000;
 /// Pacing-lag p99 above this share of the response p99 is invalid.
 pub const LAG_INVALID: f64 = 0.5;
+/// Pacing-lag p99 above this, ns, is invalid beside a response p99 of +∞: a generator that is late by half
+/// the usual limit of 1 s had a share in the misses, whatever etcd did.
+pub const LAG_MISSED_NS: u64 = 500_000_000;
 /// Little's law may be off by this share.
 pub const LITTLE_TOLERANCE: f64 = 0.05;
 /// Below so many operation-seconds in flight, Little's law is not checked: rounding would decide.
@@ -205,8 +208,10 @@ pub fn judge(inputs: &ValidityInputs) -> Validity {
 }
 
 fn pacing_lag(i: &ValidityInputs) -> Option<Reason> {
-    // A p99 of +∞ is etcd's doing; next to it no lag counts.
-    let (lag, response) = (i.pacing_lag_p99?, i.response_p99?);
+    let lag = i.pacing_lag_p99?;
+    let Some(response) = i.response_p99 else {
+        return lag_beside_misses(lag);
+    };
     let share = lag as f64 / (response as f64).max(1.0);
     let (verdict, bound) = if share > LAG_INVALID {
         (Verdict::Invalid, LAG_INVALID * response as f64)
@@ -233,6 +238,23 @@ fn pacing_lag(i: &ValidityInputs) -> Option<Reason> {
         what_to_change:
             "give the client cores of its own, lower the rate, or add --shards where cores are idle"
                 .into(),
+    })
+}
+
+/// A p99 of +∞ is etcd's doing, and no usual lag counts beside it; one that alone makes an operation late does.
+fn lag_beside_misses(lag: u64) -> Option<Reason> {
+    (lag > LAG_MISSED_NS).then(|| Reason {
+        check: Check::PacingLag,
+        verdict: Verdict::Invalid,
+        measured: lag as f64,
+        bound: LAG_MISSED_NS as f64,
+        unit: "ns".into(),
+        text: format!(
+            "the generator itself was late: pacing lag p99 {:.1} ms, so that the misses are not etcd's alone",
+            lag as f64 / 1e6
+        ),
+        what_to_change:
+            "lower the rate, give the client cores of its own, or add --shards where cores are idle".into(),
     })
 }
 

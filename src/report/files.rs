@@ -43,6 +43,8 @@ pub enum DirectoryError {
 #[derive(Clone, Debug)]
 pub struct RunDirectory {
     path: PathBuf,
+    /// What was made for it, the outermost first: what [`RunDirectory::discard`] takes away.
+    made: Vec<PathBuf>,
 }
 
 impl RunDirectory {
@@ -56,6 +58,7 @@ impl RunDirectory {
                 source,
             }
         };
+        let mut made = Vec::new();
         match fs::metadata(path) {
             Ok(m) if !m.is_dir() => return Err(DirectoryError::NotADirectory(path.to_owned())),
             Ok(_) => {
@@ -67,6 +70,13 @@ impl RunDirectory {
                 }
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let absent = |p: &&Path| !p.as_os_str().is_empty() && !p.exists();
+                made = path
+                    .ancestors()
+                    .take_while(absent)
+                    .map(Path::to_owned)
+                    .collect();
+                made.reverse();
                 fs::create_dir_all(path).map_err(refused("create the directory"))?;
             }
             Err(e) => return Err(refused("look at the directory")(e)),
@@ -76,6 +86,7 @@ impl RunDirectory {
         fs::remove_file(&probe).map_err(refused("remove a file in it"))?;
         Ok(RunDirectory {
             path: path.to_owned(),
+            made,
         })
     }
 
@@ -84,13 +95,16 @@ impl RunDirectory {
         &self.path
     }
 
-    /// Removes it, when nothing came of the run.
+    /// Removes what was made of it, when nothing came of the run.
     pub fn discard(&self) {
         for name in [EVENTS, HLOG] {
             // Best effort: what cannot be removed does no harm.
             let _ = fs::remove_file(self.path.join(name));
         }
-        let _ = fs::remove_dir(&self.path);
+        for path in self.made.iter().rev() {
+            // A parent that another run uses by now is not empty, and stays.
+            let _ = fs::remove_dir(path);
+        }
     }
 
     /// Opens the two append-only files. The log of histograms begins with the run's header, which says
@@ -136,8 +150,13 @@ impl RunDirectory {
 
 fn failed(path: &Path, source: io::Error) -> SinkError {
     let mut what = path.display().to_string();
-    if source.kind() == io::ErrorKind::StorageFull {
-        what.push_str(" (the disk is full: what was written until now is kept; free space or use --out on another disk)");
+    let full = [
+        io::ErrorKind::StorageFull,
+        io::ErrorKind::QuotaExceeded,
+        io::ErrorKind::FileTooLarge,
+    ];
+    if full.contains(&source.kind()) {
+        what.push_str(" (the disk is full or a limit is reached: what was written until now is kept; free space or use --out on another disk)");
     }
     SinkError { what, source }
 }
@@ -283,7 +302,7 @@ mod tests {
         });
         let error = sink.event(&note).unwrap_err().to_string();
         assert!(
-            error.starts_with("cannot write out/events.jsonl (the disk is full: "),
+            error.starts_with("cannot write out/events.jsonl (the disk is full or a limit is reached: "),
             "{error}"
         );
         assert!(sink.event(&note).is_ok() && sink.flush().is_ok());

@@ -7,17 +7,17 @@ use super::nearest::hint;
 use super::yaml;
 use serde_json::{Map, Value};
 
-/// The fields that say how often an actor acts.
-const PACES: [&str; 5] = [
+/// Stands for the edited value in the document's JSON until its text is put there.
+const MARK: &str = "\u{1}etcdmark-edit\u{1}";
+
+/// Fields of an actor of which it takes one.
+const FORMS: [&str; 5] = [
     "period",
     "rate",
     "ratePerNode",
     "ratePerService",
     "concurrency",
 ];
-
-/// Stands for the edited value in the document's JSON until its text is put there.
-const MARK: &str = "\u{1}etcdmark-edit\u{1}";
 
 /// Edits of a workload, applied in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,27 +95,59 @@ impl Overrides {
     /// The file with every edit made.
     pub fn apply(&self, file: &WorkloadFile) -> Result<WorkloadFile, WorkloadError> {
         let mut file = file.clone();
-        for edit in &self.edits {
-            file = edit.apply(&file)?;
+        for (i, edit) in self.edits.iter().enumerate() {
+            file = edit.apply(&file, &self.edits[..i])?;
         }
         Ok(file)
     }
 }
 
 impl Edit {
-    fn apply(&self, file: &WorkloadFile) -> Result<WorkloadFile, WorkloadError> {
+    fn apply(&self, file: &WorkloadFile, earlier: &[Edit]) -> Result<WorkloadFile, WorkloadError> {
         let mut document = serde_json::to_value(file).map_err(|e| self.error(e.to_string()))?;
         let value = self.flow()?;
         let spec = document
             .get_mut("spec")
             .ok_or_else(|| self.error("the workload has no spec"))?;
         self.mark(spec)?;
-        self.displace(spec);
+        self.replaces(spec, earlier);
         // JSON is YAML, so the typed reader and its messages serve for edits too.
         let text = document
             .to_string()
             .replace(&Value::from(MARK).to_string(), &value);
         yaml::parse_raw(&text).map_err(|e| self.error(self.describe(&e, &text)))
+    }
+
+    /// An actor takes one of several forms of arrivals: the one that is given now replaces the file's, with what goes
+    /// with that one only. What another flag gave stays, and is then one too many.
+    fn replaces(&self, spec: &mut Value, earlier: &[Edit]) {
+        let Some((actor, form)) = self.path.rsplit_once('.') else {
+            return;
+        };
+        let goes_with = |field: &str| match field {
+            "jitter" => form == "period",
+            "arrival" => form.starts_with("rate"),
+            other => other == form,
+        };
+        let name = match actor.split_once('.') {
+            Some(("actors", name)) if FORMS.contains(&form) => name,
+            _ => return,
+        };
+        let named = |v: &&mut Value| v.get("name").and_then(Value::as_str) == Some(name);
+        let actors = spec.get_mut("actors").and_then(Value::as_array_mut);
+        let found = actors.and_then(|list| list.iter_mut().find(named));
+        let Some(fields) = found.and_then(Value::as_object_mut) else {
+            return;
+        };
+        for field in FORMS.into_iter().chain(["jitter", "arrival"]) {
+            let given = earlier.iter().any(|e| {
+                let rest = e.path.strip_prefix(actor).and_then(|r| r.strip_prefix('.'));
+                rest.is_some_and(|r| r.split('.').next() == Some(field))
+            });
+            if !goes_with(field) && !given {
+                fields.remove(field);
+            }
+        }
     }
 
     /// Puts the mark where the value belongs.
@@ -165,23 +197,6 @@ impl Edit {
         }
         *at = Value::from(MARK);
         Ok(())
-    }
-
-    /// Of an actor's period, rates and concurrency there is one: the one that is set replaces the file's.
-    fn displace(&self, spec: &mut Value) {
-        let segments: Vec<&str> = self.path.split('.').collect();
-        let ["actors", actor, field] = segments[..] else {
-            return;
-        };
-        let Some(Value::Array(actors)) = spec.get_mut("actors").filter(|_| PACES.contains(&field))
-        else {
-            return;
-        };
-        let named = |v: &Value| v.get("name").and_then(Value::as_str) == Some(actor);
-        let index = actors.iter().position(named).or_else(|| actor.parse().ok());
-        if let Some(Value::Object(fields)) = index.and_then(|i| actors.get_mut(i)) {
-            fields.retain(|name, _| name == field || !PACES.contains(&name.as_str()));
-        }
     }
 
     /// The value as YAML that can stand inside JSON. Numbers keep their spelling (1.30 is not 1.3).

@@ -68,6 +68,7 @@ fn type_name(ty: &str) -> String {
     match ty {
         "u64" | "u32" | "usize" => "a whole number (0 to 18446744073709551615)".to_owned(),
         "f64" => "a number".to_owned(),
+        t if t.contains("float") => "a number".to_owned(),
         "bool" => "true or false".to_owned(),
         t if t.contains("mapping") || t.contains("struct") || t.contains("map") => {
             "a mapping (`key: value` lines)".to_owned()

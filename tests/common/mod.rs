@@ -95,14 +95,13 @@ pub fn script(path: &Path, body: &str) -> PathBuf {
 }
 
 /// A fresh CA with a server certificate for 127.0.0.1 and localhost (both key usages, as etcd calls itself with
-/// it), a client certificate (CN `etcdmark`), an expired client certificate, and a CA that signed none of these; as PEM files.
+/// it), a client certificate (CN `etcdmark`), an expired one of each, and a CA that signed none of these; as PEM files.
 pub struct Tls {
     dir: tempfile::TempDir,
 }
 
 impl Tls {
-    /// Path of `ca.crt`, `server.crt`, `server.key`, `client.crt`, `client.key`, `expired.crt`, `expired.key` or
-    /// `other-ca.crt`.
+    /// Path of `ca.crt`, `other-ca.crt`, or `.crt` and `.key` of `server`, `client`, `expired`, `expired-server`.
     pub fn path(&self, file: &str) -> PathBuf {
         self.dir.path().join(file)
     }
@@ -144,6 +143,10 @@ pub fn tls() -> Tls {
     expired.not_before = rcgen::date_time_ymd(2020, 1, 1);
     expired.not_after = rcgen::date_time_ymd(2020, 1, 2);
     issue(dir.path(), "expired", expired, &ca);
+    let mut expired = leaf(&["127.0.0.1", "localhost"], "etcd", &both);
+    expired.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    expired.not_after = rcgen::date_time_ymd(2020, 1, 2);
+    issue(dir.path(), "expired-server", expired, &ca);
     Tls { dir }
 }
 

@@ -59,6 +59,20 @@ fn pacing_lag_is_judged_by_its_share_of_the_response() {
 }
 
 #[test]
+fn a_generator_that_is_late_by_itself_is_invalid_beside_misses_too() {
+    let at = |lag| {
+        judge(&ValidityInputs {
+            pacing_lag_p99: Some(lag),
+            response_p99: None,
+            ..quiet()
+        })
+        .verdict
+    };
+    assert_eq!(at(LAG_MISSED_NS), Verdict::Valid);
+    assert_eq!(at(LAG_MISSED_NS + 1), Verdict::Invalid);
+}
+
+#[test]
 fn a_stopped_etcd_saturates_and_never_invalidates() {
     // Everything due in the last half is unanswered: a p99 of +∞, half achieved, a backlog; the
     // generator fired on time and its integrals agree.

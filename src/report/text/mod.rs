@@ -10,7 +10,7 @@ use crate::measure::validity::Verdict;
 use std::path::Path;
 use units::{count, seconds};
 
-pub use sentence::sentence;
+pub use sentence::{fault, sentence};
 
 /// Columns that every line but the first and the table's keeps to.
 pub const WIDTH: usize = 100;

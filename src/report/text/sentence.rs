@@ -1,6 +1,7 @@
 //! The first line: what an operator wants to know, in the order in which it matters.
 
 use super::units::{count, ns, percent, rate, seconds};
+use crate::exit::Exit;
 use crate::measure::percentile::Headline;
 use crate::measure::validity::Verdict;
 use crate::report::result::{ClassResult, RunResult};
@@ -39,6 +40,44 @@ pub fn sentence(r: &RunResult) -> String {
         parts.push(format!("doubtful: {}", reason(r)));
     }
     parts.join("; ")
+}
+
+/// What stderr gets besides the summary on stdout: why the exit code is not 0 and what to do, in one line.
+/// None for a good run, and for one that its user interrupted.
+pub fn fault(r: &RunResult) -> Option<String> {
+    let ends = ends(r);
+    let ends = ends.iter().find(|part| !part.starts_with("interrupted"));
+    if let Some(part) = ends {
+        let part = part.strip_prefix("failed: ").unwrap_or(part);
+        let remedy = match r.guards.last().map(|g| g.guard.as_str()) {
+            Some("quota") => "; use fewer --nodes, or raise --quota-backend-bytes",
+            Some("alarm") => {
+                "; after NOSPACE make room (etcdctl compact, defrag) and clear it (etcdctl alarm disarm), after \
+                 CORRUPT restore the member"
+            }
+            Some("leader-change") => {
+                "; etcd's log has the reason, --guards chooses what ends a run"
+            }
+            Some("quorum") => "; start enough members for a quorum",
+            _ => "",
+        };
+        return Some(format!("{part}{remedy}"));
+    }
+    if r.exit() == Exit::Invalid {
+        let what = r.validity.reasons.first();
+        let what = what.map_or("", |reason| reason.what_to_change.as_str());
+        return Some(format!(
+            "the run is invalid: {}; to change it: {what}",
+            reason(r)
+        ));
+    }
+    let missed: Vec<&str> = r
+        .thresholds
+        .iter()
+        .filter(|t| !t.passed)
+        .map(|t| t.expression.as_str())
+        .collect();
+    (r.exit() == Exit::Threshold).then(|| format!("threshold missed: {}", missed.join(", ")))
 }
 
 /// How it ended, unless well.

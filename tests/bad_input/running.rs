@@ -1,0 +1,410 @@
+//! What goes wrong with a run: its files, its limits, its store in the middle, its end.
+
+use super::*;
+use etcd_client::{AlarmAction, AlarmType};
+use etcdmark::local::LocalOptions;
+
+/// A short run of few nodes against `url`.
+fn short(url: &str) -> String {
+    lasting(url, "1s")
+}
+
+fn lasting(url: &str, duration: &str) -> String {
+    format!("run node-heartbeats --nodes 20 --warmup 0s --duration {duration} --endpoints {url}")
+}
+
+/// Heartbeats often enough that each second has some.
+const OFTEN: &str = "--set actors.node-leases.period=100ms";
+
+fn shell(here: &Path, script: &str) -> Output {
+    let mut shell = Command::new("bash");
+    shell
+        .args(["-c", script])
+        .current_dir(here)
+        .stdin(Stdio::null());
+    shell.env("ETCDMARK", assert_cmd::cargo::cargo_bin!("etcdmark"));
+    shell.output().unwrap()
+}
+
+#[test]
+fn result_directories() {
+    let here = tempfile::tempdir().unwrap();
+    let path = here.path().display();
+    std::fs::create_dir(here.path().join("full")).unwrap();
+    std::fs::write(here.path().join("full/notes.txt"), "mine").unwrap();
+    refused_in(
+        here.path(),
+        &case(
+            "run --out full",
+            2,
+            &["--out full", "not empty", "notes.txt", "new or empty"],
+        ),
+    );
+    refused_in(
+        here.path(),
+        &case(
+            "run --out full/notes.txt",
+            2,
+            &["full/notes.txt", "not a directory"],
+        ),
+    );
+    refused_in(
+        here.path(),
+        &case(
+            "run --out full/notes.txt/deeper",
+            2,
+            &["full/notes.txt/deeper"],
+        ),
+    );
+    // Even root makes no directory there.
+    refused_in(
+        here.path(),
+        &case(
+            "run --out /proc/etcdmark",
+            2,
+            &["--out /proc/etcdmark", "cannot create"],
+        ),
+    );
+    assert_eq!(
+        std::fs::read_to_string(here.path().join("full/notes.txt")).unwrap(),
+        "mine"
+    );
+    // A refusal after the directory was made takes it away again, the parents that it made included.
+    let gone = format!("run --endpoints http://127.0.0.1:1 --out {path}/new/run");
+    refused_in(here.path(), &case(&gone, 1, &["cannot reach"]));
+    assert!(!here.path().join("new").exists());
+}
+
+#[test]
+fn too_few_file_descriptors() {
+    let here = tempfile::tempdir().unwrap();
+    let out = shell(
+        here.path(),
+        "ulimit -n 64; exec $ETCDMARK run node-heartbeats --connections 500",
+    );
+    let stderr = text(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{stderr}");
+    let message = one_message("ulimit -n 64", &stderr);
+    for part in [
+        "--connections 500",
+        "limit is 64",
+        "ulimit -n",
+        "fewer connections",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    // A soft limit is raised without a word.
+    let enough = "ulimit -Sn 64; exec $ETCDMARK run node-heartbeats --nodes 2 --connections 500 --endpoints http://127.0.0.1:1";
+    let out = shell(here.path(), enough);
+    assert!(
+        text(&out.stderr).contains("cannot reach"),
+        "{}",
+        text(&out.stderr)
+    );
+}
+
+#[test]
+fn a_disk_that_is_full_while_results_are_written() {
+    let runtime = runtime();
+    let etcd = runtime.block_on(common::etcd());
+    let url = etcd.endpoints().remove(0);
+    let here = tempfile::tempdir().unwrap();
+    // Files may have 16 KiB: the write that would pass it fails (EFBIG), as on a full disk.
+    let run = format!("{} {OFTEN} --out out", lasting(&url, "60s"));
+    let out = shell(
+        here.path(),
+        &format!("trap '' XFSZ; ulimit -f 16; exec $ETCDMARK {run}"),
+    );
+    let (stderr, stdout) = (text(&out.stderr), text(&out.stdout));
+    no_panic("ulimit -f", &stderr);
+    assert_eq!(out.status.code(), Some(1), "{stderr}{stdout}");
+    let said: Vec<&str> = stderr
+        .lines()
+        .filter(|l| l.contains("cannot write"))
+        .collect();
+    assert_eq!(said.len(), 1, "{stderr}");
+    for part in ["error: cannot write out/", "--out", "is kept"] {
+        assert!(said[0].contains(part), "no {part:?} in {}", said[0]);
+    }
+    // What was measured is kept and can be reported; the store is clean.
+    let events = std::fs::metadata(here.path().join("out/events.jsonl")).unwrap();
+    assert!(events.len() > 1000);
+    let report = run_in(here.path(), "report out");
+    no_panic("report out", &text(&report.stderr));
+    assert!(!report.stdout.is_empty(), "{}", text(&report.stderr));
+    assert!(runtime.block_on(keys(&url)).is_empty());
+    assert_eq!(runtime.block_on(leases(&url)), 0);
+}
+
+#[test]
+fn an_object_over_the_request_limit() {
+    let runtime = runtime();
+    let small = LocalOptions {
+        flags: vec!["--max-request-bytes=20000".to_owned()],
+        ..common::options()
+    };
+    let etcd = runtime.block_on(common::start(small));
+    let url = etcd.endpoints().remove(0);
+    let here = tempfile::tempdir().unwrap();
+    for (line, says) in [
+        (
+            format!("{} --set cluster.imagesPerNode=500 --out a", short(&url)),
+            "imagesPerNode",
+        ),
+        (
+            format!(
+                "{} --populate single --set cluster.imagesPerNode=500 --out b",
+                short(&url)
+            ),
+            "imagesPerNode",
+        ),
+    ] {
+        let out = run_in(here.path(), &line);
+        let stderr = text(&out.stderr);
+        no_panic(&line, &stderr);
+        assert_eq!(
+            out.status.code(),
+            Some(1),
+            "{line}\n{stderr}{}",
+            text(&out.stdout)
+        );
+        let said: Vec<&str> = stderr
+            .lines()
+            .filter(|l| l.starts_with("error: "))
+            .collect();
+        assert_eq!(said.len(), 1, "{stderr}");
+        for part in ["minions/", "bytes", "--max-request-bytes", says] {
+            assert!(said[0].contains(part), "{line}: no {part:?} in {}", said[0]);
+        }
+        assert!(runtime.block_on(keys(&url)).is_empty());
+    }
+    // What is too large together is sent in smaller transactions, and that is said.
+    let line = format!("{} --set cluster.nodes=60 --out c", short(&url));
+    let out = run_in(here.path(), &line);
+    assert_eq!(
+        out.status.code(),
+        Some(0),
+        "{}{}",
+        text(&out.stderr),
+        text(&out.stdout)
+    );
+    let events = std::fs::read_to_string(here.path().join("c/events.jsonl")).unwrap();
+    assert!(events.contains("populate goes on with"), "{events}");
+}
+
+#[test]
+fn alarms_in_the_middle() {
+    let runtime = runtime();
+    let etcd = runtime.block_on(common::etcd());
+    let url = etcd.endpoints().remove(0);
+    let here = tempfile::tempdir().unwrap();
+    for (name, alarm) in [
+        ("nospace", AlarmType::Nospace),
+        ("corrupt", AlarmType::Corrupt),
+    ] {
+        let line = format!(
+            "{} {OFTEN} --out {name} --run-id {name}",
+            lasting(&url, "10m")
+        );
+        let run = Running::start(here.path(), &line);
+        until("the load is measured", || {
+            reached(&here.path().join(name), "measure")
+        });
+        runtime.block_on(faults::raise(&url, AlarmAction::Activate, alarm));
+        let out = run.output();
+        let (stderr, stdout) = (text(&out.stderr), text(&out.stdout));
+        no_panic(name, &stderr);
+        assert_eq!(out.status.code(), Some(1), "{stderr}{stdout}");
+        let alarm_name = name.to_uppercase();
+        assert!(stderr.contains(&alarm_name), "{stderr}{stdout}");
+        // What was measured is there.
+        let result = std::fs::read_to_string(here.path().join(name).join("result.json")).unwrap();
+        let result: serde_json::Value = serde_json::from_str(&result).unwrap();
+        assert_eq!(result["outcome"]["outcome"], "guard", "{stdout}");
+        runtime.block_on(faults::raise(&url, AlarmAction::Deactivate, alarm));
+        // A full etcd can still delete; one that is corrupt cannot, and then the command to clean up is said.
+        let left = runtime.block_on(keys(&url));
+        if !left.is_empty() {
+            let command = format!("etcdmark cleanup --endpoints {url} --run-id {name}");
+            let words: Vec<&str> = stdout.split_whitespace().collect();
+            assert!(
+                words.join(" ").contains(&command),
+                "{left:?}\n{stdout}{stderr}"
+            );
+            let line = command.strip_prefix("etcdmark ").unwrap();
+            let mut cleaned = run_in(here.path(), line);
+            // The lock of the run that ended may have its last seconds.
+            for _ in 0..60 {
+                if cleaned.status.success() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_secs(1));
+                cleaned = run_in(here.path(), line);
+            }
+            assert!(cleaned.status.success(), "{}", text(&cleaned.stderr));
+        }
+        assert!(runtime.block_on(keys(&url)).is_empty());
+    }
+}
+
+#[test]
+fn two_runs_on_one_run_id_and_ctrl_c() {
+    let runtime = runtime();
+    let etcd = runtime.block_on(common::etcd());
+    let url = etcd.endpoints().remove(0);
+    let here = tempfile::tempdir().unwrap();
+    // Its threshold is missed, too: interrupted is stronger.
+    let line = format!("{} {OFTEN} --run-id mine --out a", lasting(&url, "forever"));
+    let first = with_threshold(here.path(), &line);
+    until("the load is measured", || {
+        reached(&here.path().join("a"), "measure")
+    });
+    let before = runtime.block_on(keys(&url));
+    let second = format!("{} --run-id mine --out b", short(&url));
+    refused_in(here.path(), &case(&second, 2, &["mine", "--run-id"]));
+    assert!(!here.path().join("b").exists());
+    assert_eq!(
+        runtime.block_on(keys(&url)),
+        before,
+        "the second run touched the first one's keys"
+    );
+    first.interrupt();
+    let out = first.output();
+    let (stderr, stdout) = (text(&out.stderr), text(&out.stdout));
+    no_panic("Ctrl-C", &stderr);
+    assert_eq!(out.status.code(), Some(130), "{stderr}{stdout}");
+    assert!(stderr.contains("draining"), "{stderr}");
+    assert!(stdout.contains("node-lease/update"), "{stdout}");
+    assert!(runtime.block_on(keys(&url)).is_empty());
+    assert_eq!(runtime.block_on(leases(&url)), 0);
+}
+
+/// With a threshold that nothing meets.
+fn with_threshold(here: &Path, line: &str) -> Running {
+    Running::start(here, &format!("{line} --set thresholds=[\"all:p50<1us\"]"))
+}
+
+#[test]
+fn thresholds_and_precedence() {
+    let runtime = runtime();
+    let etcd = runtime.block_on(common::etcd());
+    let url = etcd.endpoints().remove(0);
+    let here = tempfile::tempdir().unwrap();
+    let line = format!("{} {OFTEN} --out missed", short(&url));
+    let out = with_threshold(here.path(), &line).output();
+    let (stderr, stdout) = (text(&out.stderr), text(&out.stdout));
+    no_panic(&line, &stderr);
+    assert_eq!(out.status.code(), Some(99), "{stderr}{stdout}");
+    let said: String = stderr.lines().filter(|l| l.starts_with("error")).collect();
+    assert_eq!(said, "error: threshold missed: all:p50<1us");
+    // t counts from the monotonic clock: it never goes back, whatever the wall clock does.
+    let events = std::fs::read_to_string(here.path().join("missed/events.jsonl")).unwrap();
+    let mut before = f64::MIN;
+    for line in events.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let (t, kind) = (event["t"].as_f64(), event["type"].as_str());
+        if let (Some(t), Some("phase")) = (t, kind) {
+            assert!(t >= before, "{line}");
+            before = t;
+        }
+    }
+    assert!(before > 0.0);
+    let line = format!(
+        "{} {OFTEN} --out kept --set thresholds=[\"node-lease/update:missed<=100%\"]",
+        short(&url)
+    );
+    let out = run_in(here.path(), &line);
+    assert_eq!(
+        out.status.code(),
+        Some(0),
+        "{}{}",
+        text(&out.stderr),
+        text(&out.stdout)
+    );
+    // A usage error is found before anything is run.
+    let wrong = "run --set thresholds=[\"node-lease/updat:p50<1us\"]";
+    refused(&[case(wrong, 2, &["node-lease/updat", "node-lease/update"])]);
+}
+
+#[test]
+fn a_rate_that_the_machine_cannot_offer() {
+    let runtime = runtime();
+    let roomy = LocalOptions {
+        flags: vec!["--quota-backend-bytes=1000000000000".to_owned()],
+        ..common::options()
+    };
+    let etcd = runtime.block_on(common::start(roomy));
+    let url = etcd.endpoints().remove(0);
+    let here = tempfile::tempdir().unwrap();
+    let line = format!(
+        "run events --endpoints {url} --set actors.events.rate=5000000 --connections 1 --warmup 0s --duration 3s \
+         --drain 2s --out out -q"
+    );
+    let mut run = with_threshold(here.path(), &line);
+    let mut peak = 0;
+    until("the run ends in time", || {
+        peak = peak.max(run.peak_rss());
+        run.ended()
+    });
+    let out = run.output();
+    let (stderr, stdout) = (text(&out.stderr), text(&out.stdout));
+    no_panic(&line, &stderr);
+    // Invalid is stronger than the threshold that was missed as well.
+    assert_eq!(out.status.code(), Some(98), "{stderr}{stdout}");
+    let message = one_message(&line, &stderr);
+    for part in [
+        "the run is invalid",
+        "the generator itself was late",
+        "lower the rate",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    let first = stdout.lines().next().unwrap();
+    assert!(
+        first.starts_with("invalid: the generator itself was late"),
+        "{first}"
+    );
+    assert!(first.contains("saturated: offered"), "{first}");
+    assert!(peak > 0 && peak < 1000, "{peak} MiB");
+    assert!(runtime.block_on(keys(&url)).is_empty());
+    assert_eq!(runtime.block_on(leases(&url)), 0);
+}
+
+#[test]
+fn a_broken_pipe_is_no_error() {
+    let here = tempfile::tempdir().unwrap();
+    for line in [
+        "show cluster",
+        "list",
+        "--help",
+        "run --help",
+        "validate cluster",
+    ] {
+        let mut child = Running::start(here.path(), line);
+        drop(child.child.as_mut().unwrap().stdout.take());
+        let out = child.output();
+        let stderr = text(&out.stderr);
+        assert_eq!(
+            (out.status.code(), stderr.as_str()),
+            (Some(0), ""),
+            "{line}"
+        );
+    }
+    let runtime = runtime();
+    let etcd = runtime.block_on(common::etcd());
+    let url = etcd.endpoints().remove(0);
+    // Both ends are gone: the run goes on, and its files are whole.
+    let mut run = Running::start(here.path(), &format!("{} -v --out out", short(&url)));
+    drop(run.child.as_mut().unwrap().stdout.take());
+    drop(run.child.as_mut().unwrap().stderr.take());
+    let out = run.output();
+    assert_eq!(out.status.code(), Some(0));
+    assert!(here.path().join("out/result.json").is_file());
+    assert!(runtime.block_on(keys(&url)).is_empty());
+    // A reader of progress and result that goes away in the middle, by way of a real pipe.
+    let out = shell(
+        here.path(),
+        "$ETCDMARK show cluster | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}",
+    );
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+}
