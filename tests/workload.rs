@@ -292,6 +292,7 @@ fn stores_route_every_resource_to_one_place() {
         keep_data: false,
         verify: true,
         guards: Vec::new(),
+        allow_live_cluster: false,
         control: Control::default(),
     };
     let target = || Target::plain(vec!["http://127.0.0.1:1".to_owned()]);

@@ -2,7 +2,7 @@
 
 use super::CliError;
 use super::cluster_flags::{Access, ClusterFlags};
-use super::inspect::{block_on, bytes, refuse};
+use super::inspect::{block_on, refuse};
 use super::output::{self, Format};
 use crate::etcd::cleanup::{CleanupError, cleanup_run};
 use crate::etcd::control::Cluster;
@@ -10,6 +10,7 @@ use crate::etcd::manifest::{self, KnownRun, Lock, ManifestError, RunKeys};
 use crate::etcd::preflight::{self, PreflightError};
 use crate::etcd::target::Target;
 use crate::exit::Exit;
+use crate::report::text::units::bytes;
 use serde::Serialize;
 
 /// Delete the keys and etcd leases that runs left in a store. Only what a manifest under
@@ -84,12 +85,9 @@ pub fn clean(args: &Args) -> Result<Summary, CliError> {
     let Some(target) = found.target else {
         let ignored: String = found.ignored.iter().map(|i| format!(" ({i})")).collect();
         return Err(CliError::usage(format!(
-            "cleanup needs --endpoints http://HOST:2379 or --kind NAME{ignored}"
+            "cleanup needs --endpoints http://HOST:2379{ignored}"
         )));
     };
-    for line in &found.notes {
-        output::complain(line);
-    }
     block_on(clean_target(args, &target))?
 }
 
@@ -222,8 +220,8 @@ impl std::fmt::Display for Summary {
             f,
             "the db file does not shrink by this: {} ({} in use); etcd reuses what is free after its next \
              compaction.\nto shrink it (defrag stops each member for a while: seconds per GB):",
-            bytes(self.db_size),
-            bytes(self.db_size_in_use)
+            bytes(self.db_size as f64),
+            bytes(self.db_size_in_use as f64)
         )?;
         self.shrink_with
             .iter()

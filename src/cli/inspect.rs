@@ -8,6 +8,7 @@ use crate::etcd::preflight::{self, PreflightError, Reached};
 use crate::etcd::target::Target;
 use crate::etcd::{manifest, quota};
 use crate::exit::Exit;
+use crate::report::text::units::bytes;
 use crate::server::http;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -17,8 +18,8 @@ use std::fmt::Write as _;
 /// commit times, keys by resource. Writes nothing.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  etcdmark inspect --endpoints https://10.0.0.1:2379 --cacert ca.crt --cert \
-                        client.crt --key client.key --metrics-endpoints http://10.0.0.1:2381"
+    after_help = "Example:\n  etcdmark inspect --endpoints https://10.0.0.1:2379 --cacert ca.crt \\\n      --cert \
+                  client.crt --key client.key --metrics-endpoints http://10.0.0.1:2381"
 )]
 pub struct Args {
     /// The etcd.
@@ -93,12 +94,9 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let found = args.cluster.targets(Access::Read)?;
     let Some(target) = found.target else {
         return Err(CliError::usage(
-            "inspect needs an etcd: --endpoints http://HOST:2379 (or ETCDCTL_ENDPOINTS), or --kind NAME",
+            "inspect needs an etcd: --endpoints http://HOST:2379 (or ETCDCTL_ENDPOINTS)",
         ));
     };
-    for line in &found.notes {
-        output::complain(line);
-    }
     let seen = block_on(inspect(&target))?.map_err(refuse)?;
     match args.output {
         Format::Text => output::print(&text(&seen))?,
@@ -281,8 +279,8 @@ fn text(seen: &Inspection) -> String {
             m.id,
             m.endpoint,
             m.version,
-            bytes(m.db_size),
-            bytes(m.db_size_in_use),
+            bytes(m.db_size as f64),
+            bytes(m.db_size_in_use as f64),
             ms(m.fsync_mean),
             ms(m.commit_mean)
         );
@@ -324,15 +322,4 @@ fn text(seen: &Inspection) -> String {
         let _ = writeln!(t, "note: {note}");
     }
     t
-}
-
-/// Bytes as people read them, `1.5 GiB`.
-pub fn bytes(n: i64) -> String {
-    let n = n as f64;
-    match n {
-        n if n >= 1024.0 * 1024.0 * 1024.0 => format!("{:.2} GiB", n / (1024.0 * 1024.0 * 1024.0)),
-        n if n >= 1024.0 * 1024.0 => format!("{:.1} MiB", n / (1024.0 * 1024.0)),
-        n if n >= 1024.0 => format!("{:.0} KiB", n / 1024.0),
-        n => format!("{n} B"),
-    }
 }

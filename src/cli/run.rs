@@ -96,7 +96,11 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let begun = start(&args, resolved, given, run_id, guards, &directory);
     if begun.is_err() {
         // Nothing was measured: no empty directory stays behind.
-        let _ = std::fs::remove_dir(directory.path());
+        directory.discard();
+        if args.out.is_none() {
+            // The parent too, if this run made it: it is not empty otherwise.
+            let _ = std::fs::remove_dir("etcdmark-results");
+        }
     }
     let (result, written) = begun?;
     show(&args, &result, &directory)?;
@@ -164,14 +168,9 @@ fn play(
         engine::run(plan, &mut Tee::new(sinks))
     };
     progress.close();
-    let result = played.map_err(|e| {
-        // The two files hold nothing yet.
-        drop(files);
-        directory.discard();
-        CliError {
-            message: e.message,
-            exit: e.exit,
-        }
+    let result = played.map_err(|e| CliError {
+        message: e.message,
+        exit: e.exit,
     })?;
     let written = directory
         .write_result(&result)
@@ -194,15 +193,15 @@ fn show(args: &Args, result: &RunResult, directory: &RunDirectory) -> Result<(),
 /// What `--endpoints` or `--kind` name.
 fn given_target(args: &Args) -> Result<Option<Target>, CliError> {
     let found = args.cluster.targets(Access::Write)?;
-    for line in found.ignored.iter().chain(&found.notes) {
+    for line in &found.ignored {
         complain(line);
     }
     if found.target.is_some() {
-        let by = args
-            .cluster
-            .kind
-            .as_ref()
-            .map_or("--endpoints", |_| "--kind");
+        let by = if args.cluster.kind.is_some() {
+            "--kind"
+        } else {
+            "--endpoints"
+        };
         local_flags_unused(args, by)?;
     }
     let registry = args.prefix.as_deref().is_some_and(|p| p == "/registry");

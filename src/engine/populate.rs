@@ -11,7 +11,7 @@ use crate::etcd::messages::{
 use crate::etcd::messages::{compare::TargetUnion, request_op::Request, response_op::Response};
 use crate::etcd::wire::{Call, Rpc, RpcError};
 use crate::kube::actors::Population;
-use crate::kube::{ObjectRef, OpClass, Write};
+use crate::kube::{Kind, ObjectRef, OpClass, Write};
 use crate::report::{Event, Note, Phase};
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message as _;
@@ -133,10 +133,12 @@ fn render(shard: &Shard, object: ObjectRef, class: OpClass) -> Put {
     let mut key = Vec::with_capacity(96);
     shard.objects.key(object, &mut key);
     let mut value = Vec::with_capacity(1024);
+    // A node that has been up for a while has its images in its status: its size is what counts.
+    let sequence = u32::from(object.kind == Kind::Node);
     shard.objects.value(
         object,
         Write {
-            sequence: 0,
+            sequence,
             at: shard.plan.epoch,
         },
         &mut value,

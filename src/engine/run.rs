@@ -146,6 +146,7 @@ async fn ready(plan: &mut Plan, index: usize) -> Result<Ready, RunError> {
     let held = manifest::acquire(&cluster, wanted)
         .await
         .map_err(|e| refused(format!("store {}: {e}", store.name), e.exit()))?;
+    plan.stores[index].target.member_names = facts.names(&plan.stores[index].target);
     // A resumed populate writes the same bytes.
     plan.seed = held.manifest.seed;
     plan.epoch = held.manifest.epoch_unix_ns;
@@ -582,8 +583,10 @@ impl Active {
             let local = !store.target.local_members.is_empty();
             let left = || {
                 let run = &self.plan.run_id;
-                let endpoints = store.target.endpoints.join(",");
-                format!("etcdmark cleanup --endpoints {endpoints} --run-id {run}")
+                let named = store.target.named_by.clone();
+                let named = named
+                    .unwrap_or_else(|| format!("--endpoints {}", store.target.endpoints.join(",")));
+                format!("etcdmark cleanup {named} --run-id {run}")
             };
             // A local etcd that goes away with the run needs no sweeping.
             if self.plan.keep_data

@@ -10,6 +10,7 @@ pub use super::preflight_error::PreflightError;
 use super::quota::{self, Quota};
 use super::target::{MemberChoice, Target};
 use super::tls::DialError;
+use crate::report::text::units;
 use crate::report::{MemberInfo, StoreInfo};
 use etcd_client::{Compare, CompareOp, Txn, TxnOp};
 
@@ -364,9 +365,13 @@ fn room(intent: &WriteIntent, facts: &mut ClusterFacts) -> Result<(), PreflightE
     let projected = size.saturating_add(growth);
     let (keys, bytes) = (intent.keys, intent.bytes);
     facts.notes.push(format!(
-        "{keys} keys with {bytes} bytes are going to be written under {}; the db file of {size} bytes will \
-         be about {projected} bytes, of a quota of {}",
-        intent.prefix, facts.quota
+        "{} keys, {} are going to be written under {}; the db file of {} will be about {}, of a quota of {}",
+        units::count(keys),
+        units::bytes(bytes as f64),
+        intent.prefix,
+        units::bytes(size as f64),
+        units::bytes(projected as f64),
+        facts.quota
     ));
     let Some(limit) = facts.quota.limit() else {
         return Ok(());
@@ -387,6 +392,17 @@ fn room(intent: &WriteIntent, facts: &mut ClusterFacts) -> Result<(), PreflightE
 }
 
 impl ClusterFacts {
+    /// The members' names in the order of the target's endpoints; empty when any is not known.
+    pub fn names(&self, target: &Target) -> Vec<String> {
+        let name = |endpoint: &String| {
+            let status = self.members.iter().find(|m| m.endpoint == *endpoint)?;
+            let entry = self.entries.iter().find(|e| e.id == status.member_id)?;
+            (!entry.name.is_empty()).then(|| entry.name.clone())
+        };
+        let names: Option<Vec<String>> = target.endpoints.iter().map(name).collect();
+        names.unwrap_or_default()
+    }
+
     /// The result header's row for this store.
     pub fn store_info(&self, name: &str, resources: Vec<String>, target: &Target) -> StoreInfo {
         let members = self.members.iter().map(|m| {

@@ -2,6 +2,7 @@
 
 use super::control::MemberStatus;
 use super::target::Target;
+use crate::report::text::units::bytes;
 use crate::server::http;
 
 /// etcd's default (`server/storage/quota.go`).
@@ -40,11 +41,12 @@ impl Quota {
 impl std::fmt::Display for Quota {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Quota::Known(b) => write!(f, "{b} bytes"),
+            Quota::Known(b) => f.write_str(&bytes(*b as f64)),
             Quota::Off => f.write_str("none"),
             Quota::Assumed => write!(
                 f,
-                "{DEFAULT} bytes, etcd's default, assumed since this etcd does not say it (its /metrics would: --metrics-endpoints)"
+                "{}, etcd's default, assumed since this etcd does not say it (its /metrics would: --metrics-endpoints)",
+                bytes(DEFAULT as f64)
             ),
         }
     }

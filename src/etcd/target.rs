@@ -24,6 +24,10 @@ pub struct Target {
     pub owned: bool,
     /// The store goes away with the run (a throwaway local etcd): nothing needs to be cleaned up.
     pub disposable: bool,
+    /// The flag that named it, when it was not `--endpoints`: `--kind demo`. For commands that are told to the user.
+    pub named_by: Option<String>,
+    /// The members' names in the order of the endpoints, once they are known; else empty.
+    pub member_names: Vec<String>,
     /// A local etcd's processes, for process and disk counters; empty for a remote one.
     pub local_members: Vec<LocalMember>,
 }
@@ -107,6 +111,8 @@ impl Target {
             members: MemberChoice::All,
             owned: false,
             disposable: false,
+            named_by: None,
+            member_names: Vec::new(),
             local_members: Vec::new(),
         }
     }

@@ -39,9 +39,15 @@ pub fn sources(store: &str, target: &Target) -> Vec<Source> {
     } else {
         &target.endpoints
     };
-    let named = urls.len() == target.local_members.len();
-    let name = |i: usize, url: &str| match target.local_members.get(i) {
-        Some(local) if named => local.name.clone(),
+    // One metrics endpoint per member, in the same order, or no telling whose it is.
+    let locals = target.local_members.iter().map(|m| &m.name);
+    let names: Vec<&String> = match target.member_names.len() {
+        0 => locals.collect(),
+        _ => target.member_names.iter().collect(),
+    };
+    let named = urls.len() == names.len();
+    let name = |i: usize, url: &str| match names.get(i) {
+        Some(name) if named => (*name).clone(),
         _ => url
             .split_once("://")
             .map_or(url, |(_, authority)| authority)

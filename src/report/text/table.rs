@@ -48,7 +48,7 @@ fn heading(own_limits: bool) -> Vec<String> {
     if own_limits {
         cells.push("limit".to_owned());
     }
-    cells.extend(["svc p50", "svc p99"].map(str::to_owned));
+    cells.push("svc p99".to_owned());
     cells
 }
 
@@ -61,21 +61,21 @@ fn row(name: &str, f: &Figures, limit: Option<&str>) -> Vec<String> {
         dash()
     });
     cells.push(rate(f.achieved_rate));
-    match f.headline {
-        Some(h) => cells.extend([h.p50, h.p99, h.p999].map(figure)),
-        None => cells.extend([dash(), dash(), dash()]),
+    // A closed loop has no response time: its service time stands there, and a footnote says so.
+    match (f.headline, f.service) {
+        (Some(h), _) => cells.extend([h.p50, h.p99, h.p999].map(figure)),
+        (None, Some(s)) => cells.extend([s.p50_ns, s.p99_ns, s.p999_ns].map(ns)),
+        (None, None) => cells.extend([dash(), dash(), dash()]),
     }
-    cells.push(f.successes.map_or_else(dash, |s| ns(s.max_ns)));
+    let slowest = f.headline.map_or(f.service, |_| f.successes);
+    cells.push(slowest.map_or_else(dash, |s| ns(s.max_ns)));
     cells.push(if f.misses == 0 {
         "0".to_owned()
     } else {
         percent(f.miss_share)
     });
     cells.extend(limit.map(str::to_owned));
-    cells.extend(
-        f.service
-            .map_or_else(|| [dash(), dash()], |s| [ns(s.p50_ns), ns(s.p99_ns)]),
-    );
+    cells.push(f.service.map_or_else(dash, |s| ns(s.p99_ns)));
     cells
 }
 

@@ -41,7 +41,7 @@ pub(super) fn ns(ns: u64) -> String {
 }
 
 /// `12,300`.
-pub(super) fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
@@ -75,7 +75,7 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 /// `12.3 MiB`.
-pub(super) fn bytes(b: f64) -> String {
+pub(crate) fn bytes(b: f64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let (mut value, mut unit) = (b, 0);
     while value >= 1000.0 && unit + 1 < UNITS.len() {
