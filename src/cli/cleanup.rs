@@ -85,9 +85,12 @@ pub fn clean(args: &Args) -> Result<Summary, CliError> {
     let Some(target) = found.target else {
         let ignored: String = found.ignored.iter().map(|i| format!(" ({i})")).collect();
         return Err(CliError::usage(format!(
-            "cleanup needs --endpoints http://HOST:2379{ignored}"
+            "cleanup needs --endpoints http://HOST:2379 or --kind NAME{ignored}"
         )));
     };
+    for line in &found.notes {
+        output::complain(line);
+    }
     block_on(clean_target(args, &target))?
 }
 

@@ -14,9 +14,9 @@ pub struct ClusterFlags {
     /// only read take ETCDCTL_ENDPOINTS too; commands that write need this flag.
     #[arg(long, value_delimiter = ',', value_name = "URL")]
     pub endpoints: Vec<String>,
-    /// The etcd of this kind cluster, found through the container engine's client (docker, or
-    /// KIND_EXPERIMENTAL_PROVIDER)
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["endpoints", "cacert", "cert", "key", "user"])]
+    /// The etcd of this kind cluster: takes the place of --endpoints, --cacert, --cert, --key and
+    /// --metrics-endpoints.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["endpoints", "cacert", "cert", "key", "metrics_endpoints"])]
     pub kind: Option<String>,
     /// CA that signed etcd's certificates, PEM [env: ETCDCTL_CACERT].
     #[arg(long, value_name = "FILE")]
@@ -71,8 +71,10 @@ pub enum Access {
 pub struct Found {
     /// The etcd; None when no endpoints were given.
     pub target: Option<Target>,
-    /// What should be said: environment variables that were ignored, nodes that are left out; one line each.
+    /// Environment variables that were ignored, with the reason, one line each.
     pub ignored: Vec<String>,
+    /// How a kind cluster's members are reached and which are down, one line each.
+    pub notes: Vec<String>,
 }
 
 impl ClusterFlags {
@@ -82,22 +84,10 @@ impl ClusterFlags {
     /// Usage errors that name the flag or variable, its value and what would be right.
     pub fn targets(&self, access: Access) -> Result<Found, CliError> {
         if let Some(name) = &self.kind {
-            return self.of_kind(name);
+            return self.kind_target(name);
         }
         self.resolve(access, |name| {
             std::env::var(name).ok().filter(|v| !v.is_empty())
-        })
-    }
-
-    fn of_kind(&self, name: &str) -> Result<Found, CliError> {
-        let found = kind::discover(name).map_err(|e| CliError::usage(e.to_string()))?;
-        let mut target = found.target;
-        target.members = self.target;
-        target.owned = self.yes_this_etcd_is_mine;
-        target.named_by = Some(format!("--kind {name}"));
-        Ok(Found {
-            target: Some(target),
-            ignored: found.notes,
         })
     }
 
@@ -184,6 +174,34 @@ impl ClusterFlags {
             ..Target::plain(endpoints)
         });
         Ok(found)
+    }
+
+    /// The etcd of a kind cluster, as the container engine describes it; blocks.
+    fn kind_target(&self, name: &str) -> Result<Found, CliError> {
+        let found = kind::discover(name).map_err(|e| CliError::usage(e.to_string()))?;
+        let given = |flag: &Option<String>, name, default| duration(name, flag.clone(), default);
+        let target = Target {
+            dial_timeout: given(
+                &self.dial_timeout,
+                "--dial-timeout",
+                found.target.dial_timeout,
+            )?,
+            command_timeout: given(
+                &self.command_timeout,
+                "--command-timeout",
+                found.target.command_timeout,
+            )?,
+            credentials: credentials(self.user.clone(), self.password.clone())?,
+            members: self.target,
+            owned: self.yes_this_etcd_is_mine,
+            named_by: Some(format!("--kind {name}")),
+            ..found.target
+        };
+        Ok(Found {
+            target: Some(target),
+            ignored: Vec::new(),
+            notes: found.notes,
+        })
     }
 
     /// Flags that say something about an etcd that was not named.

@@ -94,9 +94,12 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let found = args.cluster.targets(Access::Read)?;
     let Some(target) = found.target else {
         return Err(CliError::usage(
-            "inspect needs an etcd: --endpoints http://HOST:2379 (or ETCDCTL_ENDPOINTS)",
+            "inspect needs an etcd: --endpoints http://HOST:2379 (or ETCDCTL_ENDPOINTS), or --kind NAME",
         ));
     };
+    for line in &found.notes {
+        output::complain(line);
+    }
     let seen = block_on(inspect(&target))?.map_err(refuse)?;
     match args.output {
         Format::Text => output::print(&text(&seen))?,

@@ -193,15 +193,15 @@ fn show(args: &Args, result: &RunResult, directory: &RunDirectory) -> Result<(),
 /// What `--endpoints` or `--kind` name.
 fn given_target(args: &Args) -> Result<Option<Target>, CliError> {
     let found = args.cluster.targets(Access::Write)?;
-    for line in &found.ignored {
+    for line in found.ignored.iter().chain(&found.notes) {
         complain(line);
     }
     if found.target.is_some() {
-        let by = if args.cluster.kind.is_some() {
-            "--kind"
-        } else {
-            "--endpoints"
-        };
+        let by = args
+            .cluster
+            .kind
+            .as_ref()
+            .map_or("--endpoints", |_| "--kind");
         local_flags_unused(args, by)?;
     }
     let registry = args.prefix.as_deref().is_some_and(|p| p == "/registry");

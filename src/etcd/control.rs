@@ -378,17 +378,7 @@ impl Cluster {
     }
 }
 
-/// The end of the range of all keys that begin with `prefix`: its last byte below 0xff plus one.
-pub fn prefix_end(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < 0xff {
-            end.push(last + 1);
-            return end;
-        }
-    }
-    vec![0]
-}
+pub use crate::kube::requests::prefix_end;
 
 async fn bounded<T>(
     endpoint: &str,

@@ -60,6 +60,15 @@ impl Stripe {
         (mine > 0).then(|| (n % mine) * self.of + self.part)
     }
 
+    /// The index among 0..count that an arrival or a member of this part means: a member means itself,
+    /// arrivals go round.
+    pub fn pick(self, index: u64, count: u64) -> Option<u64> {
+        if index < count && self.owns(index) {
+            return Some(index);
+        }
+        self.nth(index / self.of, count)
+    }
+
     /// A part of this part: `inner` of the stripe is the same as the global stripe
     /// (`inner.part × of + part`, `inner.of × of`). A process with part w/W cuts it among its shards so.
     pub fn cut(self, inner: Stripe) -> Stripe {

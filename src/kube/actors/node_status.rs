@@ -32,11 +32,7 @@ impl Model for NodeStatus {
     }
 
     fn session(&mut self, index: u64, _: u64) -> Option<Session> {
-        let node = if index < self.nodes && self.part.owns(index) {
-            index
-        } else {
-            self.part.nth(index / self.part.of(), self.nodes)?
-        };
+        let node = self.part.pick(index, self.nodes)?;
         Some(Session::new(
             Kind::Node,
             node,

@@ -40,7 +40,7 @@ impl Servers {
         let mut results: Vec<StoreResult> = stores.iter().map(|store| self.store(store)).collect();
         for ((store, member), (series, samples)) in &self.members {
             let known = stores.iter().find(|s| s.name == *store);
-            if known.is_some_and(|s| s.members.iter().any(|m| same(m, member))) {
+            if known.is_some_and(|s| s.members.iter().any(|m| same(s, m, member))) {
                 continue;
             }
             let figures = figures(
@@ -77,7 +77,7 @@ impl Servers {
             let (series, samples) = self
                 .members
                 .iter()
-                .find(|((s, m), _)| *s == store.name && same(info, m))
+                .find(|((s, m), _)| *s == store.name && same(store, info, m))
                 .map_or(&nothing, |(_, sampled)| sampled);
             figures(info, series, *samples)
         });
@@ -89,8 +89,33 @@ impl Servers {
     }
 }
 
-fn same(info: &MemberInfo, member: &str) -> bool {
-    info.name == member || info.endpoint == member
+/// Whether a sample's `member` (a name, an endpoint, or the `host:port` where its metrics are) is this one.
+/// Metrics on a port of their own are told by the host, where no other member has it.
+fn same(store: &StoreInfo, info: &MemberInfo, member: &str) -> bool {
+    if [
+        info.name.as_str(),
+        &info.endpoint,
+        authority(&info.endpoint),
+    ]
+    .contains(&member)
+    {
+        return true;
+    }
+    let known = |m: &MemberInfo| m.name == member || authority(&m.endpoint) == member;
+    let on_host = |m: &&MemberInfo| host(authority(&m.endpoint)) == host(member);
+    on_host(&info)
+        && !store.members.iter().any(known)
+        && store.members.iter().filter(on_host).count() == 1
+}
+
+fn authority(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(_, rest)| rest)
+}
+
+fn host(authority: &str) -> &str {
+    authority
+        .rsplit_once(':')
+        .map_or(authority, |(host, _)| host)
 }
 
 fn figures(info: &MemberInfo, set: &SeriesSet, samples: u64) -> MemberFigures {
@@ -137,5 +162,56 @@ fn figures(info: &MemberInfo, set: &SeriesSet, samples: u64) -> MemberFigures {
         gc_pause_seconds: grown("go.gc.seconds"),
         gc_count: grown("go.gc.count"),
         series,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_is_known_by_name_endpoint_or_a_host_of_its_own() {
+        let member = |name: &str, endpoint: &str| MemberInfo {
+            name: name.into(),
+            endpoint: endpoint.into(),
+            ..MemberInfo::default()
+        };
+        let found = |members: Vec<MemberInfo>, sample: &str| {
+            let store = StoreInfo {
+                members,
+                ..StoreInfo::default()
+            };
+            let same = |m: &&MemberInfo| same(&store, m, sample);
+            let found: Vec<String> = store
+                .members
+                .iter()
+                .filter(same)
+                .map(|m| m.name.clone())
+                .collect();
+            found
+        };
+        let apart = || {
+            vec![
+                member("a", "https://10.0.0.1:2379"),
+                member("b", "https://10.0.0.2:2379"),
+            ]
+        };
+        for sample in [
+            "b",
+            "https://10.0.0.2:2379",
+            "10.0.0.2:2379",
+            "10.0.0.2:2381",
+        ] {
+            assert_eq!(found(apart(), sample), ["b"], "{sample}");
+        }
+        assert!(found(apart(), "10.0.0.3:2379").is_empty());
+        let beside = || {
+            vec![
+                member("a", "http://127.0.0.1:1"),
+                member("b", "http://127.0.0.1:2"),
+            ]
+        };
+        assert_eq!(found(beside(), "127.0.0.1:2"), ["b"]);
+        assert!(found(beside(), "127.0.0.1:3").is_empty());
     }
 }

@@ -12,16 +12,15 @@ use units::{count, seconds};
 
 pub use sentence::sentence;
 
-/// Columns that every line but the first keeps to.
+/// Columns that every line but the first and the table's keeps to.
 pub const WIDTH: usize = 100;
 /// Notes shown; the rest is in the result.
 const NOTES: usize = 8;
 
 /// The summary, lines ending in newlines, without colour. `dir` is where the files are, if anywhere.
 pub fn render(r: &RunResult, dir: Option<&Path>) -> String {
-    let mut lines = vec![about(r), String::new()];
+    let mut lines = Vec::new();
     if !r.classes.is_empty() {
-        lines.extend(table::table(r));
         lines.extend(table::remarks(r));
         lines.push(String::new());
     }
@@ -66,6 +65,15 @@ pub fn render(r: &RunResult, dir: Option<&Path>) -> String {
     }
     let mut out = sentence(r);
     out.push('\n');
+    wrap(&about(r), &mut out);
+    out.push('\n');
+    if !r.classes.is_empty() {
+        // A broken row would be no row.
+        for row in table::table(r) {
+            out.push_str(&row);
+            out.push('\n');
+        }
+    }
     for line in &lines {
         wrap(line, &mut out);
     }
@@ -160,7 +168,6 @@ fn validity(r: &RunResult) -> Vec<String> {
 /// Breaks at spaces; continuation lines are indented by 8.
 fn wrap(line: &str, out: &mut String) {
     let mut column = 0;
-    // Aligned lines fit; only prose is broken.
     if line.chars().count() <= WIDTH {
         out.push_str(line);
         out.push('\n');
