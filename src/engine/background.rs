@@ -5,15 +5,11 @@ use super::shard::Message;
 use crate::clock::Nanos;
 use crate::etcd::control::Cluster;
 use crate::report::{Event, Note};
-use crate::server::Timeline;
+use crate::server::{Timeline, alarms};
 use crate::workload::Plan;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
 use tokio::task::JoinHandle;
-
-/// How often the alarm list is read.
-const ALARMS: Duration = Duration::from_secs(2);
 
 /// Tasks that end with the run.
 #[derive(Debug)]
@@ -83,18 +79,13 @@ async fn timeline(plan: Arc<Plan>, t0: Nanos, messages: Sender<Message>) {
 }
 
 async fn alarms(store: String, cluster: Cluster, messages: Sender<Message>) {
-    loop {
-        tokio::time::sleep(ALARMS).await;
-        // An unreachable cluster is the quorum guard's business.
-        for alarm in cluster.alarms().await.unwrap_or_default() {
-            let message = Message::Alarm {
-                store: store.clone(),
-                member: format!("{:x}", alarm.member_id),
-                alarm: alarm.kind.to_owned(),
-            };
-            if messages.send(message).is_err() {
-                return;
-            }
-        }
-    }
+    alarms::watch(&cluster, |alarm| {
+        let message = Message::Alarm {
+            store: store.clone(),
+            member: format!("{:x}", alarm.member_id),
+            alarm: alarm.kind.to_owned(),
+        };
+        messages.send(message).is_ok()
+    })
+    .await;
 }

@@ -41,7 +41,7 @@ pub const FAST_CLOCKS: [&str; 6] = [
 
 /// What is judged, all of the measure phase. What is not known is none, and not judged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "snake_case", default)]
 pub struct ValidityInputs {
     /// 99th percentile of ready − intended over all sessions, ns. None for a closed loop.
     pub pacing_lag_p99: Option<u64>,
@@ -144,7 +144,7 @@ pub enum Check {
 
 /// A check that did not pass.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub struct Reason {
     /// Which.
     pub check: Check,
@@ -164,7 +164,7 @@ pub struct Reason {
 
 /// Whether the numbers speak of etcd.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub struct Validity {
     /// The worst of the reasons' verdicts.
     pub verdict: Verdict,

@@ -1,5 +1,6 @@
 //! etcd's own metrics and the host's counters, on the run's timeline.
 
+pub mod alarms;
 pub mod client;
 pub mod environment;
 pub mod host;
