@@ -18,8 +18,8 @@ use std::fmt::Write as _;
 /// commit times, keys by resource. Writes nothing.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  etcdmark inspect --endpoints https://10.0.0.1:2379 --cacert ca.crt --cert \
-                        client.crt --key client.key --metrics-endpoints http://10.0.0.1:2381"
+    after_help = "Example:\n  etcdmark inspect --endpoints https://10.0.0.1:2379 --cacert ca.crt \\\n      --cert \
+                  client.crt --key client.key --metrics-endpoints http://10.0.0.1:2381"
 )]
 pub struct Args {
     /// The etcd.

@@ -31,14 +31,15 @@ struct Cli {
 
 const HELP: &str = "\
 Examples:
-  etcdmark run                                     1,000 nodes' traffic against a throwaway local etcd
-  etcdmark run --nodes 5000 --duration 5m          five times that, for five minutes
-  etcdmark run node-heartbeats --endpoints https://10.0.0.1:2379 --cacert ca.crt --cert c.crt --key c.key
-  etcdmark run --kind kind --allow-live-cluster    the etcd of a kind cluster
+  etcdmark run                                   1,000 nodes' traffic against an etcd of its own
+  etcdmark run --nodes 5000 --duration 5m        five times that, for five minutes
+  etcdmark run events --endpoints http://10.0.0.1:2379
+  etcdmark run --kind kind --allow-live-cluster  the etcd of a kind cluster
   etcdmark inspect --endpoints http://127.0.0.1:2379
 
 Exit codes:
-  0 ok   1 failure   2 usage   97 regression (reserved)   98 invalid run   99 threshold missed   130 interrupted";
+  0 ok, 1 failure, 2 usage, 97 regression (reserved), 98 invalid run, 99 threshold missed,
+  130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -1,5 +1,5 @@
 //! The workload file's types: what a user may write. Everything that may be left out is an `Option`;
-//! [`super::resolve`] fills it in. Each doc comment's "Default:" and "Required." are the reference
+//! [`super::Source::resolve`] fills it in. Each doc comment's "Default:" and "Required." are the reference
 //! page's columns.
 
 use super::plan::{AtCap, KubernetesVersion, Process, WireKind};
