@@ -129,9 +129,11 @@ fn judge(bed: &Bed, member: usize, ended: &Finished) {
         .filter(|e| e["effect"] == "indeterminate")
         .map(|e| e["count"].as_u64().unwrap())
         .sum::<u64>();
-    assert_eq!(
-        verify["indeterminate"].as_u64(),
-        Some(indeterminate),
+    // What was still open at the drain deadline is indeterminate too.
+    let open = ended.counts()["censored"].as_u64().unwrap();
+    let found = verify["indeterminate"].as_u64().unwrap();
+    assert!(
+        (indeterminate..=indeterminate + open).contains(&found),
         "{verify}"
     );
     bed.assert_empty();

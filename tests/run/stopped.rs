@@ -3,6 +3,7 @@
 use crate::common;
 use crate::harness::{Bed, Finished, QUICK, Running, SLOW, etcdmark, until_unlocked};
 use etcdmark::local::LocalOptions;
+use rustix::process::Signal;
 use serde_json::Value;
 
 /// Guard stops are failures: the run did not do what was asked.
@@ -81,13 +82,17 @@ fn full(guards: &str) -> (Bed, Finished, u64) {
         "--endpoints",
         &endpoints,
         "--duration",
-        "8s",
+        "300s",
         "--guards",
         guards,
     ];
     let mut run = Running::start(&[&QUICK, &more, &["--run-id", "full"]]);
     run.until_second(2);
     let filler = fill(&bed);
+    if guards == "none" {
+        run.until_event("no-space", |e| e["error"] == "no-space");
+        run.signal(Signal::INT);
+    }
     let ended = run.finish();
     (bed, ended, filler)
 }
@@ -96,7 +101,7 @@ fn full(guards: &str) -> (Bed, Finished, u64) {
 fn a_full_store_is_an_error_class_and_leaves_no_key_unaccounted_for() {
     let (bed, ended, filler) = full("none");
     assert_eq!(
-        ended.result["outcome"]["outcome"], "completed",
+        ended.result["outcome"]["outcome"], "interrupted",
         "{:?}",
         ended.said
     );
