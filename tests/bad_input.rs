@@ -387,7 +387,6 @@ fn workloads_and_numbers() {
             2,
             &["--cacert", "/no/such"],
         ),
-        case("report no/such/dir", 2, &["no/such/dir"]),
         case("inspect", 2, &["--endpoints"]),
         case("cleanup", 2, &["--endpoints"]),
     ]);
