@@ -1,46 +1,47 @@
 #!/usr/bin/env bash
-# CPU per 256 B put at 64 in flight on 8 connections: our h2 wire, our tonic wire, etcd-client and h2load, in
-# interleaved rounds against one etcd pinned to another core. Prints the median per client and the ratios.
+# CPU per operation at 64 in flight on 8 connections, in interleaved rounds against one etcd pinned to another
+# core: h2load with a fixed put (the floor), a 256 B put on our h2 wire, the full path of `etcdmark run`
+# (schedule, a unique Lease object, CAS transaction, decode, histograms), our tonic wire, etcd-client.
+# Then the full path at a paced 1,000/s. Prints the median per client and the ratios.
 #
-#   scripts/bench-client.sh [ROUNDS] [OPS]      ETCDMARK_ETCD=/path/to/etcd to choose the etcd
+#   scripts/bench-client.sh [ROUNDS] [OPS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-3}
 ops=${2:-60000}
 
-etcd=${ETCDMARK_ETCD:-$(ls -d "$HOME"/.cache/etcdmark/etcd/*/etcd 2>/dev/null | sort -V | tail -1 || true)}
-[ -n "$etcd" ] || etcd=$(command -v etcd) || { echo "no etcd: run scripts/install-etcd.sh" >&2; exit 1; }
-command -v taskset >/dev/null || { echo "taskset is missing (apt-get install util-linux)" >&2; exit 1; }
-command -v h2load >/dev/null || echo "h2load is missing, so is its column (apt-get install nghttp2-client)" >&2
-[ "$(nproc)" -ge 2 ] || { echo "needs two cores: one for etcd, one for the client" >&2; exit 1; }
-
 client=${BENCH_CLIENT:-}
 if [ -z "$client" ]; then
+    # Builds the binary too.
     client=$(cargo bench --no-run --bench client --message-format=json |
         sed -n 's/.*"executable":"\([^"]*client-[^"]*\)".*/\1/p' | tail -1)
+    ETCDMARK=${ETCDMARK:-target/release/etcdmark}
 fi
-
-work=$(mktemp -d "${BENCH_DIR:-/dev/shm}/etcdmark-bench.XXXXXX")
-pid=
-trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
-port=$((20000 + RANDOM % 10000))
-url=http://127.0.0.1:$port
-taskset -c 0 "$etcd" --data-dir "$work/data" --logger zap --log-level error \
-    --listen-client-urls "$url" --advertise-client-urls "$url" \
-    --listen-peer-urls "http://127.0.0.1:$((port + 1))" \
-    --initial-advertise-peer-urls "http://127.0.0.1:$((port + 1))" \
-    --initial-cluster "default=http://127.0.0.1:$((port + 1))" >"$work/etcd.log" 2>&1 &
-pid=$!
-for _ in $(seq 100); do
-    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
-    sleep 0.1
-done
-sleep 1
+. scripts/bench-common.sh
+command -v h2load >/dev/null || echo "h2load is missing, so is its row (apt-get install nghttp2-client)" >&2
+start_etcd
 
 # The gRPC frame of a PutRequest: key "bench", 256 bytes of value.
 { printf '\x00\x00\x00\x01\x0a\x0a\x05bench\x12\x80\x02'; head -c 256 /dev/zero | tr '\0' v; } >"$work/put"
 
-# Prints: name ops wall cpu µs-per-op
+# workload NAME ARRIVALS: node Leases only, 10,000 of them.
+workload() {
+    cat >"$work/$1.yaml" <<YAML
+apiVersion: etcdmark/v1alpha1
+kind: Workload
+metadata: {name: $1}
+spec:
+  cluster: {nodes: 10000}
+  actors: [{name: node-leases, kind: nodeLease, $2}]
+  load: {connections: 8}
+  phases: {warmup: 1s, duration: ${SECONDS_EACH:-6}s, settle: 0s}
+YAML
+}
+workload full 'concurrency: 64'
+workload paced 'rate: 1000, arrival: constant'
+
+# Each prints: name ops wall cpu µs-per-op
+
 h2load_once() {
     local TIMEFORMAT='%R %U %S' out
     out=$({ time taskset -c 1 h2load -n "$ops" -c 8 -m 8 -t 1 -d "$work/put" \
@@ -50,21 +51,39 @@ h2load_once() {
     echo "$out" | awk -v n="$ops" '{printf "h2load %d %.3f %.3f %.2f\n", n, $1, $2 + $3, ($2 + $3) * 1e6 / n}'
 }
 
-modes=(h2 h2-uncoalesced tonic etcd-client)
-for round in $(seq "$rounds"); do
-    for mode in "${modes[@]}"; do
+# CPU of the whole process in the measure phase: shard, control runtime, files, scraping of etcd's metrics.
+mark_once() {
+    mark "$1" "$work/$1.yaml"
+    result "$1" '"'"$1"' \(.total.counts.attempts) \(.client.wall_seconds) \(.client.cpu_seconds) \(.client.cpu_seconds * 1e6 / .total.counts.attempts)"'
+}
+
+for _ in $(seq "$rounds"); do
+    for mode in h2 tonic etcd-client; do
         taskset -c 1 "$client" "$mode" "$url" "$ops"
+        [ "$mode" = h2 ] || continue
+        mark_once full
+        if command -v h2load >/dev/null; then h2load_once; fi
     done
-    if command -v h2load >/dev/null; then h2load_once; fi
+    mark_once paced
 done | tee "$work/rounds"
 
 echo
-echo "etcd: $("$etcd" --version | head -1); $rounds rounds of $ops puts; median CPU per put:"
+machine
+echo "$rounds rounds of $ops puts; median CPU per operation:"
 awk '{print $1, $5}' "$work/rounds" | sort -k1,1 -k2,2n | awk '
     { v[$1, ++n[$1]] = $2 }
+    function row(m, what, aim) {
+        if (!n[m]) return
+        k = int((n[m] + 1) / 2)
+        printf "  %-12s %6.2f µs", m, v[m, k]
+        if (n["h2load"]) printf "  %5.2f × h2load", v[m, k] / v["h2load", int((n["h2load"] + 1) / 2)]
+        printf "  %5.2f × tonic   %s%s\n", v[m, k] / v["tonic", int((n["tonic"] + 1) / 2)], what, aim
+    }
     END {
-        for (m in n) { k = int((n[m] + 1) / 2); med[m] = v[m, k] }
-        for (m in med) printf "  %-16s %6.2f µs\n", m, med[m]
-        if (med["h2load"]) printf "  put / h2load = %.2f (aim: at most 1.5)\n", med["h2"] / med["h2load"]
-        printf "  put / tonic  = %.2f (aim: at most 0.55)\n", med["h2"] / med["tonic"]
+        row("h2load", "fixed put, no histogram: the floor", "")
+        row("h2", "put on our wire", " (aims: 1.5 × h2load, 0.55 × tonic)")
+        row("full", "etcdmark run, closed loop", " (aim: 1.8 × h2load)")
+        row("tonic", "put on our tonic wire", "")
+        row("etcd-client", "put", "")
+        row("paced", "etcdmark run at 1,000/s", "")
     }'

@@ -211,16 +211,15 @@ async fn closed_loop(
             }
             continue;
         }
-        let (done, over) = tokio::sync::oneshot::channel::<()>();
-        shard.admit(Pending {
+        let pending = Pending {
             session,
             intended: now,
             ready: now,
             phase: times.phase(now),
             closed: true,
             periodic: false,
-            over: Some(done),
-        });
-        let _ = over.await;
+            over: None,
+        };
+        shard.play_to_end(pending).await;
     }
 }

@@ -13,6 +13,7 @@ use crate::etcd::wire::{Call, Rpc, RpcError};
 use crate::kube::actors::Population;
 use crate::kube::{Kind, ObjectRef, OpClass, Write};
 use crate::report::{Event, Note, Phase};
+use crate::schedule::Stripe;
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message as _;
 use std::cell::Cell;
@@ -27,8 +28,12 @@ const OVERHEAD: usize = 48;
 /// What all of a shard's populate workers share.
 #[derive(Debug)]
 struct Filling {
-    objects: Vec<(ObjectRef, OpClass)>,
-    next: Cell<usize>,
+    /// Objects of this shard.
+    total: u64,
+    /// The object to take next; none when all are taken.
+    next: Cell<Option<Place>>,
+    populations: Vec<Population>,
+    part: Stripe,
     done: Cell<u64>,
     max_ops: Cell<usize>,
     max_bytes: Cell<usize>,
@@ -40,26 +45,17 @@ struct Filling {
 /// # Errors
 /// The first failure, in words; what was created stays and can be resumed or cleaned up.
 pub(crate) async fn populate(shard: &Rc<Shard>, populations: &[Population]) -> Result<u64, String> {
-    let mut objects = Vec::new();
-    for p in populations {
-        for n in 0..shard.part.share_of(p.cells) {
-            let cell = n * shard.part.of() + shard.part.part();
-            for within in 0..p.per_cell {
-                objects.push((
-                    ObjectRef {
-                        kind: p.kind,
-                        index: cell * p.per_cell + within,
-                    },
-                    p.class,
-                ));
-            }
-        }
-    }
-    let total = objects.len() as u64;
+    let part = shard.part;
+    let total = populations
+        .iter()
+        .map(|p| part.share_of(p.cells) * p.per_cell)
+        .sum();
     let settings = &shard.plan.populate;
     let filling = Rc::new(Filling {
-        objects,
-        next: Cell::new(0),
+        total,
+        next: Cell::new(Place::default().or_later(part, populations)),
+        populations: populations.to_vec(),
+        part,
         done: Cell::new(0),
         max_ops: Cell::new(settings.max_ops.max(1)),
         max_bytes: Cell::new(settings.max_bytes.max(1)),
@@ -72,7 +68,7 @@ pub(crate) async fn populate(shard: &Rc<Shard>, populations: &[Population]) -> R
     while let Some(joined) = workers.join_next().await {
         if let Err(reason) = joined.map_err(|e| e.to_string()).and_then(|r| r) {
             // Let the others stop at their next transaction.
-            filling.next.set(filling.objects.len());
+            filling.next.set(None);
             failure.get_or_insert(reason);
         }
     }
@@ -80,12 +76,14 @@ pub(crate) async fn populate(shard: &Rc<Shard>, populations: &[Population]) -> R
 }
 
 async fn work(shard: Rc<Shard>, filling: Rc<Filling>) -> Result<(), String> {
-    while filling.next.get() < filling.objects.len() && !shard.plan.control.draining() {
-        let (batch, store) = next_batch(&shard, &filling);
+    while !shard.plan.control.draining() {
+        let Some((batch, store)) = next_batch(&shard, &filling) else {
+            break;
+        };
         send(&shard, &filling, store, batch).await?;
         let done = filling.done.get();
-        if done % 2048 < 128 || done == filling.objects.len() as u64 {
-            let total = filling.objects.len() as u64;
+        let total = filling.total;
+        if done % 2048 < 128 || done == total {
             shard.tell(Message::Populated {
                 shard: shard.index,
                 done,
@@ -96,6 +94,51 @@ async fn work(shard: Rc<Shard>, filling: Rc<Filling>) -> Result<(), String> {
     Ok(())
 }
 
+/// A place in the order in which objects are created: family by family, cell by cell. A list of them
+/// would cost more memory than everything that is known of the objects later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    family: usize,
+    /// Of this part.
+    cell: u64,
+    within: u64,
+}
+
+impl Place {
+    /// The place itself if there is an object, else the first one in a later family.
+    fn or_later(mut self, part: Stripe, populations: &[Population]) -> Option<Place> {
+        loop {
+            let p = populations.get(self.family)?;
+            if p.per_cell > 0 && self.cell < part.share_of(p.cells) {
+                return Some(self);
+            }
+            self = Place {
+                family: self.family + 1,
+                ..Place::default()
+            };
+        }
+    }
+
+    fn after(mut self, part: Stripe, populations: &[Population]) -> Option<Place> {
+        self.within += 1;
+        if self.within >= populations.get(self.family)?.per_cell {
+            self.within = 0;
+            self.cell += 1;
+        }
+        self.or_later(part, populations)
+    }
+
+    fn object(self, part: Stripe, populations: &[Population]) -> Option<(ObjectRef, OpClass)> {
+        let p = populations.get(self.family)?;
+        let cell = self.cell * part.of() + part.part();
+        let object = ObjectRef {
+            kind: p.kind,
+            index: cell * p.per_cell + self.within,
+        };
+        Some((object, p.class))
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Put {
     object: ObjectRef,
@@ -104,15 +147,17 @@ struct Put {
     value: Bytes,
 }
 
-/// The next objects of one store that fit into one transaction.
-fn next_batch(shard: &Shard, filling: &Filling) -> (Vec<Put>, usize) {
-    let first = filling.next.get();
-    let store = shard.route[filling.objects[first].1 as usize];
+/// The next objects of one store that fit into one transaction; none when all are taken.
+fn next_batch(shard: &Shard, filling: &Filling) -> Option<(Vec<Put>, usize)> {
+    let (part, populations) = (filling.part, &filling.populations);
+    let mut next = filling.next.get();
+    let store = shard.route[next?.object(part, populations)?.1 as usize];
     let mut puts = Vec::new();
     let mut bytes = 0;
-    let mut at = first;
-    while at < filling.objects.len() && puts.len() < filling.max_ops.get() {
-        let (object, class) = filling.objects[at];
+    while let Some(place) = next
+        && puts.len() < filling.max_ops.get()
+    {
+        let (object, class) = place.object(part, populations)?;
         if shard.route[class as usize] != store {
             break;
         }
@@ -123,10 +168,10 @@ fn next_batch(shard: &Shard, filling: &Filling) -> (Vec<Put>, usize) {
         }
         bytes += size;
         puts.push(put);
-        at += 1;
+        next = place.after(part, populations);
     }
-    filling.next.set(at);
-    (puts, store)
+    filling.next.set(next);
+    Some((puts, store))
 }
 
 /// The write that populate creates an object of this kind as. A node that has been up for a while has its images in
@@ -343,6 +388,44 @@ async fn transact(shard: &Shard, store: usize, puts: &[Put]) -> Result<TxnRespon
                 reply.done,
             );
             Err(error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kube::Kind;
+
+    #[test]
+    fn every_object_of_a_part_has_its_place_once() {
+        let family = |kind, cells, per_cell| Population {
+            kind,
+            cells,
+            per_cell,
+            class: OpClass::NodeCreate,
+        };
+        let populations = [
+            family(Kind::CsiNode, 0, 1),
+            family(Kind::Node, 7, 1),
+            family(Kind::Endpoints, 4, 0),
+            family(Kind::EndpointSlice, 5, 3),
+        ];
+        for of in 1..9 {
+            let mut all = Vec::new();
+            for index in 0..of {
+                let part = Stripe::new(index, of).unwrap();
+                let mut next = Place::default().or_later(part, &populations);
+                while let Some(place) = next {
+                    let (object, _) = place.object(part, &populations).unwrap();
+                    all.push((object.kind, object.index));
+                    next = place.after(part, &populations);
+                }
+            }
+            all.sort_unstable();
+            let nodes = (0..7).map(|i| (Kind::Node, i));
+            let slices = (0..15).map(|i| (Kind::EndpointSlice, i));
+            assert_eq!(all, nodes.chain(slices).collect::<Vec<_>>(), "of {of}");
         }
     }
 }

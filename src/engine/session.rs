@@ -7,8 +7,8 @@ use super::shared_lease::Shared;
 use crate::clock::{self, Nanos};
 use crate::etcd::errors::{Advice, classify};
 use crate::etcd::messages::{
-    CompactionResponse, KeyValue, LeaseGrantResponse, RangeResponse, TxnResponse,
-    response_op::Response,
+    CompactionResponse, KeyValue, LeaseGrantResponse, RangeResponse, ResponseHeader, TxnOutcome,
+    TxnResponse, response_op::Response,
 };
 use crate::etcd::wire::{Call, RpcError};
 use crate::kube::actors::{LeaseUse, Step};
@@ -276,13 +276,13 @@ impl Shard {
         let (bytes, done) = self
             .attempt(context, class, frame, Some(WRITE_TIMEOUT))
             .await?;
-        let answer: TxnResponse = self.decode(context, class, bytes)?;
+        let answer: TxnOutcome = self.decode(context, class, bytes)?;
         if !answer.succeeded {
             // 409 AlreadyExists: ours from an attempt whose outcome was not known, or foreign.
             self.recorder.borrow_mut().conflict(context.phase, class);
             return Err(Failed);
         }
-        self.acknowledge(context, class, &answer, 1);
+        self.acknowledge(context, class, answer.header, 1);
         Ok(done)
     }
 
@@ -313,11 +313,12 @@ impl Shard {
             let (bytes, done) = self
                 .attempt(context, class, frame, Some(WRITE_TIMEOUT))
                 .await?;
-            let answer: TxnResponse = self.decode(context, class, bytes)?;
-            if answer.succeeded {
-                self.acknowledge(context, class, &answer, state.version + 1);
+            let outcome: TxnOutcome = self.decode(context, class, bytes.clone())?;
+            if outcome.succeeded {
+                self.acknowledge(context, class, outcome.header, state.version + 1);
                 return Ok(done);
             }
+            let answer: TxnResponse = self.decode(context, class, bytes)?;
             self.recorder.borrow_mut().conflict(context.phase, class);
             self.adopt(context.object, found(&answer));
             context.ready = done;
@@ -359,8 +360,14 @@ impl Shard {
     }
 
     /// A write was acknowledged: the store now holds this version at the header's revision.
-    fn acknowledge(&self, context: &Context, class: OpClass, answer: &TxnResponse, version: u32) {
-        let revision = answer.header.map_or(0, |h| h.revision);
+    fn acknowledge(
+        &self,
+        context: &Context,
+        class: OpClass,
+        header: Option<ResponseHeader>,
+        version: u32,
+    ) {
+        let revision = header.map_or(0, |h| h.revision);
         self.states.borrow_mut().change(context.object, |s| {
             s.mod_revision = revision;
             s.version = version;
@@ -495,7 +502,7 @@ impl Shard {
             self.acknowledge(
                 context,
                 class,
-                &answer,
+                answer.header,
                 u32::try_from(version + 1).unwrap_or(u32::MAX),
             );
             version + 1

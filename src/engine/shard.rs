@@ -171,19 +171,7 @@ impl Shard {
 
     /// A session is due: begin it, or let it wait with its intended instant.
     pub(crate) fn admit(self: &Rc<Self>, pending: Pending) {
-        let class = pending.class();
-        {
-            let mut recorder = self.recorder.borrow_mut();
-            recorder.offered(pending.phase, class, pending.intended);
-            if !pending.closed {
-                recorder.lag(
-                    pending.phase,
-                    class,
-                    pending.ready.saturating_sub(pending.intended),
-                );
-            }
-        }
-        self.open.set(self.open.get() + 1);
+        self.offer(&pending);
         if self.queued() > self.room {
             self.crowded();
             return self.skip(&pending);
@@ -223,6 +211,18 @@ impl Shard {
         self.tell(Message::Event(Event::Note(note)));
     }
 
+    /// Counts a session that is due.
+    fn offer(&self, pending: &Pending) {
+        let class = pending.class();
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.offered(pending.phase, class, pending.intended);
+        if !pending.closed {
+            let lag = pending.ready.saturating_sub(pending.intended);
+            recorder.lag(pending.phase, class, lag);
+        }
+        self.open.set(self.open.get() + 1);
+    }
+
     fn skip(&self, pending: &Pending) {
         self.recorder
             .borrow_mut()
@@ -231,10 +231,43 @@ impl Shard {
         self.ended.notify_waiters();
     }
 
+    /// Admits a session and returns when it is over. Where nothing keeps it waiting the caller plays it
+    /// itself: a closed loop's worker needs no task per operation.
+    pub(crate) async fn play_to_end(self: &Rc<Self>, mut pending: Pending) {
+        if self.in_flight.get() < self.cap {
+            self.offer(&pending);
+            if let Some(pending) = self.take(pending) {
+                self.session(pending).await;
+            }
+        } else {
+            let (done, over) = oneshot::channel();
+            pending.over = Some(done);
+            self.admit(pending);
+            let _ = over.await;
+        }
+    }
+
     /// Begins a session, or parks it behind the write of its object that is in flight.
-    fn begin(self: &Rc<Self>, mut pending: Pending) {
+    fn begin(self: &Rc<Self>, pending: Pending) {
+        if let Some(pending) = self.take(pending) {
+            let shard = Rc::clone(self);
+            tokio::task::spawn_local(async move { shard.session(pending).await });
+        }
+    }
+
+    async fn session(self: &Rc<Self>, mut pending: Pending) {
+        let writes = pending.session.writes();
+        let object = pending.session.object;
+        let over = pending.over.take();
+        self.play(pending).await;
+        self.over(object, writes);
+        drop(over);
+    }
+
+    /// Takes a place in flight and the object for a session; none when it is dropped or parked.
+    fn take(&self, pending: Pending) -> Option<Pending> {
         if self.closing.get() {
-            return;
+            return None;
         }
         if self.plan.load.at_cap == AtCap::Skip && !pending.closed {
             let late = clock::now().saturating_sub(pending.intended)
@@ -243,7 +276,8 @@ impl Shard {
                 self.states
                     .borrow_mut()
                     .change(pending.session.object, |s| s.set_queued(false));
-                return self.skip(&pending);
+                self.skip(&pending);
+                return None;
             }
         }
         if pending.session.writes() {
@@ -254,7 +288,7 @@ impl Shard {
                     .entry(object)
                     .or_default()
                     .push_back(pending);
-                return;
+                return None;
             }
             self.states.borrow_mut().change(object, |s| {
                 s.set_busy(true);
@@ -262,15 +296,7 @@ impl Shard {
             });
         }
         self.in_flight.set(self.in_flight.get() + 1);
-        let shard = Rc::clone(self);
-        tokio::task::spawn_local(async move {
-            let writes = pending.session.writes();
-            let object = pending.session.object;
-            let over = pending.over.take();
-            shard.play(pending).await;
-            shard.over(object, writes);
-            drop(over);
-        });
+        Some(pending)
     }
 
     /// Whether a write of the object is in flight (closed loops then take another one).

@@ -16,6 +16,7 @@ use crate::schedule::Stripe;
 use crate::workload::Plan;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use tokio::runtime::LocalOptions;
 use tokio::sync::watch;
 
 /// What a run tells its shards.
@@ -63,7 +64,7 @@ pub(crate) fn main(assignment: Assignment) -> Option<Ended> {
     let messages = assignment.messages.clone();
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()
+        .build_local(LocalOptions::default())
     {
         Ok(runtime) => runtime,
         Err(e) => {
@@ -71,8 +72,7 @@ pub(crate) fn main(assignment: Assignment) -> Option<Ended> {
             return None;
         }
     };
-    let local = tokio::task::LocalSet::new();
-    let ended = local.block_on(&runtime, shard_main(assignment));
+    let ended = runtime.block_on(shard_main(assignment));
     match ended {
         Ok(ended) => Some(ended),
         Err(reason) => {

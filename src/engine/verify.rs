@@ -1,11 +1,13 @@
 //! The sweep after the load: every key under the prefix, at one revision, against what the shards know.
 
+use super::shared_lease::Granted;
+use super::state::ObjState;
 use super::thread::Ended;
 use crate::clock;
 use crate::etcd::control::{Cluster, RangeSpec, prefix_end};
 use crate::kube::{Kind, ObjectRef, Objects};
 use crate::report::{Sweep, VerifyReport};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Keys per page.
@@ -13,14 +15,115 @@ const PAGE: i64 = 2000;
 /// Discrepancies that are told in full.
 const EXAMPLES: usize = 10;
 
+/// An object that should be in the store: 16 bytes each, so that a million fit. What is known of it
+/// stays with its shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Known {
+    /// Of its key.
+    hash: u64,
+    /// Shard (12 bits), kind (4 bits), index (48 bits).
+    place: u64,
+}
+
+impl Known {
+    fn new(key: &[u8], shard: usize, object: ObjectRef) -> Self {
+        let kind = object.kind as u64;
+        Known {
+            hash: hash(key),
+            place: (shard as u64) << 52 | kind << 48 | object.index & ((1 << 48) - 1),
+        }
+    }
+
+    fn shard(self) -> usize {
+        usize::try_from(self.place >> 52).unwrap_or(usize::MAX)
+    }
+
+    fn object(self) -> Option<ObjectRef> {
+        let kind = usize::try_from(self.place >> 48 & 15).ok()?;
+        Some(ObjectRef {
+            kind: *Kind::ALL.get(kind)?,
+            index: self.place & ((1 << 48) - 1),
+        })
+    }
+}
+
+/// All objects that should be in the store, by the hash of their keys.
+#[derive(Debug)]
+struct Book<'a> {
+    ended: &'a [Ended],
+    known: Vec<Known>,
+    seen: Vec<bool>,
+}
+
+impl<'a> Book<'a> {
+    fn new(objects: &Objects, ended: &'a [Ended], mine: impl Fn(Kind) -> bool) -> Self {
+        let here = |(shard, e): (usize, &'a Ended)| {
+            e.states
+                .iter()
+                .filter(|(o, s)| mine(o.kind) && (s.exists() || s.unknown()))
+                .map(move |(object, _)| (shard, object))
+        };
+        // Counted first: growing would take twice the memory.
+        let count = ended.iter().enumerate().flat_map(&here).count();
+        let mut known = Vec::with_capacity(count);
+        let mut key = Vec::new();
+        for (shard, object) in ended.iter().enumerate().flat_map(&here) {
+            key.clear();
+            objects.key(object, &mut key);
+            known.push(Known::new(&key, shard, object));
+        }
+        known.sort_unstable();
+        Book {
+            ended,
+            seen: vec![false; known.len()],
+            known,
+        }
+    }
+
+    /// What is known of a key, once.
+    fn take(&mut self, key: &[u8]) -> Option<Expected> {
+        let at = self
+            .known
+            .binary_search_by_key(&hash(key), |k| k.hash)
+            .ok()?;
+        if std::mem::replace(&mut self.seen[at], true) {
+            return None;
+        }
+        self.expected(self.known[at])
+    }
+
+    /// What was never taken.
+    fn left(&self) -> impl Iterator<Item = Expected> + '_ {
+        let left = self
+            .known
+            .iter()
+            .zip(&self.seen)
+            .filter(|(_, seen)| !**seen);
+        left.filter_map(|(known, _)| self.expected(*known))
+    }
+
+    fn expected(&self, known: Known) -> Option<Expected> {
+        let shard = self.ended.get(known.shard())?;
+        let object = known.object()?;
+        Some(Expected {
+            object,
+            state: shard.states.get(object),
+            lease: shard
+                .states
+                .get(object)
+                .lease()
+                .and_then(|i| shard.leases.get(i).copied()),
+        })
+    }
+}
+
+/// What is known of one object.
 #[derive(Clone, Copy, Debug)]
 struct Expected {
     object: ObjectRef,
-    mod_revision: i64,
-    version: u32,
-    unknown: bool,
-    /// Its etcd lease, when that may have ended.
-    expirable: Option<i64>,
+    state: ObjState,
+    /// The etcd lease that its last write carried.
+    lease: Option<Granted>,
 }
 
 /// Compares one store with the state of its objects. `prefix` ends the run's keys' common part (no
@@ -36,35 +139,12 @@ pub(crate) async fn verify(
 ) -> VerifyReport {
     let now = clock::now();
     let mut report = VerifyReport::default();
-    let mut expected = HashMap::new();
-    let mut key = Vec::new();
-    let mut expired = HashSet::new();
-    for shard in ended {
-        for (object, state) in shard.states.iter().filter(|(o, _)| mine(o.kind)) {
-            let lease = state.lease().and_then(|i| shard.leases.get(i));
-            if !state.exists() && !state.unknown() {
-                // A read found it gone, with its lease.
-                expired.extend(lease.map(|l| l.id));
-                continue;
-            }
-            let expirable = lease.filter(|l| l.may_have_expired(now)).map(|l| l.id);
-            key.clear();
-            objects.key(object, &mut key);
-            report.acknowledged += u64::from(state.version);
-            expected.insert(
-                hash(&key),
-                Expected {
-                    object,
-                    mod_revision: state.mod_revision,
-                    version: state.version,
-                    unknown: state.unknown(),
-                    expirable,
-                },
-            );
-        }
-    }
-    let total = expected.len() as u64;
-    let swept = sweep(cluster, prefix, &mut expected, &mut report, |n| {
+    // Leases that have ended: of objects that a read found gone, and of those that the sweep misses.
+    let mut expired: HashSet<i64> = gone(ended, &mine).collect();
+    let mut book = Book::new(objects, ended, mine);
+    report.acknowledged = book.left().map(|e| u64::from(e.state.version)).sum();
+    let total = book.known.len() as u64;
+    let swept = sweep(cluster, prefix, &mut book, &mut report, |n| {
         progress(n, total)
     })
     .await;
@@ -75,23 +155,24 @@ pub(crate) async fn verify(
             return report;
         }
     };
-    for left in expected.values() {
-        if left.version == 0 {
+    let mut key = Vec::new();
+    for left in book.left() {
+        if left.state.version == 0 {
             continue; // an unknown create that was not applied
         }
-        if let Some(lease) = left.expirable {
+        if let Some(lease) = left.lease.filter(|l| l.may_have_expired(now)) {
             report.expired += 1;
-            expired.insert(lease);
+            expired.insert(lease.id);
             continue;
         }
-        report.lost += u64::from(left.version);
+        report.lost += u64::from(left.state.version);
         key.clear();
         objects.key(left.object, &mut key);
         example(&mut report, || {
             format!(
                 "{}: {} acknowledged writes, the key is not in the store",
                 text(&key),
-                left.version
+                left.state.version
             )
         });
     }
@@ -101,6 +182,17 @@ pub(crate) async fn verify(
         expired_leases: expired.len() as u64,
     });
     report
+}
+
+/// The leases of objects that were written with one and are known to be gone.
+fn gone<'a>(ended: &'a [Ended], mine: &'a impl Fn(Kind) -> bool) -> impl Iterator<Item = i64> + 'a {
+    ended.iter().flat_map(move |shard| {
+        let gone = shard
+            .states
+            .iter()
+            .filter(|(o, s)| mine(o.kind) && !s.exists() && !s.unknown());
+        gone.filter_map(|(_, s)| shard.leases.get(s.lease()?).map(|l| l.id))
+    })
 }
 
 /// Adds another store's report.
@@ -122,7 +214,7 @@ pub(crate) fn add(all: &mut VerifyReport, one: VerifyReport) {
 async fn sweep(
     cluster: &Cluster,
     prefix: &str,
-    expected: &mut HashMap<u64, Expected>,
+    book: &mut Book<'_>,
     report: &mut VerifyReport,
     mut progress: impl FnMut(u64),
 ) -> Result<i64, String> {
@@ -143,14 +235,14 @@ async fn sweep(
             if own_file(prefix, kv.key()) {
                 continue;
             }
-            match expected.remove(&hash(kv.key())) {
+            match book.take(kv.key()) {
                 None => {
                     report.foreign += 1;
                     example(report, || {
                         format!("{}: written by somebody else", text(kv.key()))
                     });
                 }
-                Some(e) => compare(report, &e, kv.key(), kv.mod_revision(), kv.version()),
+                Some(e) => compare(report, &e.state, kv.key(), kv.mod_revision(), kv.version()),
             }
         }
         progress(report.keys);
@@ -165,14 +257,15 @@ async fn sweep(
 }
 
 /// One key that is there, against what is known of it.
-fn compare(report: &mut VerifyReport, e: &Expected, key: &[u8], mod_revision: i64, version: i64) {
+fn compare(report: &mut VerifyReport, e: &ObjState, key: &[u8], mod_revision: i64, version: i64) {
     report.keys += 1;
     let same = mod_revision == e.mod_revision && version == i64::from(e.version);
     if same {
         return;
     }
     // At most one of the unknown writes can have been applied: all were CAS on the same revision.
-    let applied = e.unknown && mod_revision > e.mod_revision && version == i64::from(e.version) + 1;
+    let applied =
+        e.unknown() && mod_revision > e.mod_revision && version == i64::from(e.version) + 1;
     if applied {
         report.indeterminate_applied += 1;
         return;
@@ -218,29 +311,17 @@ fn hash(key: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    fn expected(unknown: bool) -> Expected {
-        let object = ObjectRef {
-            kind: Kind::NodeLease,
-            index: 0,
-        };
-        Expected {
-            object,
-            mod_revision: 100,
-            version: 5,
-            unknown,
-            expirable: None,
-        }
+    fn state(unknown: bool) -> ObjState {
+        let mut state = ObjState::default();
+        state.mod_revision = 100;
+        state.version = 5;
+        state.set_unknown(unknown);
+        state
     }
 
     fn compared(unknown: bool, mod_revision: i64, version: i64) -> VerifyReport {
         let mut report = VerifyReport::default();
-        compare(
-            &mut report,
-            &expected(unknown),
-            b"/k",
-            mod_revision,
-            version,
-        );
+        compare(&mut report, &state(unknown), b"/k", mod_revision, version);
         report
     }
 
@@ -260,5 +341,18 @@ mod tests {
         assert_eq!(compared(true, 100, 5).indeterminate_applied, 0);
         assert_eq!(compared(true, 120, 7).foreign, 1);
         assert_eq!(compared(true, 90, 4).lost, 1);
+    }
+
+    #[test]
+    fn a_known_object_is_16_bytes_and_is_found_again() {
+        assert_eq!(size_of::<Known>(), 16);
+        for (i, kind) in Kind::ALL.into_iter().enumerate() {
+            for index in [0, 1, (1 << 48) - 1] {
+                let object = ObjectRef { kind, index };
+                let known = Known::new(b"/k", 300 * i, object);
+                assert_eq!((known.shard(), known.object()), (300 * i, Some(object)));
+                assert_eq!(Kind::ALL[kind as usize], kind);
+            }
+        }
     }
 }

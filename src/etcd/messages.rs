@@ -237,6 +237,18 @@ pub struct TxnResponse {
     pub responses: Vec<ResponseOp>,
 }
 
+/// The part of `etcdserverpb.TxnResponse` that a transaction which succeeded is asked for: nothing is
+/// allocated.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct TxnOutcome {
+    /// Header.
+    #[prost(message, optional, tag = "1")]
+    pub header: Option<ResponseHeader>,
+    /// Which branch ran.
+    #[prost(bool, tag = "2")]
+    pub succeeded: bool,
+}
+
 /// `etcdserverpb.LeaseGrantRequest`.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub struct LeaseGrantRequest {

@@ -10,13 +10,16 @@ const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const CLIENT_API_VERSION: HeaderName = HeaderName::from_static("client-api-version");
 const TOKEN: HeaderName = HeaderName::from_static("token");
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 /// Prebuilt parts of the requests of one connection.
 pub(crate) struct Template {
     uris: [Uri; Rpc::ALL.len()],
     base: HeaderMap,
-    /// The last timeout and its text: nearly always the same one.
-    timeout: Option<(Duration, HeaderValue)>,
+    /// The base with the last timeout in it: nearly always the same one, and cloning a map is cheaper
+    /// than adding to it.
+    timed: Option<(Duration, HeaderMap)>,
 }
 
 impl Template {
@@ -41,7 +44,7 @@ impl Template {
         Ok(Template {
             uris,
             base,
-            timeout: None,
+            timed: None,
         })
     }
 
@@ -51,6 +54,7 @@ impl Template {
             Some(token) => self.base.insert(TOKEN, token),
             None => self.base.remove(TOKEN),
         };
+        self.timed = None;
     }
 
     /// The head of a request.
@@ -65,18 +69,16 @@ impl Template {
         *request.method_mut() = Method::POST;
         *request.version_mut() = Version::HTTP_2;
         *request.uri_mut() = uri;
-        *request.headers_mut() = self.base.clone();
-        if let Some(timeout) = timeout {
-            let value = match &self.timeout {
-                Some((t, v)) if *t == timeout => v.clone(),
-                _ => {
-                    let value = timeout_value(timeout);
-                    self.timeout = Some((timeout, value.clone()));
-                    value
-                }
-            };
-            request.headers_mut().insert(GRPC_TIMEOUT, value);
-        }
+        *request.headers_mut() = match (timeout, &self.timed) {
+            (None, _) => self.base.clone(),
+            (Some(timeout), Some((last, headers))) if *last == timeout => headers.clone(),
+            (Some(timeout), _) => {
+                let mut headers = self.base.clone();
+                headers.insert(GRPC_TIMEOUT, timeout_value(timeout));
+                self.timed = Some((timeout, headers.clone()));
+                headers
+            }
+        };
         request
     }
 }
@@ -109,14 +111,12 @@ pub(crate) fn timeout_value(timeout: Duration) -> HeaderValue {
 
 /// The status in trailers (or in the headers of a trailers-only answer); `None` when there is none.
 pub(crate) fn status(headers: &HeaderMap) -> Option<Result<(), RpcError>> {
-    let code = headers.get("grpc-status")?;
+    let code = headers.get(GRPC_STATUS)?;
     let code: Option<u32> = code.to_str().ok().and_then(|c| c.parse().ok());
     Some(match code {
         Some(0) => Ok(()),
         Some(code) => {
-            let message = headers
-                .get("grpc-message")
-                .map_or(&b""[..], |m| m.as_bytes());
+            let message = headers.get(GRPC_MESSAGE).map_or(&b""[..], |m| m.as_bytes());
             Err(RpcError::Status {
                 code,
                 message: percent_decode(message),
@@ -201,5 +201,17 @@ mod tests {
         assert_eq!(get("token"), Some("abc"));
         assert_eq!(get("grpc-timeout"), Some("5000000u"));
         assert_eq!(get("hasleader"), None);
+
+        t.set_token(Some(HeaderValue::from_static("renewed")));
+        for (timeout, text) in [
+            (Some(7), Some("7000000u")),
+            (None, None),
+            (Some(7), Some("7000000u")),
+        ] {
+            let r = t.request(Rpc::Put, timeout.map(Duration::from_secs));
+            let get = |name: &str| r.headers().get(name).and_then(|v| v.to_str().ok());
+            assert_eq!((get("grpc-timeout"), get("token")), (text, Some("renewed")));
+            assert_eq!(r.headers().len(), 6 + usize::from(timeout.is_some()));
+        }
     }
 }
