@@ -82,7 +82,7 @@ fn full(guards: &str) -> (Bed, Finished, u64) {
         "--endpoints",
         &endpoints,
         "--duration",
-        "300s",
+        "60s",
         "--guards",
         guards,
     ];
