@@ -3,9 +3,11 @@
 //! [`run`] plays a [`crate::workload::Plan`]; a shard is one thread with one current_thread runtime
 //! that owns its cells and all their state; everything measured leaves through one event stream.
 
+mod active;
 mod background;
 pub mod control;
 mod estimate;
+mod finish;
 pub mod guards;
 mod header;
 mod in_flight;

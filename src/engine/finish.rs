@@ -1,0 +1,223 @@
+//! The end of a run: shards joined, the store verified and cleaned up, the outcome told.
+
+use super::active::Active;
+use super::control::Control;
+use super::run::Ready;
+use super::shard::Message;
+use super::stream::Stream;
+use super::thread::Order;
+use super::verify;
+use crate::clock::{self, SECOND};
+use crate::etcd::cleanup::cleanup_run;
+use crate::kube::Kind;
+use crate::report::{CleanupReport, End, Event, Phase, Progress, RunResult, VerifyReport};
+
+impl Active {
+    /// Ends shards, verifies, cleans up, and says how it ended.
+    pub(super) fn finish(
+        mut self,
+        runtime: &tokio::runtime::Runtime,
+        stream: &mut Stream<'_>,
+        stores: Vec<Ready>,
+        failure: Option<String>,
+    ) -> RunResult {
+        // A user who stops now is not kept waiting for the cleanup; a failure of its own accord is no such haste.
+        let hurried = self.plan.control.stopping();
+        if failure.is_some() {
+            // Shards that are in the middle of something end at once.
+            self.plan.control.abandon();
+        }
+        self.order(Order::End);
+        for shard in std::mem::take(&mut self.shards) {
+            match shard.join() {
+                Ok(ended) => self.ended.extend(ended),
+                Err(_) => stream.note("warning", "a shard's thread panicked"),
+            }
+        }
+        while let Ok(message) = self.messages.try_recv() {
+            if let Message::Batch(batch) = message {
+                self.merger.batch(*batch, stream, self.phase);
+            }
+        }
+        self.merger.flush(stream, self.phase);
+        if self.merger.saturated() > 0 {
+            let n = self.merger.saturated();
+            stream.note(
+                "warning",
+                format!("{n} times were longer than an hour and are recorded as an hour"),
+            );
+        }
+        self.background.stop();
+        if failure.is_none() && self.plan.verify && !self.plan.control.stopping() {
+            self.enter(stream, Phase::Verify);
+            if let Some(report) = self.verify(runtime, stream, &stores) {
+                stream.event(&Event::Verify(report));
+            }
+        }
+        self.enter(stream, Phase::Cleanup);
+        let report = self.cleanup(runtime, stream, stores, hurried);
+        stream.event(&Event::Cleanup(report));
+        let outcome = match (&failure, self.guarded, self.plan.control.interrupted()) {
+            (Some(_), _, _) => "failed",
+            (None, true, _) => "guard",
+            (None, false, true) => "interrupted",
+            (None, false, false) => "completed",
+        };
+        let end = End {
+            t: stream.t(),
+            outcome: outcome.to_owned(),
+            error: failure,
+            revisions: self.revisions,
+        };
+        stream.event(&Event::End(end));
+        stream.flush();
+        stream.result()
+    }
+
+    fn verify(
+        &self,
+        runtime: &tokio::runtime::Runtime,
+        stream: &mut Stream<'_>,
+        stores: &[Ready],
+    ) -> Option<VerifyReport> {
+        let mut all = VerifyReport::default();
+        for (index, ready) in stores.iter().enumerate() {
+            let mine = |kind: Kind| {
+                kind != Kind::CompactRev && self.plan.store_of(kind.resource()) == index
+            };
+            let t0 = self.t0;
+            let mut told = 0;
+            let progress = |done: u64, total: u64| {
+                if clock::now().saturating_sub(told) > SECOND / 4 {
+                    told = clock::now();
+                    let t = told.saturating_sub(t0) as f64 / SECOND as f64;
+                    stream.event(&Event::Progress(Progress {
+                        t,
+                        phase: Phase::Verify,
+                        done,
+                        total,
+                        unit: "keys".to_owned(),
+                    }));
+                }
+            };
+            let sweep = verify::verify(
+                &ready.cluster,
+                &self.plan.stores[index].name,
+                &self.plan.prefix,
+                &self.objects,
+                &self.ended,
+                mine,
+                progress,
+            );
+            verify::add(
+                &mut all,
+                unless_stopped(runtime, &self.plan.control, sweep)?,
+            );
+        }
+        all.indeterminate = self.ended.iter().map(|e| e.indeterminate).sum();
+        all.indeterminate_applied += self
+            .ended
+            .iter()
+            .map(|e| e.indeterminate_applied)
+            .sum::<u64>();
+        Some(all)
+    }
+
+    fn cleanup(
+        &self,
+        runtime: &tokio::runtime::Runtime,
+        stream: &mut Stream<'_>,
+        stores: Vec<Ready>,
+        hurried: bool,
+    ) -> CleanupReport {
+        let mut all = CleanupReport::default();
+        let leases: Vec<i64> = self
+            .ended
+            .iter()
+            .flat_map(|e| e.leases.iter().map(|l| l.id))
+            .collect();
+        for (index, ready) in stores.into_iter().enumerate() {
+            let store = &self.plan.stores[index];
+            let local = !store.target.local_members.is_empty();
+            let left = || {
+                let run = &self.plan.run_id;
+                let named = store.target.named_by.clone();
+                let access = match (&named, &store.target.tls, &store.target.credentials) {
+                    (Some(_), ..) | (None, None, None) => "",
+                    (None, Some(_), None) => " (and the same certificates)",
+                    (None, None, Some(_)) => " (and the same user)",
+                    (None, Some(_), Some(_)) => " (and the same certificates and user)",
+                };
+                let named = named
+                    .unwrap_or_else(|| format!("--endpoints {}", store.target.endpoints.join(",")));
+                format!("etcdmark cleanup {named} --run-id {run}{access}")
+            };
+            // A local etcd that goes away with the run needs no sweeping.
+            if self.plan.keep_data || (local && store.target.disposable) || hurried {
+                if !(local && store.target.disposable) {
+                    all.left = Some(left());
+                }
+                let _ = runtime.block_on(ready.held.leave());
+                continue;
+            }
+            let t0 = self.t0;
+            let mut told = 0;
+            let mut progress = |done: u64, total: u64| {
+                if clock::now().saturating_sub(told) > SECOND / 4 {
+                    told = clock::now();
+                    let t = told.saturating_sub(t0) as f64 / SECOND as f64;
+                    stream.event(&Event::Progress(Progress {
+                        t,
+                        phase: Phase::Cleanup,
+                        done,
+                        total,
+                        unit: "keys".to_owned(),
+                    }));
+                }
+            };
+            if let Ok(Some(holder)) = runtime.block_on(ready.held.usurper()) {
+                stream.note(
+                    "warning",
+                    format!(
+                        "the lock was lost and {holder} has it: the keys are theirs to clean up"
+                    ),
+                );
+                all.left = Some(left());
+                continue;
+            }
+            let sweep = cleanup_run(&ready.cluster, &self.plan.prefix, &leases, &mut progress);
+            match unless_stopped(runtime, &self.plan.control, sweep) {
+                None => {
+                    all.left = Some(left());
+                    let _ = runtime.block_on(ready.held.leave());
+                }
+                Some(Ok(report)) => {
+                    all.keys += report.keys;
+                    all.leases += report.leases;
+                    all.left = all.left.or(report.left);
+                    let _ = runtime.block_on(ready.held.release());
+                }
+                Some(Err(e)) => {
+                    stream.note("warning", format!("cleanup of store {}: {e}", store.name));
+                    all.left = Some(left());
+                    let _ = runtime.block_on(ready.held.leave());
+                }
+            }
+        }
+        all
+    }
+}
+
+/// Waits for `work`, but no longer than until the user stops the run; None then.
+fn unless_stopped<T>(
+    runtime: &tokio::runtime::Runtime,
+    control: &Control,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    runtime.block_on(async {
+        tokio::select! {
+            done = work => Some(done),
+            () = control.until_stopping() => None,
+        }
+    })
+}
