@@ -4,6 +4,7 @@
 //! that owns its cells and all their state; everything measured leaves through one event stream.
 
 mod active;
+mod attempt;
 mod background;
 pub mod control;
 mod estimate;

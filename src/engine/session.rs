@@ -1,21 +1,17 @@
 //! Plays a session: turns its steps into requests, follows conflicts as kube-apiserver does, and keeps
 //! what is known of the object true.
 
-use super::recorder::Attempt;
 use super::shard::{Pending, Shard};
 use super::shared_lease::Shared;
 use crate::clock::{self, Nanos};
-use crate::etcd::errors::{Advice, classify};
 use crate::etcd::messages::{
     CompactionResponse, KeyValue, LeaseGrantResponse, RangeResponse, ResponseHeader, TxnOutcome,
     TxnResponse, response_op::Response,
 };
-use crate::etcd::wire::{Call, RpcError};
 use crate::kube::actors::{LeaseUse, Step};
 use crate::kube::{ObjectRef, OpClass, Write, requests};
-use crate::report::{Effect, Phase};
+use crate::report::Phase;
 use bytes::{Bytes, BytesMut};
-use prost::Message;
 use std::time::Duration;
 
 /// kube-apiserver's request deadline less what it keeps for itself, recorded as `grpc-timeout`.
@@ -24,21 +20,21 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(34);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// The operation could not be done; its failure is counted already.
 #[derive(Debug)]
-struct Failed;
+pub(super) struct Failed;
 
 /// What a step knows of its session.
 #[derive(Clone, Copy, Debug)]
-struct Context {
-    object: ObjectRef,
-    phase: Phase,
+pub(super) struct Context {
+    pub(super) object: ObjectRef,
+    pub(super) phase: Phase,
     /// Of this step.
-    intended: Nanos,
+    pub(super) intended: Nanos,
     /// Of this step.
-    ready: Nanos,
-    closed: bool,
-    lease: Option<usize>,
+    pub(super) ready: Nanos,
+    pub(super) closed: bool,
+    pub(super) lease: Option<usize>,
     /// The compactor won this round: (revision to compact, 0 = none).
-    compact: i64,
+    pub(super) compact: i64,
 }
 
 impl Shard {
@@ -133,104 +129,6 @@ impl Shard {
             // Taken care of by `play`.
             Step::SharedLease { .. } => Ok(clock::now()),
         }
-    }
-
-    /// One RPC, counted and timed; an error is counted by class and, for a write whose outcome is not
-    /// known, remembered with the object. A token that etcd no longer knows costs an attempt, not the
-    /// operation, as with etcd's own client.
-    async fn attempt(
-        &self,
-        context: &Context,
-        class: OpClass,
-        frame: Bytes,
-        timeout: Option<Duration>,
-    ) -> Result<(Bytes, Nanos), Failed> {
-        let (reply, advice) = self
-            .attempt_once(context, class, frame.clone(), timeout)
-            .await;
-        match (reply, advice) {
-            (Err(at), Some(Advice::RenewToken)) => {
-                let again = Context {
-                    ready: at,
-                    ..*context
-                };
-                let (reply, _) = self.attempt_once(&again, class, frame, timeout).await;
-                reply.map_err(|_| Failed)
-            }
-            (reply, _) => reply.map_err(|_| Failed),
-        }
-    }
-
-    /// The answer and its instant, or the instant of the failure and what to do about it.
-    async fn attempt_once(
-        &self,
-        context: &Context,
-        class: OpClass,
-        frame: Bytes,
-        timeout: Option<Duration>,
-    ) -> (Result<(Bytes, Nanos), Nanos>, Option<Advice>) {
-        let begun = clock::now();
-        self.recorder.borrow_mut().in_flight.begin(begun);
-        let bytes_sent = frame.len().saturating_sub(5);
-        let store = self.route[class as usize];
-        let call = Call {
-            rpc: class.info().rpc,
-            frame,
-            timeout,
-        };
-        let reply = self.pools[store].call(context.object.index, call).await;
-        let mut recorder = self.recorder.borrow_mut();
-        recorder.in_flight.end(begun, clock::now());
-        let attempt = Attempt {
-            ready: context.ready,
-            sent: reply.sent,
-            done: reply.done,
-            answered: matches!(reply.result, Ok(_) | Err(RpcError::Status { .. })),
-            bytes_sent,
-            bytes_received: reply.result.as_ref().map_or(0, Bytes::len),
-        };
-        recorder.attempt(context.phase, class, &attempt, reply.result.is_ok());
-        match reply.result {
-            Ok(bytes) => (Ok((bytes, reply.done)), None),
-            Err(error) => {
-                let error_class = classify(&error);
-                recorder.error(
-                    context.phase,
-                    class,
-                    &error_class,
-                    &error.to_string(),
-                    reply.done,
-                );
-                if error_class.effect == Effect::Indeterminate && class.is_write() {
-                    self.indeterminate.set(self.indeterminate.get() + 1);
-                    self.states
-                        .borrow_mut()
-                        .change(context.object, |s| s.set_unknown(true));
-                }
-                (Err(reply.done), Some(error_class.advice))
-            }
-        }
-    }
-
-    fn decode<M: Message + Default>(
-        &self,
-        context: &Context,
-        class: OpClass,
-        bytes: Bytes,
-    ) -> Result<M, Failed> {
-        M::decode(bytes).map_err(|e| {
-            let error = RpcError::Malformed(e.to_string());
-            let at = clock::now();
-            let class_of = classify(&error);
-            self.recorder.borrow_mut().error(
-                context.phase,
-                class,
-                &class_of,
-                &error.to_string(),
-                at,
-            );
-            Failed
-        })
     }
 
     /// The object's value for its next write, intended now, appended to an empty scratch buffer.
