@@ -536,7 +536,7 @@ async fn a_full_etcd_is_refused_and_can_be_cleaned() {
         &target,
         Some(&too_big),
         Exit::Usage,
-        &["more than half", "--nodes", "16777216"],
+        &["more than half", "--nodes", "16 MiB"],
     )
     .await;
     let (cluster, facts) = preflight::check(&target, Some(&intent("r"))).await.unwrap();

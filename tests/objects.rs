@@ -451,7 +451,8 @@ fn keys_are_kubernetes_own_after_the_prefix() {
 fn every_key_and_uid_is_its_own_and_depends_on_nothing_else() {
     let (o, again) = (objects(), objects());
     let (mut keys, mut uids) = (BTreeSet::new(), BTreeSet::new());
-    for kind in Kind::ALL {
+    // The compactor's key holds a revision, not an object.
+    for kind in Kind::ALL.into_iter().filter(|k| *k != Kind::CompactRev) {
         let count = match kind {
             Kind::Probe => 1,
             Kind::LeaderLease | Kind::ApiserverLease | Kind::MasterLease | Kind::PeerLease => 3,
@@ -493,7 +494,8 @@ fn values_equal_the_encoding_of_k8s_pb() {
         assert_eq!(T::decode(raw).unwrap().encode_to_vec(), raw);
     }
     let o = objects();
-    for kind in Kind::ALL {
+    // The compactor's key holds a revision, not an object.
+    for kind in Kind::ALL.into_iter().filter(|k| *k != Kind::CompactRev) {
         let large = matches!(kind, Kind::Endpoints | Kind::EndpointSlice | Kind::Node);
         for index in (0..2000).step_by(if large { 397 } else { 13 }) {
             for sequence in [0, 1, 2, 3, 99, 100, 501, 70_000] {

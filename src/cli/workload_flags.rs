@@ -184,24 +184,21 @@ mod tests {
 
     #[test]
     fn a_rate_that_is_set_replaces_the_files() {
-        for set in [
-            "actors.events.rate=500",
-            "actors.events.ratePerNode=0.1",
-            "actors.events.concurrency=4",
-        ] {
+        for set in ["actors.events.rate=500", "actors.events.ratePerNode=0.1"] {
             let r = resolve(&["--set", set]).unwrap();
             assert!(
                 r.file.spec.actors.iter().any(|a| a.name == "events"),
                 "{set}"
             );
         }
+        // Two forms that were both given contradict each other.
         let twice = [
             "--set",
             "actors.events.rate=5",
             "--set",
             "actors.events.concurrency=4",
         ];
-        resolve(&twice).unwrap();
+        assert!(resolve(&twice).is_err());
     }
 
     #[test]

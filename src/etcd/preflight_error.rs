@@ -6,6 +6,7 @@ use super::preflight::OLDEST;
 use super::target::Target;
 use super::tls::DialError;
 use crate::exit::Exit;
+use crate::report::text::units;
 
 /// Why a run (or another command) cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -158,9 +159,9 @@ pub enum PreflightError {
     },
     /// The data would take more than half of what is free.
     #[error(
-        "{keys} keys with {bytes} bytes would grow the db file by about {growth} to {projected} bytes, more \
-         than half of the {free} bytes that are free of the quota ({quota}); use fewer --nodes, or raise \
-         --quota-backend-bytes"
+        "{} keys with {} would grow the db file by about {} to {}, more than half of the {} that are free of \
+         the quota ({quota}); use fewer --nodes, or raise --quota-backend-bytes",
+        units::count(*.keys), size(*.bytes), size(*.growth), size(*.projected), size(*.free)
     )]
     TooBig {
         /// Keys.
@@ -179,6 +180,10 @@ pub enum PreflightError {
     /// The manifest could not be read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+}
+
+fn size(bytes: u64) -> String {
+    units::bytes(bytes as f64)
 }
 
 /// The prefixes that a run under `prefix` needs: one run's own place would not do for the next run.

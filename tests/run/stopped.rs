@@ -173,7 +173,7 @@ fn a_store_that_fills_up_during_populate_fails_the_run_and_is_left_clean() {
     let endpoints = bed.endpoints();
     #[rustfmt::skip]
     let more = [
-        "--endpoints", &endpoints, "--guards", "none", "--quiet", "--set", "cluster.nodes=3000",
+        "--endpoints", &endpoints, "--guards", "none", "--quiet", "--set", "cluster.nodes=1000",
     ];
     let mut run = Running::start(&[&SLOW, &more]);
     run.until_event("progress", |e| {
