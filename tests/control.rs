@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod common;
+
 use etcd_client::{Client, LeaseGrantOptions, PermissionType, PutOptions};
 use etcdmark::cli::inspect::inspect;
 use etcdmark::clock;
@@ -14,7 +16,6 @@ use etcdmark::etcd::target::{Credentials, MemberChoice, Target, TlsMaterial};
 use etcdmark::exit::Exit;
 use etcdmark::report::Phase;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -31,27 +32,6 @@ impl Drop for Etcd {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("ETCDMARK_TEST_ETCD") {
-        return path.into();
-    }
-    let home = std::env::var_os("HOME").unwrap_or_default();
-    let cache = std::env::var_os("ETCDMARK_CACHE").map_or_else(
-        || PathBuf::from(home).join(".cache/etcdmark"),
-        PathBuf::from,
-    );
-    let mut found: Vec<PathBuf> = std::fs::read_dir(cache.join("etcd"))
-        .map(|d| {
-            d.flatten()
-                .map(|e| e.path().join("etcd"))
-                .filter(|p| p.exists())
-                .collect()
-        })
-        .unwrap_or_default();
-    found.sort();
-    found.pop().unwrap_or_else(|| "etcd".into())
 }
 
 fn port() -> u16 {
@@ -71,7 +51,7 @@ fn spawn(name: &str, scheme: &str, peer: &str, cluster: &str, extra: &[&str]) ->
         others => format!("{name}={peer},{others}"),
     };
     let log = std::fs::File::create(dir.path().join("log")).unwrap();
-    let child = Command::new(binary())
+    let child = Command::new(&common::etcd_binary().find().unwrap().path)
         .args([
             "--name",
             name,

@@ -1,5 +1,6 @@
 //! The duties of the wire against a scripted server, and both wires against a real etcd.
 
+mod common;
 #[path = "wire/real.rs"]
 mod real;
 #[path = "common/scripted.rs"]

@@ -7,7 +7,7 @@ use super::shard::Message;
 use super::stream::Stream;
 use super::thread::Order;
 use super::verify;
-use crate::clock::{self, SECOND};
+use crate::clock::{self, Nanos, SECOND};
 use crate::etcd::cleanup::cleanup_run;
 use crate::kube::Kind;
 use crate::report::{CleanupReport, End, Event, Phase, Progress, RunResult, VerifyReport};
@@ -85,21 +85,7 @@ impl Active {
             let mine = |kind: Kind| {
                 kind != Kind::CompactRev && self.plan.store_of(kind.resource()) == index
             };
-            let t0 = self.t0;
-            let mut told = 0;
-            let progress = |done: u64, total: u64| {
-                if clock::now().saturating_sub(told) > SECOND / 4 {
-                    told = clock::now();
-                    let t = told.saturating_sub(t0) as f64 / SECOND as f64;
-                    stream.event(&Event::Progress(Progress {
-                        t,
-                        phase: Phase::Verify,
-                        done,
-                        total,
-                        unit: "keys".to_owned(),
-                    }));
-                }
-            };
+            let progress = teller(stream, self.t0, Phase::Verify);
             let sweep = verify::verify(
                 &ready.cluster,
                 &self.plan.stores[index].name,
@@ -160,21 +146,6 @@ impl Active {
                 let _ = runtime.block_on(ready.held.leave());
                 continue;
             }
-            let t0 = self.t0;
-            let mut told = 0;
-            let mut progress = |done: u64, total: u64| {
-                if clock::now().saturating_sub(told) > SECOND / 4 {
-                    told = clock::now();
-                    let t = told.saturating_sub(t0) as f64 / SECOND as f64;
-                    stream.event(&Event::Progress(Progress {
-                        t,
-                        phase: Phase::Cleanup,
-                        done,
-                        total,
-                        unit: "keys".to_owned(),
-                    }));
-                }
-            };
             if let Ok(Some(holder)) = runtime.block_on(ready.held.usurper()) {
                 stream.note(
                     "warning",
@@ -185,8 +156,12 @@ impl Active {
                 all.left = Some(left());
                 continue;
             }
-            let sweep = cleanup_run(&ready.cluster, &self.plan.prefix, &leases, &mut progress);
-            match unless_stopped(runtime, &self.plan.control, sweep) {
+            let swept = {
+                let mut progress = teller(stream, self.t0, Phase::Cleanup);
+                let sweep = cleanup_run(&ready.cluster, &self.plan.prefix, &leases, &mut progress);
+                unless_stopped(runtime, &self.plan.control, sweep)
+            };
+            match swept {
                 None => {
                     all.left = Some(left());
                     let _ = runtime.block_on(ready.held.leave());
@@ -205,6 +180,29 @@ impl Active {
             }
         }
         all
+    }
+}
+
+/// Tells how many keys are done, at most four times a second.
+fn teller<'a, 's>(
+    stream: &'a mut Stream<'s>,
+    t0: Nanos,
+    phase: Phase,
+) -> impl FnMut(u64, u64) + use<'a, 's> {
+    let mut told = 0;
+    move |done, total| {
+        if clock::now().saturating_sub(told) > SECOND / 4 {
+            told = clock::now();
+            let t = told.saturating_sub(t0) as f64 / SECOND as f64;
+            let unit = "keys".to_owned();
+            stream.event(&Event::Progress(Progress {
+                t,
+                phase,
+                done,
+                total,
+                unit,
+            }));
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! `pkg/storage/names/generate.go`, `pkg/server/config.go` (apiserver identity), client-go
 //! `tools/record/util` (Event names).
 
+use crate::schedule::hash::{GOLDEN, finalize};
 use crate::workload::Cluster;
 use sha2::{Digest, Sha256};
 use std::fmt::{self, Write as _};
@@ -356,12 +357,9 @@ pub fn apiserver_id(hostname: &str) -> Text {
     text
 }
 
-/// splitmix64's finalizer: a bijection with full avalanche.
+/// One step of splitmix64: a bijection with full avalanche.
 pub fn mix(x: u64) -> u64 {
-    let mut z = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    finalize(x.wrapping_add(GOLDEN))
 }
 
 fn suffix(mut hash: u64) -> [u8; 5] {

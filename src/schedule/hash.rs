@@ -1,11 +1,13 @@
 //! Seeded hashing: random values as functions of (seed, a, b), so that nothing has to be remembered per
 //! object and every part computes the same.
 
+/// splitmix64's increment: 2^64 / φ, odd.
+pub(crate) const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
 /// Mixes a seed and two coordinates into 64 well-spread bits: the splitmix64 finalizer
 /// (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014), once per coordinate.
 #[inline]
 pub fn mix(seed: u64, a: u64, b: u64) -> u64 {
-    const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
     let x = finalize(
         seed.wrapping_add(GOLDEN)
             .wrapping_add(a.wrapping_mul(GOLDEN)),
@@ -16,8 +18,9 @@ pub fn mix(seed: u64, a: u64, b: u64) -> u64 {
     )
 }
 
+/// splitmix64's finalizer.
 #[inline]
-fn finalize(mut z: u64) -> u64 {
+pub(crate) fn finalize(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)

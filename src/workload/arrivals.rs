@@ -214,15 +214,7 @@ fn profile(
             (s.from, s.to) = (s.from * scale, s.to * scale);
         }
         if let Some(ramp) = load.rate_ramp.filter(|r| !r.0.is_zero()) {
-            let to = profile.segments.first().map_or(profile.then, |s| s.from);
-            profile.segments.insert(
-                0,
-                Segment {
-                    duration: ramp.nanos(),
-                    from: 0.0,
-                    to,
-                },
-            );
+            profile.ramp_in(ramp.nanos());
         }
     }
     Ok(profile)

@@ -81,17 +81,9 @@ impl Plan {
                 Schedule::Periodic { intensity, .. } => intensity,
                 Schedule::Closed { .. } => continue,
             };
-            let to = profile.segments.first().map_or(profile.then, |s| s.from);
             let ramped = profile.segments.first().is_some_and(|s| s.from < s.to);
             if !ramped {
-                profile.segments.insert(
-                    0,
-                    Segment {
-                        duration,
-                        from: 0.0,
-                        to,
-                    },
-                );
+                profile.ramp_in(duration);
             }
         }
         self.phases.warmup = self.phases.warmup.max(ramp);
@@ -334,6 +326,17 @@ pub struct Segment {
 }
 
 impl RateProfile {
+    /// Puts a ramp from 0 to the first value before everything else.
+    pub fn ramp_in(&mut self, duration: Nanos) {
+        let to = self.segments.first().map_or(self.then, |s| s.from);
+        let ramp = Segment {
+            duration,
+            from: 0.0,
+            to,
+        };
+        self.segments.insert(0, ramp);
+    }
+
     /// The same value for ever.
     pub fn constant(value: f64) -> Self {
         RateProfile {

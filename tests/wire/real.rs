@@ -8,7 +8,6 @@ use etcdmark::etcd::wire::{Call, Pool, Rpc, RpcError, Settings};
 use etcdmark::workload::plan::WireKind;
 use prost::Message;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -26,32 +25,6 @@ impl Drop for Etcd {
     }
 }
 
-/// `ETCDMARK_ETCD`, the newest one that `scripts/install-etcd.sh` put in the cache, or `etcd` on the PATH.
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("ETCDMARK_ETCD") {
-        return path.into();
-    }
-    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-    let cache = home.join(".cache/etcdmark/etcd");
-    let mut versions: Vec<(Vec<u32>, PathBuf)> = std::fs::read_dir(cache)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|e| {
-            let name = e.file_name().to_string_lossy().into_owned();
-            (
-                name.split('.').filter_map(|n| n.parse().ok()).collect(),
-                e.path().join("etcd"),
-            )
-        })
-        .filter(|(_, path): &(Vec<u32>, PathBuf)| path.is_file())
-        .collect();
-    versions.sort();
-    versions
-        .pop()
-        .map_or_else(|| "etcd".into(), |(_, path)| path)
-}
-
 fn port() -> u16 {
     let l = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
     l.local_addr().expect("address").port()
@@ -63,7 +36,8 @@ pub(crate) fn start(scheme: &str, flags: &[String]) -> Etcd {
     let (client, peer) = (port(), port());
     let endpoint = format!("{scheme}://127.0.0.1:{client}");
     let peer = format!("http://127.0.0.1:{peer}");
-    let child = Command::new(binary())
+    let binary = crate::common::etcd_binary().find().expect("a real etcd");
+    let child = Command::new(&binary.path)
         .arg("--data-dir")
         .arg(dir.path().join("data"))
         .args([
@@ -88,7 +62,7 @@ pub(crate) fn start(scheme: &str, flags: &[String]) -> Etcd {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("no etcd found: run scripts/install-etcd.sh, or set ETCDMARK_ETCD");
+        .expect("etcd starts");
     let etcd = Etcd {
         endpoint,
         child,
