@@ -4,6 +4,7 @@ pub mod batch_means;
 pub mod hist;
 pub mod hlog;
 pub mod percentile;
+pub mod quota_model;
 pub mod sparse;
 pub mod stats;
 pub mod validity;
