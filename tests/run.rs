@@ -13,6 +13,8 @@ mod killed;
 mod members;
 #[path = "run/output.rs"]
 mod output;
+#[path = "run/overrides.rs"]
+mod overrides;
 #[path = "run/secure.rs"]
 mod secure;
 #[path = "run/stopped.rs"]

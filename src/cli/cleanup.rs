@@ -12,6 +12,7 @@ use crate::etcd::target::Target;
 use crate::exit::Exit;
 use crate::report::text::units::bytes;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// Delete the keys and etcd leases that runs left in a store. Only what a manifest under
 /// /registry-etcdmark/ says etcdmark wrote is touched; runs that are going on are refused.
@@ -41,6 +42,8 @@ pub struct Args {
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
+    /// `main`, or the resources that --overrides routes there.
+    pub store: String,
     /// One per run.
     pub runs: Vec<Cleaned>,
     /// Largest db file after it, bytes: no smaller than before.
@@ -49,6 +52,8 @@ pub struct Summary {
     pub db_size_in_use: i64,
     /// Command lines that shrink the file.
     pub shrink_with: Vec<String>,
+    /// The same of each etcd of --overrides.
+    pub overrides: Vec<Summary>,
 }
 
 /// What was deleted of one run.
@@ -91,18 +96,48 @@ pub fn clean(args: &Args) -> Result<Summary, CliError> {
     for line in &found.notes {
         output::complain(line);
     }
-    block_on(clean_target(args, &target))?
+    let mut stores = vec![("main".to_owned(), target)];
+    stores.extend(found.overrides.into_iter().map(|o| (o.name(), o.target)));
+    block_on(clean_stores(args, stores))?
 }
 
-async fn clean_target(args: &Args, target: &Target) -> Result<Summary, CliError> {
+async fn clean_stores(args: &Args, stores: Vec<(String, Target)>) -> Result<Summary, CliError> {
+    let mut reached = Vec::new();
+    for (store, target) in stores {
+        // Deletes work on an etcd that is full or has lost a member: its health is not asked for.
+        let cluster = preflight::reach(&target).await.map_err(refuse)?.cluster;
+        let control = |e| refuse(PreflightError::from_control(e, &target));
+        let runs = manifest::list(&cluster).await.map_err(control)?;
+        reached.push((store, target, cluster, runs));
+    }
+    let known: BTreeSet<String> = reached
+        .iter()
+        .flat_map(|(.., runs)| runs.iter().map(|r| r.run_id.clone()))
+        .collect();
+    let chosen = choose(args, known)?;
+    let mut summaries = Vec::new();
+    for (store, target, cluster, mut runs) in reached {
+        runs.retain(|r| chosen.contains(&r.run_id));
+        let summary = clean_store(args, &target, &cluster, runs).await?;
+        summaries.push(Summary { store, ..summary });
+    }
+    let mut summaries = summaries.into_iter();
+    let main = summaries.next().unwrap_or_default();
+    Ok(Summary {
+        overrides: summaries.collect(),
+        ..main
+    })
+}
+
+async fn clean_store(
+    args: &Args,
+    target: &Target,
+    cluster: &Cluster,
+    runs: Vec<KnownRun>,
+) -> Result<Summary, CliError> {
     let control = |e| refuse(PreflightError::from_control(e, target));
-    // Deletes work on an etcd that is full or has lost a member: its health is not asked for.
-    let reached = preflight::reach(target).await.map_err(refuse)?;
-    let cluster = &reached.cluster;
-    let runs = manifest::list(cluster).await.map_err(control)?;
-    let chosen = choose(args, runs)?;
     let mut summary = Summary::default();
-    for run in chosen {
+    for run in runs {
         let Some(m) = run.manifest else {
             return Err(CliError::usage(format!(
                 "the manifest of run {:?} cannot be read: a newer etcdmark wrote it; use that one to clean up",
@@ -141,26 +176,26 @@ async fn clean_target(args: &Args, target: &Target) -> Result<Summary, CliError>
     Ok(summary)
 }
 
-fn choose(args: &Args, runs: Vec<KnownRun>) -> Result<Vec<KnownRun>, CliError> {
-    let known: Vec<String> = runs.iter().map(|r| r.run_id.clone()).collect();
+/// Which of the runs that some store knows are meant.
+fn choose(args: &Args, known: BTreeSet<String>) -> Result<BTreeSet<String>, CliError> {
     let listed = if known.is_empty() {
         "none".to_owned()
     } else {
-        known.join(", ")
+        known.iter().cloned().collect::<Vec<_>>().join(", ")
     };
-    if let Some(missing) = args.run_id.iter().find(|id| !known.contains(id)) {
+    if let Some(missing) = args.run_id.iter().find(|id| !known.contains(id.as_str())) {
         return Err(CliError::usage(format!(
             "--run-id {missing:?}: no manifest of that run (runs in the store: {listed})"
         )));
     }
-    if args.run_id.is_empty() && !args.all && runs.len() > 1 {
+    if args.run_id.is_empty() && !args.all && known.len() > 1 {
         return Err(CliError::usage(format!(
             "several runs are in the store ({listed}): give --run-id ID or --all"
         )));
     }
-    Ok(runs
+    Ok(known
         .into_iter()
-        .filter(|r| args.run_id.is_empty() || args.run_id.contains(&r.run_id))
+        .filter(|id| args.run_id.is_empty() || args.run_id.contains(id))
         .collect())
 }
 
@@ -209,6 +244,20 @@ async fn sizes(summary: &mut Summary, target: &Target, cluster: &Cluster) {
 
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.overrides.is_empty() {
+            return self.one(f);
+        }
+        for store in std::iter::once(self).chain(&self.overrides) {
+            writeln!(f, "store {}:", store.store)?;
+            store.one(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Summary {
+    /// Of one store.
+    fn one(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.runs.is_empty() {
             return writeln!(f, "nothing to delete: no run left keys in this store");
         }

@@ -1,6 +1,7 @@
 //! How to reach an etcd: etcdctl's flags and environment → [`Target`].
 
 use super::CliError;
+use super::overrides::{self, Overridden, Override};
 use crate::etcd::kind;
 use crate::etcd::target::{Credentials, MemberChoice, Target, TlsMaterial};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,11 @@ pub struct ClusterFlags {
     /// only read take ETCDCTL_ENDPOINTS too; commands that write need this flag.
     #[arg(long, value_delimiter = ',', value_name = "URL")]
     pub endpoints: Vec<String>,
+    /// Resources with an etcd of their own, as kube-apiserver's --etcd-servers-overrides says it:
+    /// '/events#https://10.0.0.4:2379;https://10.0.0.5:2379' (semicolons between members, commas between
+    /// overrides). TLS and user are those of --endpoints.
+    #[arg(long, value_name = "GROUP/RESOURCE#URL[;URL…]")]
+    pub overrides: Vec<String>,
     /// The etcd of this kind cluster: takes the place of --endpoints, --cacert, --cert, --key and
     /// --metrics-endpoints.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["endpoints", "cacert", "cert", "key", "metrics_endpoints"])]
@@ -71,9 +77,11 @@ pub enum Access {
 pub struct Found {
     /// The etcd; None when no endpoints were given.
     pub target: Option<Target>,
+    /// The etcds of --overrides.
+    pub overrides: Vec<Overridden>,
     /// Environment variables that were ignored, with the reason, one line each.
     pub ignored: Vec<String>,
-    /// How a kind cluster's members are reached and which are down, one line each.
+    /// How a kind cluster's members are reached and which are down, overrides that are none; one line each.
     pub notes: Vec<String>,
 }
 
@@ -146,7 +154,10 @@ impl ClusterFlags {
         }
         let any_tls = tls.ca.is_some() || tls.cert.is_some() || tls.insecure_skip_verify;
         let endpoints = urls(&endpoints, any_tls, "--endpoints")?;
-        let secure = endpoints.iter().any(|e| e.starts_with("https://"));
+        let overrides = self.override_servers(any_tls)?;
+        let servers = overrides.iter().flat_map(|o| &o.servers);
+        let mut all = endpoints.iter().chain(servers);
+        let secure = all.any(|e| e.starts_with("https://"));
         if secure && tls.ca.is_none() && !tls.insecure_skip_verify {
             return Err(CliError::usage(
                 "https endpoints need --cacert FILE (or ETCDCTL_CACERT), or --insecure-skip-tls-verify",
@@ -160,7 +171,7 @@ impl ClusterFlags {
         }
         let dial = text(&self.dial_timeout, "ETCDCTL_DIAL_TIMEOUT");
         let command = text(&self.command_timeout, "ETCDCTL_COMMAND_TIMEOUT");
-        found.target = Some(Target {
+        let target = Target {
             metrics_endpoints: urls(&self.metrics_endpoints, false, "--metrics-endpoints")?,
             tls: any_tls.then_some(tls),
             credentials: credentials(
@@ -172,7 +183,41 @@ impl ClusterFlags {
             members: self.target,
             owned: self.yes_this_etcd_is_mine,
             ..Target::plain(endpoints)
-        });
+        };
+        self.add(found, overrides, target)
+    }
+
+    /// The overrides with their servers checked as --endpoints are.
+    fn override_servers(&self, tls: bool) -> Result<Vec<Override>, CliError> {
+        let mut all = overrides::parse(&self.overrides)?;
+        for o in &mut all {
+            let first = o
+                .resources
+                .first()
+                .map_or(String::new(), |r| overrides::name(*r));
+            o.servers = urls(&o.servers, tls, &format!("--overrides {first}#"))?;
+        }
+        Ok(all)
+    }
+
+    /// Adds the main store and those of --overrides.
+    fn add(
+        &self,
+        mut found: Found,
+        overrides: Vec<Override>,
+        mut target: Target,
+    ) -> Result<Found, CliError> {
+        if !overrides.is_empty() {
+            let main = target
+                .named_by
+                .take()
+                .unwrap_or_else(|| format!("--endpoints {}", target.endpoints.join(",")));
+            target.named_by = Some(format!("{main} --overrides '{}'", self.overrides.join(",")));
+        }
+        let (stores, notes) = overrides::stores(overrides, &target)?;
+        found.overrides = stores;
+        found.notes.extend(notes);
+        found.target = Some(target);
         Ok(found)
     }
 
@@ -197,16 +242,18 @@ impl ClusterFlags {
             named_by: Some(format!("--kind {name}")),
             ..found.target
         };
-        Ok(Found {
-            target: Some(target),
-            ignored: Vec::new(),
+        let overrides = self.override_servers(target.tls.is_some())?;
+        let found = Found {
             notes: found.notes,
-        })
+            ..Found::default()
+        };
+        self.add(found, overrides, target)
     }
 
     /// Flags that say something about an etcd that was not named.
     fn needs_endpoints(&self) -> Result<(), CliError> {
         let given = [
+            ("--overrides", !self.overrides.is_empty()),
             ("--cacert", self.cacert.is_some()),
             ("--cert", self.cert.is_some()),
             ("--key", self.key.is_some()),
@@ -323,126 +370,4 @@ fn duration(flag: &str, value: Option<String>, default: Duration) -> Result<Dura
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn flags(args: &[&str]) -> ClusterFlags {
-        #[derive(clap::Parser)]
-        struct Cli {
-            #[command(flatten)]
-            flags: ClusterFlags,
-        }
-        let args = std::iter::once("etcdmark").chain(args.iter().copied());
-        <Cli as clap::Parser>::try_parse_from(args).unwrap().flags
-    }
-
-    fn resolve(args: &[&str], access: Access, env: &[(&str, &str)]) -> Result<Found, CliError> {
-        let env = |n: &str| {
-            env.iter()
-                .find(|(k, _)| *k == n)
-                .map(|(_, v)| (*v).to_owned())
-        };
-        flags(args).resolve(access, env)
-    }
-
-    #[test]
-    fn environment_endpoints_serve_reading_only() {
-        let env = [("ETCDCTL_ENDPOINTS", "a:1,http://b:2")];
-        let read = resolve(&[], Access::Read, &env).unwrap();
-        assert_eq!(read.target.unwrap().endpoints, ["http://a:1", "http://b:2"]);
-        let write = resolve(&[], Access::Write, &env).unwrap();
-        assert!(write.target.is_none());
-        assert_eq!(write.ignored.len(), 1);
-        assert!(write.ignored[0].contains("ETCDCTL_ENDPOINTS=a:1,http://b:2 is ignored"));
-        let given = resolve(&["--endpoints", "http://c:3"], Access::Write, &env).unwrap();
-        assert_eq!(given.target.unwrap().endpoints, ["http://c:3"]);
-    }
-
-    #[test]
-    fn user_and_password_as_etcdctl_takes_them() {
-        let both = |args: &[&str], env: &[(&str, &str)]| {
-            let args: Vec<_> = ["--endpoints", "a:1"].iter().chain(args).copied().collect();
-            let c =
-                resolve(&args, Access::Write, env).map(|f| f.target.unwrap().credentials.unwrap());
-            c.map(|c| format!("{} {}", c.user, c.password))
-                .map_err(|e| e.message)
-        };
-        assert_eq!(both(&["--user", "root:a:b"], &[]).unwrap(), "root a:b");
-        assert_eq!(
-            both(&["--user", "ro:ot", "--password", "p"], &[]).unwrap(),
-            "ro:ot p"
-        );
-        let env = [("ETCDCTL_USER", "u"), ("ETCDCTL_PASSWORD", "p")];
-        assert_eq!(both(&[], &env).unwrap(), "u p");
-        assert!(
-            both(&["--user", "root"], &[])
-                .unwrap_err()
-                .contains("--user \"root\" has no password")
-        );
-        assert!(
-            both(&["--password", "p"], &[])
-                .unwrap_err()
-                .contains("needs --user")
-        );
-    }
-
-    #[test]
-    fn bad_values_name_flag_value_and_remedy() {
-        for (args, want) in [
-            (
-                &["--endpoints", "ftp://a:1"][..],
-                "ftp:// is not http:// or https://",
-            ),
-            (
-                &["--endpoints", "http://a"],
-                "\"http://a\" is not http://HOST:PORT",
-            ),
-            (&["--endpoints", "http://a:0"], "is not http://HOST:PORT"),
-            (
-                &["--endpoints", "http://a:99999"],
-                "is not http://HOST:PORT",
-            ),
-            (&["--endpoints", "http://a:1/x"], "is not http://HOST:PORT"),
-            (&["--endpoints", "a:1,a:1"], "names http://a:1 twice"),
-            (&["--endpoints", "https://a:1"], "need --cacert FILE"),
-            (
-                &["--endpoints", "a:1", "--dial-timeout", "5"],
-                "--dial-timeout \"5\" is not a duration like",
-            ),
-            (
-                &["--endpoints", "a:1", "--command-timeout=-1s"],
-                "--command-timeout",
-            ),
-            (
-                &["--endpoints", "a:1", "--command-timeout", "0s"],
-                "at most 60m",
-            ),
-            (
-                &["--endpoints", "a:1", "--cacert", "/no/such"],
-                "--cacert: cannot read /no/such",
-            ),
-            (
-                &["--user", "a:b"],
-                "--user says something about an etcd that was not named",
-            ),
-        ] {
-            let e = resolve(args, Access::Write, &[]).unwrap_err();
-            assert!(e.message.contains(want), "{args:?}: {}", e.message);
-            assert_eq!(e.exit, crate::exit::Exit::Usage);
-        }
-    }
-
-    #[test]
-    fn tls_makes_a_bare_endpoint_https() {
-        let f = resolve(
-            &["--endpoints", "a:1", "--insecure-skip-tls-verify"],
-            Access::Read,
-            &[],
-        )
-        .unwrap();
-        assert_eq!(f.target.unwrap().endpoints, ["https://a:1"]);
-        let env = [("ETCDCTL_INSECURE_SKIP_TLS_VERIFY", "true")];
-        let f = resolve(&["--endpoints", "https://a:1"], Access::Read, &env).unwrap();
-        assert!(f.target.unwrap().tls.unwrap().insecure_skip_verify);
-    }
-}
+mod tests;

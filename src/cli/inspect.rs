@@ -3,8 +3,10 @@
 use super::CliError;
 use super::cluster_flags::{Access, ClusterFlags};
 use super::output::{self, Format};
-use crate::etcd::control::{Cluster, ControlError, RangeSpec, prefix_end};
+use super::overrides::Overridden;
+use crate::etcd::control::{Cluster, ControlError};
 use crate::etcd::preflight::{self, PreflightError, Reached};
+use crate::etcd::segments::by_segment;
 use crate::etcd::target::Target;
 use crate::etcd::{manifest, quota};
 use crate::exit::Exit;
@@ -34,6 +36,8 @@ pub struct Args {
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inspection {
+    /// `main`, or the resources that --overrides routes there.
+    pub store: String,
     /// Cluster id, hex.
     pub cluster_id: String,
     /// Members that were asked.
@@ -54,6 +58,8 @@ pub struct Inspection {
     pub runs: BTreeMap<String, i64>,
     /// What could not be seen, and why.
     pub notes: Vec<String>,
+    /// The same of each etcd of --overrides.
+    pub overrides: Vec<Inspection>,
 }
 
 /// One member.
@@ -100,7 +106,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     for line in &found.notes {
         output::complain(line);
     }
-    let seen = block_on(inspect(&target))?.map_err(refuse)?;
+    let seen = block_on(inspect_all(&target, &found.overrides))?.map_err(refuse)?;
     match args.output {
         Format::Text => output::print(&text(&seen))?,
         Format::Json => output::print_json(&seen)?,
@@ -128,6 +134,29 @@ pub fn block_on<T>(f: impl Future<Output = T>) -> Result<T, CliError> {
     Ok(runtime.block_on(f))
 }
 
+async fn inspect_all(
+    main: &Target,
+    overrides: &[Overridden],
+) -> Result<Inspection, PreflightError> {
+    let mut seen = inspect(main).await?;
+    for o in overrides {
+        let mut other = inspect(&o.target).await?;
+        other.store = o.name();
+        // What lies in the main etcd under an override's resource is invisible to kube-apiserver.
+        for prefix in o.resources.iter().map(|r| r.key_prefix()) {
+            if let Some(n) = seen.resources.get(prefix) {
+                seen.notes.push(format!(
+                    "{n} keys under /registry/{prefix} are here, and --overrides sends that resource to store {}: \
+                     kube-apiserver does not see them",
+                    other.store
+                ));
+            }
+        }
+        seen.overrides.push(other);
+    }
+    Ok(seen)
+}
+
 /// Looks at a cluster. Sick ones are looked at too: only one that does not answer is an error.
 ///
 /// # Errors
@@ -138,7 +167,10 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
         members,
         down,
     } = preflight::reach(target).await?;
-    let mut seen = Inspection::default();
+    let mut seen = Inspection {
+        store: "main".to_owned(),
+        ..Inspection::default()
+    };
     seen.notes.extend(
         down.into_iter()
             .map(|(e, why)| format!("{e} is down: {why}")),
@@ -213,49 +245,6 @@ async fn keys(cluster: &Cluster, seen: &mut Inspection) -> Result<(), ControlErr
     Ok(())
 }
 
-/// Keys by what stands after `base` up to the next slash; `services` and API groups one step deeper.
-/// Steps from name to name: a read of one key and a count for each, whatever the store holds.
-async fn by_segment(cluster: &Cluster, base: &str) -> Result<BTreeMap<String, i64>, ControlError> {
-    let mut counts = BTreeMap::new();
-    let (mut from, end) = (base.as_bytes().to_vec(), prefix_end(base.as_bytes()));
-    loop {
-        let spec = RangeSpec {
-            limit: 1,
-            keys_only: true,
-            ..RangeSpec::new(&from, &end)
-        };
-        let Some(first) = cluster.range(spec).await?.kvs.into_iter().next() else {
-            return Ok(counts);
-        };
-        let rest =
-            String::from_utf8_lossy(first.key().get(base.len()..).unwrap_or_default()).into_owned();
-        let mut parts = rest.splitn(3, '/');
-        let (one, two, three) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
-        let name = match (two, three) {
-            (Some(two), Some(_))
-                if base == "/registry/" && (one == "services" || one.contains('.')) =>
-            {
-                format!("{one}/{two}")
-            }
-            _ => one.to_owned(),
-        };
-        let slash = if rest.len() > name.len() { "/" } else { "" };
-        let prefix = format!("{base}{name}{slash}").into_bytes();
-        let (start, stop) = match slash {
-            // A key that ends here, alone.
-            "" => (first.key().to_vec(), [first.key(), b"\0"].concat()),
-            _ => (prefix.clone(), prefix_end(&prefix)),
-        };
-        // Names that are not UTF-8 cannot be found again by their text: step over this one key.
-        if !first.key().starts_with(&prefix) {
-            from = [first.key(), b"\0"].concat();
-            continue;
-        }
-        *counts.entry(name).or_insert(0) += cluster.count(&start, &stop).await?;
-        from = stop;
-    }
-}
-
 fn mean(page: &str, histogram: &str) -> Option<f64> {
     let sum = quota::metric(page, &format!("{histogram}_sum"))?;
     let count = quota::metric(page, &format!("{histogram}_count"))?;
@@ -263,6 +252,15 @@ fn mean(page: &str, histogram: &str) -> Option<f64> {
 }
 
 fn text(seen: &Inspection) -> String {
+    if seen.overrides.is_empty() {
+        return text_of_one(seen);
+    }
+    let all = std::iter::once(seen).chain(&seen.overrides);
+    all.map(|s| format!("store {}: {}", s.store, text_of_one(s)))
+        .collect()
+}
+
+fn text_of_one(seen: &Inspection) -> String {
     let mut t = String::new();
     let ms = |s: Option<f64>| s.map_or("-".to_owned(), |s| format!("{:.2} ms", s * 1e3));
     let _ = writeln!(t, "cluster {}, quota {}", seen.cluster_id, seen.quota);

@@ -1,7 +1,9 @@
 //! A throwaway etcd of our own: what `run` uses when no endpoints are given.
 
 use super::CliError;
+use crate::kube::Resource;
 use crate::local::{BinaryChoice, LocalCluster, LocalError, LocalOptions};
+use crate::workload::Split;
 use std::path::PathBuf;
 
 /// etcd to start.
@@ -17,6 +19,10 @@ pub struct LocalFlags {
     /// Where its data goes; kept [default: a temporary directory, removed afterwards]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Resources that get an etcd of their own, each its own: events, or events,leases; with + several
+    /// share one: events,leases+nodes
+    #[arg(long, value_delimiter = ',', value_name = "RESOURCE[,…]")]
+    pub split: Vec<String>,
     /// How many members: 1 or 3
     #[arg(long, value_name = "N")]
     pub members: Option<usize>,
@@ -32,6 +38,7 @@ impl LocalFlags {
             ("--etcd", self.etcd.is_some()),
             ("--etcd-version", self.etcd_version.is_some()),
             ("--data-dir", self.data_dir.is_some()),
+            ("--split", !self.split.is_empty()),
             ("--members", self.members.is_some()),
             ("--etcd-flag", !self.etcd_flag.is_empty()),
         ];
@@ -39,6 +46,44 @@ impl LocalFlags {
             .into_iter()
             .find(|(_, given)| *given)
             .map(|(name, _)| name)
+    }
+
+    /// The stores that --split asks for.
+    ///
+    /// # Errors
+    /// A word that is no resource, or one that is given twice.
+    pub fn splits(&self) -> Result<Vec<Split>, CliError> {
+        let known = || {
+            Resource::ALL
+                .into_iter()
+                .filter(|r| *r != Resource::Internal)
+        };
+        let mut seen = Vec::new();
+        let mut splits = Vec::new();
+        for group in &self.split {
+            let mut resources = Vec::new();
+            for word in group.split('+').map(str::trim) {
+                let Some(found) = known().find(|r| r.plural() == word) else {
+                    let names: Vec<&str> = known().map(Resource::plural).collect();
+                    return Err(CliError::usage(format!(
+                        "--split {word:?} is not a resource; known: {}",
+                        names.join(", ")
+                    )));
+                };
+                if seen.contains(&found) {
+                    return Err(CliError::usage(format!(
+                        "--split names {word} twice: a resource is in one etcd"
+                    )));
+                }
+                seen.push(found);
+                resources.push(found);
+            }
+            splits.push(Split {
+                flag: "--split",
+                resources,
+            });
+        }
+        Ok(splits)
     }
 
     /// Starts it. With several stores each gets a directory below `--data-dir`.

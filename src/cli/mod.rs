@@ -7,6 +7,7 @@ pub mod inspect;
 pub mod list;
 pub mod local_flags;
 pub mod output;
+pub mod overrides;
 pub mod progress;
 pub mod report;
 pub mod run;

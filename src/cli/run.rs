@@ -1,9 +1,10 @@
 //! `etcdmark run`: a workload against a local etcd, given endpoints or a kind cluster.
 
 use super::CliError;
-use super::cluster_flags::{Access, ClusterFlags};
+use super::cluster_flags::{Access, ClusterFlags, Found};
 use super::local_flags::LocalFlags;
 use super::output::{Format, complain, print};
+use super::overrides::{self, Overridden};
 use super::progress::Progress;
 use super::signals;
 use super::workload_flags::WorkloadFlags;
@@ -11,9 +12,10 @@ use crate::clock;
 use crate::engine::{self, Control, guards};
 use crate::etcd::Target;
 use crate::exit::Exit;
+use crate::kube::Resource;
 use crate::local::LocalCluster;
 use crate::report::{RunDirectory, RunResult, Sink, Tee, json, text};
-use crate::workload::{GuardKind, Plan, Resolved, RunSettings};
+use crate::workload::{GuardKind, Plan, Resolved, RoutedStore, RunSettings};
 use std::path::PathBuf;
 
 /// Flags of `etcdmark run`.
@@ -26,6 +28,7 @@ Examples:
   etcdmark run node-heartbeats --nodes 5000         heartbeats only
   etcdmark run events --set actors.events.rate=500 --etcd-version 3.5
   etcdmark run --data-dir /mnt/nvme/etcd --members 3
+  etcdmark run --split events                       Events in an etcd of their own
   etcdmark run my-workload.yaml --endpoints http://10.0.0.1:2379 --out results/a
   etcdmark run probe --endpoints http://127.0.0.1:2379     what a quiet client sees, until Ctrl-C")]
 pub struct Args {
@@ -83,11 +86,16 @@ pub struct Args {
 /// # Errors
 /// Everything that keeps the run from beginning.
 pub fn run(args: Args) -> Result<Exit, CliError> {
-    let resolved = args.changes.resolve(&args.workload)?;
     let guards = guard_list(&args)?;
     let run_id = run_id(&args)?;
+    let given = given(&args)?;
+    let mut splits = args.local.splits()?;
+    splits.extend(given.overrides.iter().map(Overridden::split));
+    let resolved = args.changes.resolve_split(&args.workload, splits)?;
     descriptors(&resolved)?;
-    let given = given_target(&args)?;
+    for note in &resolved.notes {
+        complain(note);
+    }
     let out = args
         .out
         .clone()
@@ -115,7 +123,7 @@ type Written = Result<(), String>;
 fn start(
     args: &Args,
     resolved: Resolved,
-    given: Option<Target>,
+    given: Found,
     run_id: String,
     guards: Vec<GuardKind>,
     directory: &RunDirectory,
@@ -198,8 +206,8 @@ fn show(args: &Args, result: &RunResult, directory: &RunDirectory) -> Result<(),
     }
 }
 
-/// What `--endpoints` or `--kind` name.
-fn given_target(args: &Args) -> Result<Option<Target>, CliError> {
+/// What `--endpoints` or `--kind` and `--overrides` name.
+fn given(args: &Args) -> Result<Found, CliError> {
     let found = args.cluster.targets(Access::Write)?;
     for line in found.ignored.iter().chain(&found.notes) {
         complain(line);
@@ -226,7 +234,7 @@ fn given_target(args: &Args) -> Result<Option<Target>, CliError> {
             "--prefix /registry writes where Kubernetes keeps its objects: it needs --yes-this-etcd-is-mine",
         ));
     }
-    Ok(found.target)
+    Ok(found)
 }
 
 fn local_flags_unused(args: &Args, by: &str) -> Result<(), CliError> {
@@ -238,23 +246,21 @@ fn local_flags_unused(args: &Args, by: &str) -> Result<(), CliError> {
     }
 }
 
-/// One target per store: the given one, or an etcd that is started for each.
+/// One target per store: the given ones, or an etcd that is started for each.
 async fn targets(
     args: &Args,
     resolved: &Resolved,
-    given: Option<Target>,
+    given: Found,
 ) -> Result<(Vec<Target>, Vec<LocalCluster>), CliError> {
     let names: Vec<&str> = resolved.stores.iter().map(|s| s.name.as_str()).collect();
-    if let Some(target) = given {
-        if names.len() > 1 {
-            return Err(CliError::usage(format!(
-                "this workload has {} stores ({}), and --endpoints names one etcd: leave --endpoints out to \
-                 start one for each",
-                names.len(),
-                names.join(", ")
-            )));
+    if let Some(main) = given.target {
+        let own = &resolved.stores[..names.len() - given.overrides.len()];
+        if own.len() > 1 {
+            return Err(CliError::usage(too_many_stores(own)));
         }
-        return Ok((vec![target], Vec::new()));
+        let overridden = given.overrides.into_iter().map(|o| o.target);
+        let targets = std::iter::once(main).chain(overridden).collect();
+        return Ok((targets, Vec::new()));
     }
     let mut targets = Vec::new();
     let mut locals = Vec::new();
@@ -279,6 +285,23 @@ async fn targets(
         locals.push(local);
     }
     Ok((targets, locals))
+}
+
+/// `--endpoints` is one etcd, and the workload wants more of its own.
+fn too_many_stores(own: &[RoutedStore]) -> String {
+    let names: Vec<&str> = own.iter().map(|s| s.name.as_str()).collect();
+    let further = own.iter().skip(1).flat_map(|s| &s.resources);
+    let further: Vec<String> = further
+        .filter(|r| **r != Resource::Internal)
+        .map(|r| format!("{}#URL", overrides::name(*r)))
+        .collect();
+    format!(
+        "this workload has {} stores ({}), and --endpoints names one etcd: name the others, --overrides '{}', or leave \
+         --endpoints out to start one for each",
+        names.len(),
+        names.join(", "),
+        further.join(",")
+    )
 }
 
 fn guard_list(args: &Args) -> Result<Vec<GuardKind>, CliError> {

@@ -2,7 +2,7 @@
 //! of the file; `--set` reaches the others and is applied last.
 
 use super::CliError;
-use crate::workload::{Overrides, Resolved, Source};
+use crate::workload::{Overrides, Resolved, Source, Split};
 use clap::Args;
 
 /// Changes to the workload.
@@ -125,7 +125,13 @@ impl WorkloadFlags {
 
     /// Loads a built-in or a file, applies the flags and checks everything.
     pub fn resolve(&self, workload: &str) -> Result<Resolved, CliError> {
-        let overrides = self.overrides()?;
+        self.resolve_split(workload, Vec::new())
+    }
+
+    /// As [`WorkloadFlags::resolve`], with resources that get a store of their own.
+    pub fn resolve_split(&self, workload: &str, splits: Vec<Split>) -> Result<Resolved, CliError> {
+        let mut overrides = self.overrides()?;
+        overrides.split(splits);
         Ok(Source::load(workload)?.resolve(&overrides)?)
     }
 }

@@ -64,7 +64,7 @@ impl Active {
             .iter()
             .map(|c| plan.store_of(c.info().resource))
             .collect();
-        let names = route.iter().map(|s| plan.stores[*s].name.clone()).collect();
+        let names = OpClass::ALL.iter().map(|c| plan.store_names(*c)).collect();
         let literal_compact_key = plan
             .stores
             .iter()

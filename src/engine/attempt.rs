@@ -50,7 +50,7 @@ impl Shard {
         let begun = clock::now();
         self.recorder.borrow_mut().in_flight.begin(begun);
         let bytes_sent = frame.len().saturating_sub(5);
-        let store = self.route[class as usize];
+        let store = self.store_of(class, context.object);
         let call = Call {
             rpc: class.info().rpc,
             frame,
@@ -68,6 +68,12 @@ impl Shard {
             bytes_received: reply.result.as_ref().map_or(0, Bytes::len),
         };
         recorder.attempt(context.phase, class, &attempt, reply.result.is_ok());
+        if let Some(store) = self.one_of_several(context.object, store) {
+            recorder.store(context.phase, class, store, |s| {
+                s.attempts += u64::from(attempt.sent.is_some());
+                s.answered += u64::from(attempt.answered);
+            });
+        }
         match reply.result {
             Ok(bytes) => (Ok((bytes, reply.done)), None),
             Err(error) => {

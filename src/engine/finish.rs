@@ -128,11 +128,14 @@ impl Active {
             let left = || {
                 let run = &self.plan.run_id;
                 let named = store.target.named_by.clone();
-                let access = match (&named, &store.target.tls, &store.target.credentials) {
-                    (Some(_), ..) | (None, None, None) => "",
-                    (None, Some(_), None) => " (and the same certificates)",
-                    (None, None, Some(_)) => " (and the same user)",
-                    (None, Some(_), Some(_)) => " (and the same certificates and user)",
+                // A kind cluster's certificates are found again.
+                let kind = named.as_ref().is_some_and(|n| n.starts_with("--kind"));
+                let certificates = store.target.tls.is_some() && !kind;
+                let access = match (certificates, &store.target.credentials) {
+                    (false, None) => "",
+                    (true, None) => " (and the same certificates)",
+                    (false, Some(_)) => " (and the same user)",
+                    (true, Some(_)) => " (and the same certificates and user)",
                 };
                 let named = named
                     .unwrap_or_else(|| format!("--endpoints {}", store.target.endpoints.join(",")));
@@ -141,7 +144,7 @@ impl Active {
             // A local etcd that goes away with the run needs no sweeping.
             if self.plan.keep_data || (local && store.target.disposable) || hurried {
                 if !(local && store.target.disposable) {
-                    all.left = Some(left());
+                    also(&mut all.left, left());
                 }
                 let _ = runtime.block_on(ready.held.leave());
                 continue;
@@ -153,7 +156,7 @@ impl Active {
                         "the lock was lost and {holder} has it: the keys are theirs to clean up"
                     ),
                 );
-                all.left = Some(left());
+                also(&mut all.left, left());
                 continue;
             }
             let swept = {
@@ -163,23 +166,37 @@ impl Active {
             };
             match swept {
                 None => {
-                    all.left = Some(left());
+                    also(&mut all.left, left());
                     let _ = runtime.block_on(ready.held.leave());
                 }
                 Some(Ok(report)) => {
                     all.keys += report.keys;
                     all.leases += report.leases;
-                    all.left = all.left.or(report.left);
+                    if let Some(line) = report.left {
+                        also(&mut all.left, line);
+                    }
                     let _ = runtime.block_on(ready.held.release());
                 }
                 Some(Err(e)) => {
                     stream.note("warning", format!("cleanup of store {}: {e}", store.name));
-                    all.left = Some(left());
+                    also(&mut all.left, left());
                     let _ = runtime.block_on(ready.held.leave());
                 }
             }
         }
         all
+    }
+}
+
+/// One command cleans up all stores, or each has its own.
+fn also(left: &mut Option<String>, line: String) {
+    match left {
+        None => *left = Some(line),
+        Some(told) if told.contains(&line) => {}
+        Some(told) => {
+            told.push_str(" && ");
+            told.push_str(&line);
+        }
     }
 }
 

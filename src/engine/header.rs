@@ -53,8 +53,8 @@ fn classes(plan: &Plan) -> Vec<ClassInfo> {
     rows.sort_unstable();
     rows.into_iter()
         .map(|(class, closed)| {
-            let store = &plan.stores[plan.store_of(class.info().resource)].name;
-            ClassInfo::of(class, store, plan.limits.of(class), closed)
+            let store = plan.store_names(class);
+            ClassInfo::of(class, &store, plan.limits.of(class), closed)
         })
         .collect()
 }

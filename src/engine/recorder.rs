@@ -6,7 +6,9 @@ use crate::clock::{Nanos, SECOND};
 use crate::etcd::errors::ErrorClass;
 use crate::kube::OpClass;
 use crate::measure::{BatchMeansBuilder, Hist, SparseHist};
-use crate::report::{Counts, Event, FailureEvent, IntendedRow, Metric, Phase, Sequence};
+use crate::report::{
+    Counts, Event, FailureEvent, IntendedRow, Metric, Phase, Sequence, StoreCounts,
+};
 use hdrhistogram::Histogram;
 use std::collections::{HashSet, VecDeque};
 
@@ -156,6 +158,18 @@ impl Recorder {
     /// An acknowledged write made a revision.
     pub(crate) fn revision(&mut self, phase: Phase, class: OpClass) {
         self.record(phase, class).counts.revisions += 1;
+    }
+
+    /// Where an attempt or a revision went, of a class that goes to several stores.
+    pub(crate) fn store(
+        &mut self,
+        phase: Phase,
+        class: OpClass,
+        store: &str,
+        count: impl FnOnce(&mut StoreCounts),
+    ) {
+        let stores = &mut self.record(phase, class).counts.stores;
+        count(stores.entry(store.to_owned()).or_default());
     }
 
     /// A CAS lost.

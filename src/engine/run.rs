@@ -6,7 +6,7 @@ use super::header;
 use super::stream::Stream;
 use crate::clock::{Anchor, SECOND};
 use crate::etcd::control::Cluster;
-use crate::etcd::manifest::{self, Held, Manifest};
+use crate::etcd::manifest::{self, Held, Manifest, ManifestError};
 use crate::etcd::preflight::{self, ClusterFacts, WriteIntent};
 use crate::exit::Exit;
 use crate::kube::actors::{Population, model};
@@ -61,7 +61,7 @@ pub fn run(mut plan: Plan, sink: &mut dyn Sink) -> Result<RunResult, RunError> {
         .map_err(|e| RunError::failure(format!("cannot start a runtime: {e}")))?;
     let mut stores = Vec::new();
     for index in 0..plan.stores.len() {
-        match runtime.block_on(ready(&mut plan, index)) {
+        match runtime.block_on(ready(&mut plan, index, &stores)) {
             Ok(ready) => stores.push(ready),
             Err(e) => {
                 // Nothing half-done stays behind in the stores that were taken already.
@@ -88,9 +88,14 @@ pub fn run(mut plan: Plan, sink: &mut dyn Sink) -> Result<RunResult, RunError> {
         anchor.unix(t0),
     );
     active.event(&mut stream, &Event::Header(Box::new(header)));
-    for store in &stores {
+    for (index, store) in stores.iter().enumerate() {
         for note in &store.facts.notes {
-            stream.note("info", note.clone());
+            let note = if stores.len() > 1 {
+                format!("store {}: {note}", active.plan.stores[index].name)
+            } else {
+                note.clone()
+            };
+            stream.note("info", note);
         }
         if store.facts.kubernetes_keys.is_some_and(|n| n > 0) {
             stream.note(
@@ -104,8 +109,8 @@ pub fn run(mut plan: Plan, sink: &mut dyn Sink) -> Result<RunResult, RunError> {
     Ok(result)
 }
 
-/// Preflight and manifest of one store.
-async fn ready(plan: &mut Plan, index: usize) -> Result<Ready, RunError> {
+/// Preflight and manifest of one store; `earlier` are those that were taken already.
+async fn ready(plan: &mut Plan, index: usize, earlier: &[Ready]) -> Result<Ready, RunError> {
     let store = &plan.stores[index];
     let (keys, bytes) = estimate(plan, index);
     let intent = WriteIntent {
@@ -126,9 +131,20 @@ async fn ready(plan: &mut Plan, index: usize) -> Result<Ready, RunError> {
         plan.seed,
         plan.epoch,
     );
-    let held = manifest::acquire(&cluster, wanted)
-        .await
-        .map_err(|e| refused(format!("store {}: {e}", store.name), e.exit()))?;
+    let held = manifest::acquire(&cluster, wanted).await.map_err(|e| {
+        // Cluster ids are not proof alone: two etcds that were set up alike have the same one.
+        let locked = matches!(e, ManifestError::Locked { .. });
+        let same = earlier.iter().position(|r| r.facts.cluster_id == facts.cluster_id);
+        let message = match same.filter(|_| locked) {
+            Some(first) => format!(
+                "stores {} and {} are one etcd (cluster {:x}): each store needs an etcd of its own; give one of them \
+                 other endpoints, or leave its override out",
+                plan.stores[first].name, store.name, facts.cluster_id
+            ),
+            None => format!("store {}: {e}", store.name),
+        };
+        refused(message, e.exit())
+    })?;
     plan.stores[index].target.member_names = facts.names(&plan.stores[index].target);
     // A resumed populate writes the same bytes.
     plan.seed = held.manifest.seed;

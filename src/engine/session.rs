@@ -384,8 +384,10 @@ impl Shard {
     }
 
     async fn compactor_txn(&self, context: &mut Context, class: OpClass) -> Result<Nanos, Failed> {
-        let store = self.route[class as usize];
-        let (version, previous) = self.compactor.borrow()[store];
+        let compactor = context.object.index;
+        let store = self.store_of(class, context.object);
+        let known = self.compactors.borrow().get(&compactor).copied();
+        let (version, previous) = known.unwrap_or_default();
         let mut key = Vec::new();
         self.objects.key(context.object, &mut key);
         let frame = frame(|out| {
@@ -403,13 +405,18 @@ impl Shard {
                 answer.header,
                 u32::try_from(version + 1).unwrap_or(u32::MAX),
             );
+            if let Some(store) = self.one_of_several(context.object, store) {
+                let mut recorder = self.recorder.borrow_mut();
+                recorder.store(context.phase, class, store, |s| s.revisions += 1);
+            }
             version + 1
         } else {
             self.recorder.borrow_mut().conflict(context.phase, class);
             self.adopt(context.object, found(&answer));
             i64::from(self.states.borrow().get(context.object).version)
         };
-        self.compactor.borrow_mut()[store] = (version, revision);
+        let now = (version, revision);
+        self.compactors.borrow_mut().insert(compactor, now);
         Ok(done)
     }
 }

@@ -291,10 +291,10 @@ fn example(report: &mut VerifyReport, f: impl FnOnce() -> String) {
     }
 }
 
-/// The manifest and its lock.
+/// The manifest, its lock, and the key that all compactors of a store write.
 fn own_file(prefix: &str, key: &[u8]) -> bool {
     key.strip_prefix(prefix.as_bytes())
-        .is_some_and(|tail| tail.starts_with(b"/.etcdmark"))
+        .is_some_and(|tail| tail.starts_with(b"/.etcdmark") || tail == b"/etcdmark/compact_rev_key")
 }
 
 fn text(key: &[u8]) -> String {

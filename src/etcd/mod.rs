@@ -13,6 +13,7 @@ pub mod preflight;
 mod preflight_error;
 pub mod quota;
 mod second_look;
+pub mod segments;
 pub mod target;
 pub mod tls;
 pub mod wire;

@@ -416,6 +416,22 @@ pub struct Counts {
     pub bytes_received: u64,
     /// Failed attempts by error class.
     pub errors: BTreeMap<String, ErrorCount>,
+    /// By store, of a class that goes to several (the compactor's); else empty.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stores: BTreeMap<String, StoreCounts>,
+}
+
+/// What went to one store.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct StoreCounts {
+    /// RPCs sent.
+    pub attempts: u64,
+    /// Of these, answered by etcd.
+    pub answered: u64,
+    /// Revisions that acknowledged attempts made.
+    pub revisions: u64,
 }
 
 /// Failed attempts of one error class.
@@ -444,6 +460,12 @@ impl Counts {
         self.revisions += other.revisions;
         self.bytes_sent += other.bytes_sent;
         self.bytes_received += other.bytes_received;
+        for (store, s) in &other.stores {
+            let mine = self.stores.entry(store.clone()).or_default();
+            mine.attempts += s.attempts;
+            mine.answered += s.answered;
+            mine.revisions += s.revisions;
+        }
         for (class, e) in &other.errors {
             let mine = self.errors.entry(class.clone()).or_default();
             mine.count += e.count;

@@ -85,7 +85,8 @@ fn kind(spec: &mut ActorSpec, paths: &Paths, cluster: &Cluster) -> Result<ActorK
         Kind::ApiserverLease => ActorKind::ApiserverLease,
         Kind::Endpoints => ActorKind::Endpoints,
         Kind::EndpointSlice => ActorKind::EndpointSlice,
-        Kind::Compactor => ActorKind::Compactor,
+        // How many there are is known once the stores are.
+        Kind::Compactor => ActorKind::Compactor { stores: 1 },
         Kind::Probe => ActorKind::Probe {
             writes: *spec.writes.get_or_insert(false),
         },

@@ -46,8 +46,9 @@ impl Source {
 
     /// Applies the overrides, fills in the defaults and checks everything.
     pub fn resolve(&self, overrides: &Overrides) -> Result<Resolved, WorkloadError> {
-        let file = overrides.apply(&self.file)?;
-        Resolved::new(file).map_err(|error| {
+        let mut file = overrides.apply(&self.file)?;
+        let notes = overrides.apply_splits(&mut file);
+        let resolved = Resolved::new(file).map_err(|error| {
             let place =
                 overrides.flag_of(&error.path).unwrap_or_else(|| {
                     match super::locate::locate(&self.text, &error.path) {
@@ -56,7 +57,8 @@ impl Source {
                     }
                 });
             WorkloadError::Field { place, error }
-        })
+        })?;
+        Ok(Resolved { notes, ..resolved })
     }
 }
 

@@ -21,9 +21,11 @@ mod rates;
 mod resolve;
 pub mod schema;
 mod sections;
+mod split;
 mod stores;
 mod thresholds;
 pub mod units;
+mod version;
 mod yaml;
 
 pub use builtin::{BUILTINS, Builtin, builtin};
@@ -34,6 +36,7 @@ pub use overrides::{Edit, Overrides};
 pub use plan::*;
 pub use rates::{ClassRate, class_rates, event_spacing_ns, peak_rate, populated_keys};
 pub use resolve::{Resolved, RunSettings};
+pub use split::Split;
 pub use stores::RoutedStore;
 pub use units::{Length, Span};
 

@@ -4,6 +4,7 @@
 use super::error::WorkloadError;
 use super::file::WorkloadFile;
 use super::nearest::hint;
+use super::split::{self, Split};
 use super::yaml;
 use serde_json::{Map, Value};
 
@@ -23,6 +24,7 @@ const FORMS: [&str; 5] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     edits: Vec<Edit>,
+    splits: Vec<Split>,
 }
 
 /// One field is given a value.
@@ -76,6 +78,16 @@ impl Overrides {
                 message: "no PATH=VALUE; write for example --set cluster.podsPerNode=50".to_owned(),
             }),
         }
+    }
+
+    /// Gives resources a store of their own, after every edit.
+    pub fn split(&mut self, splits: impl IntoIterator<Item = Split>) {
+        self.splits.extend(splits);
+    }
+
+    /// Adds the splits' stores to a file; one line for each of its own stores that gives way.
+    pub(super) fn apply_splits(&self, file: &mut WorkloadFile) -> Vec<String> {
+        split::split(&mut file.spec.stores, &self.splits)
     }
 
     /// The edits, in order.

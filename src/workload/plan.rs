@@ -1,6 +1,7 @@
 //! The plan: a workload after every override, with nothing left to decide. The engine reads this and
 //! nothing else.
 
+pub use super::version::KubernetesVersion;
 use crate::clock::{Nanos, UnixNanos};
 use crate::engine::Control;
 use crate::etcd::Target;
@@ -57,6 +58,21 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Stores that an op class goes to: one, but for the compactor's.
+    pub fn stores_of(&self, class: OpClass) -> Vec<usize> {
+        match class {
+            OpClass::CompactorTxn | OpClass::CompactorCompact => (0..self.stores.len()).collect(),
+            other => vec![self.store_of(other.info().resource)],
+        }
+    }
+
+    /// The names of the stores that an op class goes to, in one word: `main`, `main+events`.
+    pub fn store_names(&self, class: OpClass) -> String {
+        let names = self.stores_of(class).into_iter();
+        let names: Vec<&str> = names.map(|i| self.stores[i].name.as_str()).collect();
+        names.join("+")
+    }
+
     /// Which store a resource is routed to; what no store names goes to the first.
     pub fn store_of(&self, resource: Resource) -> usize {
         self.stores
@@ -121,92 +137,6 @@ impl Cluster {
     }
 }
 
-/// A Kubernetes minor version whose requests are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum KubernetesVersion {
-    /// Gets have no limit; no client-api-version.
-    V1_30,
-    /// As 1.30, with revision probes.
-    V1_31,
-    /// Gets have limit 1.
-    V1_32,
-    /// As 1.32.
-    V1_33,
-    /// client-api-version on every RPC.
-    V1_34,
-    /// As 1.34.
-    V1_35,
-    /// Peer leases.
-    V1_36,
-    /// RangeStream.
-    V1_37,
-}
-
-impl KubernetesVersion {
-    /// Oldest first, with their names.
-    pub const ALL: [(KubernetesVersion, &'static str); 8] = [
-        (KubernetesVersion::V1_30, "1.30"),
-        (KubernetesVersion::V1_31, "1.31"),
-        (KubernetesVersion::V1_32, "1.32"),
-        (KubernetesVersion::V1_33, "1.33"),
-        (KubernetesVersion::V1_34, "1.34"),
-        (KubernetesVersion::V1_35, "1.35"),
-        (KubernetesVersion::V1_36, "1.36"),
-        (KubernetesVersion::V1_37, "1.37"),
-    ];
-
-    /// "1.37".
-    pub fn name(self) -> &'static str {
-        Self::ALL[self as usize].1
-    }
-
-    /// "1.37" (a leading v and a patch number are accepted) → the version.
-    pub fn parse(s: &str) -> Option<Self> {
-        let s = s.trim().trim_start_matches('v');
-        let minor: Vec<&str> = s.splitn(3, '.').take(2).collect();
-        Self::ALL
-            .iter()
-            .find(|(_, n)| *n == minor.join("."))
-            .map(|(v, _)| *v)
-    }
-
-    /// Whether a GET is Range{limit:1} (since 1.32).
-    pub fn get_has_limit(self) -> bool {
-        self >= KubernetesVersion::V1_32
-    }
-
-    /// The `client-api-version` metadata of every RPC (since 1.34).
-    pub fn client_api_version(self) -> Option<&'static str> {
-        match self {
-            v if v >= KubernetesVersion::V1_37 => Some("3.7"),
-            v if v >= KubernetesVersion::V1_34 => Some("3.6"),
-            _ => None,
-        }
-    }
-
-    /// Peer leases are on by default since 1.36.
-    pub fn has_peer_leases(self) -> bool {
-        self >= KubernetesVersion::V1_36
-    }
-}
-
-impl Serialize for KubernetesVersion {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(self.name())
-    }
-}
-
-impl<'de> Deserialize<'de> for KubernetesVersion {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let s = String::deserialize(d)?;
-        KubernetesVersion::parse(&s).ok_or_else(|| {
-            serde::de::Error::custom(format!(
-                "unknown Kubernetes version {s:?} (known: 1.30 to 1.37)"
-            ))
-        })
-    }
-}
-
 /// One etcd cluster of the run.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -255,8 +185,12 @@ pub enum ActorKind {
     Endpoints,
     /// EndpointSlice updates of a rolling update.
     EndpointSlice,
-    /// kube-apiserver's compactor: Txn on `compact_rev_key`, then Compact of the previous round's revision.
-    Compactor,
+    /// kube-apiserver's compactor: Txn on `compact_rev_key`, then Compact of the previous round's revision. Every
+    /// apiserver has one for each etcd cluster that it uses.
+    Compactor {
+        /// etcd clusters of the run.
+        stores: u64,
+    },
     /// A quiet client: linearizable reads, and with `writes` a CAS on one key.
     Probe {
         /// Also write.

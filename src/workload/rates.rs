@@ -25,6 +25,10 @@ pub fn peak_rate(actor: &Actor, cluster: &Cluster) -> Option<f64> {
             intensity,
         } => {
             let (members, _) = Kind::of(&actor.kind).population(cluster);
+            let members = match actor.kind {
+                ActorKind::Compactor { stores } => members * stores,
+                _ => members,
+            };
             Some(members as f64 * peak(intensity) / (*period as f64 / 1e9 * (low + high) / 2.0))
         }
         Schedule::Closed { .. } => None,
@@ -84,7 +88,7 @@ fn of_actor(cluster: &Cluster, actor: &Actor) -> Vec<ClassRate> {
         }
         ActorKind::Endpoints => vec![(C::EndpointsUpdate, rate)],
         ActorKind::EndpointSlice => vec![(C::EndpointSliceUpdate, rate)],
-        ActorKind::Compactor => {
+        ActorKind::Compactor { .. } => {
             vec![
                 (C::CompactorTxn, rate),
                 (
@@ -118,7 +122,7 @@ pub fn populated_keys(cluster: &Cluster, actors: &[Actor]) -> u64 {
             .services
             .saturating_mul(cluster.slices_per_service()),
         ActorKind::Probe { writes } => u64::from(writes),
-        ActorKind::Event { .. } | ActorKind::Compactor => 0,
+        ActorKind::Event { .. } | ActorKind::Compactor { .. } => 0,
     };
     actors.iter().map(keys).fold(0, u64::saturating_add)
 }

@@ -8,8 +8,8 @@ use super::file::WorkloadFile;
 use super::hash::plan_hash;
 use super::load_shape::load;
 use super::plan::{
-    Actor, Cluster, GuardKind, KubernetesVersion, Limits, Load, Phases, Plan, Populate, Store,
-    Threshold,
+    Actor, ActorKind, Cluster, GuardKind, KubernetesVersion, Limits, Load, Phases, Plan, Populate,
+    Store, Threshold,
 };
 use super::rates::{ClassRate, class_rates, populated_keys};
 use super::sections::{
@@ -46,6 +46,8 @@ pub struct Resolved {
     pub load: Load,
     /// Populate.
     pub populate: Populate,
+    /// What should be said of it once: stores of the file that gave way.
+    pub notes: Vec<String>,
 }
 
 /// What a [`Plan`] needs beside the workload.
@@ -94,7 +96,7 @@ impl Resolved {
             span("load.rateRamp", ramp, Span::seconds(0))?;
         }
         let shape = spec.load.clone();
-        let actors = spec
+        let mut actors = spec
             .actors
             .iter_mut()
             .map(|a| actor(a, &cluster, &shape))
@@ -102,6 +104,11 @@ impl Resolved {
         effective_scaling(&shape, &kinds, &actors)?;
         realistic_endpoints(&cluster, &kinds)?;
         let stores = stores(&mut spec.stores, &kinds)?;
+        for actor in &mut actors {
+            if let ActorKind::Compactor { stores: n } = &mut actor.kind {
+                *n = stores.len() as u64;
+            }
+        }
         let limits = limits(spec)?;
         let thresholds = judged(spec, &kinds, &actors)?;
         let phases = phases(&mut spec.phases)?;
@@ -125,6 +132,7 @@ impl Resolved {
             phases,
             load,
             populate,
+            notes: Vec::new(),
         })
     }
 

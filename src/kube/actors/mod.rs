@@ -13,6 +13,7 @@ mod node_status;
 mod probe;
 mod step;
 
+pub use compactor::store_of_compactor;
 pub use step::{LeaseUse, Population, Session, Step};
 
 use crate::schedule::Stripe;
@@ -70,7 +71,10 @@ pub fn model(kind: &ActorKind, cluster: &Cluster, part: Stripe, seed: u64) -> Bo
             slices: cluster.slices_per_service(),
             part,
         }),
-        ActorKind::Compactor => Box::new(compactor::Compactor),
+        ActorKind::Compactor { stores } => Box::new(compactor::Compactor {
+            apiservers: cluster.apiservers,
+            stores: *stores,
+        }),
         ActorKind::Probe { writes } => Box::new(probe::Probe { writes: *writes }),
     }
 }

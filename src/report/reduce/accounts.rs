@@ -3,7 +3,9 @@
 
 use crate::etcd::wire::Rpc;
 use crate::kube::OpClass;
-use crate::report::event::{End, Header, Interval, Phase, ServerSample, StoreInfo, VerifyReport};
+use crate::report::event::{
+    End, Header, Interval, Phase, ServerSample, StoreCounts, StoreInfo, VerifyReport,
+};
 use crate::report::result::{Accounts, RevisionAccount, RpcAccount};
 use crate::server::metrics;
 use std::collections::BTreeMap;
@@ -11,14 +13,16 @@ use std::collections::BTreeMap;
 /// Revisions that a run makes beside its operations, in each store: the manifest says *settle*, then *warmup*.
 const MANIFEST_WRITES: i64 = 2;
 
+/// An op class, and the store where it goes to several.
+type Lane = (OpClass, Option<String>);
 type Readings = BTreeMap<(String, String), BTreeMap<String, f64>>;
 
 #[derive(Debug, Default)]
 pub(super) struct Books {
-    /// (attempts, answered) of the load, by op class.
-    load: BTreeMap<OpClass, (u64, u64)>,
-    /// Revisions of acknowledged attempts since populate began, by op class.
-    revisions: BTreeMap<OpClass, u64>,
+    /// (attempts, answered) of the load.
+    load: BTreeMap<Lane, (u64, u64)>,
+    /// Revisions of acknowledged attempts since populate began.
+    revisions: BTreeMap<Lane, u64>,
     latest: Readings,
     /// The last readings before the load.
     before: Option<Readings>,
@@ -50,11 +54,24 @@ impl Books {
             let Some(class) = OpClass::by_name(name) else {
                 continue;
             };
-            *self.revisions.entry(class).or_default() += counts.revisions;
-            if load {
-                let (attempts, answered) = self.load.entry(class).or_default();
-                *attempts += counts.attempts;
-                *answered += counts.answered;
+            let all = StoreCounts {
+                attempts: counts.attempts,
+                answered: counts.answered,
+                revisions: counts.revisions,
+            };
+            let split = counts.stores.iter();
+            let mut lanes: Vec<(Lane, StoreCounts)> =
+                split.map(|(s, n)| ((class, Some(s.clone())), *n)).collect();
+            if lanes.is_empty() {
+                lanes.push(((class, None), all));
+            }
+            for (lane, n) in lanes {
+                *self.revisions.entry(lane.clone()).or_default() += n.revisions;
+                if load {
+                    let (attempts, answered) = self.load.entry(lane).or_default();
+                    *attempts += n.attempts;
+                    *answered += n.answered;
+                }
             }
         }
     }
@@ -70,10 +87,11 @@ impl Books {
         if !store.local || end?.error.is_some() {
             return None;
         }
-        let mine = |class: OpClass| routed(header, class) == Some(store.name.as_str());
+        let mine = |(class, at): &Lane| {
+            at.as_deref().or(routed(header, *class)) == Some(store.name.as_str())
+        };
         let rpcs = Rpc::ALL.iter().filter_map(|rpc| {
-            let of =
-                |(class, _): &(&OpClass, &(u64, u64))| mine(**class) && class.info().rpc == *rpc;
+            let of = |(lane, _): &(&Lane, &(u64, u64))| mine(lane) && lane.0.info().rpc == *rpc;
             let sums = self.load.iter().filter(of).map(|(_, sums)| *sums);
             let (attempts, answered) = sums.reduce(|a, b| (a.0 + b.0, a.1 + b.1))?;
             Some(RpcAccount {
@@ -107,13 +125,13 @@ impl Books {
         store: &StoreInfo,
         verify: Option<&VerifyReport>,
         end: Option<&End>,
-        mine: impl Fn(OpClass) -> bool,
+        mine: impl Fn(&Lane) -> bool,
     ) -> Option<RevisionAccount> {
         let (before, _) = *end?.revisions.get(&store.name)?;
         // A write whose outcome was not known may have made a revision.
         let verify = verify.filter(|v| v.incomplete.is_none() && v.indeterminate == 0)?;
         let sweep = verify.sweeps.iter().find(|s| s.store == store.name)?;
-        let made = self.revisions.iter().filter(|(c, _)| mine(**c));
+        let made = self.revisions.iter().filter(|(lane, _)| mine(lane));
         Some(RevisionAccount {
             store: sweep.revision - before,
             attempts: i64::try_from(made.map(|(_, n)| n).sum::<u64>()).ok()?,
