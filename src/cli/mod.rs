@@ -9,6 +9,7 @@ pub mod local_flags;
 pub mod output;
 pub mod overrides;
 pub mod progress;
+pub mod quota_plan;
 pub mod report;
 pub mod run;
 pub mod show;
@@ -56,6 +57,8 @@ enum Command {
     Report(report::Args),
     /// Look at an etcd without writing anything.
     Inspect(inspect::Args),
+    /// Tell when an etcd reaches its quota, and which quota it needs; writes nothing.
+    QuotaPlan(quota_plan::Args),
     /// Delete what earlier runs left in an etcd.
     Cleanup(cleanup::Args),
 }
@@ -81,6 +84,7 @@ pub fn main() -> Exit {
         Command::Show(args) => show::run(args),
         Command::Report(args) => report::run(&args),
         Command::Inspect(args) => inspect::run(args),
+        Command::QuotaPlan(args) => quota_plan::run(args),
         Command::Cleanup(args) => cleanup::run(args),
     };
     ended.unwrap_or_else(|e| {

@@ -9,7 +9,7 @@ use super::second_look::second_look;
 use super::tls;
 use etcd_client::{
     AlarmAction, AlarmType, Client, ConnectOptions, DeleteOptions, Error as EtcdError, KeyValue,
-    LeaseTimeToLiveOptions, Txn, TxnResponse,
+    LeaseTimeToLiveOptions, Txn, TxnResponse, WatchOptions, WatchStream,
 };
 use std::time::Duration;
 
@@ -107,6 +107,14 @@ impl Member {
             is_learner: s.is_learner(),
             errors: s.errors().to_vec(),
         })
+    }
+
+    /// `Watch` over `[from, to)` from now on, until it is dropped.
+    pub async fn watch(&self, from: &[u8], to: &[u8]) -> Result<WatchStream, ControlError> {
+        let watch = self.client.watch_client();
+        let mut watch = watch.max_decoding_message_size(MAX_ANSWER);
+        let options = WatchOptions::new().with_range(to);
+        self.call("Watch", watch.watch(from, Some(options))).await
     }
 
     /// `Cluster/MemberList`.

@@ -14,6 +14,7 @@ mod preflight_error;
 pub mod quota;
 mod second_look;
 pub mod segments;
+pub mod survey;
 pub mod target;
 pub mod tls;
 pub mod wire;

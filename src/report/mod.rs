@@ -4,6 +4,7 @@ pub mod event;
 pub mod files;
 pub mod hgrm;
 pub mod json;
+pub mod quota_plan;
 pub mod rebuild;
 pub mod reduce;
 pub mod result;

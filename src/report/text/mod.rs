@@ -1,5 +1,6 @@
 //! The terminal summary: the operator's sentence, a line per op class, then what explains it.
 
+mod quota_plan;
 mod sentence;
 mod server;
 mod table;
@@ -10,6 +11,7 @@ use crate::measure::validity::Verdict;
 use std::path::Path;
 use units::{count, seconds};
 
+pub use quota_plan::render as quota_plan;
 pub use sentence::{fault, sentence};
 
 /// Columns that every line but the first and the table's keeps to.

@@ -16,7 +16,7 @@ fn three(x: f64) -> String {
 }
 
 /// Seconds, in the unit that suits: `620 µs`, `4.12 ms`, `1 s`, `2 min 5 s`.
-pub(super) fn seconds(s: f64) -> String {
+pub(crate) fn seconds(s: f64) -> String {
     match s {
         s if s <= 0.0 => "0 s".to_owned(),
         s if s < 0.999_5e-6 => format!("{} ns", three(s * 1e9)),
@@ -26,10 +26,14 @@ pub(super) fn seconds(s: f64) -> String {
         s => {
             let whole = s.round() as u64;
             let (h, m, s) = (whole / 3600, whole / 60 % 60, whole % 60);
-            if h > 0 {
+            if h >= 48 {
+                format!("{} days", three(whole as f64 / 86_400.0))
+            } else if h > 0 {
                 format!("{h} h {m} min")
-            } else {
+            } else if s > 0 {
                 format!("{m} min {s} s")
+            } else {
+                format!("{m} min")
             }
         }
     }
@@ -63,7 +67,7 @@ pub(super) fn rate(r: f64) -> String {
 }
 
 /// A share: `3.2 %`, `0.004 %`.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let p = share * 100.0;
     match p {
         p if p <= 0.0 => "0 %".to_owned(),
@@ -101,7 +105,9 @@ mod tests {
             (1.0, "1 s"),
             (40.0, "40 s"),
             (125.2, "2 min 5 s"),
+            (300.0, "5 min"),
             (7_260.0, "2 h 1 min"),
+            (200_000.0, "2.31 days"),
         ];
         for (s, text) in cases {
             assert_eq!(seconds(s), text);

@@ -1,0 +1,174 @@
+//! `etcdmark quota-plan`: when is this etcd full, and which quota does it need? Writes nothing.
+
+use super::CliError;
+use super::cluster_flags::{Access, ClusterFlags};
+use super::inspect::{block_on, refuse};
+use super::output::{self, Format};
+use crate::etcd::preflight::{self, PreflightError};
+use crate::etcd::quota;
+use crate::etcd::survey::survey;
+use crate::etcd::target::Target;
+use crate::exit::Exit;
+use crate::report::quota_plan::{self, Known, QUOTA_PLAN_VERSION, QuotaPlan, StorePlan};
+use crate::report::text;
+use crate::workload::Span;
+use futures_util::future::try_join_all;
+use std::time::Duration;
+
+/// Tell when an etcd reaches its quota, and which quota it needs: watches what is written for a while, by
+/// resource, and works out growth, time to full with and without kube-apiserver's compactor, and the rate that
+/// this etcd can take. Writes nothing; one watch and some counts are all that the etcd feels of it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  etcdmark quota-plan --endpoints http://10.0.0.1:2379
+  etcdmark quota-plan --kind kind --window 5m
+  etcdmark quota-plan -o json --endpoints http://10.0.0.1:2379 | jq .stores[0].timeToFullSeconds
+
+Take the window at a busy hour: a minute sees six renewals of each node's Lease, and no rollout
+that happens twice a day.")]
+pub struct Args {
+    /// The etcd.
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
+    /// How long writes are watched: 1s to 24h.
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "60s",
+        help_heading = "Plan"
+    )]
+    pub window: String,
+    /// kube-apiserver's --etcd-compaction-interval.
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "5m",
+        help_heading = "Plan"
+    )]
+    pub compaction_interval: String,
+    /// Output format.
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Output"
+    )]
+    pub output: Format,
+    /// No progress; the answer only.
+    #[arg(short, long, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What preflight says of an etcd that cannot be asked; a watch that is not allowed.
+pub fn run(args: Args) -> Result<Exit, CliError> {
+    let window = length("--window", &args.window)?;
+    let interval = length("--compaction-interval", &args.compaction_interval)?;
+    let found = args.cluster.targets(Access::Read)?;
+    let Some(target) = found.target else {
+        return Err(CliError::usage(
+            "quota-plan needs an etcd: --endpoints http://HOST:2379 (or ETCDCTL_ENDPOINTS), or --kind NAME",
+        ));
+    };
+    for line in &found.notes {
+        output::complain(line);
+    }
+    let mut stores = vec![("main".to_owned(), target)];
+    stores.extend(found.overrides.into_iter().map(|o| (o.name(), o.target)));
+    let several = stores.len() > 1;
+    let plans = stores.into_iter().map(|(name, target)| {
+        let label = if several {
+            format!("store {name}: ")
+        } else {
+            String::new()
+        };
+        one(
+            name,
+            target,
+            window,
+            interval,
+            (!args.quiet).then_some(label),
+        )
+    });
+    let plan = QuotaPlan {
+        version: QUOTA_PLAN_VERSION,
+        stores: block_on(try_join_all(plans))?.map_err(refuse)?,
+    };
+    match args.output {
+        Format::Text => output::print(&text::quota_plan(&plan))?,
+        Format::Json => {
+            let json = quota_plan::json(&plan);
+            output::print(
+                &json.map_err(|e| CliError::failure(format!("cannot write JSON: {e}")))?,
+            )?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// The plan of one etcd. With a label, progress is told on stderr about every ten seconds.
+async fn one(
+    store: String,
+    target: Target,
+    window: Duration,
+    interval: Duration,
+    label: Option<String>,
+) -> Result<StorePlan, PreflightError> {
+    let refused = |e| PreflightError::from_control(e, &target);
+    let reached = preflight::reach(&target).await?;
+    let quota = quota::find(&target, &reached.members).await;
+    let mut notes: Vec<String> = reached
+        .down
+        .iter()
+        .map(|(e, why)| format!("{e} is down: {why}"))
+        .collect();
+    let alarms = match reached.cluster.alarms().await {
+        Ok(alarms) => alarms
+            .iter()
+            .map(|a| format!("{} on member {:x}", a.kind, a.member_id))
+            .collect(),
+        Err(e) => {
+            notes.push(format!("alarms cannot be read: {e}"));
+            Vec::new()
+        }
+    };
+    let mut told = 0.0;
+    let tell = |t: f64, seen: u64| {
+        if let Some(label) = label.as_ref().filter(|_| told == 0.0 || t - told >= 10.0) {
+            told = t.max(0.001);
+            let window = window.as_secs_f64();
+            output::complain(&format!(
+                "{label}watching, {t:.0} of {window:.0} s, {seen} revisions"
+            ));
+        }
+    };
+    let survey = survey(&reached.cluster, window, tell)
+        .await
+        .map_err(refused)?;
+    let first = reached.members.first();
+    let known = Known {
+        store,
+        cluster_id: first.map_or(String::new(), |m| format!("{:x}", m.cluster_id)),
+        etcd: first.map_or(String::new(), |m| m.version.clone()),
+        quota,
+        alarms,
+        notes,
+    };
+    Ok(quota_plan::plan(known, &survey, interval.as_secs_f64()))
+}
+
+fn length(flag: &str, text: &str) -> Result<Duration, CliError> {
+    let wrong = || {
+        CliError::usage(format!(
+            "{flag} {text:?} is not a duration of 1s to 24h, such as 60s or 5m"
+        ))
+    };
+    let span = Span::parse(text).map_err(|_| wrong())?;
+    let fits = (1.0..=86_400.0).contains(&span.0.as_secs_f64());
+    if fits { Ok(span.0) } else { Err(wrong()) }
+}
