@@ -126,7 +126,8 @@ fn start(
         .build()
         .map_err(|e| CliError::failure(format!("cannot start a runtime: {e}")))?;
     let control = Control::default();
-    signals::watch(control.clone())
+    let first = "draining: waiting for answers, then the report (again to stop now)";
+    signals::watch(control.clone(), first)
         .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
     let (targets, locals) = runtime.block_on(async {
         tokio::select! {
