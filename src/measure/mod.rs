@@ -1,6 +1,7 @@
 //! Histograms, interval logs, statistics and validity. Pure: no clock, no tokio.
 
 pub mod batch_means;
+pub mod encoded;
 pub mod hist;
 pub mod hlog;
 pub mod percentile;

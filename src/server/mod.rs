@@ -6,7 +6,7 @@ pub mod environment;
 pub mod host;
 pub mod http;
 pub mod metrics;
-mod procfs;
+pub(crate) mod procfs;
 pub mod scraper;
 pub mod timeline;
 

@@ -11,6 +11,8 @@ mod outages;
 mod series;
 mod servers;
 
+pub(crate) use figures::percentiles;
+
 use super::event::{
     BatchMeans, ClientSample, Counts, End, Event, Header, HistogramLine, HistogramTag, Interval,
     Metric, Phase, Progress,
