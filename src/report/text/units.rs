@@ -36,7 +36,7 @@ pub(super) fn seconds(s: f64) -> String {
 }
 
 /// Nanoseconds, likewise.
-pub(super) fn ns(ns: u64) -> String {
+pub(crate) fn ns(ns: u64) -> String {
     seconds(ns as f64 / 1e9)
 }
 
