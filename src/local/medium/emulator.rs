@@ -130,5 +130,4 @@ impl Emulation {
 }
 
 #[cfg(test)]
-#[path = "emulator_tests.rs"]
 mod tests;
