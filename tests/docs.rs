@@ -82,6 +82,22 @@ fn every_command_has_a_help_file() {
 }
 
 #[test]
+fn the_schema_of_media_is_current_and_the_presets_fit_it() {
+    let text = etcdmark::local::medium::medium_schema_text();
+    expect("workloads/media/schema.json", &text);
+    let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for preset in etcdmark::local::medium::PRESETS {
+        let file: serde_json::Value = serde_saphyr::from_str(preset.text).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&file)
+            .map(|e| e.to_string())
+            .collect();
+        assert_eq!(errors, Vec::<String>::new(), "{}", preset.name);
+    }
+}
+
+#[test]
 fn the_table_of_op_classes_is_current() {
     let mut text = String::from(
         "# Op classes\n\n\

@@ -5,6 +5,7 @@ pub mod client;
 pub mod environment;
 pub mod host;
 pub mod http;
+mod media;
 pub mod metrics;
 pub(crate) mod procfs;
 pub mod scraper;
