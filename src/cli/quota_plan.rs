@@ -4,6 +4,7 @@ use super::CliError;
 use super::cluster_flags::{Access, ClusterFlags};
 use super::inspect::{block_on, refuse};
 use super::output::{self, Format};
+use super::progress::Line;
 use crate::etcd::preflight::{self, PreflightError};
 use crate::etcd::quota;
 use crate::etcd::survey::survey;
@@ -80,20 +81,11 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     }
     let mut stores = vec![("main".to_owned(), target)];
     stores.extend(found.overrides.into_iter().map(|o| (o.name(), o.target)));
-    let several = stores.len() > 1;
-    let plans = stores.into_iter().map(|(name, target)| {
-        let label = if several {
-            format!("store {name}: ")
-        } else {
-            String::new()
-        };
-        one(
-            name,
-            target,
-            window,
-            interval,
-            (!args.quiet).then_some(label),
-        )
+    let count = stores.len();
+    let plans = stores.into_iter().enumerate().map(|(i, (name, target))| {
+        // One line for all: their windows are the same.
+        let line = (i == 0 && !args.quiet).then(Line::new);
+        one(name, target, (window, interval), count, line)
     });
     let plan = QuotaPlan {
         version: QUOTA_PLAN_VERSION,
@@ -111,13 +103,13 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-/// The plan of one etcd. With a label, progress is told on stderr about every ten seconds.
+/// The plan of one etcd; `line` is where progress is told of all.
 async fn one(
     store: String,
     target: Target,
-    window: Duration,
-    interval: Duration,
-    label: Option<String>,
+    (window, interval): (Duration, Duration),
+    count: usize,
+    mut line: Option<Line>,
 ) -> Result<StorePlan, PreflightError> {
     let refused = |e| PreflightError::from_control(e, &target);
     let reached = preflight::reach(&target).await?;
@@ -137,19 +129,23 @@ async fn one(
             Vec::new()
         }
     };
-    let mut told = 0.0;
-    let tell = |t: f64, seen: u64| {
-        if let Some(label) = label.as_ref().filter(|_| told == 0.0 || t - told >= 10.0) {
-            told = t.max(0.001);
+    let etcds = if count == 1 {
+        String::new()
+    } else {
+        format!(" {count} etcds")
+    };
+    let tell = |t: f64| {
+        if let Some(line) = &mut line {
             let window = window.as_secs_f64();
-            output::complain(&format!(
-                "{label}watching, {t:.0} of {window:.0} s, {seen} revisions"
-            ));
+            line.show(t, &format!("watching{etcds}, {t:.0} of {window:.0} s"));
         }
     };
     let survey = survey(&reached.cluster, window, tell)
         .await
         .map_err(refused)?;
+    if let Some(line) = &mut line {
+        line.close();
+    }
     let first = reached.members.first();
     let known = Known {
         store,

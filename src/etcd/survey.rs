@@ -64,15 +64,15 @@ pub struct Resource {
     pub sample: BTreeMap<u64, u64>,
 }
 
-/// Watches a store for `window`, counts and samples its keys. `tell` is told (seconds, revisions seen) about once
-/// a second. Ends early, and says so in the notes, when the watch breaks.
+/// Watches a store for `window`, counts and samples its keys. `tell` is told the seconds about once a
+/// second. Ends early, and says so in the notes, when the watch breaks.
 ///
 /// # Errors
 /// When neither the whole key space nor `/registry/` may be watched.
 pub async fn survey(
     cluster: &Cluster,
     window: Duration,
-    mut tell: impl FnMut(f64, u64),
+    mut tell: impl FnMut(f64),
 ) -> Result<Survey, ControlError> {
     let mut s = Survey::default();
     let mut watch = Watch::open(cluster, &mut s).await?;
@@ -86,7 +86,7 @@ pub async fn survey(
             message = watch.stream.message() => watch.take(&mut s, message, i64::MAX),
             _ = ticks.tick() => {
                 size(cluster, &mut s, begun).await;
-                tell(seconds(begun), s.seen);
+                tell(seconds(begun));
             }
             () = tokio::time::sleep(left) => {}
         }

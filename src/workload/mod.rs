@@ -40,4 +40,6 @@ pub use split::Split;
 pub use stores::RoutedStore;
 pub use units::{Length, Span};
 
-pub(crate) use check::grouped;
+pub(crate) use check::{grouped, name as check_name};
+pub(crate) use locate::locate;
+pub(crate) use yaml::parse as parse_yaml;

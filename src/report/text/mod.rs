@@ -13,6 +13,7 @@ use units::{count, seconds};
 
 pub use quota_plan::render as quota_plan;
 pub use sentence::{fault, sentence};
+pub(crate) use table::align;
 
 /// Columns that every line but the first and the table's keeps to.
 pub const WIDTH: usize = 100;
@@ -168,7 +169,7 @@ fn validity(r: &RunResult) -> Vec<String> {
 }
 
 /// Breaks at spaces; continuation lines are indented by 8.
-fn wrap(line: &str, out: &mut String) {
+pub(crate) fn wrap(line: &str, out: &mut String) {
     let mut column = 0;
     if line.chars().count() <= WIDTH {
         out.push_str(line);

@@ -40,7 +40,7 @@ pub(crate) fn seconds(s: f64) -> String {
 }
 
 /// Nanoseconds, likewise.
-pub(super) fn ns(ns: u64) -> String {
+pub(crate) fn ns(ns: u64) -> String {
     seconds(ns as f64 / 1e9)
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn count(n: u64) -> String {
 }
 
 /// Per second: `0.2`, `98`, `9,800`.
-pub(super) fn rate(r: f64) -> String {
+pub(crate) fn rate(r: f64) -> String {
     if r >= 99.95 {
         count(r.round() as u64)
     } else {
