@@ -80,7 +80,7 @@ impl Active {
         let shards = plan.load.shards.max(1);
         Active {
             guards: Guards::new(&plan.guards),
-            merger: Merger::new(shards, names, anchor),
+            merger: Merger::new(shards, names, t0, anchor),
             background: Background::start(
                 runtime,
                 &plan,
@@ -124,7 +124,7 @@ impl Active {
         self.until_reached(stream)?;
         self.order(Order::Populate);
         self.until_reached(stream)?;
-        self.merger.flush(stream, self.phase);
+        self.merger.flush(stream);
         if self.plan.control.draining() {
             // The manifest stays in populate: the same run can go on from here.
             self.last_revisions(runtime, stores);
@@ -175,7 +175,7 @@ impl Active {
             waiting -= self.pump(stream)?;
         }
         self.enter_due(stream, measure, end);
-        self.merger.flush(stream, self.phase);
+        self.merger.flush(stream);
         self.sample(runtime, stream);
         self.last_revisions(runtime, stores);
         Ok(())
@@ -267,7 +267,7 @@ impl Active {
         };
         while let Some(message) = next {
             match message {
-                Message::Batch(batch) => self.merger.batch(*batch, stream, self.phase),
+                Message::Batch(batch) => self.merger.batch(*batch, stream),
                 Message::Event(event) => self.event(stream, &event),
                 Message::Populated { shard, done, total } => {
                     self.progress(stream, shard, done, total)

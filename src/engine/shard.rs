@@ -140,7 +140,7 @@ impl Shard {
             pools: p.pools,
             route: p.route,
             states: RefCell::new(p.states),
-            recorder: RefCell::new(Recorder::new(p.t0, clock::now())),
+            recorder: RefCell::new(Recorder::new(p.index, p.t0, clock::now())),
             leases: RefCell::new(Leases::default()),
             compactor: RefCell::new(vec![(0, 0); stores]),
             scratch: RefCell::new(Vec::with_capacity(32 * 1024)),
