@@ -2,6 +2,7 @@
 
 use super::background::Background;
 use super::guards::Guards;
+use super::header::store_name;
 use super::load::Times;
 use super::merge::Merger;
 use super::run::{Ready, populations};
@@ -64,7 +65,10 @@ impl Active {
             .iter()
             .map(|c| plan.store_of(c.info().resource))
             .collect();
-        let names = route.iter().map(|s| plan.stores[*s].name.clone()).collect();
+        let names = OpClass::ALL
+            .iter()
+            .map(|c| store_name(&plan, *c).to_owned());
+        let names = names.collect();
         let literal_compact_key = plan
             .stores
             .iter()
