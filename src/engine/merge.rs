@@ -12,12 +12,15 @@ use crate::server::client::Meter;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 
+/// A histogram, with its length in seconds where that is longer than the interval.
+type Sum = (Option<u64>, Histogram<u64>);
+
 #[derive(Debug, Default)]
 struct Second {
     from: Nanos,
     to: Nanos,
     phase: Option<Phase>,
-    lines: BTreeMap<(Phase, OpClass, Metric), (Option<u64>, Histogram<u64>)>,
+    lines: BTreeMap<(Phase, OpClass, Metric), Sum>,
     counts: BTreeMap<Phase, BTreeMap<OpClass, Counts>>,
     in_flight: u64,
     queued: u64,
