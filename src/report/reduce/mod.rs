@@ -7,10 +7,13 @@
 mod accounts;
 mod figures;
 mod judge;
+mod media;
 mod outages;
 mod series;
 mod servers;
 mod tally;
+
+pub(crate) use figures::percentiles;
 
 use super::event::{
     BatchMeans, ClassInfo, Counts, End, Event, Header, HistogramLine, HistogramTag, Interval,
@@ -40,6 +43,7 @@ pub struct Reducer {
     tallies: tally::Tallies,
     servers: servers::Servers,
     books: accounts::Books,
+    media: media::Media,
     host: series::SeriesSet,
     outages: outages::Outages,
     populate: Option<Progress>,
@@ -116,6 +120,12 @@ impl Reducer {
                 self.seen(h.t);
                 if self.measure_end().is_none() {
                     self.host.sample(h.t, &h.values);
+                }
+            }
+            Event::Medium(m) => {
+                self.seen(m.t);
+                if self.measure_start().is_some() && self.measure_end().is_none() {
+                    self.media.sample(m);
                 }
             }
             Event::Member(m) => {
@@ -278,6 +288,7 @@ impl Reducer {
 
     fn store_results(&self) -> Vec<StoreResult> {
         let mut results = self.servers.results(&self.header.stores);
+        self.media.add_to(&mut results);
         for (result, store) in results.iter_mut().zip(&self.header.stores) {
             result.accounts =
                 self.books
