@@ -3,6 +3,7 @@
 pub mod batch_means;
 pub mod hist;
 pub mod hlog;
+pub mod paired;
 pub mod percentile;
 pub mod sparse;
 pub mod stats;
