@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::process::Signal;
 
 use super::binary::EtcdBinary;
-use super::data_dir::{DataDir, io_error};
+use super::data_dir::{DataDir, copy_tree, io_error};
 use super::error::LocalError;
 use super::fs::FileSystem;
 use super::member::Member;
@@ -26,6 +26,7 @@ pub struct LocalCluster {
     // Dropped in this order: processes first, then their directory.
     members: Vec<Member>,
     dir: DataDir,
+    wal: Option<DataDir>,
     binary: EtcdBinary,
     tls: Option<TlsMaterial>,
     file_system: FileSystem,
@@ -40,29 +41,54 @@ impl LocalCluster {
         options.validate()?;
         let binary = options.binary.find()?;
         let tls = options.tls.as_ref().map(read_tls).transpose()?;
-        let dir = DataDir::new(options.data_dir.as_deref())?;
+        let dir = DataDir::new(options.data_dir.as_deref(), options.scratch_in.as_deref())?;
+        let wal = options
+            .wal_in
+            .as_deref()
+            .map(DataDir::temporary)
+            .transpose()?;
         let file_system = FileSystem::of(dir.path())?;
         let mut cluster = LocalCluster {
             members: Vec::new(),
             dir,
+            wal,
             binary,
             tls,
             file_system,
         };
         for attempt in 1.. {
-            cluster.members = members(&options, &cluster.binary, cluster.dir.path())?;
+            cluster.members = members(&options, &cluster)?;
+            if let Some(snapshot) = &options.snapshot {
+                cluster.begin_from(snapshot)?;
+            }
             match cluster.start_members().await {
                 Err(LocalError::Exited { tail, .. })
                     if attempt < PORT_ATTEMPTS && port_taken(&tail) =>
                 {
                     cluster.members.clear();
                     clear(cluster.dir.path())?;
+                    cluster
+                        .wal
+                        .as_ref()
+                        .map_or(Ok(()), |wal| clear(wal.path()))?;
                 }
                 Err(error) => return Err(error),
                 Ok(()) => break,
             }
         }
         Ok(cluster)
+    }
+
+    /// Gives the only member a copy of a stopped one's data, its log where this one keeps it.
+    fn begin_from(&self, snapshot: &Path) -> Result<(), LocalError> {
+        let member = self.member(0)?;
+        copy_tree(&snapshot.join(member.name()), member.data_dir())?;
+        if let Some(wal) = &self.wal {
+            let inside = member.data_dir().join("member/wal");
+            copy_tree(&inside, &wal.path().join(member.name()))?;
+            std::fs::remove_dir_all(&inside).map_err(io_error("cannot remove", &inside))?;
+        }
+        Ok(())
     }
 
     async fn start_members(&self) -> Result<(), LocalError> {
@@ -188,11 +214,8 @@ impl LocalCluster {
 }
 
 /// The members with their command lines, on ports that are free now.
-fn members(
-    options: &LocalOptions,
-    binary: &EtcdBinary,
-    root: &Path,
-) -> Result<Vec<Member>, LocalError> {
+fn members(options: &LocalOptions, cluster: &LocalCluster) -> Result<Vec<Member>, LocalError> {
+    let (binary, root) = (&cluster.binary, cluster.dir.path());
     let ports = free_ports(2 * options.members).map_err(|source| LocalError::System {
         what: "cannot find free ports on 127.0.0.1",
         source,
@@ -224,6 +247,9 @@ fn members(
             format!("--initial-cluster={}", all.join(",")),
             format!("--initial-cluster-token={token}"),
         ];
+        if let Some(wal) = &cluster.wal {
+            args.push(format!("--wal-dir={}", wal.path().join(&name).display()));
+        }
         args.extend(options.default_flags(binary.version));
         args.extend(options.tls.iter().flat_map(tls_flags));
         args.extend(options.flags.iter().cloned());

@@ -21,8 +21,8 @@ pub(super) struct DataDir {
 }
 
 impl DataDir {
-    /// Makes (or checks, if the user named one) the directory.
-    pub(super) fn new(named: Option<&Path>) -> Result<Self, LocalError> {
+    /// Makes (or checks, if the user named one) the directory; a temporary one is made in `scratch_in`.
+    pub(super) fn new(named: Option<&Path>, scratch_in: Option<&Path>) -> Result<Self, LocalError> {
         match named {
             Some(path) => {
                 std::fs::create_dir_all(path)
@@ -37,11 +37,12 @@ impl DataDir {
                     .map_err(io_error("cannot resolve --data-dir", path))?;
                 Ok(DataDir { path, lock: None })
             }
-            None => Self::temporary(&std::env::temp_dir()),
+            None => Self::temporary(scratch_in.unwrap_or(&std::env::temp_dir())),
         }
     }
 
-    fn temporary(parent: &Path) -> Result<Self, LocalError> {
+    /// A temporary one; what a killed process left there is removed.
+    pub(super) fn temporary(parent: &Path) -> Result<Self, LocalError> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         sweep(parent);
         let n = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -78,6 +79,26 @@ impl Drop for DataDir {
             let _ = std::fs::remove_dir_all(&self.path);
         }
     }
+}
+
+/// Copies a member's data and makes the copy durable, so that no write-back of it falls into a measurement.
+pub(super) fn copy_tree(from: &Path, to: &Path) -> Result<(), LocalError> {
+    // etcd wants its directories to itself.
+    let mut builder = DirBuilder::new();
+    let made = builder.mode(0o700).recursive(true).create(to);
+    made.map_err(io_error("cannot create", to))?;
+    let entries = std::fs::read_dir(from).map_err(io_error("cannot read the snapshot", from))?;
+    for entry in entries {
+        let entry = entry.map_err(io_error("cannot read the snapshot", from))?;
+        let (source, copy) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy_tree(&source, &copy)?;
+            continue;
+        }
+        let copied = std::fs::copy(&source, &copy).and_then(|_| File::open(&copy)?.sync_all());
+        copied.map_err(io_error("cannot copy the snapshot to", &copy))?;
+    }
+    Ok(())
 }
 
 /// Removes temporary directories whose process is gone (it was killed before it could).
@@ -138,11 +159,11 @@ mod tests {
     fn a_named_directory_must_be_empty_and_stays() {
         let parent = tempfile::tempdir().unwrap();
         let named = parent.path().join("a/b");
-        drop(DataDir::new(Some(&named)).unwrap());
+        drop(DataDir::new(Some(&named), None).unwrap());
         assert!(named.is_dir());
         std::fs::write(named.join("x"), "").unwrap();
         assert!(matches!(
-            DataDir::new(Some(&named)),
+            DataDir::new(Some(&named), None),
             Err(LocalError::DataDirInUse(_))
         ));
     }

@@ -35,6 +35,14 @@ pub struct LocalOptions {
     /// Parent of the members' data directories: must be absent or empty, and is kept. `None`: a fresh temporary
     /// directory, removed when the cluster stops.
     pub data_dir: Option<PathBuf>,
+    /// Where the fresh temporary directory is made, which decides the disk; the system's place for them if none.
+    pub scratch_in: Option<PathBuf>,
+    /// Where a temporary directory for the members' write-ahead logs is made, apart from their data; with the data if
+    /// none.
+    pub wal_in: Option<PathBuf>,
+    /// The data directory of a stopped one-member cluster ([`crate::local::LocalCluster::data_dir`]): begin from a copy
+    /// of its bytes.
+    pub snapshot: Option<PathBuf>,
     /// Handed to every etcd as they are, each `--name=value` (`--etcd-flag`).
     pub flags: Vec<String>,
     /// Serve clients over TLS; peers always talk plain on loopback.
@@ -47,6 +55,9 @@ impl Default for LocalOptions {
             binary: BinaryChoice::default(),
             members: 1,
             data_dir: None,
+            scratch_in: None,
+            wal_in: None,
+            snapshot: None,
             flags: Vec::new(),
             tls: None,
         }
@@ -71,7 +82,7 @@ pub struct LocalTls {
 
 impl LocalOptions {
     /// Checks what can be checked before anything is started.
-    pub(super) fn validate(&self) -> Result<(), LocalError> {
+    pub(crate) fn validate(&self) -> Result<(), LocalError> {
         if !matches!(self.members, 1 | 3) {
             return Err(LocalError::Members(self.members));
         }
