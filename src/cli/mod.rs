@@ -2,6 +2,7 @@
 
 pub mod cleanup;
 pub mod cluster_flags;
+pub mod descriptors;
 pub mod error;
 pub mod inspect;
 pub mod list;

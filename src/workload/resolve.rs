@@ -168,6 +168,8 @@ impl Resolved {
             guards: run.guards,
             allow_live_cluster: run.allow_live_cluster,
             source,
+            trial: None,
+            populate_only: false,
             control: run.control,
         })
     }
