@@ -277,6 +277,11 @@ pub enum ActorKind {
     EndpointSlice,
     /// kube-apiserver's compactor: Txn on `compact_rev_key`, then Compact of the previous round's revision.
     Compactor,
+    /// A client without a watch cache: lists every object of a resource, whole.
+    List {
+        /// What it lists.
+        resource: Resource,
+    },
     /// A quiet client: linearizable reads, and with `writes` a CAS on one key.
     Probe {
         /// Also write.

@@ -101,7 +101,7 @@ impl Resolved {
             .collect::<Result<Vec<_>, _>>()?;
         effective_scaling(&shape, &kinds, &actors)?;
         realistic_endpoints(&cluster, &kinds)?;
-        let stores = stores(&mut spec.stores, &kinds)?;
+        let stores = stores(&mut spec.stores, &kinds, &actors)?;
         let limits = limits(spec)?;
         let thresholds = judged(spec, &kinds, &actors)?;
         let phases = phases(&mut spec.phases)?;

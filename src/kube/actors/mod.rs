@@ -8,11 +8,13 @@ mod endpoint_slice;
 mod endpoints;
 mod event;
 mod leader_lease;
+mod list;
 mod node_lease;
 mod node_status;
 mod probe;
 mod step;
 
+pub use list::list_class;
 pub use step::{LeaseUse, Population, Session, Step};
 
 use crate::schedule::Stripe;
@@ -71,6 +73,7 @@ pub fn model(kind: &ActorKind, cluster: &Cluster, part: Stripe, seed: u64) -> Bo
             part,
         }),
         ActorKind::Compactor => Box::new(compactor::Compactor),
+        ActorKind::List { resource } => Box::new(list::List::new(*resource, cluster, part)),
         ActorKind::Probe { writes } => Box::new(probe::Probe { writes: *writes }),
     }
 }
