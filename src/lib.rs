@@ -17,6 +17,7 @@
 //! | [`measure`] | histograms, interval logs, statistics, validity (pure) |
 //! | [`server`] | etcd's own metrics and the host's counters, on the same timeline |
 //! | [`report`] | events.jsonl, result.json and every rendering of them |
+//! | [`experiment`] | arms, trials and pairs: many runs, one answer with an interval |
 //!
 //! [`engine::run`] is the public API: callable many times and concurrently in one process.
 //!
@@ -58,6 +59,7 @@ pub mod clock;
 pub mod engine;
 pub mod etcd;
 pub mod exit;
+pub mod experiment;
 pub mod kube;
 pub mod local;
 pub mod measure;

@@ -7,8 +7,16 @@ use etcdmark::kube::OpClass;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 8] = [
-    "", "run", "list", "validate", "show", "report", "inspect", "cleanup",
+const COMMANDS: [&str; 9] = [
+    "",
+    "run",
+    "experiment",
+    "list",
+    "validate",
+    "show",
+    "report",
+    "inspect",
+    "cleanup",
 ];
 
 fn root() -> &'static Path {

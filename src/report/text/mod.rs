@@ -166,7 +166,7 @@ fn validity(r: &RunResult) -> Vec<String> {
 }
 
 /// Breaks at spaces; continuation lines are indented by 8.
-fn wrap(line: &str, out: &mut String) {
+pub(crate) fn wrap(line: &str, out: &mut String) {
     let mut column = 0;
     if line.chars().count() <= WIDTH {
         out.push_str(line);

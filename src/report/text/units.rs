@@ -1,7 +1,7 @@
 //! Numbers as people read them.
 
 /// Three significant digits, no trailing zeros: 4, 4.12, 41.2, 412.
-fn three(x: f64) -> String {
+pub(crate) fn three(x: f64) -> String {
     let digits = match x.abs() {
         a if a >= 99.95 => 0,
         a if a >= 9.995 => 1,
@@ -16,7 +16,7 @@ fn three(x: f64) -> String {
 }
 
 /// Seconds, in the unit that suits: `620 µs`, `4.12 ms`, `1 s`, `2 min 5 s`.
-pub(super) fn seconds(s: f64) -> String {
+pub(crate) fn seconds(s: f64) -> String {
     match s {
         s if s <= 0.0 => "0 s".to_owned(),
         s if s < 0.999_5e-6 => format!("{} ns", three(s * 1e9)),
@@ -54,7 +54,7 @@ pub(crate) fn count(n: u64) -> String {
 }
 
 /// Per second: `0.2`, `98`, `9,800`.
-pub(super) fn rate(r: f64) -> String {
+pub(crate) fn rate(r: f64) -> String {
     if r >= 99.95 {
         count(r.round() as u64)
     } else {
