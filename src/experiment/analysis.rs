@@ -5,7 +5,7 @@ use super::compare::Compare;
 use super::plan::{ExperimentPlan, TrialPlan};
 use super::result::{Comparison, Table, TrialResult};
 use super::versions::Versions;
-use crate::report::RunResult;
+use crate::report::{Event, RunResult};
 use std::fmt::Debug;
 
 /// All of them.
@@ -30,6 +30,11 @@ pub trait Analysis: Debug + Sync {
         Ok(Vec::new())
     }
 
+    /// Follows a trial's events and may remark on them as they come (a second prediction at a quarter of the way).
+    fn follow(&self, _bed: &Bed, _trial: &TrialPlan) -> Option<Box<dyn Follow>> {
+        None
+    }
+
     /// After a trial that was played to its end: what it returns is kept as `after.json` in the trial's directory.
     ///
     /// # Errors
@@ -45,6 +50,12 @@ pub trait Analysis: Debug + Sync {
 
     /// The answer. Pure: the same evidence gives the same words.
     fn answer(&self, evidence: &Evidence<'_>) -> Findings;
+}
+
+/// Sees every event of a trial, in order.
+pub trait Follow: Debug {
+    /// What it returns is written into the trial's event stream, as notes, right after the event.
+    fn event(&mut self, event: &Event) -> Vec<String>;
 }
 
 /// All that an answer may be made of.

@@ -1,5 +1,6 @@
 //! Plays an experiment: one trial after the other, each a run of its own on etcds of its own.
 
+use super::analysis::Follow;
 use super::bed::{Bed, Ground};
 use super::directory::ExperimentDirectory;
 use super::error::ExperimentError;
@@ -204,18 +205,20 @@ impl Runner<'_> {
             reason,
             directory: files.path().to_owned(),
         };
-        let notes = analysis.before(bed, trial).map_err(failed)?;
+        let before = analysis.before(bed, trial).map_err(failed)?;
         let watch = Forwarded::new(bed, self.control, &plan.control);
         let mut sink = files.sink()?;
         let mut sinks: Vec<&mut dyn Sink> = vec![&mut sink];
         sinks.extend(self.observer.sink());
-        let played = engine::run(
-            plan,
-            &mut Foretold {
+        let played = {
+            let mut remarked = Remarked {
                 inner: Tee::new(sinks),
-                notes,
-            },
-        );
+                before,
+                follow: analysis.follow(bed, trial),
+                t: 0.0,
+            };
+            engine::run(plan, &mut remarked)
+        };
         drop(watch);
         let result = played.map_err(|source| ExperimentError::Run {
             trial: trial.trial,
@@ -343,23 +346,32 @@ impl Drop for Forwarded {
     }
 }
 
-/// Writes notes into the stream before anything is loaded, right after its header.
-struct Foretold<'a> {
+/// Writes the analysis' notes into the stream: those from before right after its header, before anything is loaded; the
+/// others after the event that they are about.
+struct Remarked<'a> {
     inner: Tee<'a>,
-    notes: Vec<String>,
+    before: Vec<String>,
+    follow: Option<Box<dyn Follow>>,
+    /// How far the stream has come, seconds.
+    t: f64,
 }
 
-impl Sink for Foretold<'_> {
+impl Sink for Remarked<'_> {
     fn event(&mut self, event: &Event) -> Result<(), SinkError> {
         self.inner.event(event)?;
-        if matches!(event, Event::Header(_)) {
-            for text in std::mem::take(&mut self.notes) {
-                self.inner.event(&Event::Note(Note {
-                    t: 0.0,
-                    level: "info".to_owned(),
-                    text,
-                }))?;
-            }
+        let mut notes = Vec::new();
+        match event {
+            Event::Header(_) => notes.append(&mut self.before),
+            Event::Phase(phase) => self.t = phase.t,
+            Event::Interval(interval) => self.t = interval.t + interval.length,
+            _ => {}
+        }
+        if let Some(follow) = &mut self.follow {
+            notes.extend(follow.event(event));
+        }
+        for text in notes {
+            let (t, level) = (self.t, "info".to_owned());
+            self.inner.event(&Event::Note(Note { t, level, text }))?;
         }
         Ok(())
     }
@@ -370,5 +382,53 @@ impl Sink for Foretold<'_> {
 
     fn flush(&mut self) -> Result<(), SinkError> {
         self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Collector, Phase, PhaseEvent};
+
+    #[derive(Debug)]
+    struct AtMeasure;
+
+    impl Follow for AtMeasure {
+        fn event(&mut self, event: &Event) -> Vec<String> {
+            match event {
+                Event::Phase(p) if p.phase == Phase::Measure => vec!["measuring".to_owned()],
+                _ => Vec::new(),
+            }
+        }
+    }
+
+    #[test]
+    fn notes_stand_where_they_belong() {
+        let mut collector = Collector::default();
+        let mut sink = Remarked {
+            inner: Tee::new(vec![&mut collector]),
+            before: vec!["a prediction".to_owned()],
+            follow: Some(Box::new(AtMeasure)),
+            t: 0.0,
+        };
+        let phase = |t, phase| Event::Phase(PhaseEvent { t, phase });
+        let events = [
+            Event::Header(Box::default()),
+            phase(1.0, Phase::Populate),
+            phase(2.5, Phase::Measure),
+        ];
+        for event in &events {
+            sink.event(event).unwrap();
+        }
+        let said: Vec<(usize, f64, &str)> = collector
+            .events
+            .iter()
+            .enumerate()
+            .filter_map(|(i, e)| match e {
+                Event::Note(n) => Some((i, n.t, n.text.as_str())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(said, [(1, 0.0, "a prediction"), (4, 2.5, "measuring")]);
     }
 }
