@@ -61,7 +61,11 @@ impl Etcd {
 
     fn plan(&self) -> StorePlan {
         let name = |dir: &Option<std::path::PathBuf>| dir.as_ref().map(|d| d.display().to_string());
-        let data = self.spec.data_dir.clone().unwrap_or_else(std::env::temp_dir);
+        let data = self
+            .spec
+            .data_dir
+            .clone()
+            .unwrap_or_else(std::env::temp_dir);
         StorePlan {
             store: self.store.clone(),
             version: self.binary.version.to_string(),

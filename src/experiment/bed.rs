@@ -51,7 +51,7 @@ impl Bed {
         for etcd in &arm.etcds {
             let failed = |source| ExperimentError::Local {
                 arm: arm.name.clone(),
-                source,
+                source: Box::new(source),
             };
             let started = bed.runtime.block_on(async {
                 tokio::select! {

@@ -56,7 +56,7 @@ pub enum ExperimentError {
         /// The arm.
         arm: String,
         /// Why, with etcd's last log lines where there are some.
-        source: LocalError,
+        source: Box<LocalError>,
     },
     /// A trial could not begin.
     #[error("trial {trial} (arm {arm}): {source}")]

@@ -38,7 +38,7 @@ impl ExperimentSource {
                 Err(source) => {
                     return Err(ExperimentError::Local {
                         arm: arm.name.clone(),
-                        source,
+                        source: Box::new(source),
                     });
                 }
             }

@@ -297,7 +297,6 @@ impl ExperimentSource {
         }
         Traffic::new(self, edits)
     }
-
 }
 
 fn trials(plan: &ExperimentPlan) -> Vec<TrialPlan> {
