@@ -76,8 +76,8 @@ fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
         ),
         (
             "etcd: {flags: [\"--backend-batch-limit=10\"]}",
-            "etcd: {medium: hdd}",
-            "x.yaml:17:22: arms.1.etcd.medium: emulated media are not built yet",
+            "etcd: {medium: hddd}",
+            "x.yaml:17:22: arms.1.etcd.medium: medium \"hddd\": no such preset and no such file; did you mean \"hdd\"?",
         ),
     ] {
         assert!(good.contains(from), "{from}");

@@ -28,7 +28,7 @@ fn ctrl_c_ends_the_trial_in_good_order_and_the_same_command_goes_on() {
     playing.signal(Signal::INT);
     let said = playing.finish();
     assert_eq!(said.code, 130, "{said:?}");
-    assert!(said.stderr.contains("draining"), "{said:?}");
+    assert!(said.stderr.contains("ending the trial"), "{said:?}");
     assert!(
         said.stdout.starts_with("unfinished, 1 of 2 trials done: "),
         "{said:?}"
