@@ -7,9 +7,10 @@ use etcdmark::kube::OpClass;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "",
     "run",
+    "experiment",
     "list",
     "validate",
     "show",

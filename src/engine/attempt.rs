@@ -70,12 +70,6 @@ impl Shard {
             bytes_received: reply.result.as_ref().map_or(0, Bytes::len),
         };
         recorder.attempt(context.phase, class, &attempt, reply.result.is_ok());
-        if let Some(store) = self.one_of_several(context.object, store) {
-            recorder.store(context.phase, class, store, |s| {
-                s.attempts += u64::from(attempt.sent.is_some());
-                s.answered += u64::from(attempt.answered);
-            });
-        }
         match reply.result {
             Ok(bytes) => (Ok((bytes, reply.done)), None),
             Err(error) => {

@@ -6,7 +6,7 @@ use super::shared_lease::Leases;
 use super::state::States;
 use crate::clock::{self, Nanos};
 use crate::etcd::wire::Pool;
-use crate::kube::actors::{Session, Step, store_of_compactor};
+use crate::kube::actors::{Session, Step};
 use crate::kube::{Kind, ObjectRef, Objects, OpClass};
 use crate::report::{Event, Note, Phase};
 use crate::schedule::Stripe;
@@ -84,7 +84,7 @@ pub(crate) struct Shard {
     pub(crate) states: RefCell<States>,
     pub(crate) recorder: RefCell<Recorder>,
     pub(crate) leases: RefCell<Leases>,
-    /// Each compactor's (version, revision of the previous round).
+    /// Each compactor's (version, revision of the previous round), by its index.
     pub(crate) compactors: RefCell<HashMap<u64, (i64, i64)>>,
     pub(crate) scratch: RefCell<Vec<u8>>,
     pub(crate) messages: Sender<Message>,
@@ -139,7 +139,7 @@ impl Shard {
             pools: p.pools,
             route: p.route,
             states: RefCell::new(p.states),
-            recorder: RefCell::new(Recorder::new(p.t0, clock::now())),
+            recorder: RefCell::new(Recorder::new(p.index, p.t0, clock::now())),
             leases: RefCell::new(Leases::default()),
             compactors: RefCell::default(),
             scratch: RefCell::new(Vec::with_capacity(32 * 1024)),
@@ -158,22 +158,12 @@ impl Shard {
         })
     }
 
-    /// The store that a request for this object goes to.
+    /// The store that a request goes to: its resource's; a compactor has its own.
     pub(crate) fn store_of(&self, class: OpClass, object: ObjectRef) -> usize {
-        if object.kind != Kind::CompactRev {
-            return self.route[class as usize];
+        if object.kind == Kind::CompactRev {
+            return usize::try_from(object.index).unwrap_or(0) % self.pools.len();
         }
-        let store = store_of_compactor(object.index, self.plan.cluster.apiservers);
-        usize::try_from(store)
-            .unwrap_or(0)
-            .min(self.pools.len() - 1)
-    }
-
-    /// The store's name, for objects whose op class goes to several stores.
-    pub(crate) fn one_of_several(&self, object: ObjectRef, store: usize) -> Option<&str> {
-        let stores = &self.plan.stores;
-        let several = object.kind == Kind::CompactRev && stores.len() > 1;
-        several.then(|| stores[store].name.as_str())
+        self.route[class as usize]
     }
 
     /// Sessions admitted and not over.

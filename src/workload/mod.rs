@@ -17,6 +17,7 @@ mod locate;
 mod nearest;
 mod overrides;
 pub mod plan;
+mod rate_profile;
 mod rates;
 mod resolve;
 pub mod schema;
@@ -25,7 +26,6 @@ mod split;
 mod stores;
 mod thresholds;
 pub mod units;
-mod version;
 mod yaml;
 
 pub use builtin::{BUILTINS, Builtin, builtin};
@@ -41,5 +41,6 @@ pub use stores::RoutedStore;
 pub use units::{Length, Span};
 
 pub(crate) use check::{grouped, name as check_name};
+pub(crate) use hash::canonical_sha256;
 pub(crate) use locate::locate;
 pub(crate) use yaml::parse as parse_yaml;

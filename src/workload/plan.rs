@@ -1,7 +1,7 @@
 //! The plan: a workload after every override, with nothing left to decide. The engine reads this and
 //! nothing else.
 
-pub use super::version::KubernetesVersion;
+pub use super::rate_profile::{RateProfile, Segment};
 use crate::clock::{Nanos, UnixNanos};
 use crate::engine::Control;
 use crate::etcd::Target;
@@ -53,26 +53,15 @@ pub struct Plan {
     pub allow_live_cluster: bool,
     /// The effective workload, for the result's header.
     pub source: serde_json::Value,
+    /// Where in an experiment this run stands, for the result's header; none for a run of its own.
+    pub trial: Option<TrialCoordinates>,
+    /// End after populate and leave the keys: the store is to be a snapshot, from which the same plan goes on.
+    pub populate_only: bool,
     /// Drain or stop from outside.
     pub control: Control,
 }
 
 impl Plan {
-    /// Stores that an op class goes to: one, but for the compactor's.
-    pub fn stores_of(&self, class: OpClass) -> Vec<usize> {
-        match class {
-            OpClass::CompactorTxn | OpClass::CompactorCompact => (0..self.stores.len()).collect(),
-            other => vec![self.store_of(other.info().resource)],
-        }
-    }
-
-    /// The names of the stores that an op class goes to, in one word: `main`, `main+events`.
-    pub fn store_names(&self, class: OpClass) -> String {
-        let names = self.stores_of(class).into_iter();
-        let names: Vec<&str> = names.map(|i| self.stores[i].name.as_str()).collect();
-        names.join("+")
-    }
-
     /// Which store a resource is routed to; what no store names goes to the first.
     pub fn store_of(&self, resource: Resource) -> usize {
         self.stores
@@ -106,6 +95,21 @@ impl Plan {
     }
 }
 
+/// Which trial of an experiment a run is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialCoordinates {
+    /// The experiment's name.
+    pub experiment: String,
+    /// The arm's name.
+    pub arm: String,
+    /// Which pair, from 1.
+    pub pair: u32,
+    /// Which trial of the whole experiment, from 1, in the order in which they are played.
+    pub trial: u32,
+    /// Its place in its pair, from 1.
+    pub order: u32,
+}
+
 /// The hollow cluster's size and shape.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -134,6 +138,92 @@ impl Cluster {
     /// EndpointSlices per service: at most 100 endpoints each (`--max-endpoints-per-slice`).
     pub fn slices_per_service(&self) -> u64 {
         self.endpoints_per_service.div_ceil(100).max(1)
+    }
+}
+
+/// A Kubernetes minor version whose requests are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KubernetesVersion {
+    /// Gets have no limit; no client-api-version.
+    V1_30,
+    /// As 1.30, with revision probes.
+    V1_31,
+    /// Gets have limit 1.
+    V1_32,
+    /// As 1.32.
+    V1_33,
+    /// client-api-version on every RPC.
+    V1_34,
+    /// As 1.34.
+    V1_35,
+    /// Peer leases.
+    V1_36,
+    /// RangeStream.
+    V1_37,
+}
+
+impl KubernetesVersion {
+    /// Oldest first, with their names.
+    pub const ALL: [(KubernetesVersion, &'static str); 8] = [
+        (KubernetesVersion::V1_30, "1.30"),
+        (KubernetesVersion::V1_31, "1.31"),
+        (KubernetesVersion::V1_32, "1.32"),
+        (KubernetesVersion::V1_33, "1.33"),
+        (KubernetesVersion::V1_34, "1.34"),
+        (KubernetesVersion::V1_35, "1.35"),
+        (KubernetesVersion::V1_36, "1.36"),
+        (KubernetesVersion::V1_37, "1.37"),
+    ];
+
+    /// "1.37".
+    pub fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    /// "1.37" (a leading v and a patch number are accepted) → the version.
+    pub fn parse(s: &str) -> Option<Self> {
+        let s = s.trim().trim_start_matches('v');
+        let minor: Vec<&str> = s.splitn(3, '.').take(2).collect();
+        Self::ALL
+            .iter()
+            .find(|(_, n)| *n == minor.join("."))
+            .map(|(v, _)| *v)
+    }
+
+    /// Whether a GET is Range{limit:1} (since 1.32).
+    pub fn get_has_limit(self) -> bool {
+        self >= KubernetesVersion::V1_32
+    }
+
+    /// The `client-api-version` metadata of every RPC (since 1.34).
+    pub fn client_api_version(self) -> Option<&'static str> {
+        match self {
+            v if v >= KubernetesVersion::V1_37 => Some("3.7"),
+            v if v >= KubernetesVersion::V1_34 => Some("3.6"),
+            _ => None,
+        }
+    }
+
+    /// Peer leases are on by default since 1.36.
+    pub fn has_peer_leases(self) -> bool {
+        self >= KubernetesVersion::V1_36
+    }
+}
+
+impl Serialize for KubernetesVersion {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for KubernetesVersion {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let s = String::deserialize(d)?;
+        KubernetesVersion::parse(&s).ok_or_else(|| {
+            serde::de::Error::custom(format!(
+                "unknown Kubernetes version {s:?} (known: 1.30 to 1.37)"
+            ))
+        })
     }
 }
 
@@ -185,11 +275,15 @@ pub enum ActorKind {
     Endpoints,
     /// EndpointSlice updates of a rolling update.
     EndpointSlice,
-    /// kube-apiserver's compactor: Txn on `compact_rev_key`, then Compact of the previous round's revision. Every
-    /// apiserver has one for each etcd cluster that it uses.
+    /// kube-apiserver's compactor: Txn on `compact_rev_key`, then Compact of the previous round's revision.
     Compactor {
-        /// etcd clusters of the run.
+        /// Stores of the workload: an apiserver has a compactor for each.
         stores: u64,
+    },
+    /// A client without a watch cache: lists every object of a resource, whole.
+    List {
+        /// What it lists.
+        resource: Resource,
     },
     /// A quiet client: linearizable reads, and with `writes` a CAS on one key.
     Probe {
@@ -237,47 +331,6 @@ pub enum Process {
     Constant,
     /// Exponentially (memoryless).
     Poisson,
-}
-
-/// A rate (or intensity) over time since load start: piecewise linear; the last value holds for ever.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RateProfile {
-    /// In order; may be empty.
-    pub segments: Vec<Segment>,
-    /// After the last segment.
-    pub then: f64,
-}
-
-/// A linear piece of a [`RateProfile`]; `from == to` is a step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Segment {
-    /// Length, ns.
-    pub duration: Nanos,
-    /// Value at its start.
-    pub from: f64,
-    /// Value at its end.
-    pub to: f64,
-}
-
-impl RateProfile {
-    /// Puts a ramp from 0 to the first value before everything else.
-    pub fn ramp_in(&mut self, duration: Nanos) {
-        let to = self.segments.first().map_or(self.then, |s| s.from);
-        let ramp = Segment {
-            duration,
-            from: 0.0,
-            to,
-        };
-        self.segments.insert(0, ramp);
-    }
-
-    /// The same value for ever.
-    pub fn constant(value: f64) -> Self {
-        RateProfile {
-            segments: Vec::new(),
-            then: value,
-        }
-    }
 }
 
 /// Response-time limits.

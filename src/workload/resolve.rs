@@ -8,8 +8,8 @@ use super::file::WorkloadFile;
 use super::hash::plan_hash;
 use super::load_shape::load;
 use super::plan::{
-    Actor, ActorKind, Cluster, GuardKind, KubernetesVersion, Limits, Load, Phases, Plan, Populate,
-    Store, Threshold,
+    Actor, Cluster, GuardKind, KubernetesVersion, Limits, Load, Phases, Plan, Populate, Store,
+    Threshold,
 };
 use super::rates::{ClassRate, class_rates, populated_keys};
 use super::sections::{
@@ -96,19 +96,15 @@ impl Resolved {
             span("load.rateRamp", ramp, Span::seconds(0))?;
         }
         let shape = spec.load.clone();
-        let mut actors = spec
+        let store_count = spec.stores.len().max(1);
+        let actors = spec
             .actors
             .iter_mut()
-            .map(|a| actor(a, &cluster, &shape))
+            .map(|a| actor(a, &cluster, store_count, &shape))
             .collect::<Result<Vec<_>, _>>()?;
         effective_scaling(&shape, &kinds, &actors)?;
         realistic_endpoints(&cluster, &kinds)?;
-        let stores = stores(&mut spec.stores, &kinds)?;
-        for actor in &mut actors {
-            if let ActorKind::Compactor { stores: n } = &mut actor.kind {
-                *n = stores.len() as u64;
-            }
-        }
+        let stores = stores(&mut spec.stores, &kinds, &actors)?;
         let limits = limits(spec)?;
         let thresholds = judged(spec, &kinds, &actors)?;
         let phases = phases(&mut spec.phases)?;
@@ -176,6 +172,8 @@ impl Resolved {
             guards: run.guards,
             allow_live_cluster: run.allow_live_cluster,
             source,
+            trial: None,
+            populate_only: false,
             control: run.control,
         })
     }

@@ -1,6 +1,6 @@
 //! kube-apiserver's compactor: every 5 min a Txn on `compact_rev_key`; the winner compacts the
-//! revision that it saw in the previous round. Each apiserver runs one for each etcd cluster that it uses
-//! (`--etcd-servers-overrides` included), so a cluster's compactors are as many as the apiservers.
+//! revision that it saw in the previous round. Each apiserver has one for each of its stores
+//! (`startCompactorOnce`): member m is that of store m modulo the number of stores.
 //!
 //! Source: k8s.io/apiserver `pkg/storage/etcd3/compact.go`.
 
@@ -9,8 +9,8 @@ use crate::kube::{Kind, OpClass};
 
 #[derive(Debug)]
 pub(super) struct Compactor {
-    pub(super) apiservers: u64,
-    pub(super) stores: u64,
+    /// Apiservers × stores.
+    pub(super) members: u64,
 }
 
 impl Model for Compactor {
@@ -19,13 +19,13 @@ impl Model for Compactor {
     }
 
     fn members(&self) -> u64 {
-        self.apiservers * self.stores
+        self.members
     }
 
-    fn session(&mut self, index: u64, _: u64) -> Option<Session> {
+    fn session(&mut self, member: u64, _: u64) -> Option<Session> {
         Some(Session::new(
             Kind::CompactRev,
-            index,
+            member,
             &[
                 Step::CompactorTxn(OpClass::CompactorTxn),
                 Step::CompactorCompact(OpClass::CompactorCompact),
@@ -36,9 +36,4 @@ impl Model for Compactor {
     fn classes(&self) -> Vec<OpClass> {
         vec![OpClass::CompactorTxn, OpClass::CompactorCompact]
     }
-}
-
-/// The store that a compactor works on: the apiservers' for the first one, then those for the next …
-pub fn store_of_compactor(member: u64, apiservers: u64) -> u64 {
-    member / apiservers.max(1)
 }

@@ -8,12 +8,13 @@ mod endpoint_slice;
 mod endpoints;
 mod event;
 mod leader_lease;
+mod list;
 mod node_lease;
 mod node_status;
 mod probe;
 mod step;
 
-pub use compactor::store_of_compactor;
+pub use list::list_class;
 pub use step::{LeaseUse, Population, Session, Step};
 
 use crate::schedule::Stripe;
@@ -72,9 +73,9 @@ pub fn model(kind: &ActorKind, cluster: &Cluster, part: Stripe, seed: u64) -> Bo
             part,
         }),
         ActorKind::Compactor { stores } => Box::new(compactor::Compactor {
-            apiservers: cluster.apiservers,
-            stores: *stores,
+            members: cluster.apiservers.saturating_mul(*stores),
         }),
+        ActorKind::List { resource } => Box::new(list::List::new(*resource, cluster, part)),
         ActorKind::Probe { writes } => Box::new(probe::Probe { writes: *writes }),
     }
 }

@@ -57,7 +57,7 @@ pub enum Kind {
     EndpointSlice,
     /// etcdmark's probe key; index = 0.
     Probe,
-    /// The compactor's key; index = which compactor, all of a store write the same key.
+    /// The compactor's key; index = 0.
     CompactRev,
 }
 
