@@ -187,7 +187,10 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
                 } else {
                     String::new()
                 };
-                format!("{name}etcd {}{members}{data}{log}{medium}{flags}", s.version)
+                format!(
+                    "{name}etcd {}{members}{data}{log}{medium}{flags}",
+                    s.version
+                )
             })
             .collect();
         let what = if arm.description.is_empty() {
