@@ -8,8 +8,12 @@ mod common;
 #[path = "common/scripted.rs"]
 mod scripted;
 
+#[path = "bad_input/environment.rs"]
+mod environment;
 #[path = "bad_input/faults.rs"]
 mod faults;
+#[path = "bad_input/machine.rs"]
+mod machine;
 #[path = "bad_input/running.rs"]
 mod running;
 
@@ -104,8 +108,13 @@ struct Running {
 
 impl Running {
     fn start(here: &Path, line: &str) -> Self {
-        let child = Command::new(assert_cmd::cargo::cargo_bin!("etcdmark"))
-            .args(line.split_whitespace())
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("etcdmark"));
+        command.args(line.split_whitespace());
+        Running::spawn(here, command)
+    }
+
+    fn spawn(here: &Path, mut command: Command) -> Self {
+        let child = command
             .current_dir(here)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -333,6 +342,48 @@ fn workloads_and_numbers() {
             &["\"1.12\"", "known: 1.30 to 1.37"],
         ),
         case("run --members 2", 2, &["--members 2", "1 or 3"]),
+        case("run --members -1", 2, &["--members -1", "1 or 3"]),
+        case("run --members three", 2, &["--members three", "1 or 3"]),
+        case(
+            "run --set cluster.nodes=",
+            2,
+            &["--set cluster.nodes=", "no value"],
+        ),
+        case(
+            "run --data-dir /proc/etcdmark",
+            2,
+            &["--data-dir /proc/etcdmark", "cannot create"],
+        ),
+        case(
+            "run --data-dir /proc",
+            2,
+            &["--data-dir /proc", "not empty"],
+        ),
+        case(
+            "run --prefix /registry-etcdmark/x",
+            2,
+            &["/registry-etcdmark/x", "this run's own"],
+        ),
+        case(
+            "run --guards all,none",
+            2,
+            &["--guards all,none", "or some of quota"],
+        ),
+        case(
+            "report no/such",
+            2,
+            &["no/such", "no such directory", "etcdmark run --out"],
+        ),
+        case(
+            "report /proc/self/status",
+            2,
+            &["/proc/self/status", "not a directory"],
+        ),
+        case(
+            "report /proc/self/task",
+            2,
+            &["/proc/self/task", "events.jsonl is missing"],
+        ),
         case(
             "run --etcd /no/such/etcd",
             2,
@@ -374,6 +425,11 @@ fn workloads_and_numbers() {
             "run --endpoints http://127.0.0.1:1 --dial-timeout 5",
             2,
             &["--dial-timeout \"5\"", "500ms"],
+        ),
+        case(
+            "run --endpoints http://127.0.0.1:1 --command-timeout -5s",
+            2,
+            &["--command-timeout \"-5s\"", "500ms"],
         ),
         case(
             "run --endpoints http://127.0.0.1:1 --members 3",

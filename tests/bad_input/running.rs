@@ -1,4 +1,4 @@
-//! What goes wrong with a run: its files, its limits, its store in the middle, its end.
+//! What goes wrong with a run: its directory, its store in the middle, its end.
 
 use super::*;
 use etcd_client::{AlarmAction, AlarmType};
@@ -9,14 +9,14 @@ fn short(url: &str) -> String {
     lasting(url, "1s")
 }
 
-fn lasting(url: &str, duration: &str) -> String {
+pub(super) fn lasting(url: &str, duration: &str) -> String {
     format!("run node-heartbeats --nodes 20 --warmup 0s --duration {duration} --endpoints {url}")
 }
 
 /// Heartbeats often enough that each second has some.
-const OFTEN: &str = "--set actors.node-leases.period=100ms";
+pub(super) const OFTEN: &str = "--set actors.node-leases.period=100ms";
 
-fn shell(here: &Path, script: &str) -> Output {
+pub(super) fn shell(here: &Path, script: &str) -> Output {
     let mut shell = Command::new("bash");
     shell
         .args(["-c", script])
@@ -73,67 +73,6 @@ fn result_directories() {
     let gone = format!("run --endpoints http://127.0.0.1:1 --out {path}/new/run");
     refused_in(here.path(), &case(&gone, 1, &["cannot reach"]));
     assert!(!here.path().join("new").exists());
-}
-
-#[test]
-fn too_few_file_descriptors() {
-    let here = tempfile::tempdir().unwrap();
-    let out = shell(
-        here.path(),
-        "ulimit -n 64; exec $ETCDMARK run node-heartbeats --connections 500",
-    );
-    let stderr = text(&out.stderr);
-    assert_eq!(out.status.code(), Some(2), "{stderr}");
-    let message = one_message("ulimit -n 64", &stderr);
-    for part in [
-        "--connections 500",
-        "limit is 64",
-        "ulimit -n",
-        "fewer connections",
-    ] {
-        assert!(message.contains(part), "{message}");
-    }
-    // A soft limit is raised without a word.
-    let enough = "ulimit -Sn 64; exec $ETCDMARK run node-heartbeats --nodes 2 --connections 500 --endpoints http://127.0.0.1:1";
-    let out = shell(here.path(), enough);
-    assert!(
-        text(&out.stderr).contains("cannot reach"),
-        "{}",
-        text(&out.stderr)
-    );
-}
-
-#[test]
-fn a_disk_that_is_full_while_results_are_written() {
-    let runtime = runtime();
-    let etcd = runtime.block_on(common::etcd());
-    let url = etcd.endpoints().remove(0);
-    let here = tempfile::tempdir().unwrap();
-    // Files may have 16 KiB: the write that would pass it fails (EFBIG), as on a full disk.
-    let run = format!("{} {OFTEN} --out out", lasting(&url, "60s"));
-    let out = shell(
-        here.path(),
-        &format!("trap '' XFSZ; ulimit -f 16; exec $ETCDMARK {run}"),
-    );
-    let (stderr, stdout) = (text(&out.stderr), text(&out.stdout));
-    no_panic("ulimit -f", &stderr);
-    assert_eq!(out.status.code(), Some(1), "{stderr}{stdout}");
-    let said: Vec<&str> = stderr
-        .lines()
-        .filter(|l| l.contains("cannot write"))
-        .collect();
-    assert_eq!(said.len(), 1, "{stderr}");
-    for part in ["error: cannot write out/", "--out", "is kept"] {
-        assert!(said[0].contains(part), "no {part:?} in {}", said[0]);
-    }
-    // What was measured is kept and can be reported; the store is clean.
-    let events = std::fs::metadata(here.path().join("out/events.jsonl")).unwrap();
-    assert!(events.len() > 1000);
-    let report = run_in(here.path(), "report out");
-    no_panic("report out", &text(&report.stderr));
-    assert!(!report.stdout.is_empty(), "{}", text(&report.stderr));
-    assert!(runtime.block_on(keys(&url)).is_empty());
-    assert_eq!(runtime.block_on(leases(&url)), 0);
 }
 
 #[test]
@@ -280,7 +219,7 @@ fn two_runs_on_one_run_id_and_ctrl_c() {
 }
 
 /// With a threshold that nothing meets.
-fn with_threshold(here: &Path, line: &str) -> Running {
+pub(super) fn with_threshold(here: &Path, line: &str) -> Running {
     Running::start(here, &format!("{line} --set thresholds=[\"all:p50<1us\"]"))
 }
 
@@ -324,50 +263,6 @@ fn thresholds_and_precedence() {
     // A usage error is found before anything is run.
     let wrong = "run --set thresholds=[\"node-lease/updat:p50<1us\"]";
     refused(&[case(wrong, 2, &["node-lease/updat", "node-lease/update"])]);
-}
-
-#[test]
-fn a_rate_that_the_machine_cannot_offer() {
-    let runtime = runtime();
-    let roomy = LocalOptions {
-        flags: vec!["--quota-backend-bytes=1000000000000".to_owned()],
-        ..common::options()
-    };
-    let etcd = runtime.block_on(common::start(roomy));
-    let url = etcd.endpoints().remove(0);
-    let here = tempfile::tempdir().unwrap();
-    let line = format!(
-        "run events --endpoints {url} --set actors.events.rate=5000000 --connections 1 --warmup 0s --duration 3s \
-         --drain 2s --out out -q"
-    );
-    let mut run = with_threshold(here.path(), &line);
-    let mut peak = 0;
-    until("the run ends in time", || {
-        peak = peak.max(run.peak_rss());
-        run.ended()
-    });
-    let out = run.output();
-    let (stderr, stdout) = (text(&out.stderr), text(&out.stdout));
-    no_panic(&line, &stderr);
-    // Invalid is stronger than the threshold that was missed as well.
-    assert_eq!(out.status.code(), Some(98), "{stderr}{stdout}");
-    let message = one_message(&line, &stderr);
-    for part in [
-        "the run is invalid",
-        "the generator itself was late",
-        "lower the rate",
-    ] {
-        assert!(message.contains(part), "{message}");
-    }
-    let first = stdout.lines().next().unwrap();
-    assert!(
-        first.starts_with("invalid: the generator itself was late"),
-        "{first}"
-    );
-    assert!(first.contains("saturated: offered"), "{first}");
-    assert!(peak > 0 && peak < 1000, "{peak} MiB");
-    assert!(runtime.block_on(keys(&url)).is_empty());
-    assert_eq!(runtime.block_on(leases(&url)), 0);
 }
 
 #[test]
