@@ -1,19 +1,24 @@
 //! Progress on stderr: one line that is rewritten on a terminal, a line now and then elsewhere.
 
 use super::output::complain;
-use crate::report::{Event, HistogramLine, Phase, Sink, SinkError};
+use crate::report::text::units::{count, rate};
+use crate::report::{Counts, Event, HistogramLine, Interval, Phase, Sink, SinkError};
 use std::io::{IsTerminal, Write};
 
 /// Seconds between two lines where stderr is not a terminal.
 const EVERY: f64 = 5.0;
+/// Seconds of load below which a rate would say nothing.
+const SCRAP: f64 = 0.2;
 
 /// A sink that only shows.
 #[derive(Debug)]
 pub struct Progress {
     tty: bool,
     verbose: bool,
-    phase: Option<Phase>,
-    phase_began: f64,
+    /// Each phase until now and when it began.
+    phases: Vec<(Phase, f64)>,
+    /// Misses of the phase that was told of last.
+    missed: (Option<Phase>, u64),
     told: f64,
     seconds: Option<f64>,
     open_line: bool,
@@ -25,8 +30,8 @@ impl Progress {
         Progress {
             tty: std::io::stderr().is_terminal(),
             verbose,
-            phase: None,
-            phase_began: 0.0,
+            phases: Vec::new(),
+            missed: (None, 0),
             told: f64::NEG_INFINITY,
             seconds,
             open_line: false,
@@ -35,7 +40,8 @@ impl Progress {
 
     fn line(&mut self, t: f64, text: &str) {
         if self.tty {
-            let _ = write!(std::io::stderr().lock(), "\r\x1b[2K{text}");
+            // Without wrapping: what does not fit a narrow terminal is cut off, as a second line could not be rewritten.
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[2K\x1b[?7l{text}\x1b[?7h");
             self.open_line = true;
         } else if t - self.told >= EVERY {
             self.told = t;
@@ -55,35 +61,59 @@ impl Progress {
         }
     }
 
+    /// What one second of warm-up or measuring was like; None for a scrap of a second at a phase's end.
+    fn load(&mut self, i: &Interval) -> Option<String> {
+        let phase = i
+            .phase
+            .filter(|p| matches!(p, Phase::Warmup | Phase::Measure))?;
+        // Intervals come late: the next phase may have begun by now.
+        let at = self.phases.iter().position(|(p, _)| *p == phase)?;
+        let began = self.phases[at].1;
+        let ended = self.phases.get(at + 1).map_or(f64::INFINITY, |(_, t)| *t);
+        let (from, to) = (i.t.max(began), (i.t + i.length).min(ended));
+        let sum = |f: fn(&Counts) -> u64| i.classes.values().map(f).sum::<u64>();
+        if self.missed.0 != Some(phase) {
+            self.missed = (Some(phase), 0);
+        }
+        self.missed.1 += sum(Counts::misses);
+        let seconds = to - from;
+        if seconds < SCRAP {
+            return None;
+        }
+        let per_second = |n: u64| rate(n as f64 / seconds);
+        let of = match self.seconds {
+            Some(s) if phase == Phase::Measure => format!(" of {s:.0}"),
+            _ => String::new(),
+        };
+        Some(format!(
+            "{}: {:.0}{of} s  offered {}/s  answered {}/s  missed {}  in flight {}",
+            phase.name(),
+            to - began,
+            per_second(sum(|c| c.offered)),
+            per_second(sum(|c| c.ok)),
+            count(self.missed.1),
+            count(i.in_flight)
+        ))
+    }
+
     fn show(&mut self, event: &Event) {
         match event {
             Event::Phase(e) => {
-                self.phase = Some(e.phase);
-                self.phase_began = e.t;
+                self.phases.push((e.phase, e.t));
                 self.told = f64::NEG_INFINITY;
             }
             Event::Progress(p) => {
-                let text = format!("{}: {} of {} {}", p.phase.name(), p.done, p.total, p.unit);
+                let (done, total) = (count(p.done), count(p.total));
+                let text = format!("{}: {done} of {total} {}", p.phase.name(), p.unit);
                 self.line(p.t, &text);
             }
-            Event::Interval(i) if matches!(self.phase, Some(Phase::Warmup | Phase::Measure)) => {
-                let sum =
-                    |f: fn(&crate::report::Counts) -> u64| i.classes.values().map(f).sum::<u64>();
-                let (offered, ok, missed) =
-                    (sum(|c| c.offered), sum(|c| c.ok), sum(|c| c.misses()));
-                let phase = self.phase.map_or("", Phase::name);
-                let into = (i.t + i.length - self.phase_began).max(0.0);
-                let of = match (self.phase, self.seconds) {
-                    (Some(Phase::Measure), Some(s)) => format!(" of {s:.0}"),
-                    _ => String::new(),
-                };
-                let text = format!(
-                    "{phase}: {into:.0}{of} s  offered {offered}/s  answered {ok}/s  missed {missed}  in flight {}",
-                    i.in_flight
-                );
-                self.line(i.t, &text);
+            Event::Interval(i) => {
+                if let Some(text) = self.load(i) {
+                    self.line(i.t, &text);
+                }
             }
-            Event::Note(n) if self.verbose || n.level == "warning" => {
+            // What preflight found is said before anything is written.
+            Event::Note(n) if self.verbose || n.level == "warning" || self.phases.is_empty() => {
                 self.say(&format!("{}: {}", n.level, n.text));
             }
             Event::Member(m) => {
@@ -114,5 +144,51 @@ impl Sink for Progress {
 
     fn histogram(&mut self, _: &HistogramLine<'_>) -> Result<(), SinkError> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(t: f64, phase: Phase, offered: u64, ok: u64, late: u64) -> Interval {
+        let counts = Counts {
+            offered,
+            ok,
+            late,
+            ..Counts::default()
+        };
+        Interval {
+            t,
+            length: 1.0,
+            phase: Some(phase),
+            classes: [("node-lease/update".to_owned(), counts)].into(),
+            in_flight: 3,
+            ..Interval::default()
+        }
+    }
+
+    #[test]
+    fn a_second_is_told_of_the_phase_it_was_in() {
+        let mut p = Progress::new(false, Some(3.0));
+        for (phase, t) in [(Phase::Warmup, 1.5), (Phase::Measure, 3.1)] {
+            p.phases.push((phase, t));
+        }
+        // Half a second of warm-up at twice the count, told when measuring has begun.
+        assert_eq!(
+            p.load(&second(1.0, Phase::Warmup, 50, 40, 0)).unwrap(),
+            "warmup: 0 s  offered 100/s  answered 80/s  missed 0  in flight 3"
+        );
+        assert_eq!(
+            p.load(&second(2.0, Phase::Warmup, 1000, 1000, 2)).unwrap(),
+            "warmup: 2 s  offered 1,000/s  answered 1,000/s  missed 2  in flight 3"
+        );
+        assert_eq!(p.load(&second(3.0, Phase::Warmup, 10, 10, 0)), None);
+        for (missed, t) in [(7, 4.0), (14, 5.0)] {
+            let told = p.load(&second(t, Phase::Measure, 100, 93, 7)).unwrap();
+            let words = format!("missed {missed}  in flight 3");
+            assert!(told.ends_with(&words), "{told}");
+        }
+        assert_eq!(p.load(&second(0.0, Phase::Populate, 9, 9, 0)), None);
     }
 }
