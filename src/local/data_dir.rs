@@ -25,16 +25,19 @@ impl DataDir {
     pub(super) fn new(named: Option<&Path>) -> Result<Self, LocalError> {
         match named {
             Some(path) => {
-                std::fs::create_dir_all(path)
-                    .map_err(io_error("cannot create --data-dir", path))?;
-                let mut entries =
-                    std::fs::read_dir(path).map_err(io_error("cannot read --data-dir", path))?;
+                let refused = |what| {
+                    move |source| LocalError::DataDir {
+                        path: path.to_owned(),
+                        what,
+                        source,
+                    }
+                };
+                std::fs::create_dir_all(path).map_err(refused("cannot create it"))?;
+                let mut entries = std::fs::read_dir(path).map_err(refused("cannot read it"))?;
                 if entries.next().is_some() {
                     return Err(LocalError::DataDirInUse(path.to_owned()));
                 }
-                let path = path
-                    .canonicalize()
-                    .map_err(io_error("cannot resolve --data-dir", path))?;
+                let path = path.canonicalize().map_err(refused("cannot resolve it"))?;
                 Ok(DataDir { path, lock: None })
             }
             None => Self::temporary(&std::env::temp_dir()),

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 pub enum LocalError {
     /// No etcd in the cache or on `PATH`.
     #[error(
-        "no etcd{} found in {searched} or on PATH; get one with `scripts/install-etcd.sh {}` or your distribution's \
-         package (Debian, Ubuntu: etcd-server; Fedora: etcd; macOS: brew install etcd), name a binary with --etcd PATH, \
-         or use a running etcd with --endpoints URL",
+        "no etcd{} found in {searched} or on PATH; get one with `scripts/install-etcd.sh {}` of etcdmark's sources, from \
+         https://github.com/etcd-io/etcd/releases or as your distribution's package (Debian, Ubuntu: etcd-server; \
+         Fedora: etcd; macOS: brew install etcd); or name a binary with --etcd PATH, or use a running etcd with \
+         --endpoints URL",
         .wanted.as_ref().map(|v| format!(" {v}")).unwrap_or_default(),
         .wanted.as_deref().unwrap_or("newest")
     )]
@@ -71,6 +72,16 @@ pub enum LocalError {
     /// The data directory holds something.
     #[error("--data-dir {}: not empty, and a measurement needs a fresh store; name a new or an empty directory on the disk to be measured", .0.display())]
     DataDirInUse(PathBuf),
+    /// The data directory cannot be used.
+    #[error("--data-dir {}: {what}: {source}; name a directory that you may write", .path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// `cannot create it`, `cannot read it` …
+        what: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
     /// A file or directory of the local cluster.
     #[error("{what} {}: {source}", .path.display())]
     Io {
@@ -144,6 +155,7 @@ impl LocalError {
                 | Self::ReservedFlag { .. }
                 | Self::BadFlag(_)
                 | Self::DataDirInUse(_)
+                | Self::DataDir { .. }
         )
     }
 }
