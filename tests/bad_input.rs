@@ -161,6 +161,19 @@ impl Drop for Running {
     }
 }
 
+/// What `attempt` (its number is handed in) came to on a machine that let the generator keep up: an invalid run (98)
+/// says nothing of what is weaker, and is tried again.
+fn undisturbed(attempt: impl Fn(u32) -> Output) -> Output {
+    let mut out = attempt(0);
+    for n in 1..5 {
+        if out.status.code() != Some(98) {
+            break;
+        }
+        out = attempt(n);
+    }
+    out
+}
+
 /// Waits until `condition` holds.
 fn until(what: &str, mut condition: impl FnMut() -> bool) {
     for _ in 0..1200 {

@@ -249,7 +249,8 @@ mod tests {
                 .nodes,
             1000
         );
-        let by_number = resolve(&["--set", "primary=[]", "--set", "actors.0.concurrency=5"]).unwrap();
+        let by_number =
+            resolve(&["--set", "primary=[]", "--set", "actors.0.concurrency=5"]).unwrap();
         assert_eq!(
             by_number.actors[0].schedule,
             crate::workload::Schedule::Closed { concurrency: 5 }

@@ -118,8 +118,10 @@ fn an_object_over_the_request_limit() {
         assert!(runtime.block_on(keys(&url)).is_empty());
     }
     // What is too large together is sent in smaller transactions, and that is said.
-    let line = format!("{} --set cluster.nodes=60 --out c", short(&url));
-    let out = run_in(here.path(), &line);
+    let out = undisturbed(|n| {
+        let line = format!("{} --set cluster.nodes=60 --out c-{n}", short(&url));
+        run_in(here.path(), &line)
+    });
     assert_eq!(
         out.status.code(),
         Some(0),
@@ -127,7 +129,7 @@ fn an_object_over_the_request_limit() {
         text(&out.stderr),
         text(&out.stdout)
     );
-    let events = std::fs::read_to_string(here.path().join("c/events.jsonl")).unwrap();
+    let events = std::fs::read_to_string(here.path().join("c-0/events.jsonl")).unwrap();
     assert!(events.contains("populate goes on with"), "{events}");
 }
 
@@ -229,15 +231,17 @@ fn thresholds_and_precedence() {
     let etcd = runtime.block_on(common::etcd());
     let url = etcd.endpoints().remove(0);
     let here = tempfile::tempdir().unwrap();
-    let line = format!("{} {OFTEN} --out missed", short(&url));
-    let out = with_threshold(here.path(), &line).output();
+    let out = undisturbed(|n| {
+        let line = format!("{} {OFTEN} --out missed-{n}", short(&url));
+        with_threshold(here.path(), &line).output()
+    });
     let (stderr, stdout) = (text(&out.stderr), text(&out.stdout));
-    no_panic(&line, &stderr);
+    no_panic("threshold", &stderr);
     assert_eq!(out.status.code(), Some(99), "{stderr}{stdout}");
     let said: String = stderr.lines().filter(|l| l.starts_with("error")).collect();
     assert_eq!(said, "error: threshold missed: all:p50<1us");
     // t counts from the monotonic clock: it never goes back, whatever the wall clock does.
-    let events = std::fs::read_to_string(here.path().join("missed/events.jsonl")).unwrap();
+    let events = std::fs::read_to_string(here.path().join("missed-0/events.jsonl")).unwrap();
     let mut before = f64::MIN;
     for line in events.lines() {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -248,11 +252,11 @@ fn thresholds_and_precedence() {
         }
     }
     assert!(before > 0.0);
-    let line = format!(
-        "{} {OFTEN} --out kept --set thresholds=[\"node-lease/update:missed<=100%\"]",
-        short(&url)
-    );
-    let out = run_in(here.path(), &line);
+    let out = undisturbed(|n| {
+        let threshold = "--set thresholds=[\"node-lease/update:missed<=100%\"]";
+        let line = format!("{} {OFTEN} --out kept-{n} {threshold}", short(&url));
+        run_in(here.path(), &line)
+    });
     assert_eq!(
         out.status.code(),
         Some(0),
@@ -289,12 +293,15 @@ fn a_broken_pipe_is_no_error() {
     let etcd = runtime.block_on(common::etcd());
     let url = etcd.endpoints().remove(0);
     // Both ends are gone: the run goes on, and its files are whole.
-    let mut run = Running::start(here.path(), &format!("{} -v --out out", short(&url)));
-    drop(run.child.as_mut().unwrap().stdout.take());
-    drop(run.child.as_mut().unwrap().stderr.take());
-    let out = run.output();
+    let out = undisturbed(|n| {
+        let line = format!("{} -v --out out-{n}", short(&url));
+        let mut run = Running::start(here.path(), &line);
+        drop(run.child.as_mut().unwrap().stdout.take());
+        drop(run.child.as_mut().unwrap().stderr.take());
+        run.output()
+    });
     assert_eq!(out.status.code(), Some(0));
-    assert!(here.path().join("out/result.json").is_file());
+    assert!(here.path().join("out-0/result.json").is_file());
     assert!(runtime.block_on(keys(&url)).is_empty());
     // A reader of progress and result that goes away in the middle, by way of a real pipe.
     let out = shell(
