@@ -9,6 +9,8 @@ mod harness;
 mod interrupted;
 #[path = "run/killed.rs"]
 mod killed;
+#[path = "run/medium.rs"]
+mod medium;
 #[path = "run/members.rs"]
 mod members;
 #[path = "run/output.rs"]

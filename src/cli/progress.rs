@@ -10,55 +10,88 @@ const EVERY: f64 = 5.0;
 /// Seconds of load below which a rate would say nothing.
 const SCRAP: f64 = 0.2;
 
-/// A sink that only shows.
+/// The line on stderr.
 #[derive(Debug)]
-pub struct Progress {
+pub struct Line {
     tty: bool,
-    verbose: bool,
-    /// Each phase until now and when it began.
-    phases: Vec<(Phase, f64)>,
-    /// Misses of the phase that was told of last.
-    missed: (Option<Phase>, u64),
     told: f64,
-    seconds: Option<f64>,
-    open_line: bool,
+    open: bool,
 }
 
-impl Progress {
-    /// `verbose` also tells notes, members and failures as they come; `seconds` is the measured time.
-    pub fn new(verbose: bool, seconds: Option<f64>) -> Self {
-        Progress {
+impl Line {
+    /// Nothing shown yet.
+    pub fn new() -> Self {
+        Line {
             tty: std::io::stderr().is_terminal(),
-            verbose,
-            phases: Vec::new(),
-            missed: (None, 0),
             told: f64::NEG_INFINITY,
-            seconds,
-            open_line: false,
+            open: false,
         }
     }
 
-    fn line(&mut self, t: f64, text: &str) {
+    /// Shows a state at `t` seconds: always on a terminal, a few times a minute elsewhere.
+    pub fn show(&mut self, t: f64, text: &str) {
         if self.tty {
             // Without wrapping: what does not fit a narrow terminal is cut off, as a second line could not be rewritten.
             let _ = write!(std::io::stderr().lock(), "\r\x1b[2K\x1b[?7l{text}\x1b[?7h");
-            self.open_line = true;
+            self.open = true;
         } else if t - self.told >= EVERY {
             self.told = t;
             complain(text);
         }
     }
 
-    fn say(&mut self, text: &str) {
+    /// Says something that stays.
+    pub fn say(&mut self, text: &str) {
         self.close();
         complain(text);
     }
 
     /// Ends an open line.
     pub fn close(&mut self) {
-        if std::mem::take(&mut self.open_line) {
+        if std::mem::take(&mut self.open) {
             complain("");
         }
+    }
+
+    /// The next state is shown wherever stderr goes.
+    fn afresh(&mut self) {
+        self.told = f64::NEG_INFINITY;
+    }
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A sink that only shows.
+#[derive(Debug)]
+pub struct Progress {
+    line: Line,
+    verbose: bool,
+    /// Each phase until now and when it began.
+    phases: Vec<(Phase, f64)>,
+    /// Misses of the phase that was told of last.
+    missed: (Option<Phase>, u64),
+    seconds: Option<f64>,
+}
+
+impl Progress {
+    /// `verbose` also tells notes, members and failures as they come; `seconds` is the measured time.
+    pub fn new(verbose: bool, seconds: Option<f64>) -> Self {
+        Progress {
+            line: Line::new(),
+            verbose,
+            phases: Vec::new(),
+            missed: (None, 0),
+            seconds,
+        }
+    }
+
+    /// Ends an open line.
+    pub fn close(&mut self) {
+        self.line.close();
     }
 
     /// What one second of warm-up or measuring was like; None for a scrap of a second at a phase's end.
@@ -100,21 +133,21 @@ impl Progress {
         match event {
             Event::Phase(e) => {
                 self.phases.push((e.phase, e.t));
-                self.told = f64::NEG_INFINITY;
+                self.line.afresh();
             }
             Event::Progress(p) => {
                 let (done, total) = (count(p.done), count(p.total));
                 let text = format!("{}: {done} of {total} {}", p.phase.name(), p.unit);
-                self.line(p.t, &text);
+                self.line.show(p.t, &text);
             }
             Event::Interval(i) => {
                 if let Some(text) = self.load(i) {
-                    self.line(i.t, &text);
+                    self.line.show(i.t, &text);
                 }
             }
             // What preflight found is said before anything is written.
             Event::Note(n) if self.verbose || n.level == "warning" || self.phases.is_empty() => {
-                self.say(&format!("{}: {}", n.level, n.text));
+                self.line.say(&format!("{}: {}", n.level, n.text));
             }
             Event::Member(m) => {
                 let state = if m.up { "up" } else { "down" };
@@ -124,13 +157,17 @@ impl Progress {
                     format!(": {}", m.reason)
                 };
                 if !m.up || self.verbose {
-                    self.say(&format!("member {} is {state}{reason}", m.endpoint));
+                    self.line
+                        .say(&format!("member {} is {state}{reason}", m.endpoint));
                 }
             }
             Event::Failure(f) if self.verbose => {
-                self.say(&format!("{} failed: {} ({})", f.class, f.message, f.error));
+                self.line
+                    .say(&format!("{} failed: {} ({})", f.class, f.message, f.error));
             }
-            Event::Guard(g) => self.say(&format!("guard {} stops the run: {}", g.guard, g.cause)),
+            Event::Guard(g) => self
+                .line
+                .say(&format!("guard {} stops the run: {}", g.guard, g.cause)),
             _ => {}
         }
     }

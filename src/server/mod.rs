@@ -5,8 +5,9 @@ pub mod client;
 pub mod environment;
 pub mod host;
 pub mod http;
+mod media;
 pub mod metrics;
-mod procfs;
+pub(crate) mod procfs;
 pub mod scraper;
 pub mod timeline;
 

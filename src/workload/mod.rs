@@ -37,4 +37,6 @@ pub use resolve::{Resolved, RunSettings};
 pub use stores::RoutedStore;
 pub use units::{Length, Span};
 
-pub(crate) use check::grouped;
+pub(crate) use check::{grouped, name as check_name};
+pub(crate) use locate::locate;
+pub(crate) use yaml::parse as parse_yaml;

@@ -18,7 +18,10 @@ pub(super) fn table(r: &RunResult) -> Vec<String> {
             own_limits.then_some(limit.as_str()),
         ));
     }
-    let mixed = r.classes.windows(2).any(|w| w[0].class.closed_loop != w[1].class.closed_loop);
+    let mixed = r
+        .classes
+        .windows(2)
+        .any(|w| w[0].class.closed_loop != w[1].class.closed_loop);
     if r.classes.len() > 1 && !mixed {
         rows.push(row("all", &r.total, own_limits.then_some("")));
     }
@@ -89,7 +92,8 @@ fn figure(f: Headline) -> String {
 }
 
 /// First column to the left, the others to the right.
-fn align(rows: &[Vec<String>]) -> Vec<String> {
+/// Columns of equal width: the first to the left, the others to the right.
+pub(crate) fn align(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |c: usize| {
         rows.iter()
