@@ -100,20 +100,17 @@ impl Progress {
             .phase
             .filter(|p| matches!(p, Phase::Warmup | Phase::Measure))?;
         // Intervals come late: the next phase may have begun by now.
-        let at = self.phases.iter().position(|(p, _)| *p == phase)?;
-        let began = self.phases[at].1;
-        let ended = self.phases.get(at + 1).map_or(f64::INFINITY, |(_, t)| *t);
-        let (from, to) = (i.t.max(began), (i.t + i.length).min(ended));
+        let began = self.phases.iter().find(|(p, _)| *p == phase)?.1;
         let sum = |f: fn(&Counts) -> u64| i.classes.values().map(f).sum::<u64>();
         if self.missed.0 != Some(phase) {
             self.missed = (Some(phase), 0);
         }
         self.missed.1 += sum(Counts::misses);
-        let seconds = to - from;
-        if seconds < SCRAP {
+        // A part of a second at a phase's end.
+        if i.length < SCRAP {
             return None;
         }
-        let per_second = |n: u64| rate(n as f64 / seconds);
+        let per_second = |n: u64| rate(n as f64 / i.length);
         let of = match self.seconds {
             Some(s) if phase == Phase::Measure => format!(" of {s:.0}"),
             _ => String::new(),
@@ -121,7 +118,7 @@ impl Progress {
         Some(format!(
             "{}: {:.0}{of} s  offered {}/s  answered {}/s  missed {}  in flight {}",
             phase.name(),
-            to - began,
+            i.t + i.length - began,
             per_second(sum(|c| c.offered)),
             per_second(sum(|c| c.ok)),
             count(self.missed.1),
@@ -188,7 +185,8 @@ impl Sink for Progress {
 mod tests {
     use super::*;
 
-    fn second(t: f64, phase: Phase, offered: u64, ok: u64, late: u64) -> Interval {
+    /// A stretch of load, from and to.
+    fn stretch((t, end): (f64, f64), phase: Phase, offered: u64, ok: u64, late: u64) -> Interval {
         let counts = Counts {
             offered,
             ok,
@@ -197,7 +195,7 @@ mod tests {
         };
         Interval {
             t,
-            length: 1.0,
+            length: end - t,
             phase: Some(phase),
             classes: [("node-lease/update".to_owned(), counts)].into(),
             in_flight: 3,
@@ -213,19 +211,23 @@ mod tests {
         }
         // Half a second of warm-up at twice the count, told when measuring has begun.
         assert_eq!(
-            p.load(&second(1.0, Phase::Warmup, 50, 40, 0)).unwrap(),
+            p.load(&stretch((1.5, 2.0), Phase::Warmup, 50, 40, 0))
+                .unwrap(),
             "warmup: 0 s  offered 100/s  answered 80/s  missed 0  in flight 3"
         );
         assert_eq!(
-            p.load(&second(2.0, Phase::Warmup, 1000, 1000, 2)).unwrap(),
+            p.load(&stretch((2.0, 3.0), Phase::Warmup, 1000, 1000, 2))
+                .unwrap(),
             "warmup: 2 s  offered 1,000/s  answered 1,000/s  missed 2  in flight 3"
         );
-        assert_eq!(p.load(&second(3.0, Phase::Warmup, 10, 10, 0)), None);
+        assert_eq!(p.load(&stretch((3.0, 3.1), Phase::Warmup, 10, 10, 0)), None);
         for (missed, t) in [(7, 4.0), (14, 5.0)] {
-            let told = p.load(&second(t, Phase::Measure, 100, 93, 7)).unwrap();
+            let told = p
+                .load(&stretch((t, t + 1.0), Phase::Measure, 100, 93, 7))
+                .unwrap();
             let words = format!("missed {missed}  in flight 3");
             assert!(told.ends_with(&words), "{told}");
         }
-        assert_eq!(p.load(&second(0.0, Phase::Populate, 9, 9, 0)), None);
+        assert_eq!(p.load(&stretch((0.0, 1.0), Phase::Populate, 9, 9, 0)), None);
     }
 }

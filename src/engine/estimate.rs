@@ -6,13 +6,33 @@ use crate::kube::actors::{Step, model};
 use crate::kube::{ObjectRef, Objects, Write};
 use crate::schedule;
 use crate::schedule::Stripe;
-use crate::workload::{ActorKind, Plan};
+use crate::workload::{Plan, Schedule};
 use std::time::Duration;
 
 /// A run without an end is estimated for this long.
 const OPEN_ENDED: Duration = Duration::from_secs(600);
 
-/// (keys, bytes of keys and values) that populate and load write into the store of that index.
+/// Sessions of an actor that are looked at.
+const SAMPLE: u64 = 256;
+
+/// Arrivals, or members with their rounds, that stand for all: of few members each as often, of many every so manieth.
+fn sample(schedule: &Schedule, members: u64) -> Vec<(u64, u64)> {
+    match (schedule, members) {
+        (Schedule::Periodic { .. }, 0) => Vec::new(),
+        (Schedule::Periodic { .. }, n @ 1..SAMPLE) => {
+            let all = SAMPLE / n * n;
+            (0..all).map(|i| (i % n, i / n)).collect()
+        }
+        (Schedule::Periodic { .. }, n) => {
+            let at = |i| (u128::from(n) * i / u128::from(SAMPLE)) as u64;
+            (0..u128::from(SAMPLE)).map(|i| (at(i), 0)).collect()
+        }
+        _ => (0..SAMPLE).map(|i| (i, 0)).collect(),
+    }
+}
+
+/// (keys, bytes of keys and values) that populate and load write into the store of that index. Closed loops
+/// write as fast as they can, which nobody knows before.
 pub(crate) fn estimate(plan: &Plan, store: usize) -> (u64, u64) {
     let objects = Objects::new(
         &plan.cluster,
@@ -53,22 +73,56 @@ pub(crate) fn estimate(plan: &Plan, store: usize) -> (u64, u64) {
     let length = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
     for actor in &plan.actors {
         let mut model = model(&actor.kind, &plan.cluster, Stripe::WHOLE, plan.seed);
-        let Some(session) = model.session(0, 0) else {
-            continue;
-        };
-        let writes = session
-            .steps
-            .iter()
-            .any(|s| matches!(s, Step::Create(..) | Step::Update { .. }));
-        if !writes || plan.store_of(session.object.kind.resource()) != store {
-            continue;
+        let members = model.members();
+        // What the first sessions write, each on average.
+        let (mut sessions, mut creates, mut written) = (0u64, 0u64, 0u64);
+        for (index, round) in sample(&actor.schedule, members) {
+            let Some(session) = model.session(index, round) else {
+                continue;
+            };
+            sessions += 1;
+            if plan.store_of(session.object.kind.resource()) != store {
+                continue;
+            }
+            for step in session.steps.iter() {
+                let create = matches!(step, Step::Create(..));
+                if create || matches!(step, Step::Update { .. }) {
+                    creates += u64::from(create);
+                    written += size(session.object, u32::from(!create));
+                }
+            }
         }
-        let n =
-            schedule::expected(&actor.schedule, model.members(), 0, length).unwrap_or(0.0) as u64;
-        bytes = bytes.saturating_add(n.saturating_mul(size(session.object, 1)));
-        if matches!(actor.kind, ActorKind::Event { .. }) {
-            keys = keys.saturating_add(n);
-        }
+        let n = schedule::expected(&actor.schedule, members, 0, length).unwrap_or(0.0);
+        let of = |sum: u64| (n * sum as f64 / sessions.max(1) as f64) as u64;
+        keys = keys.saturating_add(of(creates));
+        bytes = bytes.saturating_add(of(written));
     }
     (keys, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::RateProfile;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn every_member_stands_for_as_many() {
+        let periodic = Schedule::Periodic {
+            period: 1,
+            low: 1.0,
+            high: 1.0,
+            intensity: RateProfile::constant(1.0),
+        };
+        for members in [1, 2, 39, 255, 256, 1_000_000] {
+            let mut times = BTreeMap::new();
+            for (index, _) in sample(&periodic, members) {
+                assert!(index < members);
+                *times.entry(index).or_insert(0) += 1;
+            }
+            assert_eq!(times.len() as u64, members.min(SAMPLE));
+            assert!(times.values().all(|n| *n == times[&0]), "{times:?}");
+        }
+        assert!(sample(&periodic, 0).is_empty());
+    }
 }

@@ -53,8 +53,21 @@ fn classes(plan: &Plan) -> Vec<ClassInfo> {
     rows.sort_unstable();
     rows.into_iter()
         .map(|(class, closed)| {
-            let store = &plan.stores[plan.store_of(class.info().resource)].name;
-            ClassInfo::of(class, store, plan.limits.of(class), closed)
+            ClassInfo::of(
+                class,
+                store_name(plan, class),
+                plan.limits.of(class),
+                closed,
+            )
         })
         .collect()
+}
+
+/// The store that an op class is told with. Of several each has a compactor.
+pub(crate) fn store_name(plan: &Plan, class: OpClass) -> &str {
+    let compactor = matches!(class, OpClass::CompactorTxn | OpClass::CompactorCompact);
+    if compactor && plan.stores.len() > 1 {
+        return ClassInfo::EACH_STORE;
+    }
+    &plan.stores[plan.store_of(class.info().resource)].name
 }

@@ -7,7 +7,7 @@ use super::state::States;
 use crate::clock::{self, Nanos};
 use crate::etcd::wire::Pool;
 use crate::kube::actors::{Session, Step};
-use crate::kube::{ObjectRef, Objects, OpClass};
+use crate::kube::{Kind, ObjectRef, Objects, OpClass};
 use crate::report::{Event, Note, Phase};
 use crate::schedule::Stripe;
 use crate::workload::{AtCap, Plan, grouped};
@@ -84,8 +84,8 @@ pub(crate) struct Shard {
     pub(crate) states: RefCell<States>,
     pub(crate) recorder: RefCell<Recorder>,
     pub(crate) leases: RefCell<Leases>,
-    /// The compactor's (version, revision of the previous round), per store.
-    pub(crate) compactor: RefCell<Vec<(i64, i64)>>,
+    /// Each compactor's (version, revision of the previous round), by its index.
+    pub(crate) compactors: RefCell<HashMap<u64, (i64, i64)>>,
     pub(crate) scratch: RefCell<Vec<u8>>,
     pub(crate) messages: Sender<Message>,
     in_flight: Cell<usize>,
@@ -129,7 +129,6 @@ impl Shard {
             .max_in_flight
             .div_ceil(p.plan.load.shards.max(1))
             .max(1);
-        let stores = p.pools.len();
         let room = (MOST_WAITING / p.plan.load.shards.max(1) as u64).max(1);
         Rc::new(Shard {
             index: p.index,
@@ -140,9 +139,9 @@ impl Shard {
             pools: p.pools,
             route: p.route,
             states: RefCell::new(p.states),
-            recorder: RefCell::new(Recorder::new(p.t0, clock::now())),
+            recorder: RefCell::new(Recorder::new(p.index, p.t0, clock::now())),
             leases: RefCell::new(Leases::default()),
-            compactor: RefCell::new(vec![(0, 0); stores]),
+            compactors: RefCell::default(),
             scratch: RefCell::new(Vec::with_capacity(32 * 1024)),
             messages: p.messages,
             in_flight: Cell::new(0),
@@ -157,6 +156,14 @@ impl Shard {
             ended: Notify::new(),
             closing: Cell::new(false),
         })
+    }
+
+    /// The store that a request goes to: its resource's; a compactor has its own.
+    pub(crate) fn store_of(&self, class: OpClass, object: ObjectRef) -> usize {
+        if object.kind == Kind::CompactRev {
+            return usize::try_from(object.index).unwrap_or(0) % self.pools.len();
+        }
+        self.route[class as usize]
     }
 
     /// Sessions admitted and not over.

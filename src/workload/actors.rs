@@ -7,16 +7,17 @@ use super::file::{ActorSpec, Kind, LoadSpec};
 use super::plan::{Actor, ActorKind, Cluster};
 use super::units::Span;
 
-/// Fills in and checks one actor. `scale` and `ramp` are the load's.
+/// Fills in and checks one actor of a workload with so many stores.
 pub(super) fn actor(
     spec: &mut ActorSpec,
     cluster: &Cluster,
+    stores: usize,
     load: &LoadSpec,
 ) -> Result<Actor, FieldError> {
     let at = |field: &str| format!("actors.{}.{field}", spec.name);
     let paths = Paths { prefix: at("") };
     let schedule = schedule(spec, &paths, cluster, load)?;
-    let kind = kind(spec, &paths, cluster)?;
+    let kind = kind(spec, &paths, cluster, stores)?;
     let (members, field) = spec.kind.population(cluster);
     if members == 0 {
         let message = format!(
@@ -34,7 +35,12 @@ pub(super) fn actor(
 }
 
 /// The actor's own settings; one that belongs to another kind is refused.
-fn kind(spec: &mut ActorSpec, paths: &Paths, cluster: &Cluster) -> Result<ActorKind, FieldError> {
+fn kind(
+    spec: &mut ActorSpec,
+    paths: &Paths,
+    cluster: &Cluster,
+    stores: usize,
+) -> Result<ActorKind, FieldError> {
     let owners = [
         (spec.series_share.is_some(), "seriesShare", Kind::Event),
         (spec.ttl.is_some(), "ttl", Kind::Event),
@@ -85,7 +91,9 @@ fn kind(spec: &mut ActorSpec, paths: &Paths, cluster: &Cluster) -> Result<ActorK
         Kind::ApiserverLease => ActorKind::ApiserverLease,
         Kind::Endpoints => ActorKind::Endpoints,
         Kind::EndpointSlice => ActorKind::EndpointSlice,
-        Kind::Compactor => ActorKind::Compactor,
+        Kind::Compactor => ActorKind::Compactor {
+            stores: stores as u64,
+        },
         Kind::Probe => ActorKind::Probe {
             writes: *spec.writes.get_or_insert(false),
         },

@@ -51,7 +51,7 @@ impl Kind {
             ActorKind::ApiserverLease => Kind::ApiserverLease,
             ActorKind::Endpoints => Kind::Endpoints,
             ActorKind::EndpointSlice => Kind::EndpointSlice,
-            ActorKind::Compactor => Kind::Compactor,
+            ActorKind::Compactor { .. } => Kind::Compactor,
             ActorKind::Probe { .. } => Kind::Probe,
         }
     }

@@ -256,7 +256,10 @@ pub enum ActorKind {
     /// EndpointSlice updates of a rolling update.
     EndpointSlice,
     /// kube-apiserver's compactor: Txn on `compact_rev_key`, then Compact of the previous round's revision.
-    Compactor,
+    Compactor {
+        /// Stores of the workload: an apiserver has a compactor for each.
+        stores: u64,
+    },
     /// A quiet client: linearizable reads, and with `writes` a CAS on one key.
     Probe {
         /// Also write.

@@ -84,12 +84,14 @@ fn of_actor(cluster: &Cluster, actor: &Actor) -> Vec<ClassRate> {
         }
         ActorKind::Endpoints => vec![(C::EndpointsUpdate, rate)],
         ActorKind::EndpointSlice => vec![(C::EndpointSliceUpdate, rate)],
-        ActorKind::Compactor => {
+        ActorKind::Compactor { stores } => {
+            let stores = stores as f64;
             vec![
-                (C::CompactorTxn, rate),
+                (C::CompactorTxn, times(stores)),
+                // One of a store's wins.
                 (
                     C::CompactorCompact,
-                    times(1.0 / cluster.apiservers.max(1) as f64),
+                    times(stores / cluster.apiservers.max(1) as f64),
                 ),
             ]
         }
@@ -118,7 +120,7 @@ pub fn populated_keys(cluster: &Cluster, actors: &[Actor]) -> u64 {
             .services
             .saturating_mul(cluster.slices_per_service()),
         ActorKind::Probe { writes } => u64::from(writes),
-        ActorKind::Event { .. } | ActorKind::Compactor => 0,
+        ActorKind::Event { .. } | ActorKind::Compactor { .. } => 0,
     };
     actors.iter().map(keys).fold(0, u64::saturating_add)
 }

@@ -94,14 +94,14 @@ impl Resolved {
             span("load.rateRamp", ramp, Span::seconds(0))?;
         }
         let shape = spec.load.clone();
+        let stores = stores(&mut spec.stores, &kinds)?;
         let actors = spec
             .actors
             .iter_mut()
-            .map(|a| actor(a, &cluster, &shape))
+            .map(|a| actor(a, &cluster, stores.len(), &shape))
             .collect::<Result<Vec<_>, _>>()?;
         effective_scaling(&shape, &kinds, &actors)?;
         realistic_endpoints(&cluster, &kinds)?;
-        let stores = stores(&mut spec.stores, &kinds)?;
         let limits = limits(spec)?;
         let thresholds = judged(spec, &kinds, &actors)?;
         let phases = phases(&mut spec.phases)?;

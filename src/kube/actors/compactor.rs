@@ -1,5 +1,6 @@
 //! kube-apiserver's compactor: every 5 min a Txn on `compact_rev_key`; the winner compacts the
-//! revision that it saw in the previous round.
+//! revision that it saw in the previous round. Each apiserver has one for each of its stores
+//! (`startCompactorOnce`): member m is that of store m modulo the number of stores.
 //!
 //! Source: k8s.io/apiserver `pkg/storage/etcd3/compact.go`.
 
@@ -7,7 +8,10 @@ use super::{Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 
 #[derive(Debug)]
-pub(super) struct Compactor;
+pub(super) struct Compactor {
+    /// Apiservers × stores.
+    pub(super) members: u64,
+}
 
 impl Model for Compactor {
     fn population(&self) -> Vec<Population> {
@@ -15,13 +19,13 @@ impl Model for Compactor {
     }
 
     fn members(&self) -> u64 {
-        1
+        self.members
     }
 
-    fn session(&mut self, _: u64, _: u64) -> Option<Session> {
+    fn session(&mut self, member: u64, _: u64) -> Option<Session> {
         Some(Session::new(
             Kind::CompactRev,
-            0,
+            member,
             &[
                 Step::CompactorTxn(OpClass::CompactorTxn),
                 Step::CompactorCompact(OpClass::CompactorCompact),

@@ -70,7 +70,9 @@ pub fn model(kind: &ActorKind, cluster: &Cluster, part: Stripe, seed: u64) -> Bo
             slices: cluster.slices_per_service(),
             part,
         }),
-        ActorKind::Compactor => Box::new(compactor::Compactor),
+        ActorKind::Compactor { stores } => Box::new(compactor::Compactor {
+            members: cluster.apiservers.saturating_mul(*stores),
+        }),
         ActorKind::Probe { writes } => Box::new(probe::Probe { writes: *writes }),
     }
 }
