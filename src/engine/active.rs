@@ -129,7 +129,7 @@ impl Active {
         self.order(Order::Populate);
         self.until_reached(stream)?;
         self.merger.flush(stream);
-        if self.plan.control.draining() {
+        if self.plan.control.draining() || self.plan.populate_only {
             // The manifest stays in populate: the same run can go on from here.
             self.last_revisions(runtime, stores);
             return Ok(());

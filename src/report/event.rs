@@ -237,11 +237,11 @@ pub struct Header {
     pub experiment: Option<String>,
     /// Arm.
     pub arm: Option<String>,
-    /// Pair.
+    /// Pair, from 1.
     pub pair: Option<u32>,
-    /// Trial.
+    /// Trial, from 1, in the order of play.
     pub trial: Option<u32>,
-    /// Order in its pair.
+    /// Place in its pair, from 1.
     pub order: Option<u32>,
 }
 

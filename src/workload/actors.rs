@@ -4,8 +4,11 @@ use super::arrivals::{Paths, schedule};
 use super::check::{number, span, whole};
 use super::error::FieldError;
 use super::file::{ActorSpec, Kind, LoadSpec};
+use super::kinds::LISTED;
+use super::nearest::hint;
 use super::plan::{Actor, ActorKind, Cluster};
 use super::units::Span;
+use crate::kube::Resource;
 
 /// Fills in and checks one actor of a workload with so many stores.
 pub(super) fn actor(
@@ -45,6 +48,7 @@ fn kind(
         (spec.series_share.is_some(), "seriesShare", Kind::Event),
         (spec.ttl.is_some(), "ttl", Kind::Event),
         (spec.standbys.is_some(), "standbys", Kind::LeaderLease),
+        (spec.resource.is_some(), "resource", Kind::List),
         (spec.writes.is_some(), "writes", Kind::Probe),
     ];
     for (set, field, owner) in owners {
@@ -94,6 +98,16 @@ fn kind(
         Kind::Compactor => ActorKind::Compactor {
             stores: stores as u64,
         },
+        Kind::List => {
+            let name = spec.resource.get_or_insert_with(|| "nodes".to_owned());
+            let found = LISTED.into_iter().find(|r| r.plural() == name);
+            let resource = found.ok_or_else(|| {
+                let known = LISTED.map(Resource::plural);
+                let message = format!("{name:?} cannot be listed{}", hint(name, &known));
+                FieldError::at(paths.of("resource"), message)
+            })?;
+            ActorKind::List { resource }
+        }
         Kind::Probe => ActorKind::Probe {
             writes: *spec.writes.get_or_insert(false),
         },
