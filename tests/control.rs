@@ -623,16 +623,7 @@ async fn the_manifest_is_created_resumed_and_refused() {
     held.update_phase(Phase::Measure, 1000).await.unwrap();
     held.leave().await.unwrap();
     let other = manifest::acquire(&cluster, wanted("h1")).await.unwrap_err();
-    assert!(
-        matches!(
-            other,
-            ManifestError::Finished {
-                phase: "measure",
-                ..
-            }
-        ),
-        "{other}"
-    );
+    assert!(matches!(other, ManifestError::Finished { .. }), "{other}");
 
     // Refusals give their lock back.
     assert_eq!(manifest::lock_holder(&cluster, "r").await.unwrap(), None);

@@ -371,6 +371,14 @@ fn unknown_repeated_and_mistyped_keys_say_where_and_what_is_right() {
             "w.yaml:6:11: actors: 5 is not a list (`- item` lines)",
         ),
         (
+            "\tactors: []\n",
+            "w.yaml:6:2: tabs disallowed within this context (block indentation)",
+        ),
+        (
+            "  actors: []\n---\nkind: Workload\n",
+            "w.yaml:8:1: a second document begins here; a file holds one workload",
+        ),
+        (
             "  load: {spin: maybe}\n",
             "w.yaml:6:16: spin: maybe is not true or false",
         ),

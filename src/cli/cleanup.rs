@@ -10,14 +10,15 @@ use crate::etcd::manifest::{self, KnownRun, Lock, ManifestError, RunKeys};
 use crate::etcd::preflight::{self, PreflightError};
 use crate::etcd::target::Target;
 use crate::exit::Exit;
-use crate::report::text::units::bytes;
+use crate::report::text::units::{bytes, things};
 use serde::Serialize;
 
 /// Delete the keys and etcd leases that runs left in a store. Only what a manifest under
 /// /registry-etcdmark/ says etcdmark wrote is touched; runs that are going on are refused.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  etcdmark cleanup --endpoints http://10.0.0.1:2379 --run-id 20261122-101500"
+    after_help = "Examples:\n  etcdmark cleanup --endpoints http://10.0.0.1:2379 --run-id 20261122-101500-4711\n  \
+                  etcdmark cleanup --endpoints http://10.0.0.1:2379 --all"
 )]
 pub struct Args {
     /// The etcd.
@@ -215,8 +216,10 @@ impl std::fmt::Display for Summary {
         for r in &self.runs {
             writeln!(
                 f,
-                "run {}: {} keys deleted, {} leases revoked",
-                r.run_id, r.keys, r.leases
+                "run {}: {} deleted, {} revoked",
+                r.run_id,
+                things(r.keys, "key"),
+                things(r.leases, "lease")
             )?;
         }
         writeln!(

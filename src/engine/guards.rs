@@ -48,7 +48,7 @@ pub fn parse_list(list: &str) -> Result<Vec<GuardKind>, String> {
         let found = ALL.into_iter().find(|kind| name(*kind) == word);
         let kind = found.ok_or_else(|| {
             let names = ALL.map(name).join(", ");
-            format!("--guards {list}: {word:?} is no guard; known are {names}, all and none")
+            format!("--guards {list}: {word:?} is no guard; write all, none, or some of {names}")
         })?;
         if !kinds.contains(&kind) {
             kinds.push(kind);

@@ -241,6 +241,6 @@ fn lists() {
     let e = parse_list("quota,leader").expect_err("unknown");
     assert_eq!(
         e,
-        "--guards quota,leader: \"leader\" is no guard; known are quota, alarm, leader-change, quorum, all and none"
+        "--guards quota,leader: \"leader\" is no guard; write all, none, or some of quota, alarm, leader-change, quorum"
     );
 }
