@@ -368,7 +368,7 @@ fn finish(state: &CallState, done: Nanos, result: Result<Bytes, RpcError>) -> Re
     }
 }
 
-/// Reads a unary answer: one message and a status.
+/// Reads an answer: its message, or all messages of a stream joined, and a status.
 async fn read_message(response: Response<RecvStream>) -> Result<Bytes, RpcError> {
     let (head, mut body) = response.into_parts();
     if let Some(status) = headers::status(&head.headers) {
@@ -419,19 +419,36 @@ fn expected_len(frame: &[u8]) -> usize {
     }
 }
 
-/// Takes the 5-byte prefix off.
-fn unframe(frame: Bytes) -> Result<Bytes, RpcError> {
-    match *frame {
-        [0, a, b, c, d, ..] if u32::from_be_bytes([a, b, c, d]) as usize == frame.len() - 5 => {
-            Ok(frame.slice(5..))
+/// Takes the 5-byte prefixes off and joins what is left.
+fn unframe(mut frames: Bytes) -> Result<Bytes, RpcError> {
+    let mut joined = BytesMut::new();
+    loop {
+        let len = match *frames {
+            [0, a, b, c, d, ..] => u32::from_be_bytes([a, b, c, d]) as usize,
+            [1, ..] => {
+                return Err(RpcError::Malformed(
+                    "compressed, though nothing was offered".into(),
+                ));
+            }
+            _ => usize::MAX,
+        };
+        let rest = frames.len().saturating_sub(5);
+        if len > rest {
+            return Err(RpcError::Malformed(format!(
+                "a frame of {} bytes with a wrong prefix",
+                frames.len()
+            )));
         }
-        [1, ..] => Err(RpcError::Malformed(
-            "compressed, though nothing was offered".into(),
-        )),
-        _ => Err(RpcError::Malformed(format!(
-            "a frame of {} bytes with a wrong prefix",
-            frame.len()
-        ))),
+        let mut message = frames.split_off(5);
+        if len == rest && joined.is_empty() {
+            // The only one: nothing is copied.
+            return Ok(message);
+        }
+        frames = message.split_off(len);
+        joined.extend_from_slice(&message);
+        if frames.is_empty() {
+            return Ok(joined.freeze());
+        }
     }
 }
 
@@ -465,6 +482,17 @@ mod tests {
             unframe(Bytes::from_static(&[0, 0, 0, 0, 0])),
             Ok(Bytes::new())
         );
+        let stream = [0, 0, 0, 0, 2, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 9];
+        assert_eq!(
+            unframe(Bytes::copy_from_slice(&stream)),
+            Ok(Bytes::from_static(&[7, 8, 9]))
+        );
+        for cut in [1, 4, 6, 11, 17] {
+            assert!(
+                unframe(Bytes::copy_from_slice(&stream[..cut])).is_err(),
+                "{cut}"
+            );
+        }
         for bad in [
             &[][..],
             &[0, 0, 0],
