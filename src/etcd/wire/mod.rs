@@ -16,6 +16,7 @@ mod coalesce;
 mod connection;
 mod dial;
 mod driver;
+mod frames;
 mod headers;
 mod pool;
 mod settings;
