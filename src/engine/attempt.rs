@@ -10,7 +10,6 @@ use crate::kube::OpClass;
 use crate::report::Effect;
 use bytes::Bytes;
 use prost::Message;
-use std::time::Duration;
 
 impl Shard {
     /// One RPC, counted and timed; an error is counted by class and, for a write whose outcome is not
@@ -21,18 +20,15 @@ impl Shard {
         context: &Context,
         class: OpClass,
         frame: Bytes,
-        timeout: Option<Duration>,
     ) -> Result<(Bytes, Nanos), Failed> {
-        let (reply, advice) = self
-            .attempt_once(context, class, frame.clone(), timeout)
-            .await;
+        let (reply, advice) = self.attempt_once(context, class, frame.clone()).await;
         match (reply, advice) {
             (Err(at), Some(Advice::RenewToken)) => {
                 let again = Context {
                     ready: at,
                     ..*context
                 };
-                let (reply, _) = self.attempt_once(&again, class, frame, timeout).await;
+                let (reply, _) = self.attempt_once(&again, class, frame).await;
                 reply.map_err(|_| Failed)
             }
             (reply, _) => reply.map_err(|_| Failed),
@@ -45,16 +41,15 @@ impl Shard {
         context: &Context,
         class: OpClass,
         frame: Bytes,
-        timeout: Option<Duration>,
     ) -> (Result<(Bytes, Nanos), Nanos>, Option<Advice>) {
         let begun = clock::now();
         self.recorder.borrow_mut().in_flight.begin(begun);
         let bytes_sent = frame.len().saturating_sub(5);
         let store = self.route[class as usize];
         let call = Call {
-            rpc: class.info().rpc,
+            rpc: self.plan.rpc_of(class),
             frame,
-            timeout,
+            timeout: class.timeout(),
         };
         let reply = self.pools[store].call(context.object.index, call).await;
         let mut recorder = self.recorder.borrow_mut();

@@ -54,7 +54,10 @@ fn classes(plan: &Plan) -> Vec<ClassInfo> {
     rows.into_iter()
         .map(|(class, closed)| {
             let store = &plan.stores[plan.store_of(class.info().resource)].name;
-            ClassInfo::of(class, store, plan.limits.of(class), closed)
+            ClassInfo {
+                rpc: plan.rpc_of(class).method().to_owned(),
+                ..ClassInfo::of(class, store, plan.limits.of(class), closed)
+            }
         })
         .collect()
 }

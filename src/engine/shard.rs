@@ -5,6 +5,7 @@ use super::recorder::{Batch, Recorder};
 use super::shared_lease::Leases;
 use super::state::States;
 use crate::clock::{self, Nanos};
+use crate::etcd::control::MemberStatus;
 use crate::etcd::wire::Pool;
 use crate::kube::actors::{Session, Step};
 use crate::kube::{ObjectRef, Objects, OpClass};
@@ -36,6 +37,11 @@ pub(crate) enum Message {
         store: String,
         member: String,
         alarm: String,
+    },
+    /// What a member says of itself.
+    Status {
+        store: String,
+        status: Box<MemberStatus>,
     },
     /// A shard finished what it was told to do.
     Reached,
@@ -84,8 +90,8 @@ pub(crate) struct Shard {
     pub(crate) states: RefCell<States>,
     pub(crate) recorder: RefCell<Recorder>,
     pub(crate) leases: RefCell<Leases>,
-    /// The compactor's (version, revision of the previous round), per store.
-    pub(crate) compactor: RefCell<Vec<(i64, i64)>>,
+    /// What each apiserver's compactor remembers: (version of the key, revision of the previous round).
+    pub(crate) compactors: RefCell<HashMap<u64, (i64, i64)>>,
     pub(crate) scratch: RefCell<Vec<u8>>,
     pub(crate) messages: Sender<Message>,
     in_flight: Cell<usize>,
@@ -129,7 +135,6 @@ impl Shard {
             .max_in_flight
             .div_ceil(p.plan.load.shards.max(1))
             .max(1);
-        let stores = p.pools.len();
         let room = (MOST_WAITING / p.plan.load.shards.max(1) as u64).max(1);
         Rc::new(Shard {
             index: p.index,
@@ -142,7 +147,7 @@ impl Shard {
             states: RefCell::new(p.states),
             recorder: RefCell::new(Recorder::new(p.t0, clock::now())),
             leases: RefCell::new(Leases::default()),
-            compactor: RefCell::new(vec![(0, 0); stores]),
+            compactors: RefCell::default(),
             scratch: RefCell::new(Vec::with_capacity(32 * 1024)),
             messages: p.messages,
             in_flight: Cell::new(0),

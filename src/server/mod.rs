@@ -8,6 +8,7 @@ pub mod http;
 pub mod metrics;
 mod procfs;
 pub mod scraper;
+pub mod statuses;
 pub mod timeline;
 
 pub use timeline::Timeline;

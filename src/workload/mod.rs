@@ -24,6 +24,7 @@ mod sections;
 mod stores;
 mod thresholds;
 pub mod units;
+mod version;
 mod yaml;
 
 pub use builtin::{BUILTINS, Builtin, builtin};
@@ -36,5 +37,6 @@ pub use rates::{ClassRate, class_rates, event_spacing_ns, peak_rate, populated_k
 pub use resolve::{Resolved, RunSettings};
 pub use stores::RoutedStore;
 pub use units::{Length, Span};
+pub use version::KubernetesVersion;
 
 pub(crate) use check::grouped;

@@ -1,5 +1,5 @@
-//! kube-apiserver's compactor: every 5 min a Txn on `compact_rev_key`; the winner compacts the
-//! revision that it saw in the previous round.
+//! Every kube-apiserver's compactor: every 5 min a Txn on `compact_rev_key`; the winner compacts the
+//! revision that it saw in the previous round, the others learn the key's version from their failed Txn.
 //!
 //! Source: k8s.io/apiserver `pkg/storage/etcd3/compact.go`.
 
@@ -7,7 +7,9 @@ use super::{Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 
 #[derive(Debug)]
-pub(super) struct Compactor;
+pub(super) struct Compactor {
+    pub(super) apiservers: u64,
+}
 
 impl Model for Compactor {
     fn population(&self) -> Vec<Population> {
@@ -15,13 +17,13 @@ impl Model for Compactor {
     }
 
     fn members(&self) -> u64 {
-        1
+        self.apiservers
     }
 
-    fn session(&mut self, _: u64, _: u64) -> Option<Session> {
+    fn session(&mut self, index: u64, _: u64) -> Option<Session> {
         Some(Session::new(
             Kind::CompactRev,
-            0,
+            index % self.apiservers.max(1),
             &[
                 Step::CompactorTxn(OpClass::CompactorTxn),
                 Step::CompactorCompact(OpClass::CompactorCompact),

@@ -70,7 +70,9 @@ pub fn model(kind: &ActorKind, cluster: &Cluster, part: Stripe, seed: u64) -> Bo
             slices: cluster.slices_per_service(),
             part,
         }),
-        ActorKind::Compactor => Box::new(compactor::Compactor),
+        ActorKind::Compactor => Box::new(compactor::Compactor {
+            apiservers: cluster.apiservers,
+        }),
         ActorKind::Probe { writes } => Box::new(probe::Probe { writes: *writes }),
     }
 }

@@ -72,8 +72,9 @@ impl Books {
         }
         let mine = |class: OpClass| routed(header, class) == Some(store.name.as_str());
         let rpcs = Rpc::ALL.iter().filter_map(|rpc| {
-            let of =
-                |(class, _): &(&OpClass, &(u64, u64))| mine(**class) && class.info().rpc == *rpc;
+            let of = |(class, _): &(&OpClass, &(u64, u64))| {
+                mine(**class) && sent_by(header, **class) == rpc.method()
+            };
             let sums = self.load.iter().filter(of).map(|(_, sums)| *sums);
             let (attempts, answered) = sums.reduce(|a, b| (a.0 + b.0, a.1 + b.1))?;
             Some(RpcAccount {
@@ -141,6 +142,12 @@ impl Books {
         }
         (sum >= 0.0).then_some(sum as u64)
     }
+}
+
+/// The method by which the run sent an op class, as its header says.
+fn sent_by(header: &Header, class: OpClass) -> &str {
+    let row = header.classes.iter().find(|c| c.name == class.name());
+    row.map_or(class.info().rpc.method(), |c| c.rpc.as_str())
 }
 
 /// The store that an op class goes to.
