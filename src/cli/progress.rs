@@ -20,7 +20,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// `verbose` also tells notes, members and failures as they come; `seconds` is the measured time.
+    /// `verbose` also tells later notes, members and failures as they come; `seconds` is the measured time.
     pub fn new(verbose: bool, seconds: Option<f64>) -> Self {
         Progress {
             tty: std::io::stderr().is_terminal(),
@@ -83,7 +83,8 @@ impl Progress {
                 );
                 self.line(i.t, &text);
             }
-            Event::Note(n) if self.verbose || n.level == "warning" => {
+            // What preflight found is said before anything is written.
+            Event::Note(n) if self.verbose || n.level == "warning" || self.phase.is_none() => {
                 self.say(&format!("{}: {}", n.level, n.text));
             }
             Event::Member(m) => {
