@@ -1,14 +1,18 @@
 //! CPU per put of one client against a given etcd: `client MODE ENDPOINT OPS [IN_FLIGHT] [CONNECTIONS]`, MODE one of h2,
 //! h2-uncoalesced, tonic, etcd-client. `scripts/bench-client.sh` runs them in turn beside h2load.
 //! Prints `MODE OPS SECONDS CPU_SECONDS MICROSECONDS_OF_CPU_PER_OP`.
+//!
+//! `client frame FILE` writes a request for h2load: a transaction as large as a Lease renewal, whose condition always
+//! holds once the key `/registry-etcdmark/bench…` is there.
 
 #![expect(clippy::print_stdout, reason = "a program of its own")]
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use etcdmark::clock::now;
 use etcdmark::etcd::Target;
-use etcdmark::etcd::messages::{PutRequest, PutResponse};
+use etcdmark::etcd::messages::{PutRequest, PutResponse, TxnRequest, compare::TargetUnion};
 use etcdmark::etcd::wire::{Call, Pool, Rpc, Settings};
+use etcdmark::kube::requests;
 use etcdmark::workload::plan::WireKind;
 use futures_util::future::join_all;
 use prost::Message;
@@ -23,6 +27,12 @@ fn main() {
         .skip(1)
         .filter(|a| a != "--bench")
         .collect();
+    if let [mode, file] = &args[..]
+        && mode == "frame"
+    {
+        std::fs::write(file, renewal()).expect("FILE can be written");
+        return;
+    }
     let (Some(mode), Some(endpoint), Some(ops)) = (args.first(), args.get(1), args.get(2)) else {
         // `cargo bench` without arguments: there is no etcd to talk to.
         println!(
@@ -68,6 +78,26 @@ fn cpu() -> Duration {
         .filter_map(|s| s.split(' ').next()?.parse::<u64>().ok())
         .sum();
     Duration::from_nanos(ns)
+}
+
+/// The gRPC frame of a Lease renewal (a key of 91 bytes, a value of 555) whose guard is MOD > 0 instead of the
+/// revision, which a client with a fixed request cannot know.
+fn renewal() -> Vec<u8> {
+    let key = format!("/registry-etcdmark/bench{:-<67}", "");
+    let mut frame = Vec::new();
+    requests::update(key.as_bytes(), 1, &[b'v'; 555], 0, &mut frame);
+    let mut txn = TxnRequest::decode(&frame[5..]).expect("our own request");
+    txn.compare[0].result = 1;
+    txn.compare[0].target_union = Some(TargetUnion::ModRevision(0));
+    framed(&txn)
+}
+
+fn framed(message: &impl Message) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(5 + message.encoded_len());
+    frame.put_u8(0);
+    frame.put_u32(u32::try_from(message.encoded_len()).expect("length"));
+    message.encode(&mut frame).expect("room");
+    frame
 }
 
 async fn measure(ops: u64, in_flight: u64, put: impl AsyncFn(u64, u64)) -> (Duration, Duration) {
@@ -118,17 +148,13 @@ async fn ours(
             value: Bytes::from_static(VALUE),
             ..Default::default()
         };
-        let mut frame = BytesMut::with_capacity(5 + request.encoded_len());
-        frame.put_u8(0);
-        frame.put_u32(u32::try_from(request.encoded_len()).expect("length"));
-        request.encode(&mut frame).expect("room");
         let timeout = Some(Duration::from_secs(5));
         let reply = pool
             .call(
                 worker,
                 Call {
                     rpc: Rpc::Put,
-                    frame: frame.freeze(),
+                    frame: framed(&request).into(),
                     timeout,
                 },
             )

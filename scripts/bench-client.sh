@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # CPU per operation at 64 in flight on 8 connections, in interleaved rounds against one etcd pinned to another
-# core: h2load with a fixed put (the floor), a 256 B put on our h2 wire, the full path of `etcdmark run`
-# (schedule, a unique Lease object, CAS transaction, decode, histograms), our tonic wire, etcd-client.
-# Then the full path at a paced 1,000/s. Prints the median per client and the ratios.
+# core: h2load with a fixed put (the floor) and with a fixed transaction as large as a Lease renewal, a 256 B put on
+# our h2 wire, the full path of `etcdmark run` (schedule, a unique Lease object, CAS transaction, decode,
+# histograms), our tonic wire, etcd-client. Then h2load and the full path at a paced 1,000/s. Prints the median per
+# client and the ratios.
 #
 #   scripts/bench-client.sh [ROUNDS] [OPS]
 set -euo pipefail
@@ -24,6 +25,10 @@ start_etcd
 # The gRPC frame of a PutRequest: key "bench", 256 bytes of value.
 { printf '\x00\x00\x00\x01\x0a\x0a\x05bench\x12\x80\x02'; head -c 256 /dev/zero | tr '\0' v; } >"$work/put"
 
+"$client" frame "$work/txn"
+# Its condition holds once its key is there: a put of that key (91 bytes) and one byte of value.
+{ printf '\x00\x00\x00\x00\x60\x0a\x5b/registry-etcdmark/bench'; head -c 67 /dev/zero | tr '\0' -; printf '\x12\x01v'; } >"$work/key"
+
 # workload NAME ARRIVALS: node Leases only, 10,000 of them.
 workload() {
     cat >"$work/$1.yaml" <<YAML
@@ -42,13 +47,22 @@ workload paced 'rate: 1000, arrival: constant'
 
 # Each prints: name ops wall cpu µs-per-op
 
+# h2load_once NAME FRAME METHOD OPS FLAGS...
 h2load_once() {
-    local TIMEFORMAT='%R %U %S' out
-    out=$({ time taskset -c 1 h2load -n "$ops" -c 8 -m 8 -t 1 -d "$work/put" \
+    local TIMEFORMAT='%R %U %S' name=$1 frame=$2 method=$3 n=$4 out
+    shift 4
+    out=$({ time taskset -c 1 h2load -n "$n" -c 8 -m 8 -t 1 -d "$work/$frame" "$@" \
         -H 'content-type: application/grpc' -H 'te: trailers' \
-        "$url/etcdserverpb.KV/Put" >"$work/h2load.log"; } 2>&1)
-    grep -q "$ops succeeded" "$work/h2load.log" || { cat "$work/h2load.log" >&2; exit 1; }
-    echo "$out" | awk -v n="$ops" '{printf "h2load %d %.3f %.3f %.2f\n", n, $1, $2 + $3, ($2 + $3) * 1e6 / n}'
+        "$url/etcdserverpb.KV/$method" >"$work/h2load.log"; } 2>&1)
+    grep -q "$n succeeded" "$work/h2load.log" || { cat "$work/h2load.log" >&2; exit 1; }
+    echo "$out" | awk -v n="$n" -v m="$name" '{printf "%s %d %.3f %.3f %.2f\n", m, n, $1, $2 + $3, ($2 + $3) * 1e6 / n}'
+}
+
+h2load_all() {
+    command -v h2load >/dev/null || return 0
+    h2load_once h2load put Put "$ops"
+    h2load_once h2load-txn txn Txn "$ops"
+    h2load_once h2load-paced txn Txn $((1000 * ${SECONDS_EACH:-6})) --rps=125
 }
 
 # CPU of the whole process in the measure phase: shard, control runtime, files, scraping of etcd's metrics.
@@ -57,12 +71,14 @@ mark_once() {
     result "$1" '"'"$1"' \(.total.counts.attempts) \(.client.wall_seconds) \(.client.cpu_seconds) \(.client.cpu_seconds * 1e6 / .total.counts.attempts)"'
 }
 
+if command -v h2load >/dev/null; then h2load_once key key Put 8 >/dev/null; fi
+
 for _ in $(seq "$rounds"); do
     for mode in h2 tonic etcd-client; do
         taskset -c 1 "$client" "$mode" "$url" "$ops"
         [ "$mode" = h2 ] || continue
         mark_once full
-        if command -v h2load >/dev/null; then h2load_once; fi
+        h2load_all
     done
     mark_once paced
 done | tee "$work/rounds"
@@ -81,9 +97,11 @@ awk '{print $1, $5}' "$work/rounds" | sort -k1,1 -k2,2n | awk '
     }
     END {
         row("h2load", "fixed put, no histogram: the floor", "")
+        row("h2load-txn", "fixed transaction of a renewal'"'"'s size", "")
         row("h2", "put on our wire", " (aims: 1.5 × h2load, 0.55 × tonic)")
         row("full", "etcdmark run, closed loop", " (aim: 1.8 × h2load)")
         row("tonic", "put on our tonic wire", "")
         row("etcd-client", "put", "")
+        row("h2load-paced", "that transaction at 1,000/s", "")
         row("paced", "etcdmark run at 1,000/s", "")
     }'

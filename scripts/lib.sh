@@ -123,44 +123,61 @@ require_cc() {
         die "could not install a C compiler: install gcc (Debian, Ubuntu: build-essential) and run this again"
 }
 
-# protoc, for the build of etcd-client. As root (or with sudo) the distribution's package; else the same package,
+# Whether protoc works, and finds the well-known types (google/protobuf/*.proto), which Debian keeps in another
+# package.
+protoc_works() {
+    local dir ok=1
+    dir=$(mktemp -d)
+    printf 'syntax = "proto3";\nimport "google/protobuf/descriptor.proto";\n' >"$dir/probe.proto"
+    "${PROTOC:-protoc}" -I"$dir" ${PROTOC_INCLUDE:+-I"$PROTOC_INCLUDE"} --descriptor_set_out=/dev/null "$dir/probe.proto" \
+        >/dev/null 2>&1 && ok=0
+    rm -rf "$dir"
+    return $ok
+}
+
+# protoc, for the build of etcd-client. As root (or with sudo) the distribution's packages; else the same packages,
 # unpacked in the cache.
 require_protoc() {
-    local dir=$cache_root/protoc work version
-    if [ -n "${PROTOC:-}" ] || have protoc; then
+    local dir=$cache_root/protoc work version lib
+    if protoc_works; then
         say "protoc: ${PROTOC:-$(command -v protoc)}"
         return 0
     fi
-    if [ ! -x "$dir/usr/bin/protoc" ] && have apt-get; then
-        say "no protoc: installing the package protobuf-compiler"
+    if ! use_unpacked_protoc && have apt-get; then
+        say "no protoc, or none with google/protobuf/*.proto: installing the packages protobuf-compiler and libprotobuf-dev"
         if as_root apt-get -q update >&2 &&
-            as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends protobuf-compiler >&2 &&
-            have protoc; then
+            as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends protobuf-compiler libprotobuf-dev >&2 &&
+            protoc_works; then
             return 0
         fi
-        say "not root, or that failed: unpacking the package in $dir instead"
+        say "not root, or that failed: unpacking the packages in $dir instead"
         work=$(mktemp -d)
         if private_apt "$work/apt" "$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")"; then
-            for package in protobuf-compiler $(APT_CONFIG=$work/apt/apt.conf apt-cache depends protobuf-compiler |
+            for package in protobuf-compiler libprotobuf-dev $(APT_CONFIG=$work/apt/apt.conf apt-cache depends protobuf-compiler |
                 awk '$1 == "Depends:" && $2 ~ /^libproto/ { print $2 }'); do
                 version=$(APT_CONFIG=$work/apt/apt.conf apt-cache madison "$package" | awk 'NR == 1 { print $3 }')
                 extract_deb "$work/apt" "$package" "$version" "$dir" || true
             done
         fi
         rm -rf "$work"
-    fi
-    local lib
-    lib=$(dirname "$(find "$dir" -name 'libprotoc.so*' 2>/dev/null | head -n 1)")
-    if [ -x "$dir/usr/bin/protoc" ]; then
+        lib=$(dirname "$(find "$dir" -name 'libprotoc.so*' 2>/dev/null | head -n 1)")
         # A wrapper, so that only protoc sees the libraries beside it.
         printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$lib" "$dir/usr/bin/protoc" >"$dir/protoc"
         chmod 755 "$dir/protoc"
-        if "$dir/protoc" --version >&2; then
-            export PROTOC=$dir/protoc PROTOC_INCLUDE=$dir/usr/include
-            return 0
-        fi
+        use_unpacked_protoc || true
     fi
-    die "no protoc: install it (Debian, Ubuntu: apt-get install protobuf-compiler; Fedora: dnf install protobuf-compiler; macOS: brew install protobuf) or set PROTOC=/path/to/protoc"
+    protoc_works ||
+        die "no protoc that finds google/protobuf/descriptor.proto: install it (Debian, Ubuntu: apt-get install protobuf-compiler libprotobuf-dev; Fedora: dnf install protobuf-compiler protobuf-devel; macOS: brew install protobuf) or set PROTOC=/path/to/protoc and PROTOC_INCLUDE=/path/to/include"
+}
+
+# The protoc that an earlier call unpacked in the cache, if there is one.
+use_unpacked_protoc() {
+    local dir=$cache_root/protoc
+    [ -x "$dir/protoc" ] && [ -d "$dir/usr/include/google/protobuf" ] || return 1
+    export PROTOC=$dir/protoc PROTOC_INCLUDE=$dir/usr/include
+    protoc_works && return 0
+    unset PROTOC PROTOC_INCLUDE
+    return 1
 }
 
 # Everything that a build needs.

@@ -14,6 +14,7 @@
 //! | [`engine`] | the run: phases, shards, pacing, sessions, object state, guards, shutdown |
 //! | [`etcd`] | talking to etcd: wire, control, TLS, credentials, error taxonomy |
 //! | [`local`] | etcd processes that etcdmark starts itself |
+//! | [`disk`] | how fast a directory's disk is for etcd |
 //! | [`measure`] | histograms, interval logs, statistics, validity (pure) |
 //! | [`server`] | etcd's own metrics and the host's counters, on the same timeline |
 //! | [`report`] | events.jsonl, result.json and every rendering of them |
@@ -55,6 +56,7 @@
 
 pub mod cli;
 pub mod clock;
+pub mod disk;
 pub mod engine;
 pub mod etcd;
 pub mod exit;

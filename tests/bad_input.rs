@@ -344,6 +344,11 @@ fn workloads_and_numbers() {
             &["9.9.9", "scripts/install-etcd.sh 9.9.9"],
         ),
         case("run --etcd-flag=--data-dir=/tmp/x", 2, &["--data-dir"]),
+        case(
+            "run --medium hdd --endpoints http://127.0.0.1:1",
+            2,
+            &["--medium is for a local etcd", "--endpoints"],
+        ),
         case("run --run-id A/B", 2, &["--run-id \"A/B\"", "lowercase"]),
         case(
             "run --guards quota,alrm",

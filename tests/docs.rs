@@ -7,8 +7,8 @@ use etcdmark::kube::OpClass;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 8] = [
-    "", "run", "list", "validate", "show", "report", "inspect", "cleanup",
+const COMMANDS: [&str; 9] = [
+    "", "run", "list", "validate", "show", "report", "inspect", "cleanup", "disk",
 ];
 
 fn root() -> &'static Path {
@@ -78,6 +78,22 @@ fn every_command_has_a_help_file() {
             page.contains(&format!("(help/{command}.txt)")),
             "docs/reference/cli.md does not link help/{command}.txt"
         );
+    }
+}
+
+#[test]
+fn the_schema_of_media_is_current_and_the_presets_fit_it() {
+    let text = etcdmark::local::medium::medium_schema_text();
+    expect("workloads/media/schema.json", &text);
+    let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for preset in etcdmark::local::medium::PRESETS {
+        let file: serde_json::Value = serde_saphyr::from_str(preset.text).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&file)
+            .map(|e| e.to_string())
+            .collect();
+        assert_eq!(errors, Vec::<String>::new(), "{}", preset.name);
     }
 }
 

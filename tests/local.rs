@@ -129,7 +129,7 @@ async fn a_named_data_directory_is_kept_and_a_used_one_refused() {
     assert!(named.join("etcd-0/member").is_dir());
     let error = LocalCluster::start(options()).await.unwrap_err();
     assert!(
-        matches!(error, LocalError::DataDirInUse(_)) && error.is_usage(),
+        matches!(error, LocalError::DataDirInUse { .. }) && error.is_usage(),
         "{error}"
     );
 }

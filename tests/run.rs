@@ -13,6 +13,8 @@ mod interrupted;
 mod killed;
 #[path = "run/live.rs"]
 mod live;
+#[path = "run/medium.rs"]
+mod medium;
 #[path = "run/members.rs"]
 mod members;
 #[path = "run/output.rs"]

@@ -102,6 +102,7 @@ impl Etcd {
             name: "m1".into(),
             pid: self.child.id(),
             data_dir,
+            medium: None,
         }];
         target
     }

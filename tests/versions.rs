@@ -8,6 +8,8 @@
 )]
 
 mod common;
+#[path = "versions/medium.rs"]
+mod medium;
 
 use etcdmark::clock;
 use etcdmark::engine;

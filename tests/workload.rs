@@ -662,7 +662,7 @@ fn a_workload_that_is_not_there_names_the_builtins() {
 
 #[test]
 fn a_live_clusters_load_comes_up_slowly_whatever_the_file_says() {
-    let spec = "  actors:\n    - {name: a, kind: event, rate: 100}\n    - {name: b, kind: event, rate: 100, stages: [{duration: 1s, rate: 500, ramp: true}]}\n    - {name: c, kind: nodeLease, stages: [{duration: 1s, multiplier: 3}]}\n    - {name: d, kind: nodeLease, concurrency: 4}\n  phases: {warmup: 5s, duration: 10s}\n";
+    let spec = "  actors:\n    - {name: a, kind: event, rate: 100}\n    - {name: b, kind: endpoints, rate: 100, stages: [{duration: 1s, rate: 500, ramp: true}]}\n    - {name: c, kind: nodeLease, stages: [{duration: 1s, multiplier: 3}]}\n    - {name: d, kind: nodeStatus, concurrency: 4}\n  phases: {warmup: 5s, duration: 10s}\n";
     let settings = RunSettings {
         run_id: "r".to_owned(),
         epoch: 0,

@@ -1,7 +1,8 @@
 //! A throwaway etcd of our own: what `run` uses when no endpoints are given.
 
 use super::CliError;
-use crate::local::{BinaryChoice, LocalCluster, LocalError, LocalOptions};
+use crate::local::{BinaryChoice, LocalCluster, LocalError, LocalOptions, Medium};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// etcd to start.
@@ -17,6 +18,16 @@ pub struct LocalFlags {
     /// Where its data goes; kept [default: a temporary directory, removed afterwards]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Where its write-ahead log goes, apart from its data [default: into the data directory]
+    #[arg(long, value_name = "DIR")]
+    pub wal_dir: Option<PathBuf>,
+    /// Emulate a storage medium: local-nvme, gp3, network-ssd, openai-2018, hdd, gp2-exhausted, stalls, or a file;
+    /// without --data-dir the data go to /dev/shm
+    #[arg(long, value_name = "NAME|FILE")]
+    pub medium: Option<String>,
+    /// Another medium for one member, the first is 0; may be given more than once: --medium-member 0=hdd
+    #[arg(long, value_name = "N=NAME|FILE")]
+    pub medium_member: Vec<String>,
     /// How many members: 1 or 3
     #[arg(long, value_name = "N")]
     pub members: Option<usize>,
@@ -32,6 +43,9 @@ impl LocalFlags {
             ("--etcd", self.etcd.is_some()),
             ("--etcd-version", self.etcd_version.is_some()),
             ("--data-dir", self.data_dir.is_some()),
+            ("--wal-dir", self.wal_dir.is_some()),
+            ("--medium", self.medium.is_some()),
+            ("--medium-member", !self.medium_member.is_empty()),
             ("--members", self.members.is_some()),
             ("--etcd-flag", !self.etcd_flag.is_empty()),
         ];
@@ -41,22 +55,28 @@ impl LocalFlags {
             .map(|(name, _)| name)
     }
 
-    /// Starts it. With several stores each gets a directory below `--data-dir`.
+    /// Starts it. With several stores each gets a directory below `--data-dir` and `--wal-dir`. `seed` is that of the times
+    /// that media ask for.
     ///
     /// # Errors
     /// What is wrong with a flag, or why etcd did not start, with its last log lines.
-    pub async fn start(&self, store: Option<&str>) -> Result<LocalCluster, CliError> {
-        let data_dir = match (&self.data_dir, store) {
+    pub async fn start(&self, store: Option<&str>, seed: u64) -> Result<LocalCluster, CliError> {
+        let below = |dir: &Option<PathBuf>| match (dir, store) {
             (Some(dir), Some(store)) => Some(dir.join(store)),
             (dir, _) => dir.clone(),
         };
+        let medium = |name: &String| Medium::load(name).map_err(|e| CliError::usage(e.to_string()));
         let options = LocalOptions {
             binary: BinaryChoice {
                 path: self.etcd.clone(),
                 version: self.etcd_version.clone(),
             },
             members: self.members.unwrap_or(1),
-            data_dir,
+            data_dir: below(&self.data_dir),
+            wal_dir: below(&self.wal_dir),
+            medium: self.medium.as_ref().map(medium).transpose()?,
+            member_media: self.member_media()?,
+            seed,
             flags: self.etcd_flag.clone(),
             ..LocalOptions::default()
         };
@@ -67,5 +87,20 @@ impl LocalFlags {
                 CliError::failure(e.to_string())
             }
         })
+    }
+
+    fn member_media(&self) -> Result<BTreeMap<usize, Medium>, CliError> {
+        let mut media = BTreeMap::new();
+        for given in &self.medium_member {
+            let wrong = |what: &str| CliError::usage(format!("--medium-member {given:?}: {what}"));
+            let form = "write the member's number and a medium, such as 0=hdd";
+            let (index, name) = given.split_once('=').ok_or_else(|| wrong(form))?;
+            let index: usize = index.parse().map_err(|_| wrong(form))?;
+            let medium = Medium::load(name).map_err(|e| CliError::usage(e.to_string()))?;
+            if media.insert(index, medium).is_some() {
+                return Err(wrong("this member has a medium already; remove one"));
+            }
+        }
+        Ok(media)
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod cleanup;
 pub mod cluster_flags;
+pub mod disk;
 pub mod error;
 pub mod inspect;
 pub mod list;
@@ -36,6 +37,7 @@ Examples:
   etcdmark run events --endpoints http://10.0.0.1:2379
   etcdmark run --kind kind --allow-live-cluster  the etcd of a kind cluster
   etcdmark inspect --endpoints http://127.0.0.1:2379
+  etcdmark disk /var/lib/etcd                    is this disk fast enough for etcd?
 
 Exit codes:
   0 ok, 1 failure, 2 usage, 97 regression (reserved), 98 invalid run, 99 threshold missed,
@@ -57,6 +59,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Delete what earlier runs left in an etcd.
     Cleanup(cleanup::Args),
+    /// Measure how fast directories' disks are for etcd.
+    Disk(disk::Args),
 }
 
 /// Runs the process's command line; prints what is to be printed; says how it ended.
@@ -81,6 +85,7 @@ pub fn main() -> Exit {
         Command::Report(args) => report::run(&args),
         Command::Inspect(args) => inspect::run(args),
         Command::Cleanup(args) => cleanup::run(args),
+        Command::Disk(args) => disk::run(&args),
     };
     ended.unwrap_or_else(|e| {
         output::complain(&format!("error: {e}"));

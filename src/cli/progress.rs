@@ -7,52 +7,85 @@ use std::io::{IsTerminal, Write};
 /// Seconds between two lines where stderr is not a terminal.
 const EVERY: f64 = 5.0;
 
-/// A sink that only shows.
+/// The line on stderr.
 #[derive(Debug)]
-pub struct Progress {
+pub struct Line {
     tty: bool,
-    verbose: bool,
-    phase: Option<Phase>,
-    phase_began: f64,
     told: f64,
-    seconds: Option<f64>,
-    open_line: bool,
+    open: bool,
 }
 
-impl Progress {
-    /// `verbose` also tells later notes, members and failures as they come; `seconds` is the measured time.
-    pub fn new(verbose: bool, seconds: Option<f64>) -> Self {
-        Progress {
+impl Line {
+    /// Nothing shown yet.
+    pub fn new() -> Self {
+        Line {
             tty: std::io::stderr().is_terminal(),
-            verbose,
-            phase: None,
-            phase_began: 0.0,
             told: f64::NEG_INFINITY,
-            seconds,
-            open_line: false,
+            open: false,
         }
     }
 
-    fn line(&mut self, t: f64, text: &str) {
+    /// Shows a state at `t` seconds: always on a terminal, a few times a minute elsewhere.
+    pub fn show(&mut self, t: f64, text: &str) {
         if self.tty {
             let _ = write!(std::io::stderr().lock(), "\r\x1b[2K{text}");
-            self.open_line = true;
+            self.open = true;
         } else if t - self.told >= EVERY {
             self.told = t;
             complain(text);
         }
     }
 
-    fn say(&mut self, text: &str) {
+    /// Says something that stays.
+    pub fn say(&mut self, text: &str) {
         self.close();
         complain(text);
     }
 
     /// Ends an open line.
     pub fn close(&mut self) {
-        if std::mem::take(&mut self.open_line) {
+        if std::mem::take(&mut self.open) {
             complain("");
         }
+    }
+
+    /// The next state is shown wherever stderr goes.
+    fn afresh(&mut self) {
+        self.told = f64::NEG_INFINITY;
+    }
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A sink that only shows.
+#[derive(Debug)]
+pub struct Progress {
+    line: Line,
+    verbose: bool,
+    phase: Option<Phase>,
+    phase_began: f64,
+    seconds: Option<f64>,
+}
+
+impl Progress {
+    /// `verbose` also tells later notes, members and failures as they come; `seconds` is the measured time.
+    pub fn new(verbose: bool, seconds: Option<f64>) -> Self {
+        Progress {
+            line: Line::new(),
+            verbose,
+            phase: None,
+            phase_began: 0.0,
+            seconds,
+        }
+    }
+
+    /// Ends an open line.
+    pub fn close(&mut self) {
+        self.line.close();
     }
 
     fn show(&mut self, event: &Event) {
@@ -60,11 +93,11 @@ impl Progress {
             Event::Phase(e) => {
                 self.phase = Some(e.phase);
                 self.phase_began = e.t;
-                self.told = f64::NEG_INFINITY;
+                self.line.afresh();
             }
             Event::Progress(p) => {
                 let text = format!("{}: {} of {} {}", p.phase.name(), p.done, p.total, p.unit);
-                self.line(p.t, &text);
+                self.line.show(p.t, &text);
             }
             Event::Interval(i) if matches!(self.phase, Some(Phase::Warmup | Phase::Measure)) => {
                 let sum =
@@ -81,11 +114,11 @@ impl Progress {
                     "{phase}: {into:.0}{of} s  offered {offered}/s  answered {ok}/s  missed {missed}  in flight {}",
                     i.in_flight
                 );
-                self.line(i.t, &text);
+                self.line.show(i.t, &text);
             }
             // What preflight found is said before anything is written.
             Event::Note(n) if self.verbose || n.level == "warning" || self.phase.is_none() => {
-                self.say(&format!("{}: {}", n.level, n.text));
+                self.line.say(&format!("{}: {}", n.level, n.text));
             }
             Event::Member(m) => {
                 let state = if m.up { "up" } else { "down" };
@@ -95,13 +128,17 @@ impl Progress {
                     format!(": {}", m.reason)
                 };
                 if !m.up || self.verbose {
-                    self.say(&format!("member {} is {state}{reason}", m.endpoint));
+                    self.line
+                        .say(&format!("member {} is {state}{reason}", m.endpoint));
                 }
             }
             Event::Failure(f) if self.verbose => {
-                self.say(&format!("{} failed: {} ({})", f.class, f.message, f.error));
+                self.line
+                    .say(&format!("{} failed: {} ({})", f.class, f.message, f.error));
             }
-            Event::Guard(g) => self.say(&format!("guard {} stops the run: {}", g.guard, g.cause)),
+            Event::Guard(g) => self
+                .line
+                .say(&format!("guard {} stops the run: {}", g.guard, g.cause)),
             _ => {}
         }
     }

@@ -11,8 +11,8 @@ use crate::clock;
 use crate::engine::{self, Control, guards};
 use crate::etcd::Target;
 use crate::exit::Exit;
-use crate::local::LocalCluster;
-use crate::report::{RunDirectory, RunResult, Sink, Tee, json, text};
+use crate::local::{LocalCluster, Member};
+use crate::report::{RunDirectory, RunResult, Sink, SyncCost, Tee, json, text};
 use crate::workload::{GuardKind, Plan, Resolved, RunSettings};
 use std::path::PathBuf;
 
@@ -26,6 +26,7 @@ Examples:
   etcdmark run node-heartbeats --nodes 5000         heartbeats only
   etcdmark run events --set actors.events.rate=500 --etcd-version 3.5
   etcdmark run --data-dir /mnt/nvme/etcd --members 3
+  etcdmark run node-heartbeats --medium openai-2018    as if on a disk whose syncs take 2 ms
   etcdmark run my-workload.yaml --endpoints http://10.0.0.1:2379 --out results/a
   etcdmark run probe --endpoints http://127.0.0.1:2379     what a quiet client sees, until Ctrl-C")]
 pub struct Args {
@@ -126,7 +127,8 @@ fn start(
         .build()
         .map_err(|e| CliError::failure(format!("cannot start a runtime: {e}")))?;
     let control = Control::default();
-    signals::watch(control.clone())
+    let first = "draining: waiting for answers, then the report (again to stop now)";
+    signals::watch(control.clone(), first)
         .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
     let (targets, locals) = runtime.block_on(async {
         tokio::select! {
@@ -259,7 +261,8 @@ async fn targets(
     let mut targets = Vec::new();
     let mut locals = Vec::new();
     for name in &names {
-        let local = args.local.start((names.len() > 1).then_some(*name)).await?;
+        let of = (names.len() > 1).then_some(*name);
+        let local = args.local.start(of, resolved.seed).await?;
         if !args.quiet {
             let files = local.file_system();
             let members = local.members().len();
@@ -271,6 +274,9 @@ async fn targets(
                 local.data_dir().display(),
                 files,
             ));
+            for line in media(&local) {
+                complain(&line);
+            }
         }
         let mut target = local.target();
         target.disposable = args.local.data_dir.is_none();
@@ -279,6 +285,28 @@ async fn targets(
         locals.push(local);
     }
     Ok((targets, locals))
+}
+
+/// What is emulated under a local etcd, a line for each member that has a medium.
+fn media(local: &LocalCluster) -> Vec<String> {
+    let line = |member: &Member| {
+        let info = member.medium()?.info;
+        let cost = |c: SyncCost| {
+            let (base, overhead) = (text::units::ns(c.base_ns), text::units::ns(c.overhead_ns));
+            format!("{base} of the directory and {overhead} of holding it")
+        };
+        let db = match info.db == info.wal {
+            true => String::new(),
+            false => format!(" (database: {})", cost(info.db)),
+        };
+        Some(format!(
+            "medium {} for {}: a sync takes {}{db} by itself, which is subtracted",
+            info.name,
+            member.name(),
+            cost(info.wal)
+        ))
+    };
+    local.members().iter().filter_map(line).collect()
 }
 
 fn guard_list(args: &Args) -> Result<Vec<GuardKind>, CliError> {

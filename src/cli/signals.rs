@@ -4,11 +4,11 @@ use super::output::complain;
 use crate::engine::Control;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Watches for both signals on a runtime of its own until the process ends.
+/// Watches for both signals on a runtime of its own until the process ends; `first` is said to the first one.
 ///
 /// # Errors
 /// When the handlers cannot be installed.
-pub fn watch(control: Control) -> std::io::Result<()> {
+pub fn watch(control: Control, first: &'static str) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -29,7 +29,7 @@ pub fn watch(control: Control) -> std::io::Result<()> {
                 if control.draining() {
                     complain("stopping now");
                 } else {
-                    complain("draining: waiting for answers, then the report (again to stop now)");
+                    complain(first);
                 }
                 control.interrupt();
             }

@@ -21,9 +21,13 @@ impl Shard {
         class: OpClass,
         frame: Bytes,
     ) -> Result<(Bytes, Nanos), Failed> {
-        let (reply, advice) = self.attempt_once(context, class, frame.clone()).await;
-        match (reply, advice) {
-            (Err(at), Some(Advice::RenewToken)) => {
+        // Only a store with users can ask for a new token: elsewhere the request is not kept.
+        let kept = self.pools[self.route[class as usize]]
+            .has_users()
+            .then(|| frame.clone());
+        let (reply, advice) = self.attempt_once(context, class, frame).await;
+        match (reply, advice, kept) {
+            (Err(at), Some(Advice::RenewToken), Some(frame)) => {
                 let again = Context {
                     ready: at,
                     ..*context
@@ -31,7 +35,7 @@ impl Shard {
                 let (reply, _) = self.attempt_once(&again, class, frame).await;
                 reply.map_err(|_| Failed)
             }
-            (reply, _) => reply.map_err(|_| Failed),
+            (reply, ..) => reply.map_err(|_| Failed),
         }
     }
 
@@ -53,7 +57,7 @@ impl Shard {
         };
         let reply = self.pools[store].call(context.object.index, call).await;
         let mut recorder = self.recorder.borrow_mut();
-        recorder.in_flight.end(begun, clock::now());
+        recorder.in_flight.end(begun, reply.done);
         let attempt = Attempt {
             ready: context.ready,
             sent: reply.sent,

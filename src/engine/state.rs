@@ -93,6 +93,7 @@ const DENSE: [Kind; 6] = [
     Kind::EndpointSlice,
 ];
 
+#[inline]
 fn dense(kind: Kind) -> Option<usize> {
     DENSE.iter().position(|k| *k == kind)
 }
@@ -121,8 +122,13 @@ impl States {
     }
 
     fn local(&self, family: &Family, index: u64) -> usize {
-        let (cell, within) = (index / family.per_cell, index % family.per_cell);
-        usize::try_from(cell / self.part.of() * family.per_cell + within).unwrap_or(usize::MAX)
+        // One object per cell, one part: the usual case, without its divisions.
+        let at = match (family.per_cell, self.part.of()) {
+            (1, 1) => index,
+            (1, of) => index / of,
+            (per_cell, of) => index / per_cell / of * per_cell + index % per_cell,
+        };
+        usize::try_from(at).unwrap_or(usize::MAX)
     }
 
     /// The state of an object; a fresh one when it has never been touched.

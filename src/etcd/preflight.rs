@@ -316,6 +316,7 @@ impl ClusterFacts {
                 quota: self.quota.known(),
                 data_dir: local.map(|l| l.data_dir.display().to_string()),
                 file_system: None,
+                medium: local.and_then(|l| l.medium.as_ref().map(|m| m.info.clone())),
                 name: named,
             }
         });

@@ -1,7 +1,11 @@
 //! How to reach one etcd cluster. Secrets never appear in `Debug`.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::measure::DelayBook;
+use crate::report::MediumInfo;
 
 /// One etcd cluster, as the user (or a local cluster, or `--kind`) named it.
 #[derive(Clone, Debug)]
@@ -98,6 +102,17 @@ pub struct LocalMember {
     pub pid: u32,
     /// Data directory.
     pub data_dir: std::path::PathBuf,
+    /// The storage medium that is emulated for it.
+    pub medium: Option<LocalMedium>,
+}
+
+/// A storage medium that is emulated for a local member.
+#[derive(Clone, Debug)]
+pub struct LocalMedium {
+    /// For the result's header.
+    pub info: MediumInfo,
+    /// What it delays.
+    pub delays: Arc<DelayBook>,
 }
 
 impl Target {

@@ -7,9 +7,11 @@ use std::path::Path;
 use rustix::process::Signal;
 
 use super::binary::EtcdBinary;
-use super::data_dir::{DataDir, io_error};
+use super::data_dir::io_error;
+use super::dirs::Dirs;
 use super::error::LocalError;
 use super::fs::FileSystem;
+use super::medium::Emulated;
 use super::member::Member;
 use super::options::{LocalOptions, LocalTls};
 use super::readiness::wait_ready;
@@ -25,7 +27,7 @@ const PORT_ATTEMPTS: usize = 5;
 pub struct LocalCluster {
     // Dropped in this order: processes first, then their directory.
     members: Vec<Member>,
-    dir: DataDir,
+    dirs: Dirs,
     binary: EtcdBinary,
     tls: Option<TlsMaterial>,
     file_system: FileSystem,
@@ -40,23 +42,24 @@ impl LocalCluster {
         options.validate()?;
         let binary = options.binary.find()?;
         let tls = options.tls.as_ref().map(read_tls).transpose()?;
-        let dir = DataDir::new(options.data_dir.as_deref())?;
-        let file_system = FileSystem::of(dir.path())?;
+        let dirs = Dirs::new(&options)?;
+        let file_system = FileSystem::of(dirs.data.path())?;
+        let media = dirs.media(&options)?;
         let mut cluster = LocalCluster {
             members: Vec::new(),
-            dir,
+            dirs,
             binary,
             tls,
             file_system,
         };
         for attempt in 1.. {
-            cluster.members = members(&options, &cluster.binary, cluster.dir.path())?;
+            cluster.members = members(&options, &cluster.binary, &cluster.dirs, &media)?;
             match cluster.start_members().await {
                 Err(LocalError::Exited { tail, .. })
                     if attempt < PORT_ATTEMPTS && port_taken(&tail) =>
                 {
                     cluster.members.clear();
-                    clear(cluster.dir.path())?;
+                    cluster.dirs.clear()?;
                 }
                 Err(error) => return Err(error),
                 Ok(()) => break,
@@ -99,6 +102,7 @@ impl LocalCluster {
                     name: m.name().to_owned(),
                     pid: m.pid()?,
                     data_dir: m.data_dir().to_owned(),
+                    medium: m.medium(),
                 })
             })
             .collect();
@@ -125,7 +129,7 @@ impl LocalCluster {
 
     /// Parent of the members' data directories and logs.
     pub fn data_dir(&self) -> &Path {
-        self.dir.path()
+        self.dirs.data.path()
     }
 
     /// What the data lie on.
@@ -191,7 +195,8 @@ impl LocalCluster {
 fn members(
     options: &LocalOptions,
     binary: &EtcdBinary,
-    root: &Path,
+    dirs: &Dirs,
+    media: &[Option<Emulated>],
 ) -> Result<Vec<Member>, LocalError> {
     let ports = free_ports(2 * options.members).map_err(|source| LocalError::System {
         what: "cannot find free ports on 127.0.0.1",
@@ -206,6 +211,7 @@ fn members(
     let all: Vec<_> = (0..options.members)
         .map(|i| format!("etcd-{i}={}", peer(i)))
         .collect();
+    let root = dirs.data.path();
     let token = root
         .file_name()
         .unwrap_or_default()
@@ -216,7 +222,7 @@ fn members(
         let client = format!("{scheme}://127.0.0.1:{}", ports[2 * i]);
         let mut args = vec![
             format!("--name={name}"),
-            format!("--data-dir={}", root.join(&name).display()),
+            format!("--data-dir={}", dirs.data_of(i).display()),
             format!("--listen-client-urls={client}"),
             format!("--advertise-client-urls={client}"),
             format!("--listen-peer-urls={}", peer(i)),
@@ -224,10 +230,16 @@ fn members(
             format!("--initial-cluster={}", all.join(",")),
             format!("--initial-cluster-token={token}"),
         ];
+        args.extend(
+            dirs.wal
+                .iter()
+                .map(|_| format!("--wal-dir={}", dirs.wal_of(i).display())),
+        );
         args.extend(options.default_flags(binary.version));
         args.extend(options.tls.iter().flat_map(tls_flags));
         args.extend(options.flags.iter().cloned());
-        Member::new(name, client, root, binary.path.clone(), args)
+        let medium = media.get(i).cloned().flatten();
+        Member::new(name, client, root, binary.path.clone(), args, medium)
     };
     Ok((0..options.members).map(member).collect())
 }
@@ -267,22 +279,4 @@ fn free_ports(n: usize) -> io::Result<Vec<u16>> {
 
 fn port_taken(log_tail: &str) -> bool {
     log_tail.contains("address already in use")
-}
-
-/// Removes the members' data and logs of a failed start.
-fn clear(root: &Path) -> Result<(), LocalError> {
-    let entries = std::fs::read_dir(root).map_err(io_error("cannot read", root))?;
-    for path in entries.flatten().map(|e| e.path()) {
-        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        if !name.starts_with(b"etcd-") {
-            continue;
-        }
-        let removed = if path.is_dir() {
-            std::fs::remove_dir_all(&path)
-        } else {
-            std::fs::remove_file(&path)
-        };
-        removed.map_err(io_error("cannot remove", &path))?;
-    }
-    Ok(())
 }

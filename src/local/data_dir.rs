@@ -21,27 +21,23 @@ pub(super) struct DataDir {
 }
 
 impl DataDir {
-    /// Makes (or checks, if the user named one) the directory.
-    pub(super) fn new(named: Option<&Path>) -> Result<Self, LocalError> {
-        match named {
-            Some(path) => {
-                std::fs::create_dir_all(path)
-                    .map_err(io_error("cannot create --data-dir", path))?;
-                let mut entries =
-                    std::fs::read_dir(path).map_err(io_error("cannot read --data-dir", path))?;
-                if entries.next().is_some() {
-                    return Err(LocalError::DataDirInUse(path.to_owned()));
-                }
-                let path = path
-                    .canonicalize()
-                    .map_err(io_error("cannot resolve --data-dir", path))?;
-                Ok(DataDir { path, lock: None })
-            }
-            None => Self::temporary(&std::env::temp_dir()),
+    /// The user's directory, named by `flag`: made if it is not there, must be empty, stays.
+    pub(super) fn named(flag: &'static str, path: &Path) -> Result<Self, LocalError> {
+        std::fs::create_dir_all(path).map_err(io_error(format!("cannot create {flag}"), path))?;
+        let mut entries =
+            std::fs::read_dir(path).map_err(io_error(format!("cannot read {flag}"), path))?;
+        if entries.next().is_some() {
+            let path = path.to_owned();
+            return Err(LocalError::DataDirInUse { flag, path });
         }
+        let path = path
+            .canonicalize()
+            .map_err(io_error(format!("cannot resolve {flag}"), path))?;
+        Ok(DataDir { path, lock: None })
     }
 
-    fn temporary(parent: &Path) -> Result<Self, LocalError> {
+    /// A fresh one in `parent`, which must exist; goes when it is dropped.
+    pub(super) fn temporary(parent: &Path) -> Result<Self, LocalError> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         sweep(parent);
         let n = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -98,7 +94,11 @@ fn sweep(parent: &Path) {
     }
 }
 
-pub(super) fn io_error(what: &'static str, path: &Path) -> impl Fn(std::io::Error) -> LocalError {
+pub(super) fn io_error(
+    what: impl Into<String>,
+    path: &Path,
+) -> impl FnOnce(std::io::Error) -> LocalError {
+    let what = what.into();
     move |source| LocalError::Io {
         what,
         path: path.to_owned(),
@@ -138,12 +138,12 @@ mod tests {
     fn a_named_directory_must_be_empty_and_stays() {
         let parent = tempfile::tempdir().unwrap();
         let named = parent.path().join("a/b");
-        drop(DataDir::new(Some(&named)).unwrap());
+        drop(DataDir::named("--data-dir", &named).unwrap());
         assert!(named.is_dir());
         std::fs::write(named.join("x"), "").unwrap();
         assert!(matches!(
-            DataDir::new(Some(&named)),
-            Err(LocalError::DataDirInUse(_))
+            DataDir::named("--data-dir", &named),
+            Err(LocalError::DataDirInUse { .. })
         ));
     }
 }

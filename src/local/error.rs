@@ -3,6 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::medium::MediumError;
+use crate::clock::Nanos;
+use crate::workload::units::Span;
+
 /// Why a local etcd could not be found, started, reached or stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -68,14 +72,64 @@ pub enum LocalError {
     /// An `--etcd-flag` that is not of the form `--name=value`.
     #[error("--etcd-flag {0}: write it as etcd takes it, --name=value")]
     BadFlag(String),
-    /// The data directory holds something.
-    #[error("--data-dir {}: not empty, and a measurement needs a fresh store; name a new or an empty directory on the disk to be measured", .0.display())]
-    DataDirInUse(PathBuf),
+    /// A directory that the user named holds something.
+    #[error("{flag} {}: not empty, and a measurement needs a fresh store; name a new or an empty directory on the disk to be measured", .path.display())]
+    DataDirInUse {
+        /// `--data-dir`, `--wal-dir`.
+        flag: &'static str,
+        /// Which.
+        path: PathBuf,
+    },
+    /// A medium that cannot be read, or makes no sense.
+    #[error(transparent)]
+    Medium(#[from] MediumError),
+    /// A medium for a member that there is not.
+    #[error("--medium-member {index}: this cluster has {members} member(s), the first is 0")]
+    MediumMember {
+        /// The index asked for.
+        index: usize,
+        /// How many there are.
+        members: usize,
+    },
+    /// etcd would not sync at all.
+    #[error(
+        "--etcd-flag {0}: with it etcd does not sync, and a medium would delay nothing; leave one of the two out"
+    )]
+    MediumWithoutSyncs(String),
+    /// The system does not let us hold a process's syncs.
+    #[error("medium {medium}: {}; real directories work everywhere: --data-dir and --wal-dir", refusal(.source))]
+    MediumRefused {
+        /// Its name.
+        medium: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The medium is faster than what it would be emulated on.
+    #[error(
+        "medium {medium} syncs in {} (median), and a sync in {} ({file_system}) takes {} by itself and {} to be held: \
+         what is emulated can be slower than this, never faster; use a slower medium{}",
+        span(*.median), .dir.display(), span(*.base), span(*.overhead),
+        if base > overhead { " or --data-dir and --wal-dir on a faster disk" } else { "" }
+    )]
+    MediumTooFast {
+        /// Its name.
+        medium: String,
+        /// Its median, ns.
+        median: Nanos,
+        /// Where it would be emulated.
+        dir: PathBuf,
+        /// What that lies on.
+        file_system: String,
+        /// Median sync there, ns.
+        base: Nanos,
+        /// What holding a sync adds, ns.
+        overhead: Nanos,
+    },
     /// A file or directory of the local cluster.
     #[error("{what} {}: {source}", .path.display())]
     Io {
         /// What was attempted, in words.
-        what: &'static str,
+        what: String,
         /// On which path.
         path: PathBuf,
         /// The system's answer.
@@ -143,7 +197,40 @@ impl LocalError {
                 | Self::Members(_)
                 | Self::ReservedFlag { .. }
                 | Self::BadFlag(_)
-                | Self::DataDirInUse(_)
+                | Self::DataDirInUse { .. }
+                | Self::Medium(_)
+                | Self::MediumMember { .. }
+                | Self::MediumWithoutSyncs(_)
+                | Self::MediumRefused { .. }
+                | Self::MediumTooFast { .. }
         )
     }
+}
+
+/// To three digits or so.
+fn span(ns: Nanos) -> Span {
+    let unit = match ns {
+        0..10_000 => 1,
+        10_000..10_000_000 => 1_000,
+        _ => 1_000_000,
+    };
+    Span(std::time::Duration::from_nanos(ns / unit * unit))
+}
+
+/// Why syncs cannot be held, and what would have to be different.
+fn refusal(source: &io::Error) -> String {
+    let why = match source.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => {
+            "this container or sandbox forbids it; its seccomp profile must allow seccomp and prctl"
+        }
+        Some(libc::ENOSYS | libc::EOPNOTSUPP) => {
+            "this kernel does not have it (gVisor and Linux before 5.5 do not)"
+        }
+        Some(libc::EINVAL) => "this kernel is too old for it; it takes Linux 5.5",
+        Some(libc::EBUSY) => {
+            "another program already supervises this one in that way, and only one can"
+        }
+        _ => "it does not work here",
+    };
+    format!("media are emulated by Linux' seccomp user notification, and {why} ({source})")
 }

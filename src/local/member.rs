@@ -10,7 +10,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::data_dir::io_error;
 use super::error::LocalError;
+use super::medium::Emulated;
 use super::supervisor;
+use crate::etcd::target::LocalMedium;
 
 /// How long an etcd may take to end after SIGTERM, before SIGKILL. A 3-member shutdown transfers leadership first.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,6 +28,7 @@ pub struct Member {
     log: PathBuf,
     binary: PathBuf,
     args: Vec<String>,
+    medium: Option<Emulated>,
     process: Mutex<Process>,
 }
 
@@ -44,6 +47,7 @@ impl Member {
         root: &Path,
         binary: PathBuf,
         args: Vec<String>,
+        medium: Option<Emulated>,
     ) -> Self {
         let log = root.join(format!("{name}.log"));
         let data_dir = root.join(&name);
@@ -54,6 +58,7 @@ impl Member {
             log,
             binary,
             args,
+            medium,
             process: Mutex::default(),
         }
     }
@@ -71,6 +76,11 @@ impl Member {
     /// etcd's `--data-dir`.
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
+    }
+
+    /// The storage medium that is emulated for it.
+    pub fn medium(&self) -> Option<LocalMedium> {
+        self.medium.as_ref().map(Emulated::report)
     }
 
     /// The file with its output.
@@ -114,7 +124,11 @@ impl Member {
         }
         // A Ctrl-C in the terminal is ours to handle: etcd has to live through the drain.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let child = supervisor::spawn(command).map_err(io_error("cannot run", &self.binary))?;
+        let spawned = match &self.medium {
+            Some(medium) => medium.spawn(command),
+            None => supervisor::spawn(command),
+        };
+        let child = spawned.map_err(io_error("cannot run", &self.binary))?;
         *process = Process {
             child: Some(child),
             last_status: None,

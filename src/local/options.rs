@@ -1,14 +1,17 @@
 //! What a local cluster is made of.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::binary::{BinaryChoice, EtcdVersion};
 use super::error::LocalError;
+use super::medium::Medium;
 
 /// Flags that etcdmark sets itself, and which of its own flags to use instead.
-const RESERVED: [(&str, &str); 13] = [
+const RESERVED: [(&str, &str); 14] = [
     ("name", ""),
     ("data-dir", ", by its own --data-dir"),
+    ("wal-dir", ", by its own --wal-dir"),
     ("listen-client-urls", ""),
     ("advertise-client-urls", ""),
     ("listen-peer-urls", ""),
@@ -33,8 +36,16 @@ pub struct LocalOptions {
     /// 1 or 3.
     pub members: usize,
     /// Parent of the members' data directories: must be absent or empty, and is kept. `None`: a fresh temporary
-    /// directory, removed when the cluster stops.
+    /// directory, removed when the cluster stops; in memory, if there is room, when a medium is emulated.
     pub data_dir: Option<PathBuf>,
+    /// Parent of the members' write-ahead logs, kept or removed as the data directories are. `None`: within them.
+    pub wal_dir: Option<PathBuf>,
+    /// The storage medium to emulate for every member.
+    pub medium: Option<Medium>,
+    /// Members, from 0, that get another one.
+    pub member_media: BTreeMap<usize, Medium>,
+    /// Seed of the times that media ask for.
+    pub seed: u64,
     /// Handed to every etcd as they are, each `--name=value` (`--etcd-flag`).
     pub flags: Vec<String>,
     /// Serve clients over TLS; peers always talk plain on loopback.
@@ -47,6 +58,10 @@ impl Default for LocalOptions {
             binary: BinaryChoice::default(),
             members: 1,
             data_dir: None,
+            wal_dir: None,
+            medium: None,
+            member_media: BTreeMap::new(),
+            seed: 1,
             flags: Vec::new(),
             tls: None,
         }
@@ -75,7 +90,30 @@ impl LocalOptions {
         if !matches!(self.members, 1 | 3) {
             return Err(LocalError::Members(self.members));
         }
+        if let Some(index) = self.member_media.keys().find(|i| **i >= self.members) {
+            return Err(LocalError::MediumMember {
+                index: *index,
+                members: self.members,
+            });
+        }
+        let syncless =
+            |f: &&String| flag_name(f) == Some("unsafe-no-fsync") && !f.ends_with("=false");
+        if self.emulates()
+            && let Some(flag) = self.flags.iter().find(syncless)
+        {
+            return Err(LocalError::MediumWithoutSyncs(flag.clone()));
+        }
         self.flags.iter().try_for_each(|flag| check_flag(flag))
+    }
+
+    /// Whether any member gets a medium.
+    pub(super) fn emulates(&self) -> bool {
+        self.medium.is_some() || !self.member_media.is_empty()
+    }
+
+    /// The medium of member `index`.
+    pub(super) fn medium_of(&self, index: usize) -> Option<&Medium> {
+        self.member_media.get(&index).or(self.medium.as_ref())
     }
 
     /// The flags that are ours by default and left out when the user gives them.

@@ -1,6 +1,8 @@
 //! Histograms, interval logs, statistics and validity. Pure: no clock, no tokio.
 
 pub mod batch_means;
+pub mod delays;
+pub mod encoded;
 pub mod hist;
 pub mod hlog;
 pub mod percentile;
@@ -9,6 +11,7 @@ pub mod stats;
 pub mod validity;
 
 pub use batch_means::{BatchMeansBuilder, effective_sample_size, merge_batch_means};
+pub use delays::{DelayBook, Delays, FileDelays};
 pub use hist::Hist;
 pub use hlog::{HlogReader, HlogWriter};
 pub use percentile::{Headline, Offered};

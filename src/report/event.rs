@@ -178,6 +178,8 @@ pub enum Event {
     Server(ServerSample),
     /// The host's counters.
     Host(HostSample),
+    /// What an emulated medium did to one member's syncs.
+    Medium(MediumSample),
     /// A member became reachable or unreachable.
     Member(MemberEvent),
     /// A failure that deserves a line of its own: the first of its class in a phase and, counted, once a second after.
@@ -279,6 +281,37 @@ pub struct MemberInfo {
     pub data_dir: Option<String>,
     /// File system of a local member.
     pub file_system: Option<String>,
+    /// The storage medium that etcdmark emulates for a local member.
+    #[serde(default)]
+    pub medium: Option<MediumInfo>,
+}
+
+/// An emulated storage medium in the header.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct MediumInfo {
+    /// Its name.
+    pub name: String,
+    /// The file's `spec`.
+    pub spec: serde_json::Value,
+    /// Seed of the times that it asks for.
+    pub seed: u64,
+    /// What a sync of the write-ahead log takes without the medium: subtracted from each time asked for.
+    pub wal: SyncCost,
+    /// The same of the database.
+    pub db: SyncCost,
+    /// What the write-ahead log lies on in truth.
+    pub base_file_system: String,
+}
+
+/// What a sync takes before any medium is emulated: medians, measured before etcd was started.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub struct SyncCost {
+    /// In its directory, ns.
+    pub base_ns: u64,
+    /// Holding it and letting it go, ns.
+    pub overhead_ns: u64,
 }
 
 /// An op class in the header.
@@ -550,6 +583,31 @@ pub struct HostSample {
     pub t: f64,
     /// `cpu.steal_seconds`, `psi.io.some_us`, `disk.vda.writes`, `etcd.m1.cpu_seconds` …
     pub values: BTreeMap<String, f64>,
+}
+
+/// What an emulated medium did to one member's syncs of one kind of file since the last sample.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct MediumSample {
+    /// Seconds since t0.
+    pub t: f64,
+    /// Store.
+    pub store: String,
+    /// Member.
+    pub member: String,
+    /// `wal`, `db`; `unknown`: syncs that were not delayed since it could not be told what they were of.
+    pub file: String,
+    /// Syncs.
+    pub syncs: u64,
+    /// Σ of the times that the medium asked for, ns.
+    pub asked_ns: u64,
+    /// Σ of the delays imposed, ns.
+    pub delayed_ns: u64,
+    /// Syncs that take longer by themselves than the medium asked for.
+    pub short: u64,
+    /// Longest delay, ns.
+    pub max: u64,
+    /// Sparse 2-digit histogram of the delays: (lower bound ns, count).
+    pub histogram: Vec<(u64, u64)>,
 }
 
 /// A member's reachability changed.

@@ -301,8 +301,32 @@ pub struct MemberFigures {
     pub gc_pause_seconds: Option<f64>,
     /// Garbage collections.
     pub gc_count: Option<f64>,
+    /// What its emulated medium did, by kind of file.
+    #[serde(default)]
+    pub medium: Vec<MediumFigures>,
     /// Every metric that was read, by its short name.
     pub series: BTreeMap<String, Series>,
+}
+
+/// What an emulated medium did to a member's syncs of one kind of file over the measure phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct MediumFigures {
+    /// `wal`, `db`; `unknown`: of these it could not be told what they were, and they were not delayed.
+    pub file: String,
+    /// Syncs.
+    pub syncs: u64,
+    /// Mean of the times that the medium asked for, ns: what etcd should find.
+    pub asked_mean_ns: f64,
+    /// Mean of the delays imposed, ns. The rest of a sync is what the directory and the holding take.
+    pub delay_mean_ns: f64,
+    /// Their median.
+    pub delay_p50_ns: u64,
+    /// 99 %.
+    pub delay_p99_ns: u64,
+    /// The longest.
+    pub delay_max_ns: u64,
+    /// Syncs for which the medium asked for less than they take anyway: not delayed.
+    pub short: u64,
 }
 
 /// A counter or gauge over the measure phase.

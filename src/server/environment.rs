@@ -106,6 +106,7 @@ mod tests {
             name: "me".into(),
             pid: std::process::id(),
             data_dir: "/".into(),
+            medium: None,
         }];
         assert!(capture(1, "h2", [&local]).shares_cores_with_etcd);
     }

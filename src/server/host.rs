@@ -125,6 +125,7 @@ mod tests {
             name: "m1".into(),
             pid: std::process::id(),
             data_dir: "/".into(),
+            medium: None,
         };
         let host = Host::new(vec![me]);
         let values = host.sample(0).values;
@@ -140,6 +141,7 @@ mod tests {
             name: "m1".into(),
             pid: u32::MAX,
             data_dir: "/nowhere".into(),
+            medium: None,
         };
         let mut host = Host::new(vec![gone]);
         assert!(

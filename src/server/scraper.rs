@@ -247,6 +247,7 @@ mod tests {
                 name: name.into(),
                 pid,
                 data_dir: "/".into(),
+                medium: None,
             };
             target.local_members.push(local);
         }

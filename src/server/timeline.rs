@@ -2,9 +2,11 @@
 
 use super::host::Host;
 use super::http::HttpError;
+use super::media;
 use super::scraper::{INTERVAL, Scraper, sources};
 use crate::clock::Nanos;
 use crate::etcd::Target;
+use crate::etcd::target::LocalMember;
 use crate::report::Event;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -13,6 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 pub struct Timeline {
     scraper: Scraper,
     host: Host,
+    members: Vec<(String, LocalMember)>,
 }
 
 impl Timeline {
@@ -23,24 +26,29 @@ impl Timeline {
         let (mut all, mut members) = (Vec::new(), Vec::new());
         for (store, target) in stores {
             all.extend(sources(store, target));
-            members.extend(target.local_members.iter().cloned());
+            let local = target.local_members.iter();
+            members.extend(local.map(|m| (store.to_owned(), m.clone())));
         }
         Ok(Timeline {
             scraper: Scraper::new(all)?,
-            host: Host::new(members),
+            host: Host::new(members.iter().map(|(_, m)| m.clone()).collect()),
+            members,
         })
     }
 
-    /// Sends [`Event::Server`], [`Event::Host`] and notes until the receiver is dropped. Needs a tokio
+    /// Sends [`Event::Server`], [`Event::Host`], [`Event::Medium`] and notes until the receiver is dropped. Needs a tokio
     /// runtime with time and IO; may be dropped at any time. `t0`: the run's zero, monotonic ns.
     pub async fn run(&mut self, t0: Nanos, events: UnboundedSender<Event>) {
-        let host = &self.host;
+        let (host, members) = (&self.host, &self.members);
         let host_events = events.clone();
         let hosts = async move {
             let mut ticks = tokio::time::interval(INTERVAL);
             ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
             loop {
                 ticks.tick().await;
+                for event in media::sample(members, t0) {
+                    let _ = host_events.send(event);
+                }
                 if host_events.send(Event::Host(host.sample(t0))).is_err() {
                     return;
                 }
@@ -52,6 +60,7 @@ impl Timeline {
     /// One reading of everything, now: before the first and after the last operation.
     pub async fn once(&mut self, t0: Nanos) -> Vec<Event> {
         let mut events = self.scraper.once(t0).await;
+        events.extend(media::sample(&self.members, t0));
         events.push(Event::Host(self.host.sample(t0)));
         events
     }

@@ -71,7 +71,7 @@ pub(super) fn span(path: &str, value: Span, low: Span) -> Result<Span, FieldErro
 }
 
 /// Lowercase letters, digits and dashes.
-pub(super) fn name(path: &str, value: &str) -> Result<(), FieldError> {
+pub(crate) fn name(path: &str, value: &str) -> Result<(), FieldError> {
     let ok = value.len() <= 63
         && value.starts_with(|c: char| c.is_ascii_lowercase())
         && value

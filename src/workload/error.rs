@@ -77,7 +77,7 @@ pub struct FieldError {
 
 impl FieldError {
     /// An error at a path.
-    pub(super) fn at(path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn at(path: impl Into<String>, message: impl Into<String>) -> Self {
         FieldError {
             path: path.into(),
             message: message.into(),

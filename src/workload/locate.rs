@@ -16,7 +16,7 @@ enum Content {
 
 /// Line and column (from 1) of the value at a path such as `cluster.nodes` under `spec`, or of the
 /// nearest thing around it that the file has. List items are found by their `name` or their number.
-pub(super) fn locate(text: &str, path: &str) -> Option<(u64, u64)> {
+pub(crate) fn locate(text: &str, path: &str) -> Option<(u64, u64)> {
     let lenient = options! { with_snippet: false, non_finite_float_policy: NonFiniteFloatPolicy::PassThrough };
     let root: Node = serde_saphyr::from_str_with_options(text, lenient).ok()?;
     let (mut node, mut place) = (&root, None);

@@ -39,4 +39,6 @@ pub use stores::RoutedStore;
 pub use units::{Length, Span};
 pub use version::KubernetesVersion;
 
-pub(crate) use check::grouped;
+pub(crate) use check::{grouped, name as check_name};
+pub(crate) use locate::locate;
+pub(crate) use yaml::parse as parse_yaml;

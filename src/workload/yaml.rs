@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_saphyr::{Error, options};
 
 /// Reads one document. `file` is what messages call it.
-pub(super) fn parse<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, WorkloadError> {
+pub(crate) fn parse<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, WorkloadError> {
     parse_raw(text).map_err(|e| {
         let (line, column) = e.location().map_or((1, 1), |l| (l.line(), l.column()));
         WorkloadError::Syntax {

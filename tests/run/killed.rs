@@ -88,19 +88,24 @@ fn no_etcd_outlives_the_etcdmark_that_started_it() {
     assert_eq!(found.len(), 1, "{found:?}");
     run.signal(Signal::KILL);
     let _ = run.finish();
-    let began = Since::now();
-    while test_kill_process(found[0]).is_ok() && !processes_with(dir).is_empty() {
-        assert!(began.elapsed() < Duration::from_secs(30), "etcd lives on");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until_gone(dir, found[0]);
     // SIGKILL leaves nobody to remove the throwaway data.
     let parent = std::path::Path::new(dir).parent().unwrap();
     assert!(parent.starts_with(std::env::temp_dir()));
     std::fs::remove_dir_all(parent).unwrap();
 }
 
+/// Waits for the end of an etcd whose parent was killed.
+pub(crate) fn until_gone(dir: &str, etcd: Pid) {
+    let began = Since::now();
+    while test_kill_process(etcd).is_ok() && !processes_with(dir).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(30), "etcd lives on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Processes with this text in an argument (a zombie has none).
-fn processes_with(text: &str) -> Vec<Pid> {
+pub(crate) fn processes_with(text: &str) -> Vec<Pid> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|e| e.file_name().to_str()?.parse::<i32>().ok());
     let fits = |pid: &i32| {

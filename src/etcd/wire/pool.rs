@@ -199,6 +199,11 @@ impl Pool {
         self.channels.len()
     }
 
+    /// Whether calls carry a user's token.
+    pub fn has_users(&self) -> bool {
+        self.auth.is_some()
+    }
+
     /// How many are up now.
     pub fn healthy(&self) -> usize {
         self.channels.iter().filter(|c| c.link().is_some()).count()

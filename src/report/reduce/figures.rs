@@ -83,7 +83,8 @@ pub(super) fn figures(input: &Input<'_>) -> Figures {
     }
 }
 
-fn percentiles(h: &Histogram<u64>) -> Option<Percentiles> {
+/// Percentiles of a histogram of ns; none if it is empty.
+pub(crate) fn percentiles(h: &Histogram<u64>) -> Option<Percentiles> {
     if h.is_empty() {
         return None;
     }

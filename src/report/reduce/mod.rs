@@ -7,9 +7,12 @@
 mod accounts;
 mod figures;
 mod judge;
+mod media;
 mod outages;
 mod series;
 mod servers;
+
+pub(crate) use figures::percentiles;
 
 use super::event::{
     BatchMeans, ClientSample, Counts, End, Event, Header, HistogramLine, HistogramTag, Interval,
@@ -41,6 +44,7 @@ pub struct Reducer {
     backlog: (f64, f64),
     servers: servers::Servers,
     books: accounts::Books,
+    media: media::Media,
     host: series::SeriesSet,
     outages: outages::Outages,
     populate: Option<Progress>,
@@ -118,6 +122,12 @@ impl Reducer {
                 self.seen(h.t);
                 if self.measure_end().is_none() {
                     self.host.sample(h.t, &h.values);
+                }
+            }
+            Event::Medium(m) => {
+                self.seen(m.t);
+                if self.measure_start().is_some() && self.measure_end().is_none() {
+                    self.media.sample(m);
                 }
             }
             Event::Member(m) => {
@@ -320,6 +330,7 @@ impl Reducer {
 
     fn store_results(&self) -> Vec<StoreResult> {
         let mut results = self.servers.results(&self.header.stores);
+        self.media.add_to(&mut results);
         for (result, store) in results.iter_mut().zip(&self.header.stores) {
             result.accounts =
                 self.books

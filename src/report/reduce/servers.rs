@@ -163,6 +163,8 @@ fn figures(info: &MemberInfo, set: &SeriesSet, samples: u64) -> MemberFigures {
         cpu_cores: get("process.cpu_seconds").and_then(per_second),
         gc_pause_seconds: grown("go.gc.seconds"),
         gc_count: grown("go.gc.count"),
+        // From samples of their own.
+        medium: Vec::new(),
         series,
     }
 }

@@ -11,6 +11,7 @@ use std::path::Path;
 use units::{count, seconds};
 
 pub use sentence::{fault, sentence};
+pub(crate) use table::align;
 
 /// Columns that every line but the first and the table's keeps to.
 pub const WIDTH: usize = 100;
@@ -166,7 +167,7 @@ fn validity(r: &RunResult) -> Vec<String> {
 }
 
 /// Breaks at spaces; continuation lines are indented by 8.
-fn wrap(line: &str, out: &mut String) {
+pub(crate) fn wrap(line: &str, out: &mut String) {
     let mut column = 0;
     if line.chars().count() <= WIDTH {
         out.push_str(line);

@@ -9,6 +9,7 @@ pub(super) fn servers(r: &RunResult) -> Vec<String> {
     for store in &r.stores {
         for m in &store.members {
             lines.push(member(&store.name, r.stores.len() > 1, m));
+            lines.extend(medium(r, &store.name, m));
         }
         if let Some(changes) = store.leader_changes.filter(|n| *n > 0.0) {
             let s = if changes > 1.0 { "s" } else { "" };
@@ -74,6 +75,40 @@ fn member(store: &str, several: bool, m: &MemberFigures) -> String {
         Some(format!("{n:.0} {what}"))
     }));
     format!("{line}: {}", parts.join(", "))
+}
+
+/// What its emulated medium did: what etcd's own mean is to be compared with.
+fn medium(r: &RunResult, store: &str, m: &MemberFigures) -> Option<String> {
+    let stores = r.header.stores.iter().filter(|s| s.name == store);
+    let info = stores
+        .flat_map(|s| &s.members)
+        .find(|i| i.name == m.member)?;
+    let info = info.medium.as_ref()?;
+    let files = m.medium.iter().map(|f| match f.file.as_str() {
+        "unknown" => format!("{} syncs of unknown files NOT delayed", count(f.syncs)),
+        file => {
+            let short = match f.short {
+                0 => String::new(),
+                n => format!(", {} too short to emulate", count(n)),
+            };
+            format!(
+                "{file} {}× asked mean {}, delays mean {}, p99 {}{short}",
+                count(f.syncs),
+                seconds(f.asked_mean_ns / 1e9),
+                seconds(f.delay_mean_ns / 1e9),
+                ns(f.delay_p99_ns)
+            )
+        }
+    });
+    let files: Vec<String> = files.collect();
+    let files = match files.as_slice() {
+        [] => "no syncs".to_owned(),
+        files => files.join("; "),
+    };
+    Some(format!(
+        "medium  {} {} on {}: {files}",
+        m.member, info.name, info.base_file_system
+    ))
 }
 
 /// The generator and the machine.

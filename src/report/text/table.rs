@@ -87,7 +87,8 @@ fn figure(f: Headline) -> String {
 }
 
 /// First column to the left, the others to the right.
-fn align(rows: &[Vec<String>]) -> Vec<String> {
+/// Columns of equal width: the first to the left, the others to the right.
+pub(crate) fn align(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |c: usize| {
         rows.iter()

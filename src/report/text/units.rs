@@ -16,7 +16,7 @@ fn three(x: f64) -> String {
 }
 
 /// Seconds, in the unit that suits: `620 µs`, `4.12 ms`, `1 s`, `2 min 5 s`.
-pub(super) fn seconds(s: f64) -> String {
+pub(crate) fn seconds(s: f64) -> String {
     match s {
         s if s <= 0.0 => "0 s".to_owned(),
         s if s < 0.999_5e-6 => format!("{} ns", three(s * 1e9)),
@@ -36,7 +36,7 @@ pub(super) fn seconds(s: f64) -> String {
 }
 
 /// Nanoseconds, likewise.
-pub(super) fn ns(ns: u64) -> String {
+pub(crate) fn ns(ns: u64) -> String {
     seconds(ns as f64 / 1e9)
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn count(n: u64) -> String {
 }
 
 /// Per second: `0.2`, `98`, `9,800`.
-pub(super) fn rate(r: f64) -> String {
+pub(crate) fn rate(r: f64) -> String {
     if r >= 99.95 {
         count(r.round() as u64)
     } else {
@@ -63,7 +63,7 @@ pub(super) fn rate(r: f64) -> String {
 }
 
 /// A share: `3.2 %`, `0.004 %`.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let p = share * 100.0;
     match p {
         p if p <= 0.0 => "0 %".to_owned(),

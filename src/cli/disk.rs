@@ -1,0 +1,236 @@
+//! `etcdmark disk DIR…`: how fast directories' disks make an append durable, against what etcd asks for.
+
+use super::output::{Format, complain, print, print_json};
+use super::progress::Line;
+use super::{CliError, signals};
+use crate::clock::Nanos;
+use crate::disk::{self, Budget, DiskError, DiskResult, Pattern, Progress, Request, medium, text};
+use crate::engine::Control;
+use crate::exit::Exit;
+use crate::report::text::units::{ns, rate};
+use crate::workload::Span;
+use rustix::fs::{Access, access};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// How long each directory is measured unless --duration or --passes says otherwise.
+const DURATION: Span = Span::seconds(60);
+
+/// Measure how fast directories' disks are for etcd: append and fdatasync, as etcd's write-ahead log does, next to
+/// the limits that etcd's documentation gives. Leaves nothing behind.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Several directories take turns of about a second, so that what else goes on hits all alike.
+At least 1 GiB of each file system stays free (a tenth of one under 10 GiB). What it writes competes
+with an etcd that runs on the same disk.
+
+Examples:
+  etcdmark disk /var/lib/etcd                          a minute of etcd's WAL writes
+  etcdmark disk /mnt/nvme /mnt/gp3 --duration 5m       which disk, and by how much
+  etcdmark disk /var/lib/etcd --max-p99 10ms           exit code 99 when it is slower
+  etcdmark disk /var/lib/etcd --save-medium prod.yaml  to play back elsewhere
+  etcdmark disk . --pattern fio --passes 1             what fio does in etcd's documentation")]
+pub struct Args {
+    /// Directories on the disks to measure
+    #[arg(required = true, value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t, value_name = "PATTERN")]
+    pub pattern: Pattern,
+    /// How long each directory is measured, such as 5m [default: 60s]
+    #[arg(long, value_name = "DURATION")]
+    pub duration: Option<String>,
+    /// So many whole files of the pattern in each directory (wal: of 64 MB, fio: of 22 MiB) instead
+    #[arg(long, value_name = "N", conflicts_with = "duration")]
+    pub passes: Option<u64>,
+    /// Exit code 99 when a directory's p99 of fdatasync is above this, such as 10ms
+    #[arg(long, value_name = "DURATION")]
+    pub max_p99: Option<String>,
+    /// Write what was measured as a medium that an etcd can be given elsewhere; once for each DIR, in their order
+    #[arg(long, value_name = "FILE")]
+    pub save_medium: Vec<PathBuf>,
+    /// Files with names even where files without cost the same; removed all the same
+    #[arg(long)]
+    pub named_files: bool,
+    /// How to print the result
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: Format,
+    /// No progress; the result only
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// What is wrong with a flag or a directory, before anything is written; what failed.
+pub fn run(args: &Args) -> Result<Exit, CliError> {
+    let request = Request {
+        dirs: args.dirs.clone(),
+        pattern: args.pattern,
+        budget: budget(args)?,
+        named: args.named_files,
+        max_p99: args
+            .max_p99
+            .as_deref()
+            .map(|t| span("--max-p99", t))
+            .transpose()?,
+    };
+    media(args)?;
+    let control = Control::default();
+    signals::watch(
+        control.clone(),
+        "stopping; what was measured so far follows",
+    )
+    .map_err(|e| CliError::failure(format!("cannot watch for Ctrl-C: {e}")))?;
+    let mut line = Line::new();
+    let mut tell = |p: &Progress| {
+        if !args.quiet {
+            line.show(p.elapsed as f64 / 1e9, &progress(p));
+        }
+    };
+    let measured = disk::measure(&request, &|| control.draining(), &mut tell);
+    line.close();
+    let result = measured.map_err(refuse)?;
+    save(args, &result)?;
+    match args.output {
+        Format::Text => print(&text::render(&result))?,
+        Format::Json => print_json(&result)?,
+    }
+    Ok(exit(&result))
+}
+
+fn refuse(e: DiskError) -> CliError {
+    match e.is_usage() {
+        true => CliError::usage(e.to_string()),
+        false => CliError::failure(e.to_string()),
+    }
+}
+
+fn exit(result: &DiskResult) -> Exit {
+    [Exit::Interrupted, Exit::Threshold]
+        .into_iter()
+        .find(|e| e.code() == result.exit_code)
+        .unwrap_or(Exit::Ok)
+}
+
+/// A duration above zero, ns.
+fn span(flag: &str, text: &str) -> Result<Nanos, CliError> {
+    match Span::parse(text) {
+        Ok(span) if span.nanos() > 0 => Ok(span.nanos()),
+        Ok(_) => Err(CliError::usage(format!("{flag} {text}: must be above 0"))),
+        Err(e) => Err(CliError::usage(format!("{flag}: {e}"))),
+    }
+}
+
+fn budget(args: &Args) -> Result<Budget, CliError> {
+    match (args.passes, &args.duration) {
+        (Some(0), _) => Err(CliError::usage("--passes 0: must be at least 1")),
+        (Some(n), _) => Ok(Budget::Passes(n)),
+        (None, Some(text)) => Ok(Budget::Time(span("--duration", text)?)),
+        (None, None) => Ok(Budget::Time(DURATION.nanos())),
+    }
+}
+
+/// Whether the media can be written, before a minute is spent.
+fn media(args: &Args) -> Result<(), CliError> {
+    let files = &args.save_medium;
+    if !files.is_empty() && files.len() != args.dirs.len() {
+        return Err(CliError::usage(format!(
+            "--save-medium is given {} times for {} directories; give one FILE for each DIR, in their order",
+            files.len(),
+            args.dirs.len()
+        )));
+    }
+    for (i, file) in files.iter().enumerate() {
+        let flag = format!("--save-medium {}", file.display());
+        if files[..i].contains(file) {
+            return Err(CliError::usage(format!(
+                "{flag} is given twice; give each DIR its own"
+            )));
+        }
+        if file.symlink_metadata().is_ok() {
+            return Err(CliError::usage(format!(
+                "{flag}: exists; remove it or choose another name"
+            )));
+        }
+        access(parent(file), Access::WRITE_OK)
+            .map_err(|e| CliError::usage(format!("{flag}: cannot write to its directory: {e}")))?;
+    }
+    Ok(())
+}
+
+fn parent(file: &Path) -> &Path {
+    file.parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// Writes the media of a measurement that was not cut short.
+fn save(args: &Args, result: &DiskResult) -> Result<(), CliError> {
+    for (file, directory) in args.save_medium.iter().zip(&result.directories) {
+        let failed = |e: &dyn std::fmt::Display| {
+            CliError::failure(format!("--save-medium {}: {e}", file.display()))
+        };
+        if result.outcome != "completed" {
+            complain(&format!(
+                "--save-medium {}: not written: interrupted",
+                file.display()
+            ));
+            continue;
+        }
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let yaml = medium::render(result, directory, &name).map_err(|e| failed(&e))?;
+        // Not over one that came into being in the meantime.
+        std::fs::File::create_new(file)
+            .and_then(|mut f| f.write_all(yaml.as_bytes()))
+            .map_err(|e| failed(&e))?;
+    }
+    Ok(())
+}
+
+/// `disk: 42 %  /mnt/nvme p99 0.9 ms, 1,900/s  /mnt/gp3 p99 2.5 ms, 640/s`.
+fn progress(p: &Progress) -> String {
+    let mut text = format!("disk: {:.0} %", p.share * 100.0);
+    for (name, p99, per_second) in &p.directories {
+        if let Some(p99) = p99 {
+            text += &format!("  {name} p99 {}, {}/s", ns(*p99), rate(*per_second));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(line: &str) -> Args {
+        Cli::try_parse_from(line.split(' ')).unwrap().args
+    }
+
+    #[test]
+    fn a_minute_unless_told_otherwise() {
+        let of = |line| budget(&args(line));
+        assert_eq!(of("disk /x"), Ok(Budget::Time(60_000_000_000)));
+        assert_eq!(
+            of("disk /x --duration 5m"),
+            Ok(Budget::Time(300_000_000_000))
+        );
+        assert_eq!(of("disk /x --passes 2"), Ok(Budget::Passes(2)));
+        assert_eq!(
+            of("disk /x --passes 0").unwrap_err().message,
+            "--passes 0: must be at least 1"
+        );
+        assert_eq!(
+            of("disk /x --duration 0s").unwrap_err().message,
+            "--duration 0s: must be above 0"
+        );
+    }
+}

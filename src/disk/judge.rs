@@ -1,0 +1,264 @@
+//! What was measured against the limits in etcd's documentation, in words.
+
+use super::result::{DirectoryResult, Limits, Sample, Turn};
+use crate::clock::{Nanos, SECOND};
+use crate::report::Percentiles;
+use crate::report::text::units::{count, ns, percent, rate};
+use serde::{Deserialize, Serialize};
+
+/// etcd FAQ: "p99 duration should be less than 10ms" (`wal_fsync_duration_seconds`), ns.
+pub const LIMIT_P99: Nanos = 10_000_000;
+/// etcd hardware recommendations: "Typically 50 sequential IOPS … is required."
+pub const SYNCS_REQUIRED: f64 = 50.0;
+/// The same page: "For heavily loaded clusters, 500 sequential IOPS … is recommended."
+pub const SYNCS_RECOMMENDED: f64 = 500.0;
+/// etcd's default `--election-timeout`, ns: a member that does nothing for so long loses its leadership.
+const ELECTION_TIMEOUT: Nanos = SECOND;
+/// From here on others' use of the disk is told, 0–1.
+const BUSY: f64 = 0.05;
+/// From here on the last quarter is told to differ from the first.
+const DRIFT: f64 = 1.5;
+
+/// Where a directory stands against [`LIMIT_P99`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// The p99 and its whole interval are below the limit.
+    Within,
+    /// The p99 and its whole interval are not.
+    Above,
+    /// The interval holds the limit, or the sample is too small for one.
+    Unclear,
+    /// Nothing was measured.
+    None,
+}
+
+/// The limits as the result has them.
+pub(super) fn limits() -> Limits {
+    Limits {
+        p99_ns: LIMIT_P99,
+        syncs_required: SYNCS_REQUIRED,
+        syncs_recommended: SYNCS_RECOMMENDED,
+        sources: vec![
+            "https://etcd.io/docs/latest/faq/".to_owned(),
+            "https://etcd.io/docs/latest/op-guide/hardware/".to_owned(),
+        ],
+    }
+}
+
+/// Where a p99 with its interval stands.
+pub(super) fn standing(p99: Option<Nanos>, sample: Option<Sample>) -> Standing {
+    let (Some(p99), Some(sample)) = (p99, sample) else {
+        return Standing::None;
+    };
+    if p99 < LIMIT_P99 && sample.p99_high_ns.is_some_and(|high| high < LIMIT_P99) {
+        Standing::Within
+    } else if p99 >= LIMIT_P99 && sample.p99_low_ns >= LIMIT_P99 {
+        Standing::Above
+    } else {
+        Standing::Unclear
+    }
+}
+
+/// The verdict on a directory: `/mnt/x: fdatasync p99 0.9 ms, within etcd's 10 ms; 1,900 sequential syncs/s`.
+pub(super) fn sentence(
+    directory: &str,
+    fdatasync: Option<Percentiles>,
+    sample: Option<Sample>,
+    per_second: f64,
+    in_memory: bool,
+) -> String {
+    let (Some(f), Some(sample)) = (fdatasync, sample) else {
+        return format!("{directory}: nothing was measured");
+    };
+    let interval = match sample.p99_high_ns {
+        Some(high) => format!("{} to {}", ns(sample.p99_low_ns), ns(high)),
+        None => format!("{} or more", ns(sample.p99_low_ns)),
+    };
+    let limit = ns(LIMIT_P99);
+    let stands = match (standing(Some(f.p99_ns), Some(sample)), f.p99_ns < LIMIT_P99) {
+        (Standing::Within, _) => format!("within etcd's {limit}"),
+        (Standing::Above, _) => format!("above etcd's {limit}"),
+        (_, true) => format!("within etcd's {limit}, but not for certain"),
+        (_, false) => format!("above etcd's {limit}, but not for certain"),
+    };
+    let speed = match per_second {
+        r if r < SYNCS_REQUIRED => ", fewer than the 50 that etcd requires",
+        r if r < SYNCS_RECOMMENDED => ", fewer than the 500 recommended under heavy load",
+        _ => "",
+    };
+    let memory = match in_memory {
+        true => " (in memory: this says nothing of a disk)",
+        false => "",
+    };
+    format!(
+        "{directory}: fdatasync p99 {} (95 %: {interval}), {stands}; {} sequential syncs/s{speed}{memory}",
+        ns(f.p99_ns),
+        rate(per_second)
+    )
+}
+
+/// Remarks on the directories, each with what it was computed from.
+pub(super) fn notes(directories: &[DirectoryResult]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (i, d) in directories.iter().enumerate() {
+        let earlier: Vec<&str> = directories[..i]
+            .iter()
+            .filter(|e| d.same_disk_as.contains(&e.directory))
+            .map(|e| e.directory.as_str())
+            .collect();
+        if !earlier.is_empty() {
+            let disk = d.device.as_ref().map_or("file system", |_| "disk");
+            notes.push(format!(
+                "{} and {} are on the same {disk}: a difference between them is not the disk's",
+                earlier.join(", "),
+                d.directory
+            ));
+        }
+        notes.extend(
+            of_one(d)
+                .into_iter()
+                .map(|n| format!("{}: {n}", d.directory)),
+        );
+    }
+    notes
+}
+
+fn of_one(d: &DirectoryResult) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(busy) = d.busy_before.filter(|b| *b >= BUSY) {
+        notes.push(format!(
+            "its device was busy {} of the half second before with other work, which is in the figures",
+            percent(busy)
+        ));
+    }
+    if let Some((first, last)) = drift(&d.turns) {
+        notes.push(format!(
+            "mean fdatasync went from {} in the first quarter to {} in the last: a disk that spends credits, or other \
+             work; measure longer (--duration)",
+            ns(first as u64),
+            ns(last as u64)
+        ));
+    }
+    if let Some(f) = d.fdatasync.filter(|f| f.max_ns >= ELECTION_TIMEOUT) {
+        notes.push(format!(
+            "the longest fdatasync took {}; a leader that waits as long as etcd's election timeout ({} by default) \
+             is replaced",
+            ns(f.max_ns),
+            ns(ELECTION_TIMEOUT)
+        ));
+    }
+    if let Some(s) = d.sample.filter(|s| s.p99_high_ns.is_none()) {
+        notes.push(format!(
+            "{} syncs are worth {} independent ones; an upper bound of p99 takes 299: measure longer (--duration)",
+            count(d.syncs),
+            count(s.effective as u64)
+        ));
+    }
+    if !d.preallocated {
+        notes.push(
+            "the file system cannot set blocks aside (fallocate); etcd goes without there, too"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+/// Means of the first and the last quarter of the turns, ns, if they differ.
+fn drift(turns: &[Turn]) -> Option<(f64, f64)> {
+    let quarter = turns.len() / 4;
+    // Fewer turns than that tell noise.
+    if quarter < 4 {
+        return None;
+    }
+    let mean = |part: &[Turn]| {
+        let syncs: u64 = part.iter().map(|t| t.syncs).sum();
+        part.iter().map(|t| t.mean_ns * t.syncs as f64).sum::<f64>() / syncs as f64
+    };
+    let (first, last) = (
+        mean(&turns[..quarter]),
+        mean(&turns[turns.len() - quarter..]),
+    );
+    let ratio = last / first;
+    (!(1.0 / DRIFT..=DRIFT).contains(&ratio)).then_some((first, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn sample(low: u64, high: Option<u64>) -> Option<Sample> {
+        Some(Sample {
+            effective: 1000.0,
+            p99_low_ns: low,
+            p99_high_ns: high,
+        })
+    }
+
+    fn figures(p99: u64) -> Option<Percentiles> {
+        Some(Percentiles {
+            count: 1000,
+            mean_ns: 5e5,
+            min_ns: 1,
+            p50_ns: 1,
+            p90_ns: 1,
+            p99_ns: p99,
+            p999_ns: p99,
+            max_ns: p99,
+        })
+    }
+
+    #[test]
+    fn the_interval_decides_and_its_lack_does_not() {
+        let at = |p99, low, high| standing(Some(p99), sample(low, high));
+        assert_eq!(at(9 * MS, 8 * MS, Some(10 * MS - 1)), Standing::Within);
+        assert_eq!(at(9 * MS, 8 * MS, Some(10 * MS)), Standing::Unclear);
+        assert_eq!(at(9 * MS, 8 * MS, None), Standing::Unclear);
+        assert_eq!(at(10 * MS, 9 * MS, Some(12 * MS)), Standing::Unclear);
+        assert_eq!(at(11 * MS, 10 * MS, None), Standing::Above);
+        assert_eq!(standing(None, None), Standing::None);
+    }
+
+    #[test]
+    fn verdicts_read_as_an_operator_would_say_them() {
+        let say =
+            |p99, low, high, rate| sentence("/mnt/x", figures(p99), sample(low, high), rate, false);
+        assert_eq!(
+            say(900_000, 870_000, Some(950_000), 1900.0),
+            "/mnt/x: fdatasync p99 900 µs (95 %: 870 µs to 950 µs), within etcd's 10 ms; 1,900 sequential syncs/s"
+        );
+        assert_eq!(
+            say(25 * MS, 24 * MS, Some(26 * MS), 41.0),
+            "/mnt/x: fdatasync p99 25 ms (95 %: 24 ms to 26 ms), above etcd's 10 ms; 41 sequential syncs/s, fewer than \
+             the 50 that etcd requires"
+        );
+        assert_eq!(
+            say(9 * MS, 8 * MS, None, 200.0),
+            "/mnt/x: fdatasync p99 9 ms (95 %: 8 ms or more), within etcd's 10 ms, but not for certain; 200 sequential \
+             syncs/s, fewer than the 500 recommended under heavy load"
+        );
+        assert_eq!(
+            sentence("/x", None, None, 0.0, false),
+            "/x: nothing was measured"
+        );
+    }
+
+    #[test]
+    fn a_disk_that_gets_slower_is_told_and_noise_is_not() {
+        let turns = |f: &dyn Fn(usize) -> f64| -> Vec<Turn> {
+            let turn = |i| Turn {
+                t: i as f64,
+                syncs: 10,
+                mean_ns: f(i),
+                max_ns: 0,
+            };
+            (0..40).map(turn).collect()
+        };
+        let credits = turns(&|i| if i < 30 { 100.0 } else { 1000.0 });
+        assert_eq!(drift(&credits), Some((100.0, 1000.0)));
+        assert_eq!(drift(&turns(&|i| 100.0 + (i % 7) as f64)), None);
+        assert_eq!(drift(&credits[22..34]), None);
+    }
+}

@@ -1,0 +1,169 @@
+//! What was seen, put together: figures, verdicts, comparisons, remarks.
+
+use super::compare::compare;
+use super::directory::Directory;
+use super::judge::{self, limits, sentence, standing};
+use super::measure::Request;
+use super::pattern::RECORD_BYTES;
+use super::recorder::Recorder;
+use super::result::{
+    API_VERSION, DirectoryResult, DiskResult, FileSystemInfo, KIND, Machine, OverLimit,
+    PatternInfo, Sample,
+};
+use crate::clock::{Nanos, UnixNanos};
+use crate::exit::Exit;
+use crate::measure::encoded::encode;
+use crate::measure::percentile::PercentileInterval;
+use crate::measure::{Offered, effective_sample_size};
+use crate::report::reduce::percentiles;
+
+/// The result of a measurement that began at `started` and was (or was not) `completed`.
+pub(super) fn summarize(
+    request: &Request,
+    started: UnixNanos,
+    directories: &[Directory],
+    completed: bool,
+) -> DiskResult {
+    let results: Vec<DirectoryResult> = (0..directories.len())
+        .map(|i| result(directories, i))
+        .collect();
+    let mut notes = judge::notes(&results);
+    notes.extend(directories.iter().filter_map(unguarded));
+    let started = jiff::Timestamp::from_nanosecond(i128::from(started)).unwrap_or_default();
+    let outcome = if completed {
+        "completed"
+    } else {
+        "interrupted"
+    };
+    DiskResult {
+        api_version: API_VERSION.to_owned(),
+        kind: KIND.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        outcome: outcome.to_owned(),
+        exit_code: exit(&results, request.max_p99, completed).code(),
+        machine: machine(),
+        pattern: PatternInfo {
+            name: request.pattern.name().to_owned(),
+            record_bytes: RECORD_BYTES,
+            file_bytes: request.pattern.file_bytes(),
+            appends_per_file: request.pattern.appends(),
+        },
+        limits: limits(),
+        max_p99_ns: request.max_p99,
+        comparisons: compare(&results),
+        directories: results,
+        notes,
+    }
+}
+
+fn machine() -> Machine {
+    let uname = rustix::system::uname();
+    let text = |t: &std::ffi::CStr| t.to_string_lossy().into_owned();
+    Machine {
+        hostname: text(uname.nodename()),
+        kernel: format!("{} {}", text(uname.sysname()), text(uname.release())),
+    }
+}
+
+fn unguarded(d: &Directory) -> Option<String> {
+    let place = d.appender.place();
+    d.appender.scratch().unguarded().then(|| {
+        format!(
+            "{}: {} needs files with names, and there is no /bin/sh to remove them had etcdmark been killed",
+            place.given.display(),
+            place.file_system.kind
+        )
+    })
+}
+
+fn result(all: &[Directory], i: usize) -> DirectoryResult {
+    let d = &all[i];
+    let (place, recorder) = (d.appender.place(), &d.recorder);
+    let directory = place.given.display().to_string();
+    let fdatasync = recorder.sync.histogram().and_then(percentiles);
+    let sample = sample(recorder);
+    let per_second = recorder.per_second();
+    let in_memory = place.file_system.in_memory();
+    let others = all.iter().enumerate().filter(|(j, _)| *j != i);
+    DirectoryResult {
+        verdict: sentence(&directory, fdatasync, sample, per_second, in_memory),
+        standing: standing(fdatasync.map(|f| f.p99_ns), sample),
+        file_system: FileSystemInfo {
+            kind: place.file_system.kind.clone(),
+            source: place.file_system.source.clone(),
+            mount_point: place
+                .file_system
+                .mount_point
+                .as_ref()
+                .map(|p| p.display().to_string()),
+            in_memory,
+            size: place.space.total,
+            free: place.space.free,
+        },
+        device: place.device.clone(),
+        same_disk_as: others
+            .map(|(_, o)| o.appender.place())
+            .filter(|o| place.shares_disk(o))
+            .map(|o| o.given.display().to_string())
+            .collect(),
+        busy_before: d.busy_before,
+        files: if d.appender.scratch().named() {
+            "named"
+        } else {
+            "unnamed"
+        }
+        .to_owned(),
+        preallocated: d.appender.preallocated(),
+        syncs: recorder.sync.len(),
+        seconds: recorder.busy as f64 / 1e9,
+        syncs_per_second: per_second,
+        fdatasync,
+        sample,
+        write: recorder.write.histogram().and_then(percentiles),
+        over_limit: OverLimit {
+            count: recorder.slow.0,
+            seconds: recorder.slow.1 as f64 / 1e9,
+        },
+        turns: recorder.turns.clone(),
+        histogram: recorder
+            .sync
+            .histogram()
+            .map_or(String::new(), |h| encode(h).unwrap_or_default()),
+        directory,
+    }
+}
+
+/// The interval of the p99, by the effective sample size.
+fn sample(recorder: &Recorder) -> Option<Sample> {
+    let effective = effective_sample_size(&recorder.sequence.finish());
+    let all = Offered {
+        successes: recorder.sync.histogram(),
+        offered: recorder.sync.len(),
+        missed: 0,
+    };
+    let PercentileInterval { low, high } = all.interval(0.99, effective, 0.95)?;
+    Some(Sample {
+        effective,
+        p99_low_ns: low.value()?,
+        p99_high_ns: high.and_then(|h| h.value()),
+    })
+}
+
+/// Interrupted, or over `--max-p99`, which a directory without a sync is.
+fn exit(results: &[DirectoryResult], max_p99: Option<Nanos>, completed: bool) -> Exit {
+    let over = |max| {
+        results
+            .iter()
+            .any(|d| d.fdatasync.is_none_or(|f| f.p99_ns > max))
+    };
+    let threshold = match max_p99 {
+        Some(max) if over(max) => Exit::Threshold,
+        _ => Exit::Ok,
+    };
+    threshold.and(if completed {
+        Exit::Ok
+    } else {
+        Exit::Interrupted
+    })
+}

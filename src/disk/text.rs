@@ -1,0 +1,191 @@
+//! The result for people: the verdicts, a line per directory, then what explains them.
+
+use super::result::{Comparison, DirectoryResult, DiskResult};
+use crate::report::text::units::{bytes, count, ns, rate, seconds};
+use crate::report::text::{align, wrap};
+
+/// The result, lines ending in newlines, without colour.
+pub fn render(r: &DiskResult) -> String {
+    let mut out = String::new();
+    for d in &r.directories {
+        out += &format!("{}\n", d.verdict);
+    }
+    for c in &r.comparisons {
+        out += &format!("{}\n", comparison(c));
+    }
+    wrap(&about(r), &mut out);
+    out.push('\n');
+    for row in table(r) {
+        out += &format!("{row}\n");
+    }
+    out.push('\n');
+    for d in &r.directories {
+        wrap(&format!("disk    {}", identity(d)), &mut out);
+    }
+    wrap(
+        &format!(
+            "limits  etcd's documentation: p99 of fdatasync below {}; {} sequential IOPS required, {} recommended for \
+             heavily loaded clusters",
+            ns(r.limits.p99_ns),
+            rate(r.limits.syncs_required),
+            rate(r.limits.syncs_recommended)
+        ),
+        &mut out,
+    );
+    if let Some(max) = r.max_p99_ns {
+        let over = r
+            .directories
+            .iter()
+            .filter(|d| d.fdatasync.is_none_or(|f| f.p99_ns > max));
+        let over: Vec<&str> = over.map(|d| d.directory.as_str()).collect();
+        let held = match over.as_slice() {
+            [] => "held".to_owned(),
+            some => format!("missed: {}", some.join(", ")),
+        };
+        wrap(&format!("limit   --max-p99 {} {held}", ns(max)), &mut out);
+    }
+    for note in &r.notes {
+        wrap(&format!("note    {note}"), &mut out);
+    }
+    out
+}
+
+fn about(r: &DiskResult) -> String {
+    let p = &r.pattern;
+    let what = match p.name.as_str() {
+        "fio" => "as etcd's documentation has fio do it, to files",
+        _ => "as etcd's WAL does, to preallocated segments",
+    };
+    let size = match p.file_bytes {
+        // etcd counts its segments in units of 1,000, fio in units of 1,024.
+        b if b.is_multiple_of(1_000_000) => format!("{} MB", b / 1_000_000),
+        b => bytes(b as f64),
+    };
+    let turns = match r.directories.len() {
+        1 => "",
+        _ => ", in turns",
+    };
+    let times: Vec<String> = r.directories.iter().map(|d| seconds(d.seconds)).collect();
+    let interrupted = match r.outcome.as_str() {
+        "completed" => "",
+        _ => "; interrupted",
+    };
+    format!(
+        "pattern {}: appends of {} B, fdatasync after each, {what} of {size}; {} of appends{turns}{interrupted}",
+        p.name,
+        count(p.record_bytes),
+        times.join(" and ")
+    )
+}
+
+fn comparison(c: &Comparison) -> String {
+    let pairs = format!("{} pairs of turns", count(c.pairs));
+    let ratio = three(c.ratio);
+    match c.interval {
+        Some((low, high)) if low <= 1.0 && high >= 1.0 => format!(
+            "{} and {}: no difference shown (mean fdatasync {ratio} times as long; 95 %: {} to {}; {pairs})",
+            c.faster,
+            c.slower,
+            three(low),
+            three(high)
+        ),
+        Some((low, high)) => format!(
+            "{} takes {ratio} times as long as {} (mean fdatasync; 95 %: {} to {}; {pairs})",
+            c.slower,
+            c.faster,
+            three(low),
+            three(high)
+        ),
+        None => format!(
+            "{} takes {ratio} times as long as {} (mean fdatasync; too short for an interval: {pairs})",
+            c.slower, c.faster
+        ),
+    }
+}
+
+/// `0.97`, `5.2`, `412`.
+fn three(x: f64) -> String {
+    match x {
+        x if x < 9.95 => format!("{x:.2}"),
+        x if x < 99.5 => format!("{x:.1}"),
+        x => format!("{x:.0}"),
+    }
+}
+
+fn table(r: &DiskResult) -> Vec<String> {
+    let head = [
+        "fdatasync",
+        "syncs/s",
+        "p50",
+        "p90",
+        "p99",
+        "p99.9",
+        "max",
+        "over 10 ms",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for d in &r.directories {
+        let mut row = vec![d.directory.clone(), rate(d.syncs_per_second)];
+        match d.fdatasync {
+            Some(f) => row.extend([f.p50_ns, f.p90_ns, f.p99_ns, f.p999_ns, f.max_ns].map(ns)),
+            None => row.extend(["-"; 5].map(str::to_owned)),
+        }
+        row.push(format!(
+            "{} of {}",
+            count(d.over_limit.count),
+            count(d.syncs)
+        ));
+        rows.push(row);
+    }
+    align(&rows)
+}
+
+fn identity(d: &DirectoryResult) -> String {
+    let fs = &d.file_system;
+    let mut text = format!("{}: {}", d.directory, fs.kind);
+    if let Some(point) = &fs.mount_point {
+        text += &format!(" at {point}");
+    }
+    match (&d.device, &fs.source) {
+        (Some(device), _) => text += &format!(", device {device}"),
+        (None, _) if fs.in_memory => text += ", in memory",
+        (None, Some(source)) => text += &format!(", no block device ({source})"),
+        (None, None) => text += ", no block device",
+    }
+    text + &format!(
+        "; {} of {} free",
+        bytes(fs.free as f64),
+        bytes(fs.size as f64)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn between(ratio: f64, interval: Option<(f64, f64)>) -> String {
+        comparison(&Comparison {
+            faster: "/a".to_owned(),
+            slower: "/b".to_owned(),
+            ratio,
+            interval,
+            pairs: 60,
+        })
+    }
+
+    #[test]
+    fn a_difference_is_said_only_where_it_was_shown() {
+        assert_eq!(
+            between(5.204, Some((4.9, 5.51))),
+            "/b takes 5.20 times as long as /a (mean fdatasync; 95 %: 4.90 to 5.51; 60 pairs of turns)"
+        );
+        assert_eq!(
+            between(1.02, Some((0.97, 1.07))),
+            "/a and /b: no difference shown (mean fdatasync 1.02 times as long; 95 %: 0.97 to 1.07; 60 pairs of turns)"
+        );
+        assert!(
+            between(12.34, None)
+                .starts_with("/b takes 12.3 times as long as /a (mean fdatasync; too short")
+        );
+    }
+}

@@ -1,0 +1,362 @@
+//! The medium file: its types, loading and checks → [`Medium`].
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::presets::{PRESETS, preset};
+use super::timing::{Quantiles, Stalls, SyncTime};
+use crate::workload::file::{ApiVersion, Metadata};
+use crate::workload::units::Span;
+use crate::workload::{FieldError, WorkloadError, check_name, locate, nearest, parse_yaml};
+
+/// The longest that one sync may take: past it etcd has lost its leadership many times over.
+const LONGEST: Span = Span::seconds(60);
+
+/// A storage medium to emulate for a local etcd.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "etcdmark medium")]
+pub struct MediumFile {
+    /// Version of this file's format. Required.
+    pub api_version: ApiVersion,
+    /// Always `Medium`. Required.
+    pub kind: MediumKind,
+    /// What it is called. Required.
+    pub metadata: Metadata,
+    /// How long its syncs take. Required.
+    pub spec: MediumSpec,
+}
+
+/// What the file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum MediumKind {
+    /// A storage medium.
+    Medium,
+}
+
+/// How long the syncs of a medium take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MediumSpec {
+    /// Which files lie on it: `all`, the write-ahead log (`wal`), or all else in the data directory, which is the
+    /// database and its snapshots (`db`). The others stay as fast as the directory they are in. Default: `all`.
+    #[serde(default)]
+    pub files: Files,
+    /// Time of one `fdatasync`, in total. Required.
+    pub sync: SyncSpec,
+    /// Times in which nothing comes back. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalls: Option<StallSpec>,
+}
+
+/// Which of etcd's files.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Files {
+    /// The write-ahead log.
+    Wal,
+    /// The database and its snapshots.
+    Db,
+    /// Both.
+    #[default]
+    All,
+}
+
+impl Files {
+    /// As in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Files::Wal => "wal",
+            Files::Db => "db",
+            Files::All => "all",
+        }
+    }
+}
+
+/// Time of one sync: exactly one of the two.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SyncSpec {
+    /// Always the same. `0s` adds nothing and shows what emulation itself costs. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constant: Option<Span>,
+    /// A distribution, by its quantiles: `p` rises to 1, between two of them the logarithm of the value is interpolated,
+    /// below the first one it is constant. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantiles: Option<Vec<QuantileSpec>>,
+}
+
+/// One quantile.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct QuantileSpec {
+    /// Share of syncs that take at most `value`, 0 to 1. Required.
+    pub p: f64,
+    /// Time. Required.
+    pub value: Span,
+}
+
+/// Regular stalls.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StallSpec {
+    /// From the end of one to the end of the next; the first one ends so long after etcd's start. Required.
+    pub every: Span,
+    /// How long it lasts: syncs that began before or in it are done so much later. Required.
+    #[serde(rename = "for")]
+    pub length: Span,
+}
+
+/// A medium that can be emulated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Medium {
+    /// What it is called.
+    pub name: String,
+    /// Which files lie on it.
+    pub files: Files,
+    /// Time of one sync.
+    pub sync: SyncTime,
+    /// Times in which nothing comes back.
+    pub stalls: Option<Stalls>,
+    /// As it was written, for the result.
+    pub spec: MediumSpec,
+}
+
+/// A medium that cannot be read, or makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum MediumError {
+    /// Neither a preset nor a file.
+    #[error("medium {name:?}: no such preset and no such file{hint}; presets: {presets}")]
+    NotFound {
+        /// As given.
+        name: String,
+        /// "; did you mean …?" or nothing.
+        hint: String,
+        /// All presets.
+        presets: String,
+    },
+    /// The file is there and cannot be read.
+    #[error("medium {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// What the file says is wrong.
+    #[error(transparent)]
+    Wrong(#[from] WorkloadError),
+}
+
+impl Medium {
+    /// A preset's name, else the path of a file.
+    pub fn load(name: &str) -> Result<Self, MediumError> {
+        if let Some(text) = preset(name) {
+            return Ok(Self::parse(&format!("workloads/media/{name}.yaml"), text)?);
+        }
+        match std::fs::read_to_string(name) {
+            Ok(text) => Ok(Self::parse(name, &text)?),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(not_found(name)),
+            Err(source) => Err(MediumError::Read {
+                path: name.into(),
+                source,
+            }),
+        }
+    }
+
+    /// A medium's text; `origin` is what messages call it.
+    pub fn parse(origin: &str, text: &str) -> Result<Self, WorkloadError> {
+        let file: MediumFile = parse_yaml(text, origin)?;
+        resolve(file).map_err(|error| WorkloadError::Field {
+            place: match locate(text, &error.path) {
+                Some((line, column)) => format!("{origin}:{line}:{column}"),
+                None => origin.to_owned(),
+            },
+            error,
+        })
+    }
+}
+
+/// The JSON Schema of a medium file as it is committed.
+pub fn medium_schema_text() -> String {
+    format!("{:#}\n", schemars::schema_for!(MediumFile).to_value())
+}
+
+fn not_found(name: &str) -> MediumError {
+    let names = || PRESETS.iter().map(|p| p.name);
+    let stem = Path::new(name).file_stem().and_then(|s| s.to_str());
+    MediumError::NotFound {
+        name: name.to_owned(),
+        hint: nearest(stem.unwrap_or(name), names())
+            .map_or(String::new(), |n| format!("; did you mean {n:?}?")),
+        presets: names().collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn resolve(file: MediumFile) -> Result<Medium, FieldError> {
+    check_name("metadata.name", &file.metadata.name)?;
+    let sync = match (&file.spec.sync.constant, &file.spec.sync.quantiles) {
+        (Some(constant), None) => {
+            SyncTime::Constant(within("sync.constant", *constant, Span::seconds(0))?)
+        }
+        (None, Some(list)) => SyncTime::Quantiles(quantiles(list)?),
+        _ => {
+            let message = "give either `constant: 2ms` or `quantiles: [{p: 0.5, value: 200us}, …]`";
+            return Err(FieldError::at("sync", message));
+        }
+    };
+    Ok(Medium {
+        name: file.metadata.name,
+        files: file.spec.files,
+        sync,
+        stalls: file.spec.stalls.map(stalls).transpose()?,
+        spec: file.spec,
+    })
+}
+
+fn within(path: &str, value: Span, low: Span) -> Result<u64, FieldError> {
+    if (low..=LONGEST).contains(&value) {
+        return Ok(value.nanos());
+    }
+    let message = format!("{value} is out of range; use {low} to {LONGEST}");
+    Err(FieldError::at(path, message))
+}
+
+fn quantiles(list: &[QuantileSpec]) -> Result<Quantiles, FieldError> {
+    let nanosecond = Span(std::time::Duration::from_nanos(1));
+    let mut points: Vec<(f64, u64)> = Vec::new();
+    for (i, q) in list.iter().enumerate() {
+        let path = |field: &str| format!("sync.quantiles.{i}.{field}");
+        let value = within(&path("value"), q.value, nanosecond)?;
+        let (p, low) = points.last().copied().unwrap_or((-1.0, 0));
+        if !(0.0..=1.0).contains(&q.p) {
+            let message = format!("{} is out of range; use 0 to 1", q.p);
+            return Err(FieldError::at(path("p"), message));
+        }
+        if q.p <= p {
+            let message = format!("{} does not rise: the one before is {p}", q.p);
+            return Err(FieldError::at(path("p"), message));
+        }
+        if value < low {
+            let before = list[i - 1].value;
+            let message = format!("{} falls: the one before is {before}", q.value);
+            return Err(FieldError::at(path("value"), message));
+        }
+        points.push((q.p, value));
+    }
+    match points.last() {
+        Some((p, _)) if *p >= 1.0 => Ok(Quantiles::new(points)),
+        _ => {
+            let message = "the last one must be the largest time, `{p: 1, value: …}`";
+            Err(FieldError::at("sync.quantiles", message))
+        }
+    }
+}
+
+fn stalls(spec: StallSpec) -> Result<Stalls, FieldError> {
+    let nanosecond = Span(std::time::Duration::from_nanos(1));
+    let length = within("stalls.for", spec.length, nanosecond)?;
+    if spec.every <= spec.length {
+        let message = format!(
+            "{} is not longer than a stall ({})",
+            spec.every, spec.length
+        );
+        return Err(FieldError::at("stalls.every", message));
+    }
+    Ok(Stalls {
+        every: spec.every.nanos(),
+        length,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "apiVersion: etcdmark/v1alpha1\nkind: Medium\nmetadata: {name: t}\nspec:\n";
+
+    fn error(spec: &str) -> String {
+        Medium::parse("t.yaml", &format!("{HEAD}{spec}"))
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn every_preset_is_right_and_says_where_it_is_from() {
+        for p in PRESETS {
+            let medium = Medium::load(p.name).unwrap();
+            assert_eq!(medium.name, p.name);
+            assert!(
+                p.text
+                    .starts_with("# yaml-language-server: $schema=schema.json\n"),
+                "{}",
+                p.name
+            );
+            assert!(p.text.contains("# Source:"), "{}", p.name);
+        }
+    }
+
+    #[test]
+    fn wrong_files_are_told_by_place_value_and_remedy() {
+        for (spec, want) in [
+            (
+                "  sync: {constant: 2}\n",
+                "t.yaml:5:20: constant: \"2\" is not a duration: write a number with a unit, such as 10s, 5m or 100ms",
+            ),
+            (
+                "  file: wal\n  sync: {constant: 2ms}\n",
+                "t.yaml:5:3: unknown key \"file\"; did you mean \"files\"?",
+            ),
+            (
+                "  files: wall\n  sync: {constant: 2ms}\n",
+                "t.yaml:5:10: files: \"wall\" is not known; did you mean \"wal\"?",
+            ),
+            (
+                "  sync: {}\n",
+                "t.yaml:5:9: sync: give either `constant: 2ms` or `quantiles: [{p: 0.5, value: 200us}, …]`",
+            ),
+            (
+                "  sync:\n    quantiles:\n      - {p: 0.5, value: 2ms}\n      - {p: 0.5, value: 3ms}\n",
+                "t.yaml:8:13: sync.quantiles.1.p: 0.5 does not rise: the one before is 0.5",
+            ),
+            (
+                "  sync:\n    quantiles:\n      - {p: 0.5, value: 2ms}\n      - {p: 1, value: 1ms}\n",
+                "t.yaml:8:23: sync.quantiles.1.value: 1ms falls: the one before is 2ms",
+            ),
+            (
+                "  sync:\n    quantiles:\n      - {p: 0.5, value: 2ms}\n",
+                "t.yaml:7:7: sync.quantiles: the last one must be the largest time, `{p: 1, value: …}`",
+            ),
+            (
+                "  sync: {constant: 2h}\n",
+                "t.yaml:5:20: sync.constant: 2h is out of range; use 0s to 1m",
+            ),
+            (
+                "  sync: {constant: 2ms}\n  stalls: {every: 4s, for: 4s}\n",
+                "t.yaml:6:19: stalls.every: 4s is not longer than a stall (4s)",
+            ),
+        ] {
+            assert_eq!(error(spec), want);
+        }
+    }
+
+    #[test]
+    fn a_wrong_kind_and_a_wrong_name_are_told() {
+        let text = format!("{HEAD}  sync: {{constant: 2ms}}\n").replace("Medium", "Workload");
+        let said = Medium::parse("t.yaml", &text).unwrap_err().to_string();
+        assert_eq!(
+            said,
+            "t.yaml:2:7: kind: \"Workload\" is not known; known: Medium"
+        );
+        let said = Medium::load("local-nvm").unwrap_err().to_string();
+        assert!(
+            said.starts_with("medium \"local-nvm\": no such preset and no such file; did you mean \"local-nvme\"?; presets: local-nvme, gp3,"),
+            "{said}"
+        );
+    }
+}

@@ -1,0 +1,174 @@
+//! Storage media, emulated for an unmodified local etcd: its syncs are held as long as the medium would take.
+//!
+//! [`Medium`] is what a file or a preset says; `seccomp` is how Linux lets us hold a sync, behind the trait `Gate`;
+//! `emulator` decides how long. A medium states the *total* time of a sync: what the directory and the holding
+//! take by themselves is measured first and subtracted.
+
+mod calibrate;
+mod emulator;
+mod file;
+mod gate;
+mod presets;
+mod seccomp;
+mod timing;
+
+pub use file::{
+    Files, Medium, MediumError, MediumFile, MediumKind, MediumSpec, QuantileSpec, StallSpec,
+    SyncSpec, medium_schema_text,
+};
+pub use presets::{PRESETS, Preset};
+pub use timing::{Quantiles, Stalls, SyncTime};
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use self::calibrate::{Cost, Unmeasured};
+use self::emulator::Emulation;
+use super::data_dir::io_error;
+use super::error::LocalError;
+use super::fs::FileSystem;
+use super::supervisor;
+use crate::clock::{Nanos, now};
+use crate::etcd::target::LocalMedium;
+use crate::report::{MediumInfo, SyncCost};
+use crate::schedule::hash::stream;
+
+/// What syncs cost in the directories of one cluster, each measured once.
+#[derive(Debug, Default)]
+pub(super) struct Bases(BTreeMap<PathBuf, Cost>);
+
+impl Bases {
+    fn of(&mut self, dir: &Path, medium: &Medium) -> Result<Cost, LocalError> {
+        if let Some(cost) = self.0.get(dir) {
+            return Ok(*cost);
+        }
+        let cost = calibrate::measure(dir).map_err(|e| match e {
+            Unmeasured::Directory(e) => io_error("cannot measure syncs in", dir)(e),
+            Unmeasured::Holding(source) => LocalError::MediumRefused {
+                medium: medium.name.clone(),
+                source,
+            },
+        })?;
+        self.0.insert(dir.to_owned(), cost);
+        Ok(cost)
+    }
+}
+
+/// A medium under one member.
+#[derive(Clone, Debug)]
+pub(super) struct Emulated {
+    emulation: Arc<Emulation>,
+    file_system: String,
+}
+
+/// Where a member's files lie.
+pub(super) struct Place<'a> {
+    /// Member name.
+    pub(super) name: &'a str,
+    /// Its data directory (which need not be there yet) and the directory around it (which must).
+    pub(super) data: (&'a Path, &'a Path),
+    /// The same of its write-ahead log.
+    pub(super) wal: (&'a Path, &'a Path),
+}
+
+impl Emulated {
+    /// Measures the directories, unless they were measured before, and checks that the medium is slower than they are.
+    pub(super) fn new(
+        medium: &Medium,
+        seed: u64,
+        place: &Place<'_>,
+        bases: &mut Bases,
+    ) -> Result<Self, LocalError> {
+        let wal = bases.of(place.wal.1, medium)?;
+        let db = bases.of(place.data.1, medium)?;
+        if medium.files != Files::Db {
+            slow_enough(medium, place.wal.1, wal)?;
+        }
+        if medium.files != Files::Wal {
+            slow_enough(medium, place.data.1, db)?;
+        }
+        Ok(Emulated {
+            emulation: Arc::new(Emulation {
+                medium: medium.clone(),
+                seed: stream(seed, place.name),
+                start: now(),
+                wal: (resolved(place.wal)?, wal),
+                db: (resolved(place.data)?, db),
+                book: Arc::default(),
+                count: AtomicU64::new(0),
+            }),
+            file_system: FileSystem::of(place.wal.1)?.to_string(),
+        })
+    }
+
+    /// Spawns an etcd on the medium, which it keeps until it ends. Blocks for a fork and an exec.
+    pub(super) fn spawn(&self, mut command: Command) -> io::Result<Child> {
+        let prepared = seccomp::prepare(&mut command)?;
+        let mut child = supervisor::spawn(command)?;
+        let emulation = Arc::clone(&self.emulation);
+        let started = prepared.listener().and_then(|mut listener| {
+            std::thread::Builder::new()
+                .name("etcd-medium".to_owned())
+                .spawn(move || {
+                    seccomp::sleep_precisely();
+                    // An error ends the emulation, and etcd with it: its next sync fails. Silently faster it must not get.
+                    let _ = emulation.serve(&mut listener, || false);
+                })
+        });
+        if let Err(error) = started {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(error);
+        }
+        Ok(child)
+    }
+
+    /// For the result's header, and to read what was delayed.
+    pub(super) fn report(&self) -> LocalMedium {
+        let e = &*self.emulation;
+        let cost = |cost: Cost| SyncCost {
+            base_ns: cost.base,
+            overhead_ns: cost.overhead,
+        };
+        LocalMedium {
+            info: MediumInfo {
+                name: e.medium.name.clone(),
+                spec: serde_json::to_value(&e.medium.spec).unwrap_or_default(),
+                seed: e.seed,
+                wal: cost(e.wal.1),
+                db: cost(e.db.1),
+                base_file_system: self.file_system.clone(),
+            },
+            delays: Arc::clone(&e.book),
+        }
+    }
+}
+
+/// A path that need not be there, as the kernel will say it.
+fn resolved((path, around): (&Path, &Path)) -> Result<PathBuf, LocalError> {
+    let real = around
+        .canonicalize()
+        .map_err(io_error("cannot resolve", around))?;
+    Ok(path
+        .strip_prefix(around)
+        .map_or_else(|_| path.to_owned(), |rest| real.join(rest)))
+}
+
+fn slow_enough(medium: &Medium, dir: &Path, cost: Cost) -> Result<(), LocalError> {
+    let median: Nanos = medium.sync.median();
+    if median == 0 || median >= cost.total() {
+        return Ok(());
+    }
+    Err(LocalError::MediumTooFast {
+        medium: medium.name.clone(),
+        median,
+        dir: dir.to_owned(),
+        file_system: FileSystem::of(dir)?.kind,
+        base: cost.base,
+        overhead: cost.overhead,
+    })
+}

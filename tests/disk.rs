@@ -1,0 +1,492 @@
+//! `etcdmark disk` by the real binary, in real directories: on the disk below the build directory and in memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may panic and speak"
+)]
+
+use etcdmark::disk::{DiskResult, result};
+use etcdmark::measure::encoded::decode;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// No measurement here takes this long, on however slow a machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A directory on the disk.
+fn on_disk() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+/// One in memory, or on the disk where there is no /dev/shm.
+fn in_memory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| on_disk())
+}
+
+fn path(dir: &TempDir) -> &str {
+    dir.path().to_str().unwrap()
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_etcdmark"));
+    command.arg("disk").args(args);
+    command
+}
+
+fn disk(args: &[&str]) -> Output {
+    command(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn parsed(out: &Output) -> DiskResult {
+    let stdout = text(&out.stdout);
+    let value: serde_json::Value = serde_json::from_str(&stdout)
+        .unwrap_or_else(|e| panic!("{e}: {stdout}{}", text(&out.stderr)));
+    let schema = serde_json::from_str(&result::schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator
+        .iter_errors(&value)
+        .map(|e| e.to_string())
+        .collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    serde_json::from_value(value).unwrap()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn empty(dir: &TempDir) {
+    assert_eq!(names(dir.path()), Vec::<String>::new());
+}
+
+/// Waits until `holds`, at most [`PATIENCE`].
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..PATIENCE.as_millis() / 10 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("not within {PATIENCE:?}: {what}");
+}
+
+#[test]
+fn every_sync_is_counted_and_nothing_is_left() {
+    let dir = on_disk();
+    let out = disk(&[path(&dir), "--duration", "1s", "-o", "json", "-q"]);
+    assert_eq!(
+        (out.status.code(), text(&out.stderr)),
+        (Some(0), String::new())
+    );
+    let r = parsed(&out);
+    assert_eq!((r.outcome.as_str(), r.exit_code), ("completed", 0));
+    assert_eq!(
+        (r.pattern.name.as_str(), r.pattern.file_bytes),
+        ("wal", 64_000_000)
+    );
+    let d = &r.directories[0];
+    let f = d.fdatasync.unwrap();
+    assert!(d.syncs > 0 && f.count == d.syncs && d.write.unwrap().count == d.syncs);
+    let h = decode(&d.histogram).unwrap();
+    assert_eq!((h.len(), h.max()), (d.syncs, f.max_ns));
+    assert_eq!(d.turns.iter().map(|t| t.syncs).sum::<u64>(), d.syncs);
+    let rate = d.syncs as f64 / d.seconds;
+    assert!((d.syncs_per_second / rate - 1.0).abs() < 1e-9);
+    // fdatasync is most of the time, and write the rest.
+    let all = (f.mean_ns + d.write.unwrap().mean_ns) * d.syncs as f64 / 1e9;
+    assert!((all / d.seconds - 1.0).abs() < 0.01, "{all} {}", d.seconds);
+    assert!(d.preallocated && !d.file_system.kind.is_empty() && d.file_system.size > 0);
+    empty(&dir);
+}
+
+#[test]
+fn a_pass_is_exactly_the_appends_of_a_file() {
+    let dir = in_memory();
+    let of = |args: &[&str]| {
+        let all = [&[path(&dir), "-q", "-o", "json"], args].concat();
+        let out = disk(&all);
+        assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+        parsed(&out).directories[0].syncs
+    };
+    // What fio says it issued for its 22 MiB; and what etcd would write to a segment before it cuts.
+    assert_eq!(of(&["--pattern", "fio", "--passes", "1"]), 10_029);
+    assert_eq!(
+        of(&["--pattern", "fio", "--passes", "3", "--named-files"]),
+        3 * 10_029
+    );
+    assert_eq!(of(&["--passes", "2"]), 2 * 27_827);
+    empty(&dir);
+}
+
+#[test]
+fn several_directories_take_turns_and_are_compared() {
+    let (a, b, c) = (on_disk(), on_disk(), in_memory());
+    let out = disk(&[
+        path(&a),
+        path(&b),
+        path(&c),
+        "--duration",
+        "2s",
+        "-o",
+        "json",
+    ]);
+    let r = parsed(&out);
+    assert_eq!(out.status.code(), Some(0));
+    assert!(
+        text(&out.stderr).starts_with("disk: "),
+        "{}",
+        text(&out.stderr)
+    );
+    assert_eq!(r.directories.len(), 3);
+    // In turns: each began once in a while, never two at the same time, and the order changes.
+    let mut turns: Vec<(f64, usize)> = Vec::new();
+    for (i, d) in r.directories.iter().enumerate() {
+        assert!(d.turns.len() >= 6, "{} turns", d.turns.len());
+        turns.extend(d.turns.iter().map(|t| (t.t, i)));
+    }
+    turns.sort_by(|x, y| x.0.total_cmp(&y.0));
+    let order: Vec<usize> = turns.iter().take(9).map(|t| t.1).collect();
+    assert_eq!(order, [0, 1, 2, 1, 2, 0, 2, 0, 1]);
+    // The two on the disk are told to be on the same one.
+    assert!(r.directories[0].same_disk_as.contains(&path(&b).to_owned()));
+    let note = format!("{} and {} are on the same", path(&a), path(&b));
+    assert!(
+        r.notes.iter().any(|n| n.starts_with(&note)),
+        "{:?}",
+        r.notes
+    );
+    if r.directories[2].file_system.in_memory {
+        assert!(
+            r.directories[2].verdict.contains("in memory"),
+            "{}",
+            r.directories[2].verdict
+        );
+        assert_eq!(r.directories[2].device, None);
+    }
+    assert_eq!(r.comparisons.len(), 2);
+    for c in &r.comparisons {
+        let (low, high) = c.interval.unwrap();
+        assert!(low < c.ratio && c.ratio < high && c.pairs >= 6, "{c:?}");
+    }
+    for dir in [&a, &b, &c] {
+        empty(dir);
+    }
+}
+
+#[test]
+fn the_verdict_comes_first_and_the_threshold_decides_the_exit_code() {
+    let dir = in_memory();
+    let with = |max: &str| disk(&[path(&dir), "--duration", "300ms", "--max-p99", max]);
+    let (held, missed) = (with("1h"), with("1ns"));
+    assert_eq!(held.status.code(), Some(0), "{}", text(&held.stderr));
+    assert_eq!(missed.status.code(), Some(99), "{}", text(&missed.stderr));
+    let (held, missed) = (text(&held.stdout), text(&missed.stdout));
+    let first = format!("{}: fdatasync p99 ", path(&dir));
+    assert!(
+        held.starts_with(&first) && held.contains(" sequential syncs/s"),
+        "{held}"
+    );
+    assert!(held.contains("limit   --max-p99 "), "{held}");
+    assert!(missed.contains("--max-p99 1 ns missed: "), "{missed}");
+    for word in [
+        "pattern wal",
+        "p99.9",
+        "disk  ",
+        "limits  etcd's documentation",
+    ] {
+        assert!(held.contains(word), "no {word:?} in {held}");
+    }
+}
+
+#[test]
+fn a_medium_is_saved_for_each_directory_and_never_over_a_file() {
+    let (dir, files) = (in_memory(), on_disk());
+    let file = files.path().join("Prod disk.yaml");
+    let save = [
+        "--duration",
+        "500ms",
+        "--save-medium",
+        file.to_str().unwrap(),
+    ];
+    let out = disk(&[&[path(&dir)], &save[..]].concat());
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let yaml = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        yaml.starts_with(&format!("# Measured: {} of ", path(&dir))),
+        "{yaml}"
+    );
+    let medium: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
+    assert_eq!(medium["apiVersion"], "etcdmark/v1alpha1");
+    assert_eq!(medium["kind"], "Medium");
+    assert_eq!(medium["metadata"]["name"], "prod-disk");
+    let quantiles = medium["spec"]["sync"]["quantiles"].as_array().unwrap();
+    let points: Vec<(f64, u64)> = quantiles
+        .iter()
+        .map(|q| {
+            let value = q["value"].as_str().unwrap();
+            let span = etcdmark::workload::Span::parse(value).unwrap();
+            (q["p"].as_f64().unwrap(), span.nanos())
+        })
+        .collect();
+    assert!(
+        points
+            .windows(2)
+            .all(|w| w[0].0 < w[1].0 && w[0].1 <= w[1].1),
+        "{points:?}"
+    );
+    assert_eq!(points.last().unwrap().0, 1.0);
+    assert!(points.len() > 8, "{points:?}");
+
+    refused(
+        &[&[path(&dir)], &save[..]].concat(),
+        &["--save-medium", "exists"],
+    );
+    let (one, other) = (files.path().join("1.yaml"), files.path().join("no/2.yaml"));
+    let (one, other) = (one.to_str().unwrap(), other.to_str().unwrap());
+    let two = [path(&dir), path(&files), "--save-medium", one];
+    refused(
+        &two,
+        &["given 1 times for 2 directories", "one FILE for each DIR"],
+    );
+    refused(
+        &[&two[..], &["--save-medium", one]].concat(),
+        &["given twice"],
+    );
+    refused(
+        &[&two[..], &["--save-medium", other]].concat(),
+        &["cannot write to its directory"],
+    );
+    assert_eq!(names(files.path()), ["Prod disk.yaml"]);
+}
+
+/// Exit code 2, nothing on stdout, one line on stderr that says all of `says`.
+fn refused(args: &[&str], says: &[&str]) {
+    let out = disk(args);
+    let stderr = text(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{args:?}: {stderr}");
+    assert!(out.stdout.is_empty());
+    assert_eq!(stderr.lines().count(), 1, "{args:?}: {stderr}");
+    assert!(
+        stderr.starts_with("error: ") && !stderr.contains("panicked"),
+        "{stderr}"
+    );
+    for part in says {
+        assert!(stderr.contains(part), "{args:?}: no {part:?} in {stderr}");
+    }
+}
+
+#[test]
+fn bad_directories_and_flags_are_refused_before_anything_is_written() {
+    let dir = on_disk();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let dotted = format!("{}/.", path(&dir));
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink(dir.path(), &link).unwrap();
+    refused(
+        &["/nonexistent/x"],
+        &[
+            "/nonexistent/x: No such file",
+            "give a directory that exists",
+        ],
+    );
+    refused(&[file.to_str().unwrap()], &["not a directory"]);
+    refused(
+        &[path(&dir), &dotted],
+        &["are the same directory; give each once"],
+    );
+    refused(
+        &[path(&dir), link.to_str().unwrap()],
+        &["are the same directory"],
+    );
+    refused(
+        &["/proc"],
+        &["/proc: cannot create a file here", "that you may write to"],
+    );
+    refused(
+        &[path(&dir), "--duration", "5"],
+        &["--duration", "\"5\" is not a duration", "5m"],
+    );
+    refused(
+        &[path(&dir), "--max-p99", "0ms"],
+        &["--max-p99 0ms: must be above 0"],
+    );
+    refused(
+        &[path(&dir), "--passes", "0"],
+        &["--passes 0", "at least 1"],
+    );
+    assert_eq!(names(dir.path()), ["file", "link"]);
+}
+
+/// Runs a script with a small tmpfs at `$DIR` that only it sees; None where that is not allowed.
+fn with_small_disk(size: &str, script: &str) -> Option<Output> {
+    let dir = on_disk();
+    let mount =
+        format!("mount -t tmpfs -o size={size} etcdmark-test \"$DIR\" || exit 77\n{script}");
+    let out = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount])
+        .env("DIR", dir.path())
+        .env("ETCDMARK", env!("CARGO_BIN_EXE_etcdmark"))
+        .output();
+    match out {
+        Ok(out) if out.status.code() == Some(77) || text(&out.stderr).starts_with("unshare:") => {
+            eprintln!("not tested: no mounts here: {}", text(&out.stderr));
+            None
+        }
+        Ok(out) => Some(out),
+        Err(e) => {
+            eprintln!("not tested: unshare: {e}");
+            None
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_is_nearly_full_is_refused_and_one_that_fills_up_is_left_in_time() {
+    let nearly = r#"$ETCDMARK disk "$DIR" --duration 1s"#;
+    if let Some(out) = with_small_disk("100m", nearly) {
+        let stderr = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{stderr}");
+        for part in [
+            "100 MiB of 100 MiB are free",
+            "10 MiB must stay free",
+            "--pattern fio",
+        ] {
+            assert!(stderr.contains(part), "no {part:?} in {stderr}");
+        }
+    }
+    let read_only = r#"mount -o remount,ro "$DIR"; $ETCDMARK disk "$DIR" --duration 1s"#;
+    if let Some(out) = with_small_disk("200m", read_only) {
+        let stderr = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{stderr}");
+        assert!(
+            stderr.contains("cannot create a file here: Read-only file system"),
+            "{stderr}"
+        );
+    }
+    // Somebody else takes the rest while it measures.
+    let fills = r#"
+        $ETCDMARK disk "$DIR" --duration 100s -q & pid=$!
+        sleep 1; head -c 150M /dev/zero >"$DIR/other"
+        wait $pid; code=$?; ls -A "$DIR"; df --output=used -k "$DIR" | tail -n 1; exit $code"#;
+    if let Some(out) = with_small_disk("300m", fills) {
+        let (stdout, stderr) = (text(&out.stdout), text(&out.stderr));
+        assert_eq!(out.status.code(), Some(1), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(
+            stderr.contains(": full: ") && stderr.contains("30 MiB must stay free"),
+            "{stderr}"
+        );
+        // What is left is what somebody else wrote.
+        let mut lines = stdout.lines();
+        assert_eq!(lines.next(), Some("other"), "{stdout}");
+        assert_eq!(lines.next().map(str::trim), Some("153600"), "{stdout}");
+    }
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_a_full_disk_in_one_line() {
+    let dir = on_disk();
+    let out = Command::new("sh")
+        .args([
+            "-c",
+            r#"trap '' XFSZ; ulimit -f 1024; exec "$ETCDMARK" disk "$DIR" --duration 5s -q"#,
+        ])
+        .env("DIR", dir.path())
+        .env("ETCDMARK", env!("CARGO_BIN_EXE_etcdmark"))
+        .output()
+        .unwrap();
+    let stderr = text(&out.stderr);
+    assert_eq!(out.status.code(), Some(1), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains(": full: File too large"), "{stderr}");
+    empty(&dir);
+}
+
+/// Starts a measurement that would take minutes, and waits until it appends.
+fn started(args: &[&str]) -> Child {
+    let mut child = command(&[args, &["--duration", "300s", "-o", "json"]].concat());
+    let child = child
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let io = format!("/proc/{}/io", child.id());
+    until("it writes", || {
+        let counters = std::fs::read_to_string(&io).unwrap_or_default();
+        let written = counters.lines().find_map(|l| l.strip_prefix("wchar: "));
+        written.is_some_and(|w| w.parse::<u64>().unwrap() > 100 * 2300)
+    });
+    child
+}
+
+fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args([name, &pid]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn an_interrupted_measurement_tells_what_it_has_and_leaves_nothing() {
+    for (name, extra) in [("-INT", "--quiet"), ("-TERM", "--named-files")] {
+        let (dir, files) = (on_disk(), on_disk());
+        let medium = files.path().join("m.yaml");
+        let child = started(&[path(&dir), extra, "--save-medium", medium.to_str().unwrap()]);
+        signal(&child, name);
+        let out = child.wait_with_output().unwrap();
+        assert_eq!(out.status.code(), Some(130), "{}", text(&out.stderr));
+        let r = parsed(&out);
+        assert_eq!((r.outcome.as_str(), r.exit_code), ("interrupted", 130));
+        assert!(r.directories[0].syncs >= 100, "{}", r.directories[0].syncs);
+        assert!(text(&out.stderr).contains("not written: interrupted"));
+        empty(&dir);
+        empty(&files);
+    }
+}
+
+#[test]
+fn a_killed_measurement_leaves_nothing() {
+    let (unnamed, named) = (on_disk(), on_disk());
+    let mut child = started(&[path(&unnamed)]);
+    let seen = names(unnamed.path());
+    signal(&child, "-KILL");
+    child.wait().unwrap();
+    empty(&unnamed);
+    // Where the file system may do without names, none was ever seen.
+    let out = disk(&[path(&unnamed), "--duration", "100ms", "-q", "-o", "json"]);
+    if parsed(&out).directories[0].files == "unnamed" {
+        assert_eq!(seen, Vec::<String>::new());
+    }
+
+    let mut child = started(&[path(&named), "--named-files"]);
+    assert_eq!(names(named.path()).len(), 2, "{:?}", names(named.path()));
+    signal(&child, "-KILL");
+    child.wait().unwrap();
+    until("the janitor has cleaned up", || {
+        names(named.path()).is_empty()
+    });
+}
+
+#[test]
+fn the_committed_schema_is_the_generated_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/disk.schema.json");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(&path, result::schema()).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == result::schema(),
+        "docs/reference/disk.schema.json is stale: run the tests with UPDATE_EXPECT=1"
+    );
+}

@@ -1,0 +1,160 @@
+//! An emulated medium under each version of etcd: it delays what it says, and only that, and etcd survives it. What
+//! is asserted of times is only what must hold on any machine: nothing takes less than it was delayed.
+
+use crate::common;
+use etcd_client::Client;
+use etcdmark::local::{LocalCluster, LocalOptions, Medium};
+use etcdmark::measure::Delays;
+use etcdmark::report::Event;
+use etcdmark::server::Timeline;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const PUTS: u64 = 40;
+
+fn medium(spec: &str) -> Medium {
+    let head = "apiVersion: etcdmark/v1alpha1\nkind: Medium\nmetadata: {name: test}\nspec: ";
+    Medium::parse("test.yaml", &format!("{head}{spec}")).unwrap()
+}
+
+/// An etcd, its medium's books and etcd's own.
+struct Bed(LocalCluster);
+
+impl Bed {
+    async fn start(spec: &str) -> Self {
+        let options = LocalOptions {
+            medium: Some(medium(spec)),
+            ..common::options()
+        };
+        Bed(common::start(options).await)
+    }
+
+    fn delays(&self) -> Delays {
+        self.0.members()[0].medium().unwrap().delays.total()
+    }
+
+    /// etcd's own counters.
+    async fn metrics(&self) -> BTreeMap<String, f64> {
+        let target = self.0.target();
+        let mut timeline = Timeline::new([("main", &target)]).unwrap();
+        let events = timeline.once(0).await;
+        let values = events.into_iter().find_map(|e| match e {
+            Event::Server(s) => Some(s.values),
+            _ => None,
+        });
+        values.expect("etcd's metrics")
+    }
+
+    async fn put(&self, n: u64) {
+        let mut client = Client::connect(self.0.endpoints(), None).await.unwrap();
+        for i in 0..n {
+            client.put(format!("k{i}"), "v", None).await.unwrap();
+        }
+    }
+
+    /// Both books at one moment: etcd, which sometimes writes of its own accord, synced nothing in between.
+    async fn both(&self) -> (BTreeMap<String, f64>, Delays) {
+        loop {
+            let before = self.metrics().await;
+            // A sync is written down just after etcd was let go.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let delays = self.delays();
+            if self.metrics().await["wal_fsync.count"] == before["wal_fsync.count"] {
+                return (before, delays);
+            }
+        }
+    }
+
+    /// The books once they hold `syncs` of the log.
+    async fn delays_of(&self, syncs: u64) -> Delays {
+        for _ in 0..500 {
+            let delays = self.delays();
+            if delays.wal.syncs() >= syncs {
+                return delays;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.delays()
+    }
+}
+
+#[tokio::test]
+async fn it_delays_what_it_says_and_etcd_survives_it() {
+    let bed = Bed::start("{files: wal, sync: {constant: 5ms}}").await;
+    let (before, book) = bed.both().await;
+    bed.put(PUTS).await;
+    let (after, delays) = bed.both().await;
+    let grown = |name: &str| after[name] - before[name];
+    let (seconds, syncs) = (grown("wal_fsync.seconds"), grown("wal_fsync.count"));
+    let delayed = (delays.wal.delayed - book.wal.delayed) as f64 / 1e9;
+    let cost = bed.0.members()[0].medium().unwrap().info.wal;
+    println!(
+        "etcd {}: {syncs} syncs, mean {:.3} ms by etcd, {:.3} ms imposed, 5 asked; base {} ns, overhead {} ns",
+        bed.0.binary().version,
+        seconds / syncs * 1e3,
+        delayed / syncs * 1e3,
+        cost.base_ns,
+        cost.overhead_ns
+    );
+    assert!(syncs >= PUTS as f64, "one put waits for one sync at least");
+    assert_eq!(
+        (delays.wal.syncs() - book.wal.syncs()) as f64,
+        syncs,
+        "each sync of the log is one of ours"
+    );
+    assert_eq!((delays.db.syncs(), delays.unknown), (0, 0));
+    let least = syncs * (5e6 - (cost.base_ns + cost.overhead_ns) as f64) / 1e9;
+    assert!(delayed >= least * 0.999, "{delayed} s, {least} s at least");
+    assert!(
+        seconds >= delayed,
+        "{seconds} s by etcd, {delayed} s imposed"
+    );
+
+    // Its end is an orderly one, and it comes back on what it had written.
+    let log = bed.0.members()[0].log().to_owned();
+    bed.0.restart_member(0).await.unwrap();
+    let said = std::fs::read_to_string(log).unwrap();
+    for word in ["panic", "fatal", "function not implemented"] {
+        assert!(!said.contains(word), "{word}: {said}");
+    }
+    let mut client = Client::connect(bed.0.endpoints(), None).await.unwrap();
+    let last = client.get(format!("k{}", PUTS - 1), None).await.unwrap();
+    assert_eq!(last.count(), 1);
+    let again = bed.delays().wal.syncs();
+    client.put("again", "v", None).await.unwrap();
+    let delays = bed.delays_of(again + 1).await;
+    assert!(delays.wal.syncs() > again, "and is still on its medium");
+    drop(client);
+    bed.0.stop().await;
+}
+
+#[tokio::test]
+async fn a_medium_of_the_database_leaves_the_log_alone() {
+    let bed = Bed::start("{files: db, sync: {constant: 300ms}}").await;
+    let before = bed.metrics().await;
+    bed.put(PUTS).await;
+    // A backend commit is due each 100 ms.
+    let mut after = bed.metrics().await;
+    for _ in 0..300 {
+        if after["commit.count"] - before["commit.count"] >= 2.0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        bed.put(1).await;
+        after = bed.metrics().await;
+    }
+    let mean = |name: &str| {
+        let grown = |field: &str| {
+            let name = format!("{name}.{field}");
+            after[&name] - before[&name]
+        };
+        grown("seconds") / grown("count")
+    };
+    let (log, commit) = (mean("wal_fsync"), mean("commit"));
+    println!("log {:.3} ms, commit {:.1} ms", log * 1e3, commit * 1e3);
+    let delays = bed.delays();
+    assert_eq!((delays.wal.syncs(), delays.unknown), (0, 0));
+    assert!(delays.db.syncs() >= 2);
+    assert!(log < commit, "{log} s, {commit} s");
+    bed.0.stop().await;
+}
