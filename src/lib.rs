@@ -18,6 +18,7 @@
 //! | [`measure`] | histograms, interval logs, statistics, validity (pure) |
 //! | [`server`] | etcd's own metrics and the host's counters, on the same timeline |
 //! | [`report`] | events.jsonl, result.json and every rendering of them |
+//! | [`experiment`] | arms, trials and pairs: many runs, one answer with an interval |
 //!
 //! [`engine::run`] is the public API: callable many times and concurrently in one process.
 //!
@@ -60,6 +61,7 @@ pub mod disk;
 pub mod engine;
 pub mod etcd;
 pub mod exit;
+pub mod experiment;
 pub mod kube;
 pub mod local;
 pub mod measure;

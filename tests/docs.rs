@@ -7,8 +7,17 @@ use etcdmark::kube::OpClass;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 9] = [
-    "", "run", "list", "validate", "show", "report", "inspect", "cleanup", "disk",
+const COMMANDS: [&str; 10] = [
+    "",
+    "run",
+    "experiment",
+    "list",
+    "validate",
+    "show",
+    "report",
+    "inspect",
+    "cleanup",
+    "disk",
 ];
 
 fn root() -> &'static Path {

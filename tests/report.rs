@@ -4,9 +4,9 @@
 
 use etcdmark::exit::Exit;
 use etcdmark::kube::OpClass;
-use etcdmark::measure::hist;
 use etcdmark::measure::percentile::Headline;
 use etcdmark::measure::validity::Verdict;
+use etcdmark::measure::{effective_sample_size, hist, merge_batch_means};
 use etcdmark::report::{
     BatchMeans, ClassInfo, ClientSample, Collector, Counts, Effect, End, Environment, ErrorCount,
     Event, FailureEvent, GuardEvent, Header, HistogramLine, HistogramTag, Interval, MemberEvent,
@@ -60,6 +60,7 @@ fn end(outcome: &str, error: Option<&str>) -> Option<End> {
         t: 12.5,
         outcome: outcome.to_owned(),
         error: error.map(str::to_owned),
+        interrupted: outcome == "interrupted",
         revisions: BTreeMap::from([("main".to_owned(), (2, 1202))]),
     })
 }
@@ -135,6 +136,7 @@ impl Script {
                     levels: vec![(1000, 4.0), (500, 2.0), (250, 0.5)],
                 };
                 let sequence = Sequence {
+                    shard: 0,
                     phase: Phase::Measure,
                     class: class.name.clone(),
                     latency: means.clone(),
@@ -205,7 +207,7 @@ impl Script {
             rss: 40 << 20,
             in_flight_seconds: 0.3,
             service_seconds: 0.3,
-            runtime_busy: vec![0.1],
+            runtime_busy_seconds: vec![0.1],
             ..ClientSample::default()
         };
         sink.event(&Event::Client(client)).unwrap();
@@ -375,6 +377,126 @@ fn late_answers_in_the_drain_do_not_count_as_achieved() {
     assert_eq!(lease.achieved_rate, 100.0);
 }
 
+/// An interval that is counted beside the script's.
+fn beside(t: f64, phase: Phase, counts: Counts, in_flight: u64) -> Event {
+    Event::Interval(Interval {
+        t,
+        length: 1.0,
+        phase: Some(phase),
+        classes: BTreeMap::from([(LEASE.to_owned(), counts)]),
+        in_flight,
+        ..Interval::default()
+    })
+}
+
+#[test]
+fn what_warm_up_left_behind_is_achieved_when_it_is_answered() {
+    // 500 of the warm-up wait when measuring begins and are answered in its first second, in which only as
+    // much as is offered is carried: the last 500 of measuring are answered in the drain.
+    let mut reducer = Reducer::new();
+    let script = Script::new();
+    let mut collector = Collector::default();
+    script.play(&mut collector);
+    let ok = |n| Counts {
+        ok: n,
+        attempts: n,
+        answered: n,
+        ..Counts::default()
+    };
+    for event in &collector.events {
+        match event {
+            Event::Phase(p) if p.phase == Phase::Measure => {
+                let offered = Counts {
+                    offered: 1500,
+                    ..ok(1000)
+                };
+                reducer.event(&beside(1.0, Phase::Warmup, offered, 500));
+                reducer.event(event);
+                reducer.event(&beside(2.0, Phase::Warmup, ok(500), 503));
+            }
+            Event::Phase(p) if p.phase == Phase::Drain => {
+                reducer.event(event);
+                reducer.event(&beside(12.0, Phase::Drain, ok(500), 0));
+            }
+            Event::Interval(i) => {
+                let mut i = i.clone();
+                let lease = i.classes.get_mut(LEASE).unwrap();
+                lease.ok -= 50;
+                i.in_flight = 500;
+                reducer.event(&Event::Interval(i));
+            }
+            event => reducer.event(event),
+        }
+    }
+    let r = reducer.result();
+    let lease = &r.class(LEASE).unwrap().figures;
+    assert_eq!((lease.counts.offered, lease.counts.ok), (1000, 1000));
+    assert_eq!((lease.achieved_rate, lease.offered_rate), (100.0, 100.0));
+    assert_eq!(lease.misses, 0);
+    assert_eq!(r.client.backlog_start, 500);
+    assert!(!r.validity.saturated, "{:?}", r.validity.reasons);
+}
+
+#[test]
+fn a_killed_run_is_divided_by_the_time_that_is_counted() {
+    // Something speaks of an instant 1.9 s after the last second that was counted.
+    let mut reducer = Reducer::new();
+    Script {
+        end: None,
+        ..Script::new()
+    }
+    .play(&mut reducer);
+    server(&mut reducer, 13.9, 11.0);
+    let r = reducer.result();
+    assert_eq!((r.outcome.t, r.measured_seconds), (13.9, 10.0));
+    assert_eq!(r.class(LEASE).unwrap().figures.offered_rate, 100.0);
+}
+
+#[test]
+fn the_sample_size_is_of_all_shards_and_the_busiest_one_is_judged_over_the_whole_phase() {
+    let mut reducer = Reducer::new();
+    let mut script = Script::new();
+    let means = |count, v: f64| BatchMeans {
+        count,
+        mean: 3e6,
+        levels: vec![(count, v), (count / 2, v / 2.0), (count / 4, v / 4.0)],
+    };
+    let sequence = |shard, count| {
+        Event::Sequence(Sequence {
+            shard,
+            phase: Phase::Measure,
+            class: LEASE.to_owned(),
+            latency: means(count, 4.0),
+            miss: means(count, 0.0),
+        })
+    };
+    // What shard 0 and 1 said after ten seconds is replaced by what they say at the end.
+    script.extra = vec![
+        sequence(0, 100),
+        sequence(1, 100),
+        sequence(0, 400),
+        sequence(1, 600),
+    ];
+    let mut collector = Collector::default();
+    script.play(&mut collector);
+    for mut event in collector.events {
+        if let Event::Client(c) = &mut event {
+            // One second in ten all is busy.
+            let all = c.t > 11.5;
+            c.runtime_busy_seconds = vec![0.2, if all { 1.0 } else { 0.3 }];
+        }
+        reducer.event(&event);
+    }
+    let r = reducer.result();
+    let sample = r.class(LEASE).unwrap().figures.sample.unwrap();
+    let both = merge_batch_means(&[means(400, 4.0), means(600, 4.0)]);
+    assert_eq!(sample.effective, effective_sample_size(&both));
+    assert!(sample.effective > effective_sample_size(&means(400, 4.0)));
+    let busy = r.client.busiest_shard;
+    assert!((busy - 0.37).abs() < 1e-9, "{busy}");
+    assert_eq!(r.validity.verdict, Verdict::Valid);
+}
+
 #[test]
 fn more_than_one_percent_missed_is_no_number() {
     let mut script = Script::new();
@@ -489,7 +611,27 @@ fn every_way_to_end_has_its_words_and_exit_code() {
         store: "main".to_owned(),
         cause: "db 1.7 GiB of 2 GiB (85 %), limit 80 %".to_owned(),
     };
-    let cases: [(Option<End>, Vec<Event>, Exit, &str); 7] = [
+    let both = |outcome, error| {
+        let end = end(outcome, error)?;
+        Some(End {
+            interrupted: true,
+            ..end
+        })
+    };
+    let cases: [(Option<End>, Vec<Event>, Exit, &str); 9] = [
+        // 130 comes before 1: who interrupts a run knows that it did not end by itself.
+        (
+            both("guard", None),
+            vec![Event::Guard(guard.clone())],
+            Exit::Interrupted,
+            "stopped by the quota guard: ",
+        ),
+        (
+            both("failed", Some("the disk is full")),
+            vec![],
+            Exit::Interrupted,
+            "failed: the disk is full; ",
+        ),
         (
             end("completed", None),
             vec![],

@@ -21,16 +21,29 @@ use std::collections::BTreeMap;
 
 /// Plays a built-in workload, a little changed, against an etcd of its own.
 fn play(workload: &str, members: usize, changes: &[(&str, &str)]) -> (RunResult, Vec<Event>) {
+    play_on(Source::load(workload).unwrap(), 1, members, changes)
+}
+
+/// Plays a workload against as many etcds as it has stores.
+fn play_on(
+    source: Source,
+    stores: usize,
+    members: usize,
+    changes: &[(&str, &str)],
+) -> (RunResult, Vec<Event>) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let etcd = runtime.block_on(common::start(etcdmark::local::LocalOptions {
-        members,
-        ..common::options()
-    }));
+    let start = |_| {
+        runtime.block_on(common::start(etcdmark::local::LocalOptions {
+            members,
+            ..common::options()
+        }))
+    };
+    let etcds: Vec<_> = (0..stores).map(start).collect();
     let mut overrides = Overrides::new();
     for (path, value) in changes {
         overrides.set(path, value);
     }
-    let resolved = Source::load(workload).unwrap().resolve(&overrides).unwrap();
+    let resolved = source.resolve(&overrides).unwrap();
     let settings = RunSettings {
         run_id: "counts".to_owned(),
         epoch: clock::unix_now(),
@@ -41,10 +54,13 @@ fn play(workload: &str, members: usize, changes: &[(&str, &str)]) -> (RunResult,
         allow_live_cluster: false,
         control: engine::Control::default(),
     };
-    let plan = resolved.into_plan(vec![etcd.target()], settings).unwrap();
+    let targets = etcds.iter().map(|etcd| etcd.target()).collect();
+    let plan = resolved.into_plan(targets, settings).unwrap();
     let mut sink = Collector::default();
     let result = engine::run(plan, &mut sink).unwrap();
-    runtime.block_on(etcd.stop());
+    for etcd in etcds {
+        runtime.block_on(etcd.stop());
+    }
     assert_eq!(result.outcome.outcome, "completed", "{:?}", result.outcome);
     (result, sink.events)
 }
@@ -111,6 +127,15 @@ fn counts_agree(result: &RunResult, events: &[Event], methods: &[&str]) -> Accou
     accounts
 }
 
+/// Everything that a cluster's load sends. kube-apiserver 1.37 streams its lists where etcd can.
+fn methods(result: &RunResult, lists: bool) -> Vec<&'static str> {
+    let version = preflight::version(&result.header.stores[0].members[0].version);
+    let all = ["Range", "RangeStream", "Txn", "Compact", "LeaseGrant"];
+    let streams = lists && version >= Some((3, 7));
+    let sent = all.into_iter().filter(|m| streams || *m != "RangeStream");
+    sent.collect()
+}
+
 #[test]
 fn counts_of_a_whole_cluster_agree() {
     // Enough of everything that each kind of request is sent in a few seconds.
@@ -126,20 +151,17 @@ fn counts_of_a_whole_cluster_agree() {
             ("phases.duration", "6s"),
         ],
     );
-    // kube-apiserver 1.37 streams its lists where etcd can.
-    let version = preflight::version(&result.header.stores[0].members[0].version).unwrap();
-    let streams = version >= (3, 7);
-    let methods = ["Range", "RangeStream", "Txn", "Compact", "LeaseGrant"];
-    let sent = methods
-        .into_iter()
-        .filter(|m| streams || *m != "RangeStream");
-    counts_agree(&result, &events, &sent.collect::<Vec<_>>());
+    let all = methods(&result, true);
+    counts_agree(&result, &events, &all);
     let lists = result
         .header
         .classes
         .iter()
         .find(|c| c.name == "master-lease/list");
-    assert_eq!(lists.unwrap().rpc == "RangeStream", streams);
+    assert_eq!(
+        lists.unwrap().rpc == "RangeStream",
+        all.contains(&"RangeStream")
+    );
 }
 
 #[test]
@@ -193,4 +215,79 @@ fn counts_of_three_members_are_summed() {
     );
     counts_agree(&result, &events, &["Txn"]);
     assert_eq!(result.header.stores[0].members.len(), 3);
+}
+
+#[test]
+fn every_store_has_its_compactor_and_its_own_counts() {
+    let stores = "spec:\n  stores:\n    - name: main\n    - {name: events, resources: [events]}\n";
+    let text = include_str!("../workloads/cluster.yaml").replacen("spec:\n", stores, 1);
+    let source = Source::parse("split.yaml".to_owned(), text).unwrap();
+    let changes = [
+        ("cluster.nodes", "200"),
+        ("load.rateScale", "5"),
+        ("load.shards", "2"),
+        ("actors.compactor.period", "2s"),
+        ("phases.settle", "0s"),
+        ("phases.warmup", "500ms"),
+        ("phases.duration", "6s"),
+    ];
+    let (result, events) = play_on(source, 2, 1, &changes);
+    let compacted = |store: &str| {
+        let turns = events.iter().filter_map(|e| match e {
+            Event::Compactor(c) if c.store == store => Some(c),
+            _ => None,
+        });
+        let turns: Vec<_> = turns.collect();
+        // Of three apiservers one wins a round; from the second round on it compacts what it saw in the one before.
+        let lost = turns.iter().filter(|c| !c.won).count();
+        let up_to: Vec<i64> = turns
+            .iter()
+            .filter(|c| c.class == "compactor/compact" && c.answered)
+            .map(|c| c.revision)
+            .collect();
+        assert!(lost > 0, "{turns:?}");
+        assert!(!up_to.is_empty(), "{turns:?}");
+        assert!(
+            up_to.windows(2).all(|w| w[0] < w[1]) && up_to[0] > 0,
+            "{up_to:?}"
+        );
+        *up_to.last().unwrap()
+    };
+    let methods = [
+        ("main", methods(&result, true)),
+        ("events", methods(&result, false)),
+    ];
+    for (store, methods) in methods {
+        let found = result.stores.iter().find(|s| s.name == store).unwrap();
+        let accounts = found.accounts.as_ref().unwrap();
+        println!("{store}: {accounts:?}");
+        let rpcs: Vec<&str> = accounts.rpcs.iter().map(|r| r.method.as_str()).collect();
+        assert_eq!(rpcs, methods, "{store}");
+        assert!(
+            accounts.agree && accounts.revisions.is_some(),
+            "{store}: {accounts:?}"
+        );
+        for rpc in &accounts.rpcs {
+            assert_eq!(
+                (rpc.attempts, rpc.answered),
+                (rpc.handled, rpc.handled),
+                "{store}: {rpc:?}"
+            );
+        }
+        // etcd has dropped what the compactor says.
+        let series = &found.members[0].series;
+        if let Some(revision) = series.get("mvcc.compact_revision") {
+            assert!(
+                revision.end as i64 <= compacted(store),
+                "{store}: {revision:?}"
+            );
+        }
+        assert!(compacted(store) > 0);
+    }
+    let compactor = result
+        .header
+        .classes
+        .iter()
+        .find(|c| c.name == "compactor/txn");
+    assert_eq!(compactor.unwrap().store, "*");
 }

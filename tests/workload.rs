@@ -235,7 +235,7 @@ fn stages_scale_and_ramp_make_one_profile() {
         let Schedule::Periodic { intensity, .. } = &a.schedule else {
             continue;
         };
-        let scaled = if a.kind == ActorKind::Compactor {
+        let scaled = if matches!(a.kind, ActorKind::Compactor { .. }) {
             1.0
         } else {
             3.0

@@ -2,8 +2,10 @@
 
 pub mod cleanup;
 pub mod cluster_flags;
+pub mod descriptors;
 pub mod disk;
 pub mod error;
+pub mod experiment;
 pub mod inspect;
 pub mod list;
 pub mod local_flags;
@@ -36,6 +38,7 @@ Examples:
   etcdmark run --nodes 5000 --duration 5m        five times that, for five minutes
   etcdmark run events --endpoints http://10.0.0.1:2379
   etcdmark run --kind kind --allow-live-cluster  the etcd of a kind cluster
+  etcdmark experiment versions --smoke           several arms, one answer
   etcdmark inspect --endpoints http://127.0.0.1:2379
   etcdmark disk /var/lib/etcd                    is this disk fast enough for etcd?
 
@@ -47,13 +50,15 @@ Exit codes:
 enum Command {
     /// Run a workload and measure it.
     Run(Box<run::Args>),
+    /// Compare two or more arms under the same traffic.
+    Experiment(Box<experiment::Args>),
     /// List the built-in workloads.
     List(list::Args),
     /// Check workload files without running them.
     Validate(validate::Args),
     /// Show a workload as it would run, after every override.
     Show(show::Args),
-    /// Show the result of a run again, rebuilt from its files.
+    /// Show the result of a run or an experiment again, rebuilt from its files.
     Report(report::Args),
     /// Look at an etcd without writing anything.
     Inspect(inspect::Args),
@@ -79,6 +84,7 @@ pub fn main() -> Exit {
     };
     let ended = match cli.command {
         Command::Run(args) => run::run(*args),
+        Command::Experiment(args) => experiment::run(*args),
         Command::List(args) => list::run(args),
         Command::Validate(args) => validate::run(args),
         Command::Show(args) => show::run(args),

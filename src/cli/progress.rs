@@ -99,11 +99,17 @@ impl Progress {
                 let text = format!("{}: {} of {} {}", p.phase.name(), p.done, p.total, p.unit);
                 self.line.show(p.t, &text);
             }
-            Event::Interval(i) if matches!(self.phase, Some(Phase::Warmup | Phase::Measure)) => {
+            Event::Interval(i)
+                if matches!(i.phase, Some(Phase::Warmup | Phase::Measure))
+                    && i.phase == self.phase
+                    && i.length > 0.0 =>
+            {
                 let sum =
                     |f: fn(&crate::report::Counts) -> u64| i.classes.values().map(f).sum::<u64>();
-                let (offered, ok, missed) =
-                    (sum(|c| c.offered), sum(|c| c.ok), sum(|c| c.misses()));
+                // An interval may be a part of a second.
+                let rate = |n: u64| (n as f64 / i.length).round();
+                let (offered, ok) = (rate(sum(|c| c.offered)), rate(sum(|c| c.ok)));
+                let missed = sum(|c| c.misses());
                 let phase = self.phase.map_or("", Phase::name);
                 let into = (i.t + i.length - self.phase_began).max(0.0);
                 let of = match (self.phase, self.seconds) {

@@ -1,7 +1,9 @@
 //! `etcdmark report DIR`: the result of a run, rebuilt from its files and rendered.
 
 use super::error::CliError;
+use super::output;
 use crate::exit::Exit;
+use crate::experiment::is_experiment;
 use crate::report::{self, Metric, RunResult, hgrm, json, text};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Flags of `etcdmark report`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The directory that a run wrote (`etcdmark run --out DIR`)
+    /// The directory that a run or an experiment wrote (--out DIR)
     pub dir: PathBuf,
     /// text: the summary; json: the whole result; hgrm: a percentile spectrum for HdrHistogram's plotters
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
@@ -37,6 +39,9 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
             "--class goes with -o hgrm; text and json show every op class".to_owned(),
         ));
     }
+    if is_experiment(&args.dir) {
+        return experiment(args);
+    }
     let rendered = render(args)?;
     match io::stdout().lock().write_all(rendered.as_bytes()) {
         // Whoever reads has seen enough.
@@ -44,6 +49,22 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
         Err(e) => Err(CliError::failure(format!("cannot write to stdout: {e}"))),
         Ok(()) => Ok(Exit::Ok),
     }
+}
+
+/// An experiment's directory, likewise.
+fn experiment(args: &Args) -> Result<Exit, CliError> {
+    let format = match args.output {
+        Format::Text => output::Format::Text,
+        Format::Json => output::Format::Json,
+        Format::Hgrm => {
+            let dir = args.dir.display();
+            return Err(CliError::usage(format!(
+                "-o hgrm is of one run, and {dir} holds an experiment: name a trial's directory, {dir}/trials/…"
+            )));
+        }
+    };
+    super::experiment::report(&crate::experiment::rebuild(&args.dir)?, format, &args.dir)?;
+    Ok(Exit::Ok)
 }
 
 /// What [`run`] prints.

@@ -2,6 +2,7 @@
 
 use super::CliError;
 use super::cluster_flags::{Access, ClusterFlags};
+use super::descriptors;
 use super::local_flags::LocalFlags;
 use super::output::{Format, complain, print};
 use super::progress::Progress;
@@ -87,7 +88,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let resolved = args.changes.resolve(&args.workload)?;
     let guards = guard_list(&args)?;
     let run_id = run_id(&args)?;
-    descriptors(&resolved)?;
+    descriptors::raise(&resolved)?;
     let given = given_target(&args)?;
     let out = args
         .out
@@ -339,35 +340,5 @@ fn run_id(args: &Args) -> Result<String, CliError> {
     }
     Err(CliError::usage(format!(
         "--run-id {id:?} is not 1 to 63 lowercase letters, digits and hyphens, the first not a hyphen"
-    )))
-}
-
-/// Raises the soft limit of open files to what the run needs, or says what is missing.
-fn descriptors(resolved: &Resolved) -> Result<(), CliError> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let needed = (resolved.load.connections * resolved.stores.len()
-        + 64 * resolved.load.shards.max(1)) as u64;
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_none_or(|n| n >= needed) {
-        return Ok(());
-    }
-    let wanted = limit.maximum.unwrap_or(needed).min(needed);
-    let _ = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: Some(wanted),
-            maximum: limit.maximum,
-        },
-    );
-    if getrlimit(Resource::Nofile)
-        .current
-        .is_none_or(|n| n >= needed)
-    {
-        return Ok(());
-    }
-    Err(CliError::usage(format!(
-        "--connections {} needs {needed} open files, and the limit is {wanted}: raise it (ulimit -n {needed}) or \
-         use fewer connections",
-        resolved.load.connections
     )))
 }

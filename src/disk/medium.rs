@@ -1,12 +1,14 @@
 //! The medium file: a measured disk as `--medium FILE` plays it back.
 
 use super::result::{DirectoryResult, DiskResult};
+use crate::local::Files;
+use crate::local::medium::{MediumFile, MediumKind, MediumSpec, QuantileSpec, SyncSpec};
 use crate::measure::encoded::decode;
 use crate::measure::percentile::value_at_rank;
 use crate::report::text::units::count;
 use crate::workload::Span;
+use crate::workload::file::{ApiVersion, Metadata};
 use hdrhistogram::Histogram;
-use serde::Serialize;
 use std::time::Duration;
 
 /// The quantiles that are written, as far as there are syncs for them.
@@ -18,39 +20,6 @@ const QUANTILES: [f64; 17] = [
 const NAME: usize = 63;
 /// The longest sync that a medium may have.
 const LONGEST: Duration = Duration::from_secs(60);
-
-/// `apiVersion`, `kind`, `metadata`, `spec`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Medium {
-    api_version: &'static str,
-    kind: &'static str,
-    metadata: Metadata,
-    spec: Spec,
-}
-
-#[derive(Debug, Serialize)]
-struct Metadata {
-    name: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Spec {
-    /// Which of etcd's files lie on it.
-    files: &'static str,
-    sync: Sync,
-}
-
-#[derive(Debug, Serialize)]
-struct Sync {
-    quantiles: Vec<Quantile>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct Quantile {
-    p: f64,
-    value: Span,
-}
 
 /// The file's text for one directory of a result.
 ///
@@ -65,17 +34,20 @@ pub fn render(
         return Err("nothing was measured".to_owned());
     }
     let h = decode(&directory.histogram)?;
-    let medium = Medium {
-        api_version: "etcdmark/v1alpha1",
-        kind: "Medium",
+    let medium = MediumFile {
+        api_version: ApiVersion::V1Alpha1,
+        kind: MediumKind::Medium,
         metadata: Metadata {
             name: name_of(name),
+            description: None,
         },
-        spec: Spec {
-            files: "all",
-            sync: Sync {
-                quantiles: quantiles(&h),
+        spec: MediumSpec {
+            files: Files::All,
+            sync: SyncSpec {
+                constant: None,
+                quantiles: Some(quantiles(&h)),
             },
+            stalls: None,
         },
     };
     let yaml = serde_saphyr::to_string(&medium).map_err(|e| e.to_string())?;
@@ -101,7 +73,7 @@ pub fn render(
 }
 
 /// What is in a histogram of ns; the last quantile is 1.
-fn quantiles(h: &Histogram<u64>) -> Vec<Quantile> {
+fn quantiles(h: &Histogram<u64>) -> Vec<QuantileSpec> {
     let n = h.len();
     // One sync at least lies beyond each.
     let known = QUANTILES.iter().filter(|p| n as f64 * (1.0 - **p) >= 1.0);
@@ -111,7 +83,7 @@ fn quantiles(h: &Histogram<u64>) -> Vec<Quantile> {
             let rank = ((p * n as f64).ceil() as u64).clamp(1, n.max(1));
             let ns = value_at_rank(h, rank).unwrap_or(1).min(h.max());
             let time = Duration::from_nanos(three_digits(ns).max(1)).min(LONGEST);
-            Quantile {
+            QuantileSpec {
                 p,
                 value: Span(time),
             }

@@ -2,6 +2,7 @@
 
 use super::background::Background;
 use super::guards::Guards;
+use super::header::store_name;
 use super::load::Times;
 use super::merge::Merger;
 use super::run::{Ready, populations};
@@ -64,7 +65,10 @@ impl Active {
             .iter()
             .map(|c| plan.store_of(c.info().resource))
             .collect();
-        let names = route.iter().map(|s| plan.stores[*s].name.clone()).collect();
+        let names = OpClass::ALL
+            .iter()
+            .map(|c| store_name(&plan, *c).to_owned());
+        let names = names.collect();
         let literal_compact_key = plan
             .stores
             .iter()
@@ -80,7 +84,7 @@ impl Active {
         let shards = plan.load.shards.max(1);
         Active {
             guards: Guards::new(&plan.guards),
-            merger: Merger::new(shards, names, anchor),
+            merger: Merger::new(shards, names, t0, anchor),
             background: Background::start(
                 runtime,
                 &plan,
@@ -124,8 +128,8 @@ impl Active {
         self.until_reached(stream)?;
         self.order(Order::Populate);
         self.until_reached(stream)?;
-        self.merger.flush(stream, self.phase);
-        if self.plan.control.draining() {
+        self.merger.flush(stream);
+        if self.plan.control.draining() || self.plan.populate_only {
             // The manifest stays in populate: the same run can go on from here.
             self.last_revisions(runtime, stores);
             return Ok(());
@@ -178,7 +182,7 @@ impl Active {
             waiting -= self.pump(stream)?;
         }
         self.enter_due(stream, measure, end);
-        self.merger.flush(stream, self.phase);
+        self.merger.flush(stream);
         self.sample(runtime, stream);
         self.last_revisions(runtime, stores);
         Ok(())
@@ -270,7 +274,7 @@ impl Active {
         };
         while let Some(message) = next {
             match message {
-                Message::Batch(batch) => self.merger.batch(*batch, stream, self.phase),
+                Message::Batch(batch) => self.merger.batch(*batch, stream),
                 Message::Event(event) => self.event(stream, &event),
                 Message::Populated { shard, done, total } => {
                     self.progress(stream, shard, done, total)

@@ -49,7 +49,7 @@ impl Shard {
         let begun = clock::now();
         self.recorder.borrow_mut().in_flight.begin(begun);
         let bytes_sent = frame.len().saturating_sub(5);
-        let store = self.route[class as usize];
+        let store = self.store_of(class, context.object);
         let call = Call {
             rpc: self.plan.rpc_of(class),
             frame,

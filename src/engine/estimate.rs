@@ -2,17 +2,33 @@
 
 use super::populate::created;
 use super::run::{LIVE_RAMP, populations};
-use crate::kube::actors::{Model, Step, model};
-use crate::kube::{Kind, ObjectRef, Objects, Write};
+use crate::kube::actors::{Step, model};
+use crate::kube::{ObjectRef, Objects, Write};
 use crate::schedule;
 use crate::schedule::Stripe;
-use crate::workload::{Actor, ActorKind, Plan, Schedule};
+use crate::workload::{Plan, Schedule};
 use std::time::Duration;
 
 /// A run without an end is estimated for this long.
 const OPEN_ENDED: Duration = Duration::from_secs(600);
-/// Sessions of an actor that are looked at for what one of them writes.
+/// Sessions of an actor that are looked at.
 const SAMPLE: u64 = 256;
+
+/// Arrivals, or members with their rounds, that stand for all: of few members each as often, of many every so manieth.
+fn sample(schedule: &Schedule, members: u64) -> Vec<(u64, u64)> {
+    match (schedule, members) {
+        (Schedule::Periodic { .. }, 0) => Vec::new(),
+        (Schedule::Periodic { .. }, n @ 1..SAMPLE) => {
+            let all = SAMPLE / n * n;
+            (0..all).map(|i| (i % n, i / n)).collect()
+        }
+        (Schedule::Periodic { .. }, n) => {
+            let at = |i| (u128::from(n) * i / u128::from(SAMPLE)) as u64;
+            (0..u128::from(SAMPLE)).map(|i| (at(i), 0)).collect()
+        }
+        _ => (0..SAMPLE).map(|i| (i, 0)).collect(),
+    }
+}
 
 /// What populate and load write into one store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,72 +76,68 @@ pub(crate) fn estimate(plan: &Plan, store: usize) -> Estimate {
     let length = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
     for actor in &plan.actors {
         let mut model = model(&actor.kind, &plan.cluster, Stripe::WHOLE, plan.seed);
-        let (writes, bytes) = session(plan, store, &objects, actor, model.as_mut());
-        let sessions = schedule::expected(&actor.schedule, model.members(), 0, length);
-        all.closed_loop |= sessions.is_none() && writes > 0.0;
-        let sessions = sessions.unwrap_or(0.0);
-        all.writes = all.writes.saturating_add((sessions * writes) as u64);
-        all.bytes = all.bytes.saturating_add((sessions * bytes) as u64);
-        if let ActorKind::Event { series_share, .. } = actor.kind
-            && writes > 0.0
-        {
-            let created = sessions * (1.0 - series_share);
-            all.keys = all.keys.saturating_add(created as u64);
+        let members = model.members();
+        // What the first sessions write, each on average.
+        let (mut sessions, mut creates, mut writes, mut written) = (0u64, 0u64, 0u64, 0u64);
+        for (index, round) in sample(&actor.schedule, members) {
+            let Some(session) = model.session(index, round) else {
+                continue;
+            };
+            sessions += 1;
+            if plan.store_of(session.object.kind.resource()) != store {
+                continue;
+            }
+            for step in session.steps.iter() {
+                let create = matches!(step, Step::Create(..));
+                if create || matches!(step, Step::Update { .. }) {
+                    creates += u64::from(create);
+                    writes += 1;
+                    written += size(&objects, plan, session.object, u32::from(!create));
+                }
+            }
         }
+        let n = schedule::expected(&actor.schedule, members, 0, length);
+        all.closed_loop |= n.is_none() && writes > 0;
+        let of = |sum: u64| (n.unwrap_or(0.0) * sum as f64 / sessions.max(1) as f64) as u64;
+        all.keys = all.keys.saturating_add(of(creates));
+        all.writes = all.writes.saturating_add(of(writes));
+        all.bytes = all.bytes.saturating_add(of(written));
     }
     all
-}
-
-/// Writes, and their bytes, that a session of the actor makes in that store, on average.
-fn session(
-    plan: &Plan,
-    store: usize,
-    objects: &Objects,
-    actor: &Actor,
-    model: &mut dyn Model,
-) -> (f64, f64) {
-    // A periodic schedule's members are all there are; arrivals are numbered without end.
-    let (n, stride) = match actor.schedule {
-        Schedule::Periodic { .. } => {
-            let members = model.members();
-            (members.min(SAMPLE), members / members.clamp(1, SAMPLE))
-        }
-        _ => (SAMPLE, 1),
-    };
-    let (mut writes, mut bytes) = (0u64, 0u64);
-    for i in 0..n {
-        let Some(session) = model.session(i * stride, 0) else {
-            continue;
-        };
-        let object = session.object;
-        if plan.store_of(object.kind.resource()) != store {
-            continue;
-        }
-        let made = session.steps.iter().filter(|s| {
-            matches!(
-                s,
-                Step::Create(..) | Step::Update { .. } | Step::CompactorTxn(_)
-            )
-        });
-        let made = made.count() as u64;
-        if made > 0 {
-            writes += made;
-            bytes += made * size(objects, plan, object, 1);
-        }
-    }
-    let n = n.max(1) as f64;
-    (writes as f64 / n, bytes as f64 / n)
 }
 
 /// Bytes of an object's key and of that write's value.
 fn size(objects: &Objects, plan: &Plan, object: ObjectRef, sequence: u32) -> u64 {
     let mut out = Vec::new();
     objects.key(object, &mut out);
-    let sequence = match object.kind {
-        Kind::Event => 0,
-        _ => sequence,
-    };
     let at = plan.epoch;
     objects.value(object, Write { sequence, at }, &mut out);
     out.len() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::RateProfile;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn every_member_stands_for_as_many() {
+        let periodic = Schedule::Periodic {
+            period: 1,
+            low: 1.0,
+            high: 1.0,
+            intensity: RateProfile::constant(1.0),
+        };
+        for members in [1, 2, 39, 255, 256, 1_000_000] {
+            let mut times = BTreeMap::new();
+            for (index, _) in sample(&periodic, members) {
+                assert!(index < members);
+                *times.entry(index).or_insert(0) += 1;
+            }
+            assert_eq!(times.len() as u64, members.min(SAMPLE));
+            assert!(times.values().all(|n| *n == times[&0]), "{times:?}");
+        }
+        assert!(sample(&periodic, 0).is_empty());
+    }
 }

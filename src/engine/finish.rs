@@ -36,10 +36,10 @@ impl Active {
         }
         while let Ok(message) = self.messages.try_recv() {
             if let Message::Batch(batch) = message {
-                self.merger.batch(*batch, stream, self.phase);
+                self.merger.batch(*batch, stream);
             }
         }
-        self.merger.flush(stream, self.phase);
+        self.merger.flush(stream);
         if self.merger.saturated() > 0 {
             let n = self.merger.saturated();
             stream.note(
@@ -67,6 +67,7 @@ impl Active {
             t: stream.t(),
             outcome: outcome.to_owned(),
             error: failure,
+            interrupted: self.plan.control.interrupted(),
             revisions: self.revisions,
         };
         stream.event(&Event::End(end));

@@ -13,6 +13,7 @@ pub(crate) fn header(plan: &Plan, stores: Vec<StoreInfo>, t0_unix_ns: UnixNanos)
         WireKind::H2 => "h2",
         WireKind::Tonic => "tonic",
     };
+    let trial = plan.trial.as_ref();
     let shards = u32::try_from(plan.load.shards.max(1)).unwrap_or(u32::MAX);
     Header {
         version: EVENTS_VERSION,
@@ -35,7 +36,11 @@ pub(crate) fn header(plan: &Plan, stores: Vec<StoreInfo>, t0_unix_ns: UnixNanos)
         primary: plan.primary.clone(),
         environment: environment::capture(shards, wire, plan.stores.iter().map(|s| &s.target)),
         stores,
-        ..Header::default()
+        experiment: trial.map(|t| t.experiment.clone()),
+        arm: trial.map(|t| t.arm.clone()),
+        pair: trial.map(|t| t.pair),
+        trial: trial.map(|t| t.trial),
+        order: trial.map(|t| t.order),
     }
 }
 
@@ -52,12 +57,23 @@ fn classes(plan: &Plan) -> Vec<ClassInfo> {
     }
     rows.sort_unstable();
     rows.into_iter()
-        .map(|(class, closed)| {
-            let store = &plan.stores[plan.store_of(class.info().resource)].name;
-            ClassInfo {
-                rpc: plan.rpc_of(class).method().to_owned(),
-                ..ClassInfo::of(class, store, plan.limits.of(class), closed)
-            }
+        .map(|(class, closed)| ClassInfo {
+            rpc: plan.rpc_of(class).method().to_owned(),
+            ..ClassInfo::of(
+                class,
+                store_name(plan, class),
+                plan.limits.of(class),
+                closed,
+            )
         })
         .collect()
+}
+
+/// The store that an op class is told with. Of several each has a compactor.
+pub(crate) fn store_name(plan: &Plan, class: OpClass) -> &str {
+    let compactor = matches!(class, OpClass::CompactorTxn | OpClass::CompactorCompact);
+    if compactor && plan.stores.len() > 1 {
+        return ClassInfo::EACH_STORE;
+    }
+    &plan.stores[plan.store_of(class.info().resource)].name
 }

@@ -27,7 +27,8 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    fn phase(&self, intended: Nanos) -> Phase {
+    /// Of an instant within the load.
+    pub(crate) fn phase(&self, intended: Nanos) -> Phase {
         if intended < self.measure {
             Phase::Warmup
         } else {
@@ -47,7 +48,7 @@ type Models = Vec<RefCell<Box<dyn Model>>>;
 pub(crate) async fn load(
     shard: &Rc<Shard>,
     models: Vec<Box<dyn Model>>,
-    times: Times,
+    mut times: Times,
     ticker: &mut Ticker,
 ) -> io::Result<()> {
     let models: Rc<Models> = Rc::new(models.into_iter().map(RefCell::new).collect());
@@ -68,13 +69,15 @@ pub(crate) async fn load(
             }
         }
     }
-    let mut end = times.end;
+    ticker.phases(times);
     loop {
-        ticker.catch_up(shard);
         let now = clock::now();
-        if shard.plan.control.draining() {
-            end = end.min(now);
+        if shard.plan.control.draining() && now < times.end {
+            times.end = now;
+            ticker.phases(times);
         }
+        ticker.catch_up(shard);
+        let end = times.end;
         if now >= end {
             // What was due before the end is offered all the same, else a late generator would look like a low rate.
             let due = timetable
@@ -119,7 +122,8 @@ pub(crate) async fn load(
             .until(due.min(ticker.next()).min(end).min(now + LOOK))
             .await?;
     }
-    drain(shard, end.saturating_add(times.drain), ticker, &mut pacer).await
+    let deadline = times.end.saturating_add(times.drain);
+    drain(shard, deadline, ticker, &mut pacer).await
 }
 
 /// Says that the generator did not get to all of its schedule: the offered rate is less than was asked for.

@@ -3,7 +3,7 @@
 
 use super::recorder::{Batch, Line};
 use super::stream::Stream;
-use crate::clock::{self, Anchor};
+use crate::clock::{self, Anchor, Nanos, SECOND};
 use crate::kube::OpClass;
 use crate::report::{
     ClientSample, Counts, Event, HistogramLine, HistogramTag, Interval, Metric, Phase,
@@ -12,9 +12,15 @@ use crate::server::client::Meter;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 
+/// A histogram, with its length in seconds where that is longer than the interval.
+type Sum = (Option<u64>, Histogram<u64>);
+
 #[derive(Debug, Default)]
 struct Second {
-    lines: BTreeMap<(Phase, OpClass, Metric), (u64, Histogram<u64>)>,
+    from: Nanos,
+    to: Nanos,
+    phase: Option<Phase>,
+    lines: BTreeMap<(Phase, OpClass, Metric), Sum>,
     counts: BTreeMap<Phase, BTreeMap<OpClass, Counts>>,
     in_flight: u64,
     queued: u64,
@@ -25,28 +31,30 @@ struct Second {
     parks: u64,
 }
 
-/// Collects batches and writes each second once every shard is past it.
+/// Whole seconds since t0, and which part of that second.
+type Key = (u64, u32);
+
+/// Collects batches and writes each second, or part of one, once every shard is past it.
 #[derive(Debug)]
 pub(crate) struct Merger {
-    shards: usize,
     /// Store name of each op class.
     stores: Vec<String>,
-    /// Op classes of closed loops.
-    seconds: BTreeMap<u64, Second>,
-    /// The second that each shard is filling.
-    progress: Vec<u64>,
+    seconds: BTreeMap<Key, Second>,
+    /// What each shard has handed over last.
+    progress: Vec<Option<Key>>,
+    t0: Nanos,
     meter: Meter,
     anchor: Anchor,
     saturated: u64,
 }
 
 impl Merger {
-    pub(crate) fn new(shards: usize, stores: Vec<String>, anchor: Anchor) -> Self {
+    pub(crate) fn new(shards: usize, stores: Vec<String>, t0: Nanos, anchor: Anchor) -> Self {
         Merger {
-            shards,
             stores,
             seconds: BTreeMap::new(),
-            progress: vec![0; shards],
+            progress: vec![None; shards],
+            t0,
             meter: Meter::new(Vec::new(), clock::now()),
             anchor,
             saturated: 0,
@@ -59,16 +67,25 @@ impl Merger {
     }
 
     /// Takes a shard's batch; writes what is complete.
-    pub(crate) fn batch(&mut self, mut batch: Batch, stream: &mut Stream<'_>, phase: Phase) {
+    pub(crate) fn batch(&mut self, mut batch: Batch, stream: &mut Stream<'_>) {
         for event in batch.events.drain(..) {
             stream.event(&event);
         }
         self.saturated += batch.saturated;
-        let second = self.seconds.entry(batch.second).or_default();
-        second.shard_cpu.resize(self.shards, 0.0);
-        second.busy.resize(self.shards, 0.0);
+        let key = (batch.second, batch.part);
+        let shards = self.progress.len();
+        let second = self.seconds.entry(key).or_insert_with(|| Second {
+            from: batch.from,
+            phase: batch.phase,
+            shard_cpu: vec![0.0; shards],
+            busy: vec![0.0; shards],
+            ..Second::default()
+        });
+        // Shards begin, and where a run ends early also stop, within milliseconds of each other.
+        second.from = second.from.min(batch.from);
+        second.to = second.to.max(batch.to);
         second.shard_cpu[batch.shard] += batch.cpu_seconds;
-        second.busy[batch.shard] = second.busy[batch.shard].max(batch.runtime_busy);
+        second.busy[batch.shard] += batch.runtime_busy_seconds;
         second.parks += batch.runtime_parks;
         second.in_flight += batch.in_flight;
         second.queued += batch.queued;
@@ -101,24 +118,31 @@ impl Merger {
                 .or_default()
                 .add(&counts);
         }
-        self.progress[batch.shard] = self.progress[batch.shard].max(batch.second);
-        let done = self.progress.iter().copied().min().unwrap_or(0);
-        while let Some(entry) = self.seconds.first_entry().filter(|e| *e.key() < done) {
-            let (second, data) = entry.remove_entry();
-            self.write(second, data, stream, phase);
+        self.progress[batch.shard] = Some(key);
+        let done = self.progress.iter().copied().min().flatten();
+        while let Some(entry) = self
+            .seconds
+            .first_entry()
+            .filter(|e| Some(*e.key()) <= done)
+        {
+            let ((second, _), data) = entry.remove_entry();
+            self.write(second, data, stream);
         }
     }
 
     /// Writes everything that is there (every shard has flushed).
-    pub(crate) fn flush(&mut self, stream: &mut Stream<'_>, phase: Phase) {
-        while let Some((second, data)) = self.seconds.pop_first() {
-            self.write(second, data, stream, phase);
+    pub(crate) fn flush(&mut self, stream: &mut Stream<'_>) {
+        while let Some(((second, _), data)) = self.seconds.pop_first() {
+            self.write(second, data, stream);
         }
     }
 
-    fn write(&mut self, second: u64, data: Second, stream: &mut Stream<'_>, phase: Phase) {
+    fn write(&mut self, second: u64, mut data: Second, stream: &mut Stream<'_>) {
+        let seconds = |t: Nanos| t as f64 / SECOND as f64;
+        let start = seconds(data.from.saturating_sub(self.t0));
+        let length = seconds(data.to.saturating_sub(data.from));
         let mut total: Option<Histogram<u64>> = None;
-        for ((phase, class, metric), (seconds, histogram)) in &data.lines {
+        for ((phase, class, metric), (long, histogram)) in &data.lines {
             if *phase == Phase::Measure && *metric == Metric::Response {
                 match &mut total {
                     None => total = Some(histogram.clone()),
@@ -133,25 +157,33 @@ impl Merger {
                 class: class.name().to_owned(),
                 metric: *metric,
             };
+            let (start, length) = match long {
+                Some(n) => ((second + 1).saturating_sub(*n) as f64, *n as f64),
+                None => (start, length),
+            };
             stream.histogram(&HistogramLine {
-                start: (second + 1).saturating_sub(*seconds) as f64,
-                length: *seconds as f64,
+                start,
+                length,
                 tag: Some(tag),
                 histogram,
             });
         }
         if let Some(total) = &total {
             stream.histogram(&HistogramLine {
-                start: second as f64,
-                length: 1.0,
+                start,
+                length,
                 tag: None,
                 histogram: total,
             });
         }
+        // A second of load in which nothing happened is told as well.
+        if let Some(phase @ (Phase::Warmup | Phase::Measure | Phase::Drain)) = data.phase {
+            data.counts.entry(phase).or_default();
+        }
         for (phase, classes) in data.counts {
             stream.event(&Event::Interval(Interval {
-                t: second as f64,
-                length: 1.0,
+                t: start,
+                length,
                 phase: Some(phase),
                 classes: classes
                     .into_iter()
@@ -163,18 +195,109 @@ impl Merger {
         }
         let usage = self.meter.sample(clock::now());
         stream.event(&Event::Client(ClientSample {
-            t: second as f64,
-            phase: Some(phase),
+            t: start,
+            phase: data.phase,
             cpu_seconds: usage.cpu_seconds,
             wall_seconds: usage.wall_seconds,
             shard_cpu_seconds: data.shard_cpu,
             rss: usage.rss,
             in_flight_seconds: data.in_flight_seconds,
             service_seconds: data.residence_seconds,
-            runtime_busy: data.busy,
+            runtime_busy_seconds: data.busy,
             runtime_parks: data.parks,
             wall_jump: self.anchor.wall_jump() as f64 / 1e9,
         }));
         stream.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::validity::{Check, Verdict};
+    use crate::report::Collector;
+
+    fn batch(t0: Nanos, shard: usize, second: u64, part: u32, tenths: (u64, u64)) -> Batch {
+        let at = |tenth| t0 + second * SECOND + tenth * SECOND / 10;
+        let counts = Counts {
+            offered: 1,
+            ok: 1,
+            ..Counts::default()
+        };
+        Batch {
+            shard,
+            second,
+            part,
+            from: at(tenths.0),
+            to: at(tenths.1),
+            phase: Some(Phase::Measure),
+            counts: vec![(Phase::Measure, OpClass::NodeLeaseUpdate, counts)],
+            ..Batch::default()
+        }
+    }
+
+    fn merger(shards: usize, t0: Nanos, anchor: Anchor) -> Merger {
+        Merger::new(shards, vec!["main".to_owned(); OpClass::COUNT], t0, anchor)
+    }
+
+    #[test]
+    fn an_interval_is_written_when_every_shard_is_past_it_and_ends_where_a_phase_does() {
+        let t0 = clock::now();
+        let mut sink = Collector::default();
+        let mut stream = Stream::new(&mut sink, t0);
+        let mut merger = merger(2, t0, Anchor::new());
+        for part in [
+            batch(t0, 0, 5, 0, (0, 10)),
+            batch(t0, 0, 6, 0, (0, 3)),
+            batch(t0, 1, 5, 0, (0, 10)),
+            batch(t0, 0, 6, 1, (3, 10)),
+            batch(t0, 1, 6, 0, (0, 3)),
+        ] {
+            merger.batch(part, &mut stream);
+        }
+        let written = |sink: &Collector| -> Vec<(f64, f64, u64)> {
+            let intervals = sink.events.iter().filter_map(|e| match e {
+                Event::Interval(i) => Some((i.t, i.length, i.classes["node-lease/update"].ok)),
+                _ => None,
+            });
+            intervals.collect()
+        };
+        // The rest of second 6 waits for the second shard.
+        merger.flush(&mut stream);
+        drop(stream);
+        assert_eq!(
+            written(&sink),
+            [(5.0, 1.0, 2), (6.0, 0.3, 2), (6.3, 0.7, 1)]
+        );
+    }
+
+    #[test]
+    fn a_stepped_wall_clock_reaches_the_result() {
+        let t0 = clock::now();
+        // What the clocks say now is what they would say had the wall clock been stepped since the run began.
+        for step in [3, -3_i64] {
+            let unix = clock::unix_now().saturating_add_signed(-step * 1_000_000_000);
+            let mut sink = Collector::default();
+            let mut stream = Stream::new(&mut sink, t0);
+            let mut merger = merger(
+                1,
+                t0,
+                Anchor {
+                    mono: clock::now(),
+                    unix,
+                },
+            );
+            merger.batch(batch(t0, 0, 0, 0, (0, 10)), &mut stream);
+            let result = stream.result();
+            let jump = result.client.wall_jump;
+            assert!((jump - step as f64).abs() < 1.0, "{jump}");
+            let reasons = &result.validity.reasons;
+            let said = reasons.iter().find(|r| r.check == Check::WallClock);
+            assert_eq!(
+                said.map(|r| r.verdict),
+                Some(Verdict::Doubtful),
+                "{reasons:?}"
+            );
+        }
     }
 }

@@ -42,17 +42,24 @@ pub(crate) struct Line {
     pub(crate) phase: Phase,
     pub(crate) class: OpClass,
     pub(crate) metric: Metric,
-    /// Length in seconds: 1 for responses, up to 10 for the rest.
-    pub(crate) seconds: u64,
+    /// Length in whole seconds, where it is longer than the batch.
+    pub(crate) seconds: Option<u64>,
     pub(crate) histogram: Histogram<u64>,
 }
 
-/// What one shard hands over for one second.
+/// What one shard hands over for one second, or for the part of it up to a phase's end.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) shard: usize,
-    /// Seconds since t0 at the interval's start.
+    /// Whole seconds since t0 at its start.
     pub(crate) second: u64,
+    /// Which part of that second, from 0.
+    pub(crate) part: u32,
+    /// Its start and end.
+    pub(crate) from: Nanos,
+    pub(crate) to: Nanos,
+    /// The phase at its start.
+    pub(crate) phase: Option<Phase>,
     pub(crate) lines: Vec<Line>,
     pub(crate) counts: Vec<(Phase, OpClass, Counts)>,
     pub(crate) events: Vec<Event>,
@@ -61,7 +68,7 @@ pub(crate) struct Batch {
     pub(crate) in_flight_seconds: f64,
     pub(crate) residence_seconds: f64,
     pub(crate) cpu_seconds: f64,
-    pub(crate) runtime_busy: f64,
+    pub(crate) runtime_busy_seconds: f64,
     pub(crate) runtime_parks: u64,
     pub(crate) saturated: u64,
 }
@@ -80,7 +87,10 @@ pub(crate) struct Attempt {
 /// Measures one shard.
 #[derive(Debug)]
 pub(crate) struct Recorder {
+    shard: u32,
     t0: Nanos,
+    /// Arrivals have ended: what the measure phase intended and is counted now belongs to the drain.
+    draining: bool,
     records: Vec<Option<Box<Record>>>,
     seen: HashSet<(Phase, OpClass, &'static str)>,
     events: Vec<Event>,
@@ -89,11 +99,13 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// `t0` is the monotonic instant of the run's t = 0.
-    pub(crate) fn new(t0: Nanos, now: Nanos) -> Self {
+    pub(crate) fn new(shard: usize, t0: Nanos, now: Nanos) -> Self {
         let mut records = Vec::new();
         records.resize_with(PHASES.len() * OpClass::COUNT, || None);
         Recorder {
+            shard: u32::try_from(shard).unwrap_or(u32::MAX),
             t0,
+            draining: false,
             records,
             seen: HashSet::new(),
             events: Vec::new(),
@@ -246,6 +258,11 @@ impl Recorder {
         row.missed += 1;
     }
 
+    /// Arrivals have ended, and everything until now was handed over.
+    pub(crate) fn drain(&mut self) {
+        self.draining = true;
+    }
+
     /// At the drain deadline: what is unanswered is censored.
     pub(crate) fn censor(&mut self) {
         for record in self.records.iter_mut().flatten() {
@@ -255,6 +272,7 @@ impl Recorder {
                 .offered
                 .saturating_sub(all.ok + all.failed + all.skipped + all.censored);
             record.counts.censored += open;
+            (0..open).for_each(|_| record.miss.record(1.0));
             for row in &mut record.rows {
                 row.missed += row.offered.saturating_sub(row.answered);
                 row.answered = row.answered.max(row.offered);
@@ -272,8 +290,9 @@ impl Recorder {
         at.saturating_sub(self.t0) as f64 / SECOND as f64
     }
 
-    /// Everything since the last call; `last` also flushes the long intervals and open rows.
-    pub(crate) fn take(&mut self, second: u64, last: bool) -> Batch {
+    /// Everything since the last call. `whole`: the second ends, and with it perhaps a long interval; `last`
+    /// also flushes long intervals and open rows.
+    pub(crate) fn take(&mut self, second: u64, whole: bool, last: bool) -> Batch {
         let mut batch = Batch {
             second,
             events: std::mem::take(&mut self.events),
@@ -283,7 +302,7 @@ impl Recorder {
             let Some(record) = slot else { continue };
             let phase = PHASES[i / OpClass::COUNT];
             let class = OpClass::ALL[i % OpClass::COUNT];
-            let long = last || (second + 1).is_multiple_of(LONG_INTERVAL);
+            let long = last || whole && (second + 1).is_multiple_of(LONG_INTERVAL);
             for metric in Metric::ALL {
                 let each_second = matches!(metric, Metric::Response | Metric::Error);
                 if !each_second && !long {
@@ -293,16 +312,11 @@ impl Recorder {
                 let hist = hist.take();
                 batch.saturated += hist.saturated();
                 if let Some(histogram) = hist.into_histogram() {
-                    let seconds = if each_second {
-                        1
-                    } else {
-                        (second % LONG_INTERVAL) + 1
-                    };
                     batch.lines.push(Line {
                         phase,
                         class,
                         metric: *metric,
-                        seconds,
+                        seconds: (!each_second).then_some(second % LONG_INTERVAL + 1),
                         histogram,
                     });
                 }
@@ -310,6 +324,8 @@ impl Recorder {
             let counts = std::mem::take(&mut record.counts);
             if counts != Counts::default() {
                 record.total.add(&counts);
+                let drained = self.draining && phase == Phase::Measure;
+                let phase = if drained { Phase::Drain } else { phase };
                 batch.counts.push((phase, class, counts));
             }
             while record
@@ -321,8 +337,9 @@ impl Recorder {
                     batch.events.push(Event::Intended(row.event(class)));
                 }
             }
-            if last && phase != Phase::Populate {
+            if long && phase != Phase::Populate {
                 batch.events.push(Event::Sequence(Sequence {
+                    shard: self.shard,
                     phase,
                     class: class.name().to_owned(),
                     latency: record.latency.finish(),

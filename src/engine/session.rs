@@ -4,6 +4,7 @@
 use super::shard::{Pending, Shard};
 use super::shared_lease::Shared;
 use crate::clock::{self, Nanos};
+use crate::etcd::errors::{CONFLICT, EXISTS, ErrorClass, GONE};
 use crate::etcd::messages::{
     CompactionResponse, KeyValue, LeaseGrantResponse, RangeResponse, RangeStreamResponse,
     ResponseHeader, TxnOutcome, TxnResponse, response_op::Response,
@@ -11,7 +12,7 @@ use crate::etcd::messages::{
 use crate::etcd::wire::Rpc;
 use crate::kube::actors::{LeaseUse, Step};
 use crate::kube::{ObjectRef, OpClass, Write, requests};
-use crate::report::Phase;
+use crate::report::{CompactorEvent, Event, Phase};
 use bytes::{Bytes, BytesMut};
 
 /// The operation could not be done; its failure is counted already.
@@ -29,7 +30,9 @@ pub(super) struct Context {
     pub(super) ready: Nanos,
     pub(super) closed: bool,
     pub(super) lease: Option<usize>,
-    /// The compactor won this round: (revision to compact, 0 = none).
+    /// The compactor won this round.
+    pub(super) won: bool,
+    /// The revision that it compacts then, 0 = none.
     pub(super) compact: i64,
 }
 
@@ -43,6 +46,7 @@ impl Shard {
             ready: pending.ready,
             closed: pending.closed,
             lease: None,
+            won: false,
             compact: 0,
         };
         let mut offered = Some(pending.class());
@@ -115,12 +119,20 @@ impl Shard {
                 context.lease = Some(self.leases.borrow_mut().granted(id, done, ttl));
                 Ok(done)
             }
-            Step::CompactorTxn(class) => self.compactor_txn(context, class).await,
+            Step::CompactorTxn(class) => {
+                let turn = self.compactor_txn(context, class).await;
+                self.compactor_turn(context, class, &turn);
+                turn
+            }
             Step::CompactorCompact(class) => {
                 let frame = frame(|out| requests::compact(context.compact, out));
-                let (bytes, done) = self.attempt(context, class, frame).await?;
-                self.decode::<CompactionResponse>(context, class, bytes)?;
-                Ok(done)
+                let turn = self.attempt(context, class, frame).await;
+                let turn = turn.and_then(|(bytes, done)| {
+                    self.decode::<CompactionResponse>(context, class, bytes)?;
+                    Ok(done)
+                });
+                self.compactor_turn(context, class, &turn);
+                turn
             }
             // Taken care of by `play`.
             Step::SharedLease { .. } => Ok(clock::now()),
@@ -172,6 +184,12 @@ impl Shard {
         if !answer.succeeded {
             // 409 AlreadyExists: ours from an attempt whose outcome was not known, or foreign.
             self.recorder.borrow_mut().conflict(context.phase, class);
+            self.refused(
+                context,
+                class,
+                &EXISTS,
+                "the object is in the store already",
+            );
             return Err(Failed);
         }
         self.acknowledge(context, class, answer.header, 1);
@@ -190,7 +208,7 @@ impl Shard {
         for _ in 0..self.plan.load.max_attempts.max(1) {
             let state = self.states.borrow().get(context.object);
             if !state.exists() && !upsert {
-                self.not_found(context, class);
+                self.refused(context, class, &GONE, "the object is not in the store");
                 return Err(Failed);
             }
             let frame = self.with_value(context, state.version, |key, value| {
@@ -234,19 +252,21 @@ impl Shard {
                 }
             }
         }
+        self.refused(
+            context,
+            class,
+            &CONFLICT,
+            "other writers were faster each time",
+        );
         Err(Failed)
     }
 
-    fn not_found(&self, context: &Context, class: OpClass) {
-        let error = crate::etcd::errors::GONE;
+    /// Why an operation failed that etcd answered, or did not need to.
+    fn refused(&self, context: &Context, class: OpClass, error: &ErrorClass, message: &str) {
         let at = clock::now();
-        self.recorder.borrow_mut().error(
-            context.phase,
-            class,
-            &error,
-            "the object is not in the store",
-            at,
-        );
+        self.recorder
+            .borrow_mut()
+            .error(context.phase, class, error, message, at);
     }
 
     /// A write was acknowledged: the store now holds this version at the header's revision.
@@ -375,10 +395,25 @@ impl Shard {
         }
     }
 
+    /// Marks the turn of a store's compactor on the timeline.
+    fn compactor_turn(&self, context: &Context, class: OpClass, turn: &Result<Nanos, Failed>) {
+        let store = self.store_of(class, context.object);
+        let mut recorder = self.recorder.borrow_mut();
+        let t = recorder.seconds(turn.as_ref().copied().unwrap_or_else(|_| clock::now()));
+        recorder.push_event(Event::Compactor(CompactorEvent {
+            t,
+            store: self.plan.stores[store].name.clone(),
+            class: class.name().to_owned(),
+            answered: turn.is_ok(),
+            won: turn.is_ok() && context.won,
+            revision: context.compact,
+        }));
+    }
+
     async fn compactor_txn(&self, context: &mut Context, class: OpClass) -> Result<Nanos, Failed> {
-        let store = self.route[class as usize];
-        let apiserver = context.object.index;
-        let known = self.compactors.borrow().get(&apiserver).copied();
+        let store = self.store_of(class, context.object);
+        let index = context.object.index;
+        let known = self.compactors.borrow().get(&index).copied();
         let (version, previous) = known.unwrap_or_default();
         let mut key = Vec::new();
         self.objects.key(context.object, &mut key);
@@ -390,6 +425,7 @@ impl Shard {
         let revision = answer.header.map_or(0, |h| h.revision);
         let version = if answer.succeeded {
             // Compacting acts on the whole etcd: no more than the election where it is not ours.
+            context.won = true;
             context.compact = previous * i64::from(self.plan.stores[store].target.owned);
             self.acknowledge(
                 context,
@@ -403,8 +439,9 @@ impl Shard {
             self.adopt(context.object, found(&answer));
             i64::from(self.states.borrow().get(context.object).version)
         };
-        let known = (version, revision);
-        self.compactors.borrow_mut().insert(apiserver, known);
+        self.compactors
+            .borrow_mut()
+            .insert(index, (version, revision));
         Ok(done)
     }
 }

@@ -8,7 +8,7 @@ use crate::clock::{self, Nanos};
 use crate::etcd::control::MemberStatus;
 use crate::etcd::wire::Pool;
 use crate::kube::actors::{Session, Step};
-use crate::kube::{ObjectRef, Objects, OpClass};
+use crate::kube::{Kind, ObjectRef, Objects, OpClass};
 use crate::report::{Event, Note, Phase};
 use crate::schedule::Stripe;
 use crate::workload::{AtCap, Plan, grouped};
@@ -90,7 +90,7 @@ pub(crate) struct Shard {
     pub(crate) states: RefCell<States>,
     pub(crate) recorder: RefCell<Recorder>,
     pub(crate) leases: RefCell<Leases>,
-    /// What each apiserver's compactor remembers: (version of the key, revision of the previous round).
+    /// What each compactor remembers, by its index: (version of the key, revision of the previous round).
     pub(crate) compactors: RefCell<HashMap<u64, (i64, i64)>>,
     pub(crate) scratch: RefCell<Vec<u8>>,
     pub(crate) messages: Sender<Message>,
@@ -145,7 +145,7 @@ impl Shard {
             pools: p.pools,
             route: p.route,
             states: RefCell::new(p.states),
-            recorder: RefCell::new(Recorder::new(p.t0, clock::now())),
+            recorder: RefCell::new(Recorder::new(p.index, p.t0, clock::now())),
             leases: RefCell::new(Leases::default()),
             compactors: RefCell::default(),
             scratch: RefCell::new(Vec::with_capacity(32 * 1024)),
@@ -162,6 +162,14 @@ impl Shard {
             ended: Notify::new(),
             closing: Cell::new(false),
         })
+    }
+
+    /// The store that a request goes to: its resource's; a compactor has its own.
+    pub(crate) fn store_of(&self, class: OpClass, object: ObjectRef) -> usize {
+        if object.kind == Kind::CompactRev {
+            return usize::try_from(object.index).unwrap_or(0) % self.pools.len();
+        }
+        self.route[class as usize]
     }
 
     /// Sessions admitted and not over.

@@ -1,18 +1,24 @@
-//! Once a second a shard hands over what it measured, on whole seconds since the run's t0.
+//! Once a second, and where a phase ends, a shard hands over what it measured.
 
+use super::load::Times;
 use super::pace::Pacer;
 use super::shard::{Message, Shard};
 use crate::clock::{self, Nanos, SECOND};
-use crate::report::{Event, MemberEvent};
+use crate::report::{Event, MemberEvent, Phase};
 use rustix::time::{ClockId, clock_gettime};
 use std::io;
 use tokio_metrics::RuntimeMonitor;
 
-/// Knows which second is next and what was handed over last.
+/// Knows which interval is being filled and what was handed over last. Intervals end on whole seconds since t0,
+/// and where warm-up, measure and drain begin: what is counted in a phase is exactly what happened in it.
 pub(crate) struct Ticker {
     t0: Nanos,
-    /// The second that is being filled.
+    /// The second that is being filled, which part of it, and since when.
     second: u64,
+    part: u32,
+    from: Nanos,
+    /// Of the load, once it is known; `end` is moved where the load ends early.
+    times: Option<Times>,
     cpu: f64,
     integral: f64,
     residence: f64,
@@ -31,9 +37,13 @@ impl Ticker {
     /// For the current thread's runtime.
     pub(crate) fn new(t0: Nanos) -> Self {
         let monitor = RuntimeMonitor::new(&tokio::runtime::Handle::current());
+        let now = clock::now();
         Ticker {
             t0,
-            second: clock::now().saturating_sub(t0) / SECOND,
+            second: now.saturating_sub(t0) / SECOND,
+            part: 0,
+            from: now,
+            times: None,
             cpu: thread_cpu(),
             integral: 0.0,
             residence: 0.0,
@@ -41,23 +51,46 @@ impl Ticker {
         }
     }
 
+    /// The load's phases are known, or its end has moved.
+    pub(crate) fn phases(&mut self, times: Times) {
+        self.times = Some(times);
+    }
+
     /// The end of the second that is being filled.
-    pub(crate) fn next(&self) -> Nanos {
+    fn whole(&self) -> Nanos {
         self.t0 + (self.second + 1) * SECOND
     }
 
-    /// Hands over every second that has ended by now.
+    /// The end of the interval that is being filled.
+    pub(crate) fn next(&self) -> Nanos {
+        let cuts = self.times.map(|t| [t.start, t.measure, t.end]);
+        cuts.into_iter()
+            .flatten()
+            .filter(|cut| *cut > self.from)
+            .fold(self.whole(), Nanos::min)
+    }
+
+    /// The phase of the interval that is being filled.
+    fn phase(&self) -> Phase {
+        match self.times {
+            None => Phase::Populate,
+            Some(t) if self.from < t.start => Phase::Settle,
+            Some(t) if self.from >= t.end => Phase::Drain,
+            Some(t) => t.phase(self.from),
+        }
+    }
+
+    /// Hands over every interval that has ended by now.
     pub(crate) fn catch_up(&mut self, shard: &Shard) {
         while clock::now() >= self.next() {
-            self.hand_over(shard, false);
-            self.second += 1;
+            self.hand_over(shard, self.next(), false);
         }
     }
 
     /// Hands over what there is; `last` with all open rows and long intervals.
     pub(crate) fn flush(&mut self, shard: &Shard, last: bool) {
         self.catch_up(shard);
-        self.hand_over(shard, last);
+        self.hand_over(shard, clock::now().min(self.next()), last);
     }
 
     /// Ticks for ever, beside something else.
@@ -74,7 +107,8 @@ impl Ticker {
         }
     }
 
-    fn hand_over(&mut self, shard: &Shard, last: bool) {
+    fn hand_over(&mut self, shard: &Shard, to: Nanos, last: bool) {
+        let whole = to == self.whole();
         let mut recorder = shard.recorder.borrow_mut();
         for (store, pool) in shard.plan.stores.iter().zip(&shard.pools) {
             for change in pool.take_events() {
@@ -89,8 +123,11 @@ impl Ticker {
             }
         }
         let (integral, residence) = recorder.in_flight.seconds(clock::now());
-        let mut batch = recorder.take(self.second, last);
+        let mut batch = recorder.take(self.second, whole, last);
         batch.shard = shard.index;
+        batch.part = self.part;
+        (batch.from, batch.to) = (self.from, to);
+        batch.phase = Some(self.phase());
         batch.in_flight = recorder.in_flight.count();
         batch.queued = shard.queued();
         batch.in_flight_seconds = integral - std::mem::replace(&mut self.integral, integral);
@@ -98,8 +135,17 @@ impl Ticker {
         let cpu = thread_cpu();
         batch.cpu_seconds = cpu - std::mem::replace(&mut self.cpu, cpu);
         if let Some(metrics) = self.intervals.next() {
-            batch.runtime_busy = metrics.busy_ratio();
+            batch.runtime_busy_seconds = metrics.total_busy_duration.as_secs_f64();
             batch.runtime_parks = metrics.total_park_count;
+        }
+        (self.second, self.part) = if whole {
+            (self.second + 1, 0)
+        } else {
+            (self.second, self.part + 1)
+        };
+        self.from = to;
+        if self.phase() == Phase::Drain {
+            recorder.drain();
         }
         drop(recorder);
         shard.tell(Message::Batch(Box::new(batch)));

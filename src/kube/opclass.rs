@@ -97,6 +97,11 @@ op_classes! {
     EndpointsUpdate     "endpoints/update"       "Endpoints updates"          Update  Endpoints      Txn;
     EndpointSliceCreate "endpointslice/create"   "EndpointSlice creates"      Create  EndpointSlices Txn;
     EndpointSliceUpdate "endpointslice/update"   "EndpointSlice updates"      Update  EndpointSlices Txn;
+    ListNodes           "list/nodes"             "Node lists"                 List    Nodes          Range;
+    ListLeases          "list/leases"            "Lease lists"                List    Leases         Range;
+    ListEvents          "list/events"            "Event lists"                List    Events         Range;
+    ListEndpoints       "list/endpoints"         "Endpoints lists"            List    Endpoints      Range;
+    ListEndpointSlices  "list/endpointslices"    "EndpointSlice lists"        List    EndpointSlices Range;
     CompactorTxn        "compactor/txn"          "compactor elections"        Update  Internal       Txn;
     CompactorCompact    "compactor/compact"      "compactions"                Compact Internal       Compact;
     ProbeGet            "probe/get"              "probe reads"                Get     Internal       Range;
@@ -159,7 +164,7 @@ mod tests {
             let name = class.name();
             let expected = match name.rsplit_once('/') {
                 Some(("master-lease" | "compactor", _)) => None,
-                Some((_, "get")) => Some(60),
+                Some(("list", _) | (_, "get")) => Some(60),
                 _ => Some(34),
             };
             assert_eq!(seconds(*class), expected, "{name}");

@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::process::Signal;
 
 use super::binary::EtcdBinary;
-use super::data_dir::io_error;
+use super::data_dir::{copy_tree, io_error};
 use super::dirs::Dirs;
 use super::error::LocalError;
 use super::fs::FileSystem;
@@ -54,6 +54,9 @@ impl LocalCluster {
         };
         for attempt in 1.. {
             cluster.members = members(&options, &cluster.binary, &cluster.dirs, &media)?;
+            if let Some(snapshot) = &options.snapshot {
+                cluster.begin_from(snapshot)?;
+            }
             match cluster.start_members().await {
                 Err(LocalError::Exited { tail, .. })
                     if attempt < PORT_ATTEMPTS && port_taken(&tail) =>
@@ -66,6 +69,18 @@ impl LocalCluster {
             }
         }
         Ok(cluster)
+    }
+
+    /// Gives the only member a copy of a stopped one's data, its log where this one keeps it.
+    fn begin_from(&self, snapshot: &Path) -> Result<(), LocalError> {
+        let member = self.member(0)?;
+        copy_tree(&snapshot.join(member.name()), member.data_dir())?;
+        if self.dirs.wal.is_some() {
+            let inside = member.data_dir().join("member/wal");
+            copy_tree(&inside, &self.dirs.wal_of(0))?;
+            std::fs::remove_dir_all(&inside).map_err(io_error("cannot remove", &inside))?;
+        }
+        Ok(())
     }
 
     async fn start_members(&self) -> Result<(), LocalError> {

@@ -36,7 +36,7 @@ impl DataDir {
         Ok(DataDir { path, lock: None })
     }
 
-    /// A fresh one in `parent`, which must exist; goes when it is dropped.
+    /// A fresh one in `parent`, which must exist; goes when it is dropped. What a killed process left there is removed.
     pub(super) fn temporary(parent: &Path) -> Result<Self, LocalError> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         sweep(parent);
@@ -74,6 +74,26 @@ impl Drop for DataDir {
             let _ = std::fs::remove_dir_all(&self.path);
         }
     }
+}
+
+/// Copies a member's data and makes the copy durable, so that no write-back of it falls into a measurement.
+pub(super) fn copy_tree(from: &Path, to: &Path) -> Result<(), LocalError> {
+    // etcd wants its directories to itself.
+    let mut builder = DirBuilder::new();
+    let made = builder.mode(0o700).recursive(true).create(to);
+    made.map_err(io_error("cannot create", to))?;
+    let entries = std::fs::read_dir(from).map_err(io_error("cannot read the snapshot", from))?;
+    for entry in entries {
+        let entry = entry.map_err(io_error("cannot read the snapshot", from))?;
+        let (source, copy) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy_tree(&source, &copy)?;
+            continue;
+        }
+        let copied = std::fs::copy(&source, &copy).and_then(|_| File::open(&copy)?.sync_all());
+        copied.map_err(io_error("cannot copy the snapshot to", &copy))?;
+    }
+    Ok(())
 }
 
 /// Removes temporary directories whose process is gone (it was killed before it could).

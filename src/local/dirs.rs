@@ -25,10 +25,7 @@ impl Dirs {
     pub(super) fn new(options: &LocalOptions) -> Result<Self, LocalError> {
         let data = match &options.data_dir {
             Some(path) => DataDir::named("--data-dir", path)?,
-            None if options.emulates() && has_room(options.members) => {
-                DataDir::temporary(Path::new(IN_MEMORY))?
-            }
-            None => DataDir::temporary(&std::env::temp_dir())?,
+            None => DataDir::temporary(&options.scratch_parent())?,
         };
         let wal = match (&options.wal_dir, &options.data_dir) {
             (None, _) => None,
@@ -85,6 +82,17 @@ impl Dirs {
     pub(super) fn clear(&self) -> Result<(), LocalError> {
         clear(self.data.path())?;
         self.wal.iter().try_for_each(|wal| clear(wal.path()))
+    }
+}
+
+impl LocalOptions {
+    /// Where temporary data directories are made.
+    pub(crate) fn scratch_parent(&self) -> PathBuf {
+        match &self.scratch_in {
+            Some(parent) => parent.clone(),
+            None if self.emulates() && has_room(self.members) => IN_MEMORY.into(),
+            None => std::env::temp_dir(),
+        }
     }
 }
 

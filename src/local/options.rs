@@ -38,6 +38,8 @@ pub struct LocalOptions {
     /// Parent of the members' data directories: must be absent or empty, and is kept. `None`: a fresh temporary
     /// directory, removed when the cluster stops; in memory, if there is room, when a medium is emulated.
     pub data_dir: Option<PathBuf>,
+    /// Where the fresh temporary directory is made, which decides the disk; the system's place for them if none.
+    pub scratch_in: Option<PathBuf>,
     /// Parent of the members' write-ahead logs, kept or removed as the data directories are. `None`: within them.
     pub wal_dir: Option<PathBuf>,
     /// The storage medium to emulate for every member.
@@ -46,6 +48,9 @@ pub struct LocalOptions {
     pub member_media: BTreeMap<usize, Medium>,
     /// Seed of the times that media ask for.
     pub seed: u64,
+    /// The data directory of a stopped one-member cluster ([`crate::local::LocalCluster::data_dir`]): begin from a copy
+    /// of its bytes.
+    pub snapshot: Option<PathBuf>,
     /// Handed to every etcd as they are, each `--name=value` (`--etcd-flag`).
     pub flags: Vec<String>,
     /// Serve clients over TLS; peers always talk plain on loopback.
@@ -58,10 +63,12 @@ impl Default for LocalOptions {
             binary: BinaryChoice::default(),
             members: 1,
             data_dir: None,
+            scratch_in: None,
             wal_dir: None,
             medium: None,
             member_media: BTreeMap::new(),
             seed: 1,
+            snapshot: None,
             flags: Vec::new(),
             tls: None,
         }
@@ -86,7 +93,7 @@ pub struct LocalTls {
 
 impl LocalOptions {
     /// Checks what can be checked before anything is started.
-    pub(super) fn validate(&self) -> Result<(), LocalError> {
+    pub(crate) fn validate(&self) -> Result<(), LocalError> {
         if !matches!(self.members, 1 | 3) {
             return Err(LocalError::Members(self.members));
         }

@@ -5,6 +5,7 @@ pub mod delays;
 pub mod encoded;
 pub mod hist;
 pub mod hlog;
+pub mod paired;
 pub mod percentile;
 pub mod sparse;
 pub mod stats;

@@ -166,11 +166,11 @@ pub enum Event {
     Phase(PhaseEvent),
     /// Progress of populate, verify or cleanup.
     Progress(Progress),
-    /// One second of load.
+    /// One second of load, or the part of one up to a phase's end.
     Interval(Interval),
     /// One intended second, fully answered or censored.
     Intended(IntendedRow),
-    /// Sequential statistics of one op class and phase, at the phase's end.
+    /// Sequential statistics of one op class and phase, so far: every ten seconds and at the load's end.
     Sequence(Sequence),
     /// The generator's own behaviour, once a second.
     Client(ClientSample),
@@ -182,7 +182,9 @@ pub enum Event {
     Medium(MediumSample),
     /// A member became reachable or unreachable.
     Member(MemberEvent),
-    /// A failure that deserves a line of its own: the first of its class in a phase and, counted, once a second after.
+    /// A store's compactor had its turn.
+    Compactor(CompactorEvent),
+    /// The first failure of its class in a phase, to the millisecond; intervals count them all.
     Failure(FailureEvent),
     /// A guard stopped the run.
     Guard(GuardEvent),
@@ -235,11 +237,11 @@ pub struct Header {
     pub experiment: Option<String>,
     /// Arm.
     pub arm: Option<String>,
-    /// Pair.
+    /// Pair, from 1.
     pub pair: Option<u32>,
-    /// Trial.
+    /// Trial, from 1, in the order of play.
     pub trial: Option<u32>,
-    /// Order in its pair.
+    /// Place in its pair, from 1.
     pub order: Option<u32>,
 }
 
@@ -327,7 +329,7 @@ pub struct ClassInfo {
     pub resource: String,
     /// RPC.
     pub rpc: String,
-    /// Store.
+    /// Store, or `*`: several, each with its own.
     pub store: String,
     /// Response-time limit, seconds.
     pub limit: f64,
@@ -336,6 +338,9 @@ pub struct ClassInfo {
 }
 
 impl ClassInfo {
+    /// In place of a store's name: no name may hold it.
+    pub const EACH_STORE: &'static str = "*";
+
     /// The header's row of an op class.
     pub fn of(class: OpClass, store: &str, limit_ns: u64, closed_loop: bool) -> Self {
         let info = class.info();
@@ -368,7 +373,7 @@ pub struct Environment {
     pub cpus: u32,
     /// Memory, bytes.
     pub memory: u64,
-    /// Kernel clock source.
+    /// Kernel clock source; empty if unknown.
     pub clock_source: String,
     /// Engine threads.
     pub shards: u32,
@@ -402,8 +407,9 @@ pub struct Progress {
     pub unit: String,
 }
 
-/// One second of load, all shards together. Operations are counted in the second in which they
-/// happened: offered by intended instant, the rest by completion.
+/// One second of load, or the part of one up to where a phase ends, all shards together. Operations are counted in
+/// the interval in which they happened (offered when the engine took them up, the rest by completion), under the
+/// phase for which they were intended; those of the measure phase under `drain` once arrivals have ended.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Interval {
     /// Start, seconds since t0.
@@ -414,9 +420,9 @@ pub struct Interval {
     pub phase: Option<Phase>,
     /// Per op class (key: name).
     pub classes: BTreeMap<String, Counts>,
-    /// Operations in flight at the end.
+    /// Operations of all phases in flight at the end.
     pub in_flight: u64,
-    /// Operations due and not yet sent at the end (cap or busy object).
+    /// Operations of all phases due and not yet sent at the end (cap or busy object).
     pub queued: u64,
 }
 
@@ -494,7 +500,8 @@ impl Counts {
 }
 
 /// One intended second of one op class, written when every operation intended in it is answered or
-/// censored: what a stall is drawn from.
+/// censored: what a stall is drawn from. Each shard writes its own, and a further one for operations that it took
+/// up late: rows of the same second and class are added.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IntendedRow {
     /// The intended second, seconds since t0.
@@ -511,9 +518,13 @@ pub struct IntendedRow {
     pub histogram: Vec<(u64, u64)>,
 }
 
-/// Effective sample size ingredients: dyadic batch means in completion order.
+/// Effective sample size ingredients: dyadic batch means in completion order, of one shard, from the phase's begin
+/// until now. The last of a shard holds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sequence {
+    /// Whose.
+    #[serde(default)]
+    pub shard: u32,
     /// Phase.
     pub phase: Phase,
     /// Op class.
@@ -538,9 +549,9 @@ pub struct BatchMeans {
 /// The generator's own behaviour.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ClientSample {
-    /// Seconds since t0.
+    /// Start of what was sampled, seconds since t0.
     pub t: f64,
-    /// Phase.
+    /// The phase then.
     pub phase: Option<Phase>,
     /// CPU seconds of this process since the last sample.
     pub cpu_seconds: f64,
@@ -550,13 +561,14 @@ pub struct ClientSample {
     pub shard_cpu_seconds: Vec<f64>,
     /// Resident set, bytes.
     pub rss: u64,
-    /// ∫ in-flight dt since the last sample, operation-seconds, by sent…done.
+    /// ∫ in-flight dt since the last sample, operation-seconds: attempts between being handed to the wire and
+    /// their answer.
     pub in_flight_seconds: f64,
-    /// Σ service time of attempts finished since the last sample, seconds (open ones pro rata, so that
+    /// The same from the other side: Σ of these times over the attempts, seconds (open ones pro rata, so that
     /// Little's law can be checked exactly).
     pub service_seconds: f64,
-    /// tokio-metrics: share of the time the shards' runtimes were busy, one each.
-    pub runtime_busy: Vec<f64>,
+    /// tokio-metrics: time the shards' runtimes were busy since the last sample, seconds, one each.
+    pub runtime_busy_seconds: Vec<f64>,
     /// tokio-metrics: times a runtime worker parked since the last sample.
     pub runtime_parks: u64,
     /// How far the wall clock has been stepped since the start, seconds.
@@ -623,6 +635,23 @@ pub struct MemberEvent {
     pub up: bool,
     /// Why not.
     pub reason: String,
+}
+
+/// A step of a store's compactor.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CompactorEvent {
+    /// When it was answered or failed, seconds since t0.
+    pub t: f64,
+    /// Store.
+    pub store: String,
+    /// `compactor/txn` or `compactor/compact`.
+    pub class: String,
+    /// Whether it was answered as it should be.
+    pub answered: bool,
+    /// This apiserver's compactor won the round.
+    pub won: bool,
+    /// The revision up to which it drops history; 0 = none (the first round, a lost one, an etcd that is not ours).
+    pub revision: i64,
 }
 
 /// A failed attempt.
@@ -715,10 +744,13 @@ pub struct CleanupReport {
 pub struct End {
     /// Seconds since t0.
     pub t: f64,
-    /// `completed`, `interrupted`, `guard`, `failed`.
+    /// `completed`, `interrupted`, `guard`, `failed`: what ended it.
     pub outcome: String,
     /// Why it failed.
     pub error: Option<String>,
+    /// The user interrupted it as well, whatever else ended it.
+    #[serde(default)]
+    pub interrupted: bool,
     /// Revision of each store before the first and after the last write, by store name.
     pub revisions: BTreeMap<String, (i64, i64)>,
 }

@@ -34,7 +34,7 @@ pub struct RunResult {
     pub validity: Validity,
     /// When each phase was.
     pub phases: Vec<PhaseTime>,
-    /// Length of the measure phase, seconds: what rates are divided by.
+    /// Length of the measure phase as far as it is counted, seconds: what rates are divided by.
     pub measured_seconds: f64,
     /// All op classes together; histograms are added, percentiles never averaged.
     pub total: Figures,
@@ -71,6 +71,9 @@ pub struct Outcome {
     pub outcome: String,
     /// Why it failed.
     pub error: Option<String>,
+    /// The user interrupted it as well, whatever else ended it.
+    #[serde(default)]
+    pub interrupted: bool,
     /// Last instant that is known of, seconds since t0.
     pub t: f64,
     /// Revision of each store before the first and after the last write.
@@ -112,7 +115,7 @@ pub struct Figures {
     pub miss_share: f64,
     /// Operations per second that the schedule asked for.
     pub offered_rate: f64,
-    /// Operations per second that succeeded within the measure phase.
+    /// Operations per second that succeeded within the measure phase, those still due from the warm-up included.
     pub achieved_rate: f64,
     /// Response time over all *offered* operations, a miss counting as +∞. None in a closed loop,
     /// which has no intended instants.
@@ -357,13 +360,16 @@ pub struct ClientFigures {
     pub cpu_per_attempt: Option<f64>,
     /// Largest resident set, bytes.
     pub rss_max: u64,
-    /// Largest share of a second that one shard's runtime was busy.
+    /// Share of the time that the busiest shard's runtime was busy.
     pub busiest_shard: f64,
     /// ∫ in-flight dt, operation-seconds.
     pub in_flight_seconds: f64,
-    /// Σ service time, seconds.
+    /// Σ time in flight of the attempts, seconds: must be the same.
     pub service_seconds: f64,
-    /// In flight or due and not yet sent, on average over the seconds' ends.
+    /// In flight or due and not yet sent when the measure phase began.
+    #[serde(default)]
+    pub backlog_start: u64,
+    /// In flight or due and not yet sent, on average over the seconds' ends, by their length.
     pub backlog_mean: f64,
     /// In flight when the measure phase ended.
     pub in_flight_end: u64,
@@ -373,14 +379,14 @@ pub struct ClientFigures {
     pub wall_jump: f64,
 }
 
-/// A time in which attempts on one store failed; a second wide at least.
+/// A time in which one store failed attempts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Outage {
     /// Store.
     pub store: String,
     /// First error, seconds since t0.
     pub first_error: f64,
-    /// Last error.
+    /// End of the last second with an error.
     pub last_error: f64,
     /// Start of the first second without an error in which an operation succeeded.
     pub first_success: Option<f64>,
@@ -415,6 +421,9 @@ impl RunResult {
             "interrupted" => Exit::Interrupted,
             _ => Exit::Failure,
         };
+        if self.outcome.interrupted {
+            exit = exit.and(Exit::Interrupted);
+        }
         if self
             .verify
             .as_ref()

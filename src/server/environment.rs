@@ -6,10 +6,11 @@ use crate::report::Environment;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity};
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 
 /// Captures the machine. `shards` and `wire` are the run's; `targets` decide whether etcd runs on the
-/// same cores: processes that etcdmark started by their affinity, others by a loopback endpoint.
+/// same cores: processes that etcdmark started by their affinity, others by an endpoint that is this machine's, or
+/// by being containers of it.
 pub fn capture<'a>(
     shards: u32,
     wire: &str,
@@ -32,7 +33,7 @@ pub fn capture<'a>(
             .unwrap_or_else(|| uname.machine().to_string_lossy().into_owned()),
         cpus: mine.as_ref().map_or(0, CpuSet::count),
         memory: procfs::kilobytes(&meminfo, "MemTotal").map_or(0, |bytes| bytes as u64),
-        clock_source: clock.map_or_else(|_| "unknown".to_owned(), |s| s.trim().to_owned()),
+        clock_source: clock.map_or_else(|_| String::new(), |s| s.trim().to_owned()),
         shards,
         wire: wire.to_owned(),
         shares_cores_with_etcd: targets
@@ -43,10 +44,7 @@ pub fn capture<'a>(
 
 fn shares_cores(mine: Option<&CpuSet>, target: &Target) -> bool {
     if target.local_members.is_empty() {
-        return target
-            .endpoints
-            .iter()
-            .any(|endpoint| is_loopback(endpoint));
+        return target.named_by.is_some() || target.endpoints.iter().any(|e| is_here(e));
     }
     target.local_members.iter().any(|member| {
         let pid = i32::try_from(member.pid).ok().and_then(Pid::from_raw);
@@ -68,6 +66,17 @@ fn cpu_model(cpuinfo: &str) -> Option<String> {
 
 /// Whether an endpoint is on this machine's loopback.
 pub(crate) fn is_loopback(endpoint: &str) -> bool {
+    let host = host(endpoint);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Whether an endpoint is one of this machine's addresses: only these can be bound.
+fn is_here(endpoint: &str) -> bool {
+    let own = |ip: IpAddr| UdpSocket::bind((ip, 0)).is_ok();
+    is_loopback(endpoint) || host(endpoint).parse().is_ok_and(own)
+}
+
+fn host(endpoint: &str) -> &str {
     let authority = endpoint
         .split_once("://")
         .map_or(endpoint, |(_, rest)| rest);
@@ -76,8 +85,7 @@ pub(crate) fn is_loopback(endpoint: &str) -> bool {
         Some((host, port)) if !port.ends_with(']') => host,
         _ => authority,
     };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 #[cfg(test)]
@@ -109,6 +117,21 @@ mod tests {
             medium: None,
         }];
         assert!(capture(1, "h2", [&local]).shares_cores_with_etcd);
+    }
+
+    #[test]
+    fn addresses_and_containers_of_this_machine_are_seen() {
+        // Connecting a UDP socket sends nothing, but tells the address that would be used.
+        let socket = UdpSocket::bind(("0.0.0.0", 0)).unwrap();
+        if socket.connect(("192.0.2.1", 9)).is_ok() {
+            let own = socket.local_addr().unwrap().ip();
+            let endpoint = format!("http://{own}:2379");
+            assert!(capture(1, "h2", [&Target::plain(vec![endpoint])]).shares_cores_with_etcd);
+        }
+        let mut kind = Target::plain(vec!["https://192.0.2.1:2379".into()]);
+        assert!(!capture(1, "h2", [&kind]).shares_cores_with_etcd);
+        kind.named_by = Some("--kind dev".to_owned());
+        assert!(capture(1, "h2", [&kind]).shares_cores_with_etcd);
     }
 
     #[test]

@@ -4,19 +4,23 @@ use super::arrivals::{Paths, schedule};
 use super::check::{number, span, whole};
 use super::error::FieldError;
 use super::file::{ActorSpec, Kind, LoadSpec};
+use super::kinds::LISTED;
+use super::nearest::hint;
 use super::plan::{Actor, ActorKind, Cluster};
 use super::units::Span;
+use crate::kube::Resource;
 
-/// Fills in and checks one actor. `scale` and `ramp` are the load's.
+/// Fills in and checks one actor of a workload with so many stores.
 pub(super) fn actor(
     spec: &mut ActorSpec,
     cluster: &Cluster,
+    stores: usize,
     load: &LoadSpec,
 ) -> Result<Actor, FieldError> {
     let at = |field: &str| format!("actors.{}.{field}", spec.name);
     let paths = Paths { prefix: at("") };
     let schedule = schedule(spec, &paths, cluster, load)?;
-    let kind = kind(spec, &paths, cluster)?;
+    let kind = kind(spec, &paths, cluster, stores)?;
     let (members, field) = spec.kind.population(cluster);
     if members == 0 {
         let message = format!(
@@ -34,11 +38,17 @@ pub(super) fn actor(
 }
 
 /// The actor's own settings; one that belongs to another kind is refused.
-fn kind(spec: &mut ActorSpec, paths: &Paths, cluster: &Cluster) -> Result<ActorKind, FieldError> {
+fn kind(
+    spec: &mut ActorSpec,
+    paths: &Paths,
+    cluster: &Cluster,
+    stores: usize,
+) -> Result<ActorKind, FieldError> {
     let owners = [
         (spec.series_share.is_some(), "seriesShare", Kind::Event),
         (spec.ttl.is_some(), "ttl", Kind::Event),
         (spec.standbys.is_some(), "standbys", Kind::LeaderLease),
+        (spec.resource.is_some(), "resource", Kind::List),
         (spec.writes.is_some(), "writes", Kind::Probe),
     ];
     for (set, field, owner) in owners {
@@ -85,7 +95,19 @@ fn kind(spec: &mut ActorSpec, paths: &Paths, cluster: &Cluster) -> Result<ActorK
         Kind::ApiserverLease => ActorKind::ApiserverLease,
         Kind::Endpoints => ActorKind::Endpoints,
         Kind::EndpointSlice => ActorKind::EndpointSlice,
-        Kind::Compactor => ActorKind::Compactor,
+        Kind::Compactor => ActorKind::Compactor {
+            stores: stores as u64,
+        },
+        Kind::List => {
+            let name = spec.resource.get_or_insert_with(|| "nodes".to_owned());
+            let found = LISTED.into_iter().find(|r| r.plural() == name);
+            let resource = found.ok_or_else(|| {
+                let known = LISTED.map(Resource::plural);
+                let message = format!("{name:?} cannot be listed{}", hint(name, &known));
+                FieldError::at(paths.of("resource"), message)
+            })?;
+            ActorKind::List { resource }
+        }
         Kind::Probe => ActorKind::Probe {
             writes: *spec.writes.get_or_insert(false),
         },

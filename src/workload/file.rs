@@ -157,7 +157,7 @@ pub struct ActorSpec {
     /// 1.04, nodeStatus 0.5 to 1.5, leaderLease 1 to 1.2, compactor 1 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jitter: Option<Jitter>,
-    /// Arrivals per second. Default: probe 50.
+    /// Arrivals per second. Default: list 1, probe 50.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
     /// Arrivals per second and node. Default: event 0.05.
@@ -187,6 +187,10 @@ pub struct ActorSpec {
     /// leaderLease: candidates per lock that poll it. Default: apiservers - 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standbys: Option<u64>,
+    /// list: the resource whose objects are listed, all at once: nodes, leases, events, endpoints or endpointslices.
+    /// Default: nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
     /// probe: also compare-and-swap one key. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writes: Option<bool>,
@@ -214,6 +218,8 @@ pub enum Kind {
     EndpointSlice,
     /// kube-apiserver compacts etcd.
     Compactor,
+    /// A client without a watch cache lists every object of a resource.
+    List,
     /// A quiet client reads one key.
     Probe,
 }

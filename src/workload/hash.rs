@@ -32,8 +32,13 @@ pub(super) fn plan_hash(
         "rateScale": spec.load.rate_scale,
         "rateRamp": spec.load.rate_ramp,
     });
+    canonical_sha256(&document)
+}
+
+/// Hex SHA-256 of a value as canonical JSON.
+pub(crate) fn canonical_sha256(document: &Value) -> String {
     let mut text = String::new();
-    canonical(&document, &mut text);
+    canonical(document, &mut text);
     Sha256::digest(text.as_bytes())
         .iter()
         .map(|b| format!("{b:02x}"))

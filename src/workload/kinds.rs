@@ -29,7 +29,7 @@ pub(super) enum DefaultArrivals {
 
 impl Kind {
     /// Every kind, in the order of the reference page.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::NodeLease,
         Kind::NodeStatus,
         Kind::Event,
@@ -38,6 +38,7 @@ impl Kind {
         Kind::Endpoints,
         Kind::EndpointSlice,
         Kind::Compactor,
+        Kind::List,
         Kind::Probe,
     ];
 
@@ -51,7 +52,8 @@ impl Kind {
             ActorKind::ApiserverLease => Kind::ApiserverLease,
             ActorKind::Endpoints => Kind::Endpoints,
             ActorKind::EndpointSlice => Kind::EndpointSlice,
-            ActorKind::Compactor => Kind::Compactor,
+            ActorKind::Compactor { .. } => Kind::Compactor,
+            ActorKind::List { .. } => Kind::List,
             ActorKind::Probe { .. } => Kind::Probe,
         }
     }
@@ -67,6 +69,7 @@ impl Kind {
             Kind::Endpoints => "endpoints",
             Kind::EndpointSlice => "endpointSlice",
             Kind::Compactor => "compactor",
+            Kind::List => "list",
             Kind::Probe => "probe",
         }
     }
@@ -76,7 +79,7 @@ impl Kind {
         match self {
             Kind::NodeLease | Kind::NodeStatus => &[Form::Period, Form::Rate, Form::Concurrency],
             Kind::LeaderLease | Kind::ApiserverLease | Kind::Compactor => &[Form::Period],
-            Kind::Event | Kind::Endpoints | Kind::EndpointSlice | Kind::Probe => {
+            Kind::Event | Kind::Endpoints | Kind::EndpointSlice | Kind::List | Kind::Probe => {
                 &[Form::Rate, Form::Concurrency]
             }
         }
@@ -98,6 +101,7 @@ impl Kind {
             Kind::Compactor => DefaultArrivals::Period(Span::seconds(300), 1.0, 1.0),
             Kind::Event => DefaultArrivals::PerNode(0.05),
             Kind::Endpoints | Kind::EndpointSlice => DefaultArrivals::PerService(0.08),
+            Kind::List => DefaultArrivals::Rate(1.0),
             Kind::Probe => DefaultArrivals::Rate(50.0),
         }
     }
@@ -124,7 +128,7 @@ impl Kind {
             Kind::ApiserverLease | Kind::Compactor => (cluster.apiservers, "apiservers"),
             Kind::Endpoints | Kind::EndpointSlice => (cluster.services, "services"),
             Kind::Event => (cluster.namespaces, "namespaces"),
-            Kind::Probe => (1, "nodes"),
+            Kind::List | Kind::Probe => (1, "nodes"),
         }
     }
 
@@ -146,6 +150,13 @@ impl Kind {
             Kind::Endpoints => &[C::EndpointsUpdate],
             Kind::EndpointSlice => &[C::EndpointSliceUpdate],
             Kind::Compactor => &[C::CompactorTxn, C::CompactorCompact],
+            Kind::List => &[
+                C::ListNodes,
+                C::ListLeases,
+                C::ListEvents,
+                C::ListEndpoints,
+                C::ListEndpointSlices,
+            ],
             Kind::Probe => &[C::ProbeGet, C::ProbeUpdate],
         }
     }
@@ -159,10 +170,30 @@ impl Kind {
             Kind::ApiserverLease => &[Resource::Leases, Resource::MasterLeases],
             Kind::Endpoints => &[Resource::Endpoints],
             Kind::EndpointSlice => &[Resource::EndpointSlices],
+            Kind::List => &LISTED,
             Kind::Compactor | Kind::Probe => &[Resource::Internal],
         }
     }
 }
+
+impl ActorKind {
+    /// Whether an op class is about the resource that this actor lists; always, for the others.
+    pub(super) fn touches(&self, resource: Resource) -> bool {
+        match self {
+            ActorKind::List { resource: listed } => *listed == resource,
+            _ => true,
+        }
+    }
+}
+
+/// What a list actor can list.
+pub(super) const LISTED: [Resource; 5] = [
+    Resource::Nodes,
+    Resource::Leases,
+    Resource::Events,
+    Resource::Endpoints,
+    Resource::EndpointSlices,
+];
 
 /// What keeps a sum of rates sane.
 pub(super) fn within_rate(rate: f64) -> bool {

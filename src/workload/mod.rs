@@ -17,6 +17,7 @@ mod locate;
 mod nearest;
 mod overrides;
 pub mod plan;
+mod rate_profile;
 mod rates;
 mod resolve;
 pub mod schema;
@@ -40,5 +41,6 @@ pub use units::{Length, Span};
 pub use version::KubernetesVersion;
 
 pub(crate) use check::{grouped, name as check_name};
+pub(crate) use hash::canonical_sha256;
 pub(crate) use locate::locate;
 pub(crate) use yaml::parse as parse_yaml;

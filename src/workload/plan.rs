@@ -2,6 +2,7 @@
 //! nothing else.
 
 use super::KubernetesVersion;
+pub use super::rate_profile::{RateProfile, Segment};
 use crate::clock::{Nanos, UnixNanos};
 use crate::engine::Control;
 use crate::etcd::Target;
@@ -57,6 +58,10 @@ pub struct Plan {
     pub ramp: Duration,
     /// The effective workload, for the result's header.
     pub source: serde_json::Value,
+    /// Where in an experiment this run stands, for the result's header; none for a run of its own.
+    pub trial: Option<TrialCoordinates>,
+    /// End after populate and leave the keys: the store is to be a snapshot, from which the same plan goes on.
+    pub populate_only: bool,
     /// Drain or stop from outside.
     pub control: Control,
 }
@@ -116,6 +121,21 @@ impl Plan {
         }
         self.phases.warmup = self.phases.warmup.max(ramp);
     }
+}
+
+/// Which trial of an experiment a run is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialCoordinates {
+    /// The experiment's name.
+    pub experiment: String,
+    /// The arm's name.
+    pub arm: String,
+    /// Which pair, from 1.
+    pub pair: u32,
+    /// Which trial of the whole experiment, from 1, in the order in which they are played.
+    pub trial: u32,
+    /// Its place in its pair, from 1.
+    pub order: u32,
 }
 
 /// The hollow cluster's size and shape.
@@ -198,7 +218,15 @@ pub enum ActorKind {
     /// EndpointSlice updates of a rolling update.
     EndpointSlice,
     /// kube-apiserver's compactor: Txn on `compact_rev_key`, then Compact of the previous round's revision.
-    Compactor,
+    Compactor {
+        /// Stores of the workload: an apiserver has a compactor for each.
+        stores: u64,
+    },
+    /// A client without a watch cache: lists every object of a resource, whole.
+    List {
+        /// What it lists.
+        resource: Resource,
+    },
     /// A quiet client: linearizable reads, and with `writes` a CAS on one key.
     Probe {
         /// Also write.
@@ -245,47 +273,6 @@ pub enum Process {
     Constant,
     /// Exponentially (memoryless).
     Poisson,
-}
-
-/// A rate (or intensity) over time since load start: piecewise linear; the last value holds for ever.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RateProfile {
-    /// In order; may be empty.
-    pub segments: Vec<Segment>,
-    /// After the last segment.
-    pub then: f64,
-}
-
-/// A linear piece of a [`RateProfile`]; `from == to` is a step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Segment {
-    /// Length, ns.
-    pub duration: Nanos,
-    /// Value at its start.
-    pub from: f64,
-    /// Value at its end.
-    pub to: f64,
-}
-
-impl RateProfile {
-    /// Puts a ramp from 0 to the first value before everything else.
-    pub fn ramp_in(&mut self, duration: Nanos) {
-        let to = self.segments.first().map_or(self.then, |s| s.from);
-        let ramp = Segment {
-            duration,
-            from: 0.0,
-            to,
-        };
-        self.segments.insert(0, ramp);
-    }
-
-    /// The same value for ever.
-    pub fn constant(value: f64) -> Self {
-        RateProfile {
-            segments: Vec::new(),
-            then: value,
-        }
-    }
 }
 
 /// Response-time limits.

@@ -3,7 +3,8 @@
 use super::arrivals::peak;
 use super::file::Kind;
 use super::plan::{Actor, ActorKind, Cluster, Schedule};
-use crate::kube::OpClass;
+use crate::kube::actors::list_class;
+use crate::kube::{OpClass, Resource};
 
 /// An op class of the load.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -84,15 +85,18 @@ fn of_actor(cluster: &Cluster, actor: &Actor) -> Vec<ClassRate> {
         }
         ActorKind::Endpoints => vec![(C::EndpointsUpdate, rate)],
         ActorKind::EndpointSlice => vec![(C::EndpointSliceUpdate, rate)],
-        ActorKind::Compactor => {
+        ActorKind::Compactor { stores } => {
+            let stores = stores as f64;
             vec![
-                (C::CompactorTxn, rate),
+                (C::CompactorTxn, times(stores)),
+                // One of a store's wins.
                 (
                     C::CompactorCompact,
-                    times(1.0 / cluster.apiservers.max(1) as f64),
+                    times(stores / cluster.apiservers.max(1) as f64),
                 ),
             ]
         }
+        ActorKind::List { resource } => vec![(list_class(resource), rate)],
         ActorKind::Probe { writes } => {
             let mut rows = vec![(C::ProbeGet, rate)];
             if writes {
@@ -118,9 +122,29 @@ pub fn populated_keys(cluster: &Cluster, actors: &[Actor]) -> u64 {
             .services
             .saturating_mul(cluster.slices_per_service()),
         ActorKind::Probe { writes } => u64::from(writes),
-        ActorKind::Event { .. } | ActorKind::Compactor => 0,
+        ActorKind::List { resource } => listed_keys(cluster, actors, resource),
+        ActorKind::Event { .. } | ActorKind::Compactor { .. } => 0,
     };
     actors.iter().map(keys).fold(0, u64::saturating_add)
+}
+
+/// Keys that are written for a list alone, as no other actor needs them.
+fn listed_keys(cluster: &Cluster, actors: &[Actor], resource: Resource) -> u64 {
+    let (keys, other) = match resource {
+        Resource::Nodes => (cluster.nodes, ActorKind::NodeStatus),
+        Resource::Leases => (cluster.nodes, ActorKind::NodeLease),
+        Resource::Endpoints => (cluster.services, ActorKind::Endpoints),
+        Resource::EndpointSlices => {
+            let slices = cluster.slices_per_service();
+            (
+                cluster.services.saturating_mul(slices),
+                ActorKind::EndpointSlice,
+            )
+        }
+        _ => return 0,
+    };
+    let shared = actors.iter().any(|a| a.kind == other);
+    if shared { 0 } else { keys }
 }
 
 /// Mean distance of two Events at the actor's first rate, ns: event i's name says epoch + i × this.

@@ -94,14 +94,15 @@ impl Resolved {
             span("load.rateRamp", ramp, Span::seconds(0))?;
         }
         let shape = spec.load.clone();
+        let store_count = spec.stores.len().max(1);
         let actors = spec
             .actors
             .iter_mut()
-            .map(|a| actor(a, &cluster, &shape))
+            .map(|a| actor(a, &cluster, store_count, &shape))
             .collect::<Result<Vec<_>, _>>()?;
         effective_scaling(&shape, &kinds, &actors)?;
         realistic_endpoints(&cluster, &kinds)?;
-        let stores = stores(&mut spec.stores, &kinds)?;
+        let stores = stores(&mut spec.stores, &kinds, &actors)?;
         let limits = limits(spec)?;
         let thresholds = judged(spec, &kinds, &actors)?;
         let phases = phases(&mut spec.phases)?;
@@ -169,6 +170,8 @@ impl Resolved {
             allow_live_cluster: run.allow_live_cluster,
             ramp: std::time::Duration::ZERO,
             source,
+            trial: None,
+            populate_only: false,
             control: run.control,
         })
     }

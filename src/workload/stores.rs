@@ -4,6 +4,7 @@ use super::check;
 use super::error::FieldError;
 use super::file::{Kind, StoreSpec};
 use super::nearest::hint;
+use super::plan::Actor;
 use crate::kube::Resource;
 
 /// A store of the workload: a name and what is routed to it. The target comes later.
@@ -19,6 +20,7 @@ pub struct RoutedStore {
 pub(super) fn stores(
     specs: &mut Vec<StoreSpec>,
     kinds: &[Kind],
+    actors: &[Actor],
 ) -> Result<Vec<RoutedStore>, FieldError> {
     if specs.is_empty() {
         specs.push(StoreSpec {
@@ -69,7 +71,8 @@ pub(super) fn stores(
     } else {
         let needed = kinds
             .iter()
-            .flat_map(|k| k.resources())
+            .zip(actors)
+            .flat_map(|(k, a)| k.resources().iter().filter(|r| a.kind.touches(**r)))
             .filter(|r| **r != Resource::Internal);
         for r in needed {
             if taken.iter().all(|(t, _)| t != r) {

@@ -19,7 +19,11 @@ pub(super) fn sent(kinds: &[super::file::Kind], actors: &[Actor]) -> Vec<(OpClas
     kinds
         .iter()
         .zip(actors)
-        .flat_map(|(k, a)| k.load_classes().iter().map(move |c| (*c, closed(a))))
+        .flat_map(|(k, a)| {
+            let sent = k.load_classes().iter();
+            sent.filter(|c| a.kind.touches(c.info().resource))
+                .map(move |c| (*c, closed(a)))
+        })
         .collect()
 }
 

@@ -97,6 +97,31 @@ fn a_leader_change_is_seen_without_metrics() {
     bed.assert_empty();
 }
 
+#[test]
+fn who_interrupts_a_run_that_a_guard_has_stopped_has_interrupted_it() {
+    let bed = Bed::new();
+    let endpoints = bed.endpoints();
+    let more = ["--endpoints", &endpoints, "--duration", "300s"];
+    let mut run = Running::start(&[&QUICK, &more, &["--run-id", "both"]]);
+    run.until_second(2);
+    // Nobody answers: the guard drains after 10 s, and the drain has nothing to wait for but Ctrl-C.
+    bed.etcd.pause_member(0).unwrap();
+    run.until_event("guard", |e| e["type"] == "guard");
+    run.signal(Signal::INT);
+    let ended = run.finish();
+    bed.etcd.continue_member(0).unwrap();
+    let outcome = &ended.result["outcome"];
+    assert_eq!(outcome["outcome"], "guard", "{:?}", ended.said);
+    assert_eq!(ended.result["guards"][0]["guard"], "quorum");
+    assert_eq!(outcome["interrupted"], true);
+    assert_eq!(outcome["exit_code"], 130);
+    assert_eq!(ended.said.code, 130, "{:?}", ended.said);
+    let left = ended.result["cleanup"]["left"].as_str().unwrap();
+    let args: Vec<&str> = left.split(' ').skip(1).collect();
+    assert_eq!(until_unlocked(&args).code, 0);
+    bed.assert_empty();
+}
+
 /// Puts keys of somebody else until etcd has no space; how many were acknowledged. The one that was refused is
 /// in the store too if etcd noticed only when it applied it.
 fn fill(bed: &Bed) -> u64 {

@@ -36,6 +36,7 @@ pub(super) fn unframe(mut frames: Bytes) -> Result<Bytes, RpcError> {
             // The only one: nothing is copied.
             return Ok(message);
         }
+        joined.reserve(rest);
         frames = message.split_off(len);
         joined.extend_from_slice(&message);
         if frames.is_empty() {

@@ -1,5 +1,7 @@
-//! Every kube-apiserver's compactor: every 5 min a Txn on `compact_rev_key`; the winner compacts the
+//! kube-apiserver's compactor: every 5 min a Txn on `compact_rev_key`; the winner compacts the
 //! revision that it saw in the previous round, the others learn the key's version from their failed Txn.
+//! Each apiserver has one for each of its stores (`startCompactorOnce`): member m is that of store m modulo
+//! the number of stores.
 //!
 //! Source: k8s.io/apiserver `pkg/storage/etcd3/compact.go`.
 
@@ -8,7 +10,8 @@ use crate::kube::{Kind, OpClass};
 
 #[derive(Debug)]
 pub(super) struct Compactor {
-    pub(super) apiservers: u64,
+    /// Apiservers × stores.
+    pub(super) members: u64,
 }
 
 impl Model for Compactor {
@@ -17,13 +20,13 @@ impl Model for Compactor {
     }
 
     fn members(&self) -> u64 {
-        self.apiservers
+        self.members
     }
 
-    fn session(&mut self, index: u64, _: u64) -> Option<Session> {
+    fn session(&mut self, member: u64, _: u64) -> Option<Session> {
         Some(Session::new(
             Kind::CompactRev,
-            index % self.apiservers.max(1),
+            member,
             &[
                 Step::CompactorTxn(OpClass::CompactorTxn),
                 Step::CompactorCompact(OpClass::CompactorCompact),

@@ -8,11 +8,13 @@ mod endpoint_slice;
 mod endpoints;
 mod event;
 mod leader_lease;
+mod list;
 mod node_lease;
 mod node_status;
 mod probe;
 mod step;
 
+pub use list::list_class;
 pub use step::{LeaseUse, Population, Session, Step};
 
 use crate::schedule::Stripe;
@@ -70,9 +72,10 @@ pub fn model(kind: &ActorKind, cluster: &Cluster, part: Stripe, seed: u64) -> Bo
             slices: cluster.slices_per_service(),
             part,
         }),
-        ActorKind::Compactor => Box::new(compactor::Compactor {
-            apiservers: cluster.apiservers,
+        ActorKind::Compactor { stores } => Box::new(compactor::Compactor {
+            members: cluster.apiservers.saturating_mul(*stores),
         }),
+        ActorKind::List { resource } => Box::new(list::List::new(*resource, cluster, part)),
         ActorKind::Probe { writes } => Box::new(probe::Probe { writes: *writes }),
     }
 }

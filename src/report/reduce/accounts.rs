@@ -3,7 +3,9 @@
 
 use crate::etcd::wire::Rpc;
 use crate::kube::OpClass;
-use crate::report::event::{End, Header, Interval, Phase, ServerSample, StoreInfo, VerifyReport};
+use crate::report::event::{
+    CompactorEvent, End, Header, Interval, Phase, ServerSample, StoreInfo, VerifyReport,
+};
 use crate::report::result::{Accounts, RevisionAccount, RpcAccount};
 use crate::server::metrics;
 use std::collections::BTreeMap;
@@ -19,6 +21,8 @@ pub(super) struct Books {
     load: BTreeMap<OpClass, (u64, u64)>,
     /// Revisions of acknowledged attempts since populate began, by op class.
     revisions: BTreeMap<OpClass, u64>,
+    /// (steps, answered, won) of each store's compactor.
+    compactors: BTreeMap<(String, OpClass), (u64, u64, u64)>,
     latest: Readings,
     /// The last readings before the load.
     before: Option<Readings>,
@@ -45,7 +49,7 @@ impl Books {
     }
 
     pub(super) fn interval(&mut self, i: &Interval) {
-        let load = matches!(i.phase, Some(Phase::Warmup | Phase::Measure));
+        let load = matches!(i.phase, Some(Phase::Warmup | Phase::Measure | Phase::Drain));
         for (name, counts) in &i.classes {
             let Some(class) = OpClass::by_name(name) else {
                 continue;
@@ -59,6 +63,40 @@ impl Books {
         }
     }
 
+    pub(super) fn compactor(&mut self, c: &CompactorEvent) {
+        let Some(class) = OpClass::by_name(&c.class) else {
+            return;
+        };
+        let key = (c.store.clone(), class);
+        let (steps, answered, won) = self.compactors.entry(key).or_default();
+        *steps += 1;
+        *answered += u64::from(c.answered);
+        *won += u64::from(c.won && class.is_write());
+    }
+
+    /// (attempts, answered, revisions) of an op class in a store; None where its steps took more than an attempt
+    /// each, so that they cannot be told apart by store.
+    fn share(&self, header: &Header, store: &str, class: OpClass) -> Option<(u64, u64, u64)> {
+        let (attempts, answered) = self.load.get(&class).copied().unwrap_or_default();
+        let revisions = self.revisions.get(&class).copied().unwrap_or_default();
+        let compactor = matches!(class, OpClass::CompactorTxn | OpClass::CompactorCompact);
+        if !compactor || header.stores.len() < 2 {
+            let mine = routed(header, class) == Some(store);
+            return Some(if mine {
+                (attempts, answered, revisions)
+            } else {
+                (0, 0, 0)
+            });
+        }
+        let of_class = self.compactors.iter().filter(|((_, c), _)| *c == class);
+        let (steps, done) = of_class.fold((0, 0), |(n, m), (_, s)| (n + s.0, m + s.1));
+        if (steps, done) != (attempts, answered) {
+            return None;
+        }
+        let mine = self.compactors.get(&(store.to_owned(), class));
+        Some(mine.copied().unwrap_or_default())
+    }
+
     /// The accounts of one store; none where they cannot be had.
     pub(super) fn of(
         &self,
@@ -70,13 +108,16 @@ impl Books {
         if !store.local || end?.error.is_some() {
             return None;
         }
-        let mine = |class: OpClass| routed(header, class) == Some(store.name.as_str());
+        let share = |class: &OpClass| self.share(header, &store.name, *class);
         let rpcs = Rpc::ALL.iter().filter_map(|rpc| {
-            let of = |(class, _): &(&OpClass, &(u64, u64))| {
-                mine(**class) && sent_by(header, **class) == rpc.method()
-            };
-            let sums = self.load.iter().filter(of).map(|(_, sums)| *sums);
-            let (attempts, answered) = sums.reduce(|a, b| (a.0 + b.0, a.1 + b.1))?;
+            let classes = self
+                .load
+                .keys()
+                .filter(|c| sent_by(header, **c) == rpc.method());
+            let shares: Vec<_> = classes.map(share).collect::<Option<_>>()?;
+            let sums = shares.into_iter().filter(|s| s.0 + s.1 > 0);
+            let sums = sums.reduce(|a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2));
+            let (attempts, answered, _) = sums?;
             Some(RpcAccount {
                 method: rpc.method().to_owned(),
                 attempts,
@@ -85,7 +126,7 @@ impl Books {
             })
         });
         let rpcs: Vec<RpcAccount> = rpcs.collect();
-        let revisions = self.revision_account(store, verify, end, mine);
+        let revisions = self.revision_account(store, verify, end, share);
         if rpcs.is_empty() && revisions.is_none() {
             return None;
         }
@@ -108,16 +149,16 @@ impl Books {
         store: &StoreInfo,
         verify: Option<&VerifyReport>,
         end: Option<&End>,
-        mine: impl Fn(OpClass) -> bool,
+        share: impl Fn(&OpClass) -> Option<(u64, u64, u64)>,
     ) -> Option<RevisionAccount> {
         let (before, _) = *end?.revisions.get(&store.name)?;
         // A write whose outcome was not known may have made a revision.
         let verify = verify.filter(|v| v.incomplete.is_none() && v.indeterminate == 0)?;
         let sweep = verify.sweeps.iter().find(|s| s.store == store.name)?;
-        let made = self.revisions.iter().filter(|(c, _)| mine(**c));
+        let made: Vec<_> = self.revisions.keys().map(share).collect::<Option<_>>()?;
         Some(RevisionAccount {
             store: sweep.revision - before,
-            attempts: i64::try_from(made.map(|(_, n)| n).sum::<u64>()).ok()?,
+            attempts: i64::try_from(made.iter().map(|s| s.2).sum::<u64>()).ok()?,
             manifest: MANIFEST_WRITES,
             expired_leases: i64::try_from(sweep.expired_leases).ok()?,
         })
@@ -215,6 +256,7 @@ mod tests {
             t: 0.0,
             outcome: "completed".to_owned(),
             error: None,
+            interrupted: false,
             revisions: BTreeMap::from([("main".to_owned(), (100, 0))]),
         };
         let mut books = Books::default();

@@ -11,7 +11,7 @@ pub(super) struct Evidence<'a> {
     pub(super) total: &'a Figures,
     /// Open-loop operations offered.
     pub(super) offered: u64,
-    /// Of these, answered before the measure phase ended, for good or ill: that they failed is said by
+    /// Open-loop operations answered within the measure phase, for good or ill: that they failed is said by
     /// the misses, not by the word saturated.
     pub(super) answered_within: u64,
     pub(super) saturated_records: u64,
@@ -24,8 +24,10 @@ pub(super) fn judge(e: &Evidence<'_>) -> Validity {
     let sampled = c.samples > 0 && c.wall_seconds > 0.0;
     let cores = f64::from(e.environment.cpus.max(1));
     let backlog_end = c.in_flight_end + c.queued_end;
-    // What a steady load has in flight at any instant is not a shortfall; what it has in excess is.
+    // What a steady load has in flight at any instant is not a shortfall; what it has in excess, or what was
+    // there from the beginning and was answered in between, is.
     let steady = (backlog_end as f64).min(c.backlog_mean).round() as u64;
+    let steady = steady.saturating_sub(c.backlog_start);
     validity::judge(&ValidityInputs {
         pacing_lag_p99: e.total.lag.map(|l| l.p99_ns),
         response_p99: e.total.headline.and_then(|h| h.p99.value()),

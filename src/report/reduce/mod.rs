@@ -11,20 +11,21 @@ mod media;
 mod outages;
 mod series;
 mod servers;
+mod tally;
 
 pub(crate) use figures::percentiles;
 
 use super::event::{
-    BatchMeans, ClientSample, Counts, End, Event, Header, HistogramLine, HistogramTag, Interval,
+    BatchMeans, ClassInfo, Counts, End, Event, Header, HistogramLine, HistogramTag, Interval,
     Metric, Phase, Progress,
 };
 use super::result::{
-    API_VERSION, ClassResult, ClientFigures, Figures, KIND, Outcome, PhaseTime, PopulateResult,
-    RunResult, StoreResult,
+    API_VERSION, ClassResult, Figures, KIND, Outcome, PhaseTime, PopulateResult, RunResult,
+    StoreResult,
 };
 use super::threshold;
 use crate::measure::hist::HIGHEST;
-use crate::measure::{Hist, Offered, percentile::Headline};
+use crate::measure::{Hist, Offered, merge_batch_means, percentile::Headline};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 
@@ -35,13 +36,11 @@ pub struct Reducer {
     phases: Vec<(Phase, f64)>,
     /// Last instant that any event speaks of.
     last: f64,
-    classes: BTreeMap<String, Tally>,
     /// Of the measure phase only: class → metric → histogram, stores added.
     histograms: BTreeMap<String, BTreeMap<Metric, Hist>>,
-    sequences: BTreeMap<String, (BatchMeans, BatchMeans)>,
-    client: ClientFigures,
-    /// Σ backlog × seconds, Σ seconds.
-    backlog: (f64, f64),
+    /// Class → shard → batch means of latency and of "missed".
+    sequences: BTreeMap<String, BTreeMap<u32, (BatchMeans, BatchMeans)>>,
+    tallies: tally::Tallies,
     servers: servers::Servers,
     books: accounts::Books,
     media: media::Media,
@@ -54,16 +53,6 @@ pub struct Reducer {
     verify: Option<super::VerifyReport>,
     cleanup: Option<super::CleanupReport>,
     end: Option<End>,
-}
-
-/// What happened to one op class in the measure phase.
-#[derive(Default)]
-struct Tally {
-    counts: Counts,
-    /// Succeeded before the measure phase ended (the rest did in the drain).
-    ok_within: u64,
-    /// Answered at all before it ended.
-    answered_within: u64,
 }
 
 /// Operations that the drain waits for were intended in the measure phase.
@@ -81,8 +70,12 @@ impl Reducer {
     pub fn event(&mut self, event: &Event) {
         match event {
             Event::Header(h) => {
+                let classes = h
+                    .classes
+                    .iter()
+                    .filter(|c| c.store != ClassInfo::EACH_STORE);
                 self.outages
-                    .route(h.classes.iter().map(|c| (c.name.clone(), c.store.clone())));
+                    .route(classes.map(|c| (c.name.clone(), c.store.clone())));
                 self.header = (**h).clone();
             }
             Event::Phase(p) => {
@@ -107,10 +100,15 @@ impl Reducer {
             Event::Intended(_) => {}
             Event::Sequence(s) if s.phase == Phase::Measure => {
                 self.sequences
-                    .insert(s.class.clone(), (s.latency.clone(), s.miss.clone()));
+                    .entry(s.class.clone())
+                    .or_default()
+                    .insert(s.shard, (s.latency.clone(), s.miss.clone()));
             }
             Event::Sequence(_) => {}
-            Event::Client(c) => self.client_sample(c),
+            Event::Client(c) => {
+                self.seen(c.t);
+                self.tallies.client_sample(c);
+            }
             Event::Server(s) => {
                 self.seen(s.t);
                 self.books.sample(s);
@@ -133,6 +131,10 @@ impl Reducer {
             Event::Member(m) => {
                 self.seen(m.t);
                 self.members.push(m.clone());
+            }
+            Event::Compactor(c) => {
+                self.seen(c.t);
+                self.books.compactor(c);
             }
             Event::Failure(f) => {
                 self.seen(f.t);
@@ -211,49 +213,11 @@ impl Reducer {
             return;
         }
         self.outages.interval(i);
-        if !i.phase.is_some_and(measured) {
-            return;
-        }
-        // An interval is within the phase unless it starts at its end or later (drain).
-        let within = i.phase == Some(Phase::Measure)
-            && self.measure_end().is_none_or(|end| i.t < end - 1e-3);
-        for (class, counts) in &i.classes {
-            let tally = self.classes.entry(class.clone()).or_default();
-            tally.counts.add(counts);
-            if within {
-                tally.ok_within += counts.ok;
-                tally.answered_within += counts.ok + counts.failed;
-            }
-        }
-        if within {
-            self.client.in_flight_end = i.in_flight;
-            self.client.queued_end = i.queued;
-            self.backlog.0 += (i.in_flight + i.queued) as f64 * i.length;
-            self.backlog.1 += i.length;
-        }
-    }
-
-    fn client_sample(&mut self, c: &ClientSample) {
-        self.seen(c.t);
-        let far = c.wall_jump.abs() > self.client.wall_jump.abs();
-        if far {
-            self.client.wall_jump = c.wall_jump;
-        }
-        if c.phase != Some(Phase::Measure) {
-            return;
-        }
-        let mine = &mut self.client;
-        mine.samples += 1;
-        mine.cpu_seconds += c.cpu_seconds;
-        mine.wall_seconds += c.wall_seconds;
-        mine.rss_max = mine.rss_max.max(c.rss);
-        mine.in_flight_seconds += c.in_flight_seconds;
-        mine.service_seconds += c.service_seconds;
-        mine.busiest_shard = c
-            .runtime_busy
-            .iter()
-            .copied()
-            .fold(mine.busiest_shard, f64::max);
+        let measure = tally::Span {
+            start: self.measure_start(),
+            end: self.measure_end(),
+        };
+        self.tallies.interval(i, measure);
     }
 
     /// The result of all that was taken so far. Without an [`End`] its outcome is `killed`.
@@ -261,22 +225,16 @@ impl Reducer {
         let phases = self.phase_times();
         let measured_seconds = self
             .measure_start()
-            .map_or(0.0, |s| self.measure_end().unwrap_or(self.last).max(s) - s);
+            .map_or(0.0, |start| self.tallies.counted.max(start) - start);
         let classes = self.class_results(measured_seconds);
         let total = self.total(&classes, measured_seconds);
-        let mut client = self.client.clone();
-        if self.backlog.1 > 0.0 {
-            client.backlog_mean = self.backlog.0 / self.backlog.1;
-        }
-        if total.counts.attempts > 0 && client.samples > 0 {
-            client.cpu_per_attempt = Some(client.cpu_seconds / total.counts.attempts as f64);
-        }
+        let client = self.tallies.client(total.counts.attempts);
         let host = self.host.all();
         let open = |c: &&ClassResult| !c.class.closed_loop;
         let answered_within = classes
             .iter()
             .filter(open)
-            .filter_map(|c| self.classes.get(&c.class.name));
+            .filter_map(|c| self.tallies.classes.get(&c.class.name));
         let validity = judge::judge(&judge::Evidence {
             environment: &self.header.environment,
             total: &total,
@@ -409,17 +367,21 @@ impl Reducer {
             .classes
             .iter()
             .filter_map(|class| {
-                let tally = self.classes.get(&class.name)?;
+                let tally = self.tallies.classes.get(&class.name)?;
                 if tally.counts == Counts::default() {
                     return None;
                 }
+                let sequence = self.sequences.get(&class.name).map(|shards| {
+                    let (latency, miss): (Vec<_>, Vec<_>) = shards.values().cloned().unzip();
+                    (merge_batch_means(&latency), merge_batch_means(&miss))
+                });
                 let input = figures::Input {
                     counts: &tally.counts,
                     ok_within: tally.ok_within,
                     seconds,
                     open: (!class.closed_loop).then_some(&tally.counts),
                     histograms: self.histograms.get(&class.name).unwrap_or(&none),
-                    sequence: self.sequences.get(&class.name),
+                    sequence: sequence.as_ref(),
                 };
                 Some(ClassResult {
                     class: class.clone(),
@@ -438,6 +400,7 @@ impl Reducer {
                 open.add(&class.figures.counts);
             }
             ok_within += self
+                .tallies
                 .classes
                 .get(&class.class.name)
                 .map_or(0, |t| t.ok_within);
@@ -464,6 +427,7 @@ impl Reducer {
             Some(end) => Outcome {
                 outcome: end.outcome.clone(),
                 error: end.error.clone(),
+                interrupted: end.interrupted,
                 t: self.last,
                 revisions: end.revisions.clone(),
                 exit_code: 0,
@@ -474,6 +438,7 @@ impl Reducer {
                     "the run's files have no end: etcdmark was killed, or is still running"
                         .to_owned(),
                 ),
+                interrupted: false,
                 t: self.last,
                 revisions: BTreeMap::new(),
                 exit_code: 0,

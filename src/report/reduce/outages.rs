@@ -1,20 +1,23 @@
-//! Times in which attempts failed, per store.
+//! Times in which etcd failed attempts, per store.
 
+use crate::etcd::errors::is_of_the_data;
 use crate::report::event::{FailureEvent, Interval};
 use crate::report::result::Outage;
 use std::collections::BTreeMap;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Outages {
     store_of: BTreeMap<String, String>,
     stores: BTreeMap<String, PerStore>,
+    /// The last interval, all phases together: two of them end in the second in which a phase does.
+    last: Option<Interval>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct PerStore {
     open: Option<Outage>,
-    /// Failures told one by one since the last interval: they are finer than a second.
-    told: Option<(f64, f64)>,
+    /// The first failure that was told since the last interval that is judged: finer than a second.
+    told: Option<f64>,
     closed: Vec<Outage>,
 }
 
@@ -28,14 +31,28 @@ impl Outages {
         let Some(store) = self.store_of.get(&failure.class) else {
             return;
         };
+        if is_of_the_data(&failure.error) {
+            return;
+        }
         let told = &mut self.stores.entry(store.clone()).or_default().told;
-        *told = Some(match *told {
-            Some((first, last)) => (first.min(failure.t), last.max(failure.t)),
-            None => (failure.t, failure.t),
-        });
+        *told = Some(told.map_or(failure.t, |first| first.min(failure.t)));
     }
 
     pub(super) fn interval(&mut self, interval: &Interval) {
+        match &mut self.last {
+            Some(last) if last.t == interval.t => {
+                for (class, counts) in &interval.classes {
+                    last.classes.entry(class.clone()).or_default().add(counts);
+                }
+            }
+            last => {
+                let before = last.replace(interval.clone());
+                before.iter().for_each(|before| self.judge(before));
+            }
+        }
+    }
+
+    fn judge(&mut self, interval: &Interval) {
         let mut seconds: BTreeMap<&str, (u64, BTreeMap<String, u64>)> = BTreeMap::new();
         for (class, counts) in &interval.classes {
             let Some(store) = self.store_of.get(class) else {
@@ -43,7 +60,8 @@ impl Outages {
             };
             let second = seconds.entry(store.as_str()).or_default();
             second.0 += counts.ok;
-            for (error, e) in &counts.errors {
+            let errors = counts.errors.iter();
+            for (error, e) in errors.filter(|(name, _)| !is_of_the_data(name)) {
                 *second.1.entry(error.clone()).or_default() += e.count;
             }
         }
@@ -57,8 +75,11 @@ impl Outages {
 
     /// In order of their start; those that never ended last until `now`.
     pub(super) fn all(&self, now: f64) -> Vec<Outage> {
+        let mut settled = self.clone();
+        let last = settled.last.take();
+        last.iter().for_each(|last| settled.judge(last));
         let mut all: Vec<Outage> = Vec::new();
-        for store in self.stores.values() {
+        for store in settled.stores.values() {
             all.extend(store.closed.iter().cloned());
             if let Some(open) = &store.open {
                 let length = (now - open.first_error).max(0.0);
@@ -82,16 +103,10 @@ impl PerStore {
         errors: &BTreeMap<String, u64>,
     ) {
         let failed = errors.values().any(|n| *n > 0);
+        let last = interval.t + interval.length;
+        let told = self.told.take_if(|t| *t <= last);
         if failed {
-            let (mut first, mut last) = (interval.t, interval.t + interval.length);
-            if let Some((f, l)) = self.told.take() {
-                first = if (first..=last).contains(&f) {
-                    f
-                } else {
-                    first
-                };
-                last = if (first..=last).contains(&l) { l } else { last };
-            }
+            let first = told.filter(|t| *t >= interval.t).unwrap_or(interval.t);
             let open = self.open.get_or_insert_with(|| Outage {
                 store: store.to_owned(),
                 first_error: first,
@@ -107,7 +122,6 @@ impl PerStore {
             }
         }
         let Some(open) = &mut self.open else {
-            self.told = None;
             return;
         };
         if ok == 0 {

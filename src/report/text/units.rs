@@ -1,7 +1,7 @@
 //! Numbers as people read them.
 
 /// Three significant digits, no trailing zeros: 4, 4.12, 41.2, 412.
-fn three(x: f64) -> String {
+pub(crate) fn three(x: f64) -> String {
     let digits = match x.abs() {
         a if a >= 99.95 => 0,
         a if a >= 9.995 => 1,

@@ -1,0 +1,37 @@
+//! Open files: every connection is one.
+
+use super::CliError;
+use crate::workload::Resolved;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Raises the soft limit of open files to what the run needs, or says what is missing.
+///
+/// # Errors
+/// The hard limit is too low.
+pub fn raise(resolved: &Resolved) -> Result<(), CliError> {
+    let needed = (resolved.load.connections * resolved.stores.len()
+        + 64 * resolved.load.shards.max(1)) as u64;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|n| n >= needed) {
+        return Ok(());
+    }
+    let wanted = limit.maximum.unwrap_or(needed).min(needed);
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: Some(wanted),
+            maximum: limit.maximum,
+        },
+    );
+    if getrlimit(Resource::Nofile)
+        .current
+        .is_none_or(|n| n >= needed)
+    {
+        return Ok(());
+    }
+    Err(CliError::usage(format!(
+        "--connections {} needs {needed} open files, and the limit is {wanted}: raise it (ulimit -n {needed}) or \
+         use fewer connections",
+        resolved.load.connections
+    )))
+}

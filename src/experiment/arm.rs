@@ -1,0 +1,97 @@
+//! An arm, ready to be played: which etcds it starts and which traffic they get.
+
+use super::edits::Traffic;
+use super::file::EtcdSpec;
+use super::plan::{ArmPlan, PlannedMedium, StorePlan};
+use crate::local::{BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium};
+use std::path::Path;
+
+/// One variant.
+#[derive(Debug)]
+pub(super) struct Arm {
+    pub(super) name: String,
+    pub(super) description: String,
+    /// One per store, in the workload's order.
+    pub(super) etcds: Vec<Etcd>,
+    /// One per rung.
+    pub(super) traffic: Vec<Traffic>,
+    /// The effective workloads, one per rung.
+    pub(super) workloads: Vec<serde_json::Value>,
+}
+
+/// The etcd cluster of one store of an arm.
+#[derive(Debug)]
+pub(super) struct Etcd {
+    pub(super) store: String,
+    spec: EtcdSpec,
+    medium: Option<Medium>,
+    binary: EtcdBinary,
+}
+
+impl Etcd {
+    /// Finds the binary and checks the flags.
+    pub(super) fn find(
+        store: &str,
+        spec: EtcdSpec,
+        medium: Option<Medium>,
+    ) -> Result<Self, LocalError> {
+        let choice = BinaryChoice {
+            path: spec.path.clone(),
+            version: spec.version.clone(),
+        };
+        let etcd = Etcd {
+            store: store.to_owned(),
+            binary: choice.find()?,
+            medium,
+            spec,
+        };
+        etcd.options(None).validate()?;
+        Ok(etcd)
+    }
+
+    /// How it is started, on fresh data or on a copy of a snapshot's.
+    pub(super) fn options(&self, snapshot: Option<&Path>) -> LocalOptions {
+        LocalOptions {
+            binary: BinaryChoice {
+                path: Some(self.binary.path.clone()),
+                version: None,
+            },
+            members: self.spec.members.unwrap_or(1),
+            scratch_in: self.spec.data_dir.clone(),
+            wal_dir: self.spec.wal_dir.clone(),
+            medium: self.medium.clone(),
+            snapshot: snapshot.map(Path::to_owned),
+            flags: self.spec.flags.clone(),
+            ..LocalOptions::default()
+        }
+    }
+
+    fn plan(&self) -> StorePlan {
+        let name = |dir: &Option<std::path::PathBuf>| dir.as_ref().map(|d| d.display().to_string());
+        StorePlan {
+            store: self.store.clone(),
+            version: self.binary.version.to_string(),
+            members: self.spec.members.unwrap_or(1),
+            flags: self.spec.flags.clone(),
+            data_dir: name(&self.spec.data_dir),
+            medium: self.medium.as_ref().map(|m| PlannedMedium {
+                name: m.name.clone(),
+                spec: m.spec.clone(),
+            }),
+            file_system: FileSystem::of(&self.options(None).scratch_parent())
+                .map_or_else(|_| String::new(), |f| f.to_string()),
+            wal_dir: name(&self.spec.wal_dir),
+        }
+    }
+}
+
+impl Arm {
+    /// What `plan.json` says of it.
+    pub(super) fn plan(&self) -> ArmPlan {
+        ArmPlan {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            stores: self.etcds.iter().map(Etcd::plan).collect(),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The etcds of a trial: started for it, ended with it.
+
+use super::arm::{Arm, Etcd};
+use super::error::ExperimentError;
+use crate::engine::Control;
+use crate::etcd::Target;
+use crate::local::LocalCluster;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use tokio::runtime::Runtime;
+
+/// Running etcds, one cluster per store. Dropping it kills them and removes their data.
+#[derive(Debug)]
+pub struct Bed {
+    runtime: Runtime,
+    etcds: Vec<(String, LocalCluster)>,
+    /// Their data are kept: they are going to be a snapshot.
+    kept: bool,
+}
+
+/// On what the etcds begin.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ground<'a> {
+    /// Nothing.
+    Fresh,
+    /// A copy of the snapshot in this directory (one below it per store).
+    Copy(&'a Path),
+    /// Nothing, and what becomes of it is kept in this directory as a snapshot.
+    Keep(&'a Path),
+}
+
+impl Bed {
+    /// Starts the etcds of an arm and waits until they answer.
+    pub(super) fn start(
+        arm: &Arm,
+        ground: Ground<'_>,
+        control: &Control,
+    ) -> Result<Bed, ExperimentError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|e| {
+                ExperimentError::at("experiment", format!("cannot start a runtime: {e}"))
+            })?;
+        let mut bed = Bed {
+            runtime,
+            etcds: Vec::new(),
+            kept: matches!(ground, Ground::Keep(_)),
+        };
+        for etcd in &arm.etcds {
+            let failed = |source| ExperimentError::Local {
+                arm: arm.name.clone(),
+                source: Box::new(source),
+            };
+            let started = bed.runtime.block_on(async {
+                tokio::select! {
+                    started = LocalCluster::start(options(etcd, ground)) => started.map_err(failed),
+                    // Dropping an etcd that is starting ends it and removes its directory.
+                    () = control.until_interrupted() => Err(ExperimentError::Interrupted),
+                }
+            })?;
+            bed.etcds.push((etcd.store.clone(), started));
+        }
+        Ok(bed)
+    }
+
+    /// The etcd of a store.
+    pub fn etcd(&self, store: &str) -> Option<&LocalCluster> {
+        self.etcds
+            .iter()
+            .find(|(name, _)| name == store)
+            .map(|(_, etcd)| etcd)
+    }
+
+    /// Every store's name and etcd, in the workload's order.
+    pub fn etcds(&self) -> impl Iterator<Item = (&str, &LocalCluster)> {
+        self.etcds.iter().map(|(name, etcd)| (name.as_str(), etcd))
+    }
+
+    /// How to reach them, in the workload's order.
+    pub fn targets(&self) -> Vec<Target> {
+        let target = |(_, etcd): &(String, LocalCluster)| {
+            let mut target = etcd.target();
+            target.disposable = !self.kept;
+            target
+        };
+        self.etcds.iter().map(target).collect()
+    }
+
+    /// Waits for work that talks to them.
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    pub(super) fn spawn(
+        &self,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> tokio::task::JoinHandle<()> {
+        self.runtime.spawn(work)
+    }
+
+    /// Ends the etcds in an orderly way.
+    pub(super) fn stop(self) {
+        let Bed { runtime, etcds, .. } = self;
+        let stops = etcds.into_iter().map(|(_, etcd)| etcd.stop());
+        runtime.block_on(futures_util::future::join_all(stops));
+    }
+}
+
+fn options(etcd: &Etcd, ground: Ground<'_>) -> crate::local::LocalOptions {
+    let below = |dir: &Path| -> PathBuf { dir.join(&etcd.store) };
+    match ground {
+        Ground::Fresh => etcd.options(None),
+        Ground::Copy(dir) => etcd.options(Some(&below(dir))),
+        Ground::Keep(dir) => crate::local::LocalOptions {
+            data_dir: Some(below(dir)),
+            // In a snapshot, data and log lie together; a trial parts them again.
+            wal_dir: None,
+            ..etcd.options(None)
+        },
+    }
+}

@@ -1,0 +1,117 @@
+//! What can be wrong with an experiment. Every message names the place, the value and what would be right.
+
+use crate::engine::RunError;
+use crate::exit::Exit;
+use crate::local::LocalError;
+use crate::report::SinkError;
+use crate::workload::WorkloadError;
+use std::path::PathBuf;
+
+/// An experiment that cannot be begun, or not be ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExperimentError {
+    /// Neither a built-in nor a file.
+    #[error("experiment {name:?}: no such built-in and no such file{hint}; built-in: {builtins}")]
+    NotFound {
+        /// As given.
+        name: String,
+        /// "; did you mean …?" or nothing.
+        hint: String,
+        /// All built-ins.
+        builtins: String,
+    },
+    /// The file is there and cannot be read.
+    #[error("experiment {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A key, a value or a flag is wrong.
+    #[error("{place}: {message}")]
+    Field {
+        /// `FILE:LINE:COLUMN`, or the flag.
+        place: String,
+        /// The field, the value and what would be right.
+        message: String,
+    },
+    /// Its workload, or a change of it, is wrong.
+    #[error("{0}")]
+    Workload(#[from] WorkloadError),
+    /// The results' directory cannot be used.
+    #[error("--out {}: {message}", path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why not, and what to do.
+        message: String,
+        /// Whether another directory is the remedy (exit 2) rather than a failure (1).
+        usage: bool,
+    },
+    /// An etcd of an arm cannot be found or started.
+    #[error("arm {arm}: {source}")]
+    Local {
+        /// The arm.
+        arm: String,
+        /// Why, with etcd's last log lines where there are some.
+        source: Box<LocalError>,
+    },
+    /// A trial could not begin.
+    #[error("trial {trial} (arm {arm}): {source}")]
+    Run {
+        /// The trial.
+        trial: u32,
+        /// Its arm.
+        arm: String,
+        /// Why.
+        source: RunError,
+    },
+    /// A trial failed on its way.
+    #[error(
+        "trial {trial} (arm {arm}) failed: {reason}; what it measured is in {}; the same command again goes on from here",
+        directory.display()
+    )]
+    Trial {
+        /// The trial.
+        trial: u32,
+        /// Its arm.
+        arm: String,
+        /// Why.
+        reason: String,
+        /// Its files.
+        directory: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("{0}")]
+    Sink(#[from] SinkError),
+    /// Ctrl-C or SIGTERM between two trials, or while an etcd was starting.
+    #[error("interrupted before the first trial was done; nothing was measured")]
+    Interrupted,
+}
+
+impl ExperimentError {
+    /// An error at a place.
+    pub(super) fn at(place: impl Into<String>, message: impl Into<String>) -> Self {
+        ExperimentError::Field {
+            place: place.into(),
+            message: message.into(),
+        }
+    }
+
+    /// The exit code that fits.
+    pub fn exit(&self) -> Exit {
+        match self {
+            ExperimentError::NotFound { .. }
+            | ExperimentError::Read { .. }
+            | ExperimentError::Field { .. }
+            | ExperimentError::Workload(_) => Exit::Usage,
+            ExperimentError::Directory { usage, .. } if *usage => Exit::Usage,
+            ExperimentError::Local { source, .. } if source.is_usage() => Exit::Usage,
+            ExperimentError::Run { source, .. } => source.exit,
+            ExperimentError::Interrupted => Exit::Interrupted,
+            _ => Exit::Failure,
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The rungs of an experiment: what each changes of the workload.
+
+use super::edits::Edits;
+use super::error::ExperimentError;
+use super::file::LadderSpec;
+use super::load::ExperimentSource;
+
+impl ExperimentSource {
+    /// The rungs, each a name and its changes of the workload.
+    pub(super) fn rungs(&self, smoke: bool) -> Result<Vec<(String, Edits)>, ExperimentError> {
+        let spec = &self.file.spec;
+        let (path, ladder) = match (&spec.smoke.ladder, &spec.ladder) {
+            (Some(ladder), _) if smoke => ("smoke.ladder", ladder),
+            (_, Some(ladder)) => ("ladder", ladder),
+            (_, None) => return Ok(vec![(String::new(), Edits::default())]),
+        };
+        let LadderSpec {
+            rate_scale,
+            nodes,
+            rungs,
+        } = ladder;
+        let numbers = |field: &str, to: &str, values: Vec<String>| -> Vec<(String, Edits)> {
+            let rung = |(i, value): (usize, String)| {
+                let place = self.place(&format!("{path}.{field}.{i}"));
+                let mut edits = Edits::default();
+                edits.push(&place, &format!("{field} {value}"), to, &value);
+                (format!("{field}-{value}"), edits)
+            };
+            values.into_iter().enumerate().map(rung).collect()
+        };
+        let all = match (rate_scale.is_empty(), nodes.is_empty(), rungs.is_empty()) {
+            (false, true, true) => numbers(
+                "rateScale",
+                "load.rateScale",
+                rate_scale.iter().map(f64::to_string).collect(),
+            ),
+            (true, false, true) => numbers(
+                "nodes",
+                "cluster.nodes",
+                nodes.iter().map(u64::to_string).collect(),
+            ),
+            (true, true, false) => {
+                let mut all = Vec::new();
+                for (i, rung) in rungs.iter().enumerate() {
+                    let path = format!("{path}.rungs.{i}");
+                    label(&rung.name).map_err(|m| self.wrong(&format!("{path}.name"), m))?;
+                    all.push((rung.name.clone(), self.set(&path, &rung.set)?));
+                }
+                all
+            }
+            _ => return Err(self.wrong(path, "give exactly one of rateScale, nodes and rungs")),
+        };
+        for (i, (name, _)) in all.iter().enumerate() {
+            if all[..i].iter().any(|(n, _)| n == name) {
+                return Err(self.wrong(path, format!("rung {name:?} is given twice")));
+            }
+        }
+        Ok(all)
+    }
+
+    /// `set:` at a path.
+    pub(super) fn set(&self, path: &str, assignments: &[String]) -> Result<Edits, ExperimentError> {
+        let mut edits = Edits::default();
+        for (i, assignment) in assignments.iter().enumerate() {
+            edits.push_set(&self.place(&format!("{path}.set.{i}")), assignment)?;
+        }
+        Ok(edits)
+    }
+}
+
+/// Names of arms and rungs become names of directories.
+pub(super) fn label(name: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    let begins = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
+    if begins && name.len() <= 40 && name.chars().all(fits) {
+        return Ok(());
+    }
+    Err(format!(
+        "{name:?} is not a name; use up to 40 lowercase letters, digits, dots and dashes, the first a letter or digit"
+    ))
+}

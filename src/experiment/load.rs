@@ -1,0 +1,78 @@
+//! From a name or a path to an experiment file.
+
+use super::builtin::{BUILTINS, builtin};
+use super::error::ExperimentError;
+use super::file::ExperimentFile;
+use crate::workload::{locate, nearest, parse_yaml};
+use std::path::{Path, PathBuf};
+
+/// An experiment as it was written, with where it came from.
+#[derive(Clone, Debug)]
+pub struct ExperimentSource {
+    /// The file's path, or `workloads/experiments/NAME.yaml` of a built-in.
+    pub origin: String,
+    /// The text, comments included.
+    pub text: String,
+    /// What it says.
+    pub file: ExperimentFile,
+}
+
+impl ExperimentSource {
+    /// A built-in's name, else the path of a file. A built-in can be shadowed only by a path with a slash.
+    ///
+    /// # Errors
+    /// It is not there, cannot be read, or is no experiment: then with line, column and the nearest right key.
+    pub fn load(name: &str) -> Result<Self, ExperimentError> {
+        if let Some(b) = builtin(name) {
+            return Self::parse(
+                format!("workloads/experiments/{}.yaml", b.name),
+                b.text.to_owned(),
+            );
+        }
+        match std::fs::read_to_string(Path::new(name)) {
+            Ok(text) => Self::parse(name.to_owned(), text),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(not_found(name)),
+            Err(source) => Err(ExperimentError::Read {
+                path: PathBuf::from(name),
+                source,
+            }),
+        }
+    }
+
+    /// An experiment's text; `origin` is what messages call it.
+    ///
+    /// # Errors
+    /// It is no experiment.
+    pub fn parse(origin: String, text: String) -> Result<Self, ExperimentError> {
+        let file = parse_yaml(&text, &origin)?;
+        Ok(ExperimentSource { origin, text, file })
+    }
+
+    /// `FILE:LINE:COLUMN` of the field at a path under `spec`, such as `arms.split.set.0`.
+    pub(super) fn place(&self, path: &str) -> String {
+        match locate(&self.text, path) {
+            Some((line, column)) => format!("{}:{line}:{column}", self.origin),
+            None => self.origin.clone(),
+        }
+    }
+
+    /// An error at that field.
+    pub(super) fn wrong(&self, path: &str, message: impl std::fmt::Display) -> ExperimentError {
+        ExperimentError::at(self.place(path), format!("{path}: {message}"))
+    }
+}
+
+fn not_found(name: &str) -> ExperimentError {
+    let names: Vec<&str> = BUILTINS.iter().map(|b| b.name).collect();
+    let stem = Path::new(name)
+        .file_stem()
+        .and_then(|s| s.to_str())
+        .unwrap_or(name);
+    let hint = nearest(stem, names.iter().copied())
+        .map_or(String::new(), |n| format!("; did you mean {n:?}?"));
+    ExperimentError::NotFound {
+        name: name.to_owned(),
+        hint,
+        builtins: names.join(", "),
+    }
+}

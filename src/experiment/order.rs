@@ -1,0 +1,86 @@
+//! In which order the trials are played: pairs one after the other, in each pair the rungs in random order, on each
+//! rung the arms in random order, next to each other. A function of the seed (method: drift of the machine, which
+//! would look like an effect in AAAA…BBBB, falls on all arms alike).
+
+use crate::schedule::hash::mix;
+
+/// A trial's coordinates, all from 0 but the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Pair.
+    pub pair: u32,
+    /// Rung.
+    pub rung: usize,
+    /// Arm.
+    pub arm: usize,
+    /// Its place among the arms of its pair and rung, from 1.
+    pub order: u32,
+}
+
+/// Every trial, in the order of play.
+pub fn order(seed: u64, pairs: u32, rungs: usize, arms: usize) -> Vec<Slot> {
+    let mut slots = Vec::new();
+    for pair in 0..pairs {
+        for rung in shuffled(rungs, mix(seed, u64::from(pair), 0)) {
+            let arms = shuffled(arms, mix(seed, u64::from(pair), 1 + rung as u64));
+            for (order, arm) in (1..).zip(arms) {
+                slots.push(Slot {
+                    pair,
+                    rung,
+                    arm,
+                    order,
+                });
+            }
+        }
+    }
+    slots
+}
+
+/// 0 … n−1 by Fisher and Yates.
+fn shuffled(n: usize, seed: u64) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..n).collect();
+    for i in (1..n).rev() {
+        // The bias of a remainder is below 2^-50 for numbers of arms.
+        let j = (mix(seed, i as u64, 0) % (i as u64 + 1)) as usize;
+        all.swap(i, j);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_arm_is_once_in_every_pair_and_arms_of_a_pair_stand_together() {
+        let all = order(7, 6, 2, 3);
+        assert_eq!(all.len(), 36);
+        for group in all.chunks(3) {
+            let arms: BTreeSet<usize> = group.iter().map(|s| s.arm).collect();
+            assert_eq!(arms.len(), 3);
+            assert!(
+                group
+                    .iter()
+                    .all(|s| (s.pair, s.rung) == (group[0].pair, group[0].rung))
+            );
+            assert_eq!(group.iter().map(|s| s.order).collect::<Vec<_>>(), [1, 2, 3]);
+        }
+        assert_eq!(all, order(7, 6, 2, 3), "a function of the seed");
+    }
+
+    #[test]
+    fn the_coin_falls_both_ways() {
+        let first = |seed| {
+            order(seed, 1000, 1, 2)
+                .iter()
+                .filter(|s| s.order == 1 && s.arm == 0)
+                .count()
+        };
+        for seed in 0..5 {
+            assert!((400..600).contains(&first(seed)), "{}", first(seed));
+        }
+        // More pairs do not change the order of the first ones: an experiment can be made longer.
+        assert_eq!(order(3, 6, 2, 2)[..], order(3, 9, 2, 2)[..24]);
+    }
+}

@@ -1,0 +1,86 @@
+//! Which etcds an arm starts and where: looked at before the first one is started.
+
+use super::arm::Etcd;
+use super::error::ExperimentError;
+use super::file::{ArmSpec, EtcdSpec};
+use super::load::ExperimentSource;
+use crate::local::{LocalError, Medium};
+
+impl ExperimentSource {
+    /// The etcds of an arm, one per store; or why the arm is left out.
+    pub(super) fn etcds(
+        &self,
+        arm: &ArmSpec,
+        path: &str,
+        stores: &[String],
+        snapshot: bool,
+    ) -> Result<Result<Vec<Etcd>, String>, ExperimentError> {
+        let of_arm = arm.etcd.over(&self.file.spec.etcd);
+        let mut etcds = Vec::new();
+        for store in stores {
+            let own = arm.stores.iter().position(|s| s.name == *store);
+            let (path, spec) = match own {
+                Some(i) => (
+                    format!("{path}.stores.{i}.etcd"),
+                    arm.stores[i].etcd.over(&of_arm),
+                ),
+                None => (format!("{path}.etcd"), of_arm.clone()),
+            };
+            self.placement(&path, &spec, snapshot)?;
+            let medium = spec.medium.as_deref().map(Medium::load).transpose();
+            let medium =
+                medium.map_err(|e| self.wrong(&format!("{path}.medium"), e.to_string()))?;
+            match Etcd::find(store, spec, medium) {
+                Ok(etcd) => etcds.push(etcd),
+                Err(LocalError::NotFound { wanted, searched }) if arm.optional == Some(true) => {
+                    let wanted = wanted.unwrap_or_default();
+                    return Ok(Err(format!(
+                        "no etcd {wanted} in {searched} or on PATH (scripts/install-etcd.sh {wanted})"
+                    )));
+                }
+                Err(source) => {
+                    return Err(ExperimentError::Local {
+                        arm: arm.name.clone(),
+                        source: Box::new(source),
+                    });
+                }
+            }
+        }
+        Ok(Ok(etcds))
+    }
+
+    /// What can be known of an etcd's place before it is started.
+    fn placement(
+        &self,
+        path: &str,
+        spec: &EtcdSpec,
+        snapshot: bool,
+    ) -> Result<(), ExperimentError> {
+        if snapshot && spec.members.is_some_and(|n| n != 1) {
+            let message = "a snapshot is of one member; leave snapshot out, or use one member";
+            return Err(self.wrong("snapshot", message));
+        }
+        for (field, dir) in [("dataDir", &spec.data_dir), ("walDir", &spec.wal_dir)] {
+            let Some(dir) = dir else { continue };
+            let at = |message: String| {
+                self.wrong(
+                    &format!("{path}.{field}"),
+                    format!("{}: {message}", dir.display()),
+                )
+            };
+            match std::fs::metadata(dir) {
+                Err(e) => {
+                    return Err(at(format!(
+                        "{e}; name a directory on the disk to be measured"
+                    )));
+                }
+                Ok(found) if !found.is_dir() => return Err(at("is not a directory".to_owned())),
+                Ok(_) => {}
+            }
+            let probe = dir.join(format!(".etcdmark-probe-{}", std::process::id()));
+            let written = std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe));
+            written.map_err(|e| at(format!("cannot write in it: {e}")))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! The plan of an experiment with nothing left to decide: what `plan.json` holds. With the trials' results beside it,
+//! it is all that the answer is computed from.
+
+use crate::local::medium::MediumSpec;
+use serde::{Deserialize, Serialize};
+
+/// Version of `plan.json`.
+pub const PLAN_VERSION: u32 = 1;
+
+/// An experiment, as it is going to be played.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExperimentPlan {
+    /// [`PLAN_VERSION`].
+    pub version: u32,
+    /// Hex SHA-256 over all that decides the trials: the file after every flag, seed, pairs, etcd versions.
+    pub hash: String,
+    /// The experiment's name.
+    pub name: String,
+    /// What it asks.
+    pub question: String,
+    /// Who reads the trials.
+    pub analysis: String,
+    /// Smoke form: it shows that the experiment works, and answers nothing.
+    pub smoke: bool,
+    /// Seed of the order and of the first pair's workloads.
+    pub seed: u64,
+    /// Trials of each arm on each rung.
+    pub pairs: u32,
+    /// Each trial began from a copy of its arm's bytes.
+    pub snapshot: bool,
+    /// The arms, in the file's order.
+    pub arms: Vec<ArmPlan>,
+    /// The arm that the others are compared with.
+    pub baseline: String,
+    /// Arms that were left out, and why.
+    pub left_out: Vec<LeftOut>,
+    /// The rungs' names; one, empty, where there is no ladder.
+    pub rungs: Vec<String>,
+    /// What the answer is about.
+    pub primary: Vec<String>,
+    /// What is shown beside it.
+    pub metrics: Vec<String>,
+    /// The trials in the order of play.
+    pub trials: Vec<TrialPlan>,
+}
+
+/// An arm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ArmPlan {
+    /// Its name.
+    pub name: String,
+    /// What it is, in a few words.
+    pub description: String,
+    /// Its etcd clusters, one per store.
+    pub stores: Vec<StorePlan>,
+}
+
+/// An etcd cluster of an arm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StorePlan {
+    /// The store's name.
+    pub store: String,
+    /// etcd's exact version.
+    pub version: String,
+    /// Members.
+    pub members: usize,
+    /// etcd's own flags.
+    pub flags: Vec<String>,
+    /// Where the data lie; none = the system's temporary directory.
+    pub data_dir: Option<String>,
+    /// The file system there, in words.
+    pub file_system: String,
+    /// Where the write-ahead log lies; none = with the data.
+    pub wal_dir: Option<String>,
+    /// The emulated storage medium; none = the disk as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub medium: Option<PlannedMedium>,
+}
+
+/// An emulated storage medium of an arm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedMedium {
+    /// Its name.
+    pub name: String,
+    /// What it was when the experiment began: a file may change before it goes on.
+    pub spec: MediumSpec,
+}
+
+/// An arm that was left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOut {
+    /// Its name.
+    pub arm: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TrialPlan {
+    /// From 1, in the order of play.
+    pub trial: u32,
+    /// From 1.
+    pub pair: u32,
+    /// The rung's name.
+    pub rung: String,
+    /// The arm's name.
+    pub arm: String,
+    /// Place among the arms of its pair and rung, from 1.
+    pub order: u32,
+    /// Seed of its workload, the same in its pair.
+    pub seed: u64,
+    /// Its result directory, below the experiment's.
+    pub directory: String,
+}
+
+impl ExperimentPlan {
+    /// The arm of that name.
+    pub fn arm(&self, name: &str) -> Option<&ArmPlan> {
+        self.arms.iter().find(|a| a.name == name)
+    }
+
+    /// The arms that are compared with the baseline.
+    pub fn others(&self) -> impl Iterator<Item = &ArmPlan> {
+        self.arms.iter().filter(|a| a.name != self.baseline)
+    }
+}

@@ -1,0 +1,344 @@
+//! An experiment file with nothing left to decide: flags applied, arms, rungs and trials laid out, everything checked
+//! before the first etcd is started.
+
+use super::analysis::{self, Analysis};
+use super::arm::Arm;
+use super::edits::{Edits, Traffic};
+use super::error::ExperimentError;
+use super::file::ArmSpec;
+use super::ladder::label;
+use super::load::ExperimentSource;
+use super::metric::Metric;
+use super::order::order;
+use super::plan::{ExperimentPlan, LeftOut, PLAN_VERSION, TrialPlan};
+use crate::measure::paired::MIN_PAIRS;
+use crate::workload::{Resolved, canonical_sha256, check_name, nearest};
+use serde_json::{Value, json};
+
+/// Primary metrics at most: more hypotheses than that and none can be found with a few pairs.
+const MAX_PRIMARY: usize = 4;
+/// Pairs and arms at most.
+const MAX_PAIRS: u32 = 1000;
+const MAX_ARMS: usize = 50;
+
+/// What flags change.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// The smoke form.
+    pub smoke: bool,
+    /// `--pairs`.
+    pub pairs: Option<u32>,
+    /// `--seed`.
+    pub seed: Option<u64>,
+    /// Only these arms (`--arm`); all if empty.
+    pub arms: Vec<String>,
+    /// Further changes of the workload (`--set`), applied last.
+    pub set: Vec<String>,
+}
+
+/// A checked experiment.
+#[derive(Debug)]
+pub struct Experiment {
+    /// What `plan.json` holds.
+    pub plan: ExperimentPlan,
+    pub(super) analysis: &'static dyn Analysis,
+    pub(super) arms: Vec<Arm>,
+}
+
+impl Experiment {
+    /// The workload of a trial.
+    pub(super) fn workload(&self, trial: &TrialPlan) -> Result<(&Arm, Resolved), ExperimentError> {
+        let rung = self
+            .plan
+            .rungs
+            .iter()
+            .position(|r| *r == trial.rung)
+            .unwrap_or(0);
+        let arm = self.arms.iter().find(|a| a.name == trial.arm);
+        let arm =
+            arm.ok_or_else(|| ExperimentError::at("plan", format!("no arm {:?}", trial.arm)))?;
+        Ok((arm, arm.traffic[rung].resolve(trial.seed)?))
+    }
+
+    /// Every workload that is going to be played, with the first pair's seed.
+    pub fn workloads(&self) -> impl Iterator<Item = Result<Resolved, ExperimentError>> + '_ {
+        let traffic = self.arms.iter().flat_map(|a| &a.traffic);
+        traffic.map(|t| t.resolve(self.plan.seed))
+    }
+}
+
+impl ExperimentSource {
+    /// Applies the flags, lays out the trials and checks everything.
+    ///
+    /// # Errors
+    /// What is wrong, where, and what would be right.
+    pub fn resolve(&self, changes: &Changes) -> Result<Experiment, ExperimentError> {
+        let spec = &self.file.spec;
+        let at = |path: &str, message: String| self.wrong(path, message);
+        let name = &self.file.metadata.name;
+        if let Err(e) = check_name("metadata.name", name) {
+            return Err(ExperimentError::at(
+                self.place("metadata.name"),
+                e.to_string(),
+            ));
+        }
+        let analysis = self.analysis()?;
+        let pairs = self.pairs(changes)?;
+        let seed = changes.seed.or(spec.seed).unwrap_or(1);
+        let snapshot = spec.snapshot.unwrap_or(false);
+        self.names()?;
+        let chosen = self.chosen(&changes.arms)?;
+        let rungs = self.rungs(changes.smoke)?;
+        let primary = self.metrics("primary", &spec.primary)?;
+        if !(1..=MAX_PRIMARY).contains(&primary.len()) {
+            let n = primary.len();
+            return Err(at(
+                "primary",
+                format!("has {n} metrics; name 1 to {MAX_PRIMARY}"),
+            ));
+        }
+        self.metrics("metrics", &spec.metrics)?;
+
+        let (mut arms, mut left_out) = (Vec::new(), Vec::new());
+        for (index, arm) in chosen {
+            let path = format!("arms.{index}");
+            let traffic = rungs
+                .iter()
+                .map(|(_, edits)| self.traffic(arm, &path, edits, changes))
+                .collect::<Result<Vec<_>, _>>()?;
+            let mut resolved = Vec::new();
+            for t in &traffic {
+                resolved.push(t.resolve(seed)?);
+            }
+            for workload in &resolved {
+                for (i, metric) in primary.iter().enumerate() {
+                    metric.fits(&workload.rates()).map_err(|m| {
+                        at(
+                            &format!("primary.{i}"),
+                            format!("{:?} in arm {}: {m}", metric.name, arm.name),
+                        )
+                    })?;
+                }
+            }
+            let stores: Vec<String> = resolved[0].stores.iter().map(|s| s.name.clone()).collect();
+            match self.etcds(arm, &path, &stores, snapshot)? {
+                Ok(etcds) => arms.push(Arm {
+                    name: arm.name.clone(),
+                    description: arm.description.clone().unwrap_or_default(),
+                    etcds,
+                    traffic,
+                    workloads: resolved.iter().map(Resolved::json).collect(),
+                }),
+                Err(reason) => left_out.push(LeftOut {
+                    arm: arm.name.clone(),
+                    reason,
+                }),
+            }
+        }
+        if arms.len() < 2 {
+            let out: Vec<String> = left_out
+                .iter()
+                .map(|l| format!("; {}: {}", l.arm, l.reason))
+                .collect();
+            let message = format!(
+                "{} arm is left of the two that a comparison needs{}",
+                arms.len(),
+                out.concat()
+            );
+            return Err(at("arms", message));
+        }
+        let wanted = spec.baseline.as_deref();
+        let baseline = arms
+            .iter()
+            .find(|a| Some(a.name.as_str()) == wanted)
+            .unwrap_or(&arms[0]);
+        let mut plan = ExperimentPlan {
+            version: PLAN_VERSION,
+            hash: String::new(),
+            name: name.clone(),
+            question: spec.question.clone(),
+            analysis: analysis.name().to_owned(),
+            smoke: changes.smoke,
+            seed,
+            pairs,
+            snapshot,
+            baseline: baseline.name.clone(),
+            arms: arms.iter().map(Arm::plan).collect(),
+            left_out,
+            rungs: rungs.into_iter().map(|(name, _)| name).collect(),
+            primary: spec.primary.clone(),
+            metrics: spec.metrics.clone(),
+            trials: Vec::new(),
+        };
+        plan.trials = trials(&plan);
+        plan.hash = hash(&plan, &arms);
+        Ok(Experiment {
+            plan,
+            analysis,
+            arms,
+        })
+    }
+
+    fn analysis(&self) -> Result<&'static dyn Analysis, ExperimentError> {
+        let wanted = self.file.spec.analysis.as_deref().unwrap_or("compare");
+        let known: Vec<&str> = analysis::ALL.iter().map(|a| a.name()).collect();
+        analysis::by_name(wanted).ok_or_else(|| {
+            let meant = nearest(wanted, known.iter().copied())
+                .map_or(String::new(), |n| format!("; did you mean {n:?}?"));
+            self.wrong(
+                "analysis",
+                format!(
+                    "{wanted:?} is not known{meant} (known: {})",
+                    known.join(", ")
+                ),
+            )
+        })
+    }
+
+    fn pairs(&self, changes: &Changes) -> Result<u32, ExperimentError> {
+        let spec = &self.file.spec;
+        let least = if changes.smoke { 1 } else { MIN_PAIRS as u32 };
+        let (place, pairs) = match (changes.pairs, changes.smoke) {
+            (Some(n), _) => (format!("--pairs {n}"), n),
+            (None, true) => (self.place("smoke.pairs"), spec.smoke.pairs.unwrap_or(1)),
+            (None, false) => (self.place("pairs"), spec.pairs.unwrap_or(MIN_PAIRS as u32)),
+        };
+        if (least..=MAX_PAIRS).contains(&pairs) {
+            return Ok(pairs);
+        }
+        let why = if changes.smoke {
+            ""
+        } else {
+            ": with fewer there is no interval (--smoke plays fewer, and answers nothing)"
+        };
+        Err(ExperimentError::at(
+            place,
+            format!("{pairs} pairs; use {least} to {MAX_PAIRS}{why}"),
+        ))
+    }
+
+    /// Arms' names are names, once each; the baseline is one of them.
+    fn names(&self) -> Result<(), ExperimentError> {
+        let spec = &self.file.spec;
+        if !(2..=MAX_ARMS).contains(&spec.arms.len()) {
+            let n = spec.arms.len();
+            return Err(self.wrong(
+                "arms",
+                format!("has {n}; a comparison needs 2 to {MAX_ARMS}"),
+            ));
+        }
+        let names: Vec<&str> = spec.arms.iter().map(|a| a.name.as_str()).collect();
+        for (i, name) in names.iter().enumerate() {
+            let path = format!("arms.{i}.name");
+            label(name).map_err(|m| self.wrong(&path, m))?;
+            if names[..i].contains(name) {
+                return Err(self.wrong(&path, format!("{name:?} is given twice")));
+            }
+        }
+        match &spec.baseline {
+            Some(wanted) => known("arm", wanted, &names).map_err(|m| self.wrong("baseline", m)),
+            None => Ok(()),
+        }
+    }
+
+    /// The arms that `--arm` names, in the file's order, with their index there.
+    fn chosen(&self, wanted: &[String]) -> Result<Vec<(usize, &ArmSpec)>, ExperimentError> {
+        let arms = &self.file.spec.arms;
+        let names: Vec<&str> = arms.iter().map(|a| a.name.as_str()).collect();
+        for name in wanted {
+            known("arm", name, &names)
+                .map_err(|m| ExperimentError::at(format!("--arm {name}"), m))?;
+        }
+        let all = arms.iter().enumerate();
+        Ok(all
+            .filter(|(_, a)| wanted.is_empty() || wanted.contains(&a.name))
+            .collect())
+    }
+
+    fn metrics(&self, list: &str, names: &[String]) -> Result<Vec<Metric>, ExperimentError> {
+        let metrics = names.iter().enumerate().map(|(i, name)| {
+            Metric::parse(name).map_err(|m| self.wrong(&format!("{list}.{i}"), m))
+        });
+        metrics.collect()
+    }
+
+    /// The traffic of an arm on a rung.
+    fn traffic(
+        &self,
+        arm: &ArmSpec,
+        path: &str,
+        rung: &Edits,
+        changes: &Changes,
+    ) -> Result<Traffic, ExperimentError> {
+        let spec = &self.file.spec;
+        let mut edits = self.set("workload", &spec.workload.set)?;
+        edits.push_fields(self, "phases", "phases", &spec.phases);
+        if changes.smoke {
+            edits.push_fields(self, "smoke.phases", "phases", &spec.smoke.phases);
+            edits.extend(&self.set("smoke", &spec.smoke.set)?);
+        }
+        edits.extend(rung);
+        edits.push_fields(self, &format!("{path}.cluster"), "cluster", &arm.cluster);
+        if !arm.stores.is_empty() {
+            let stores: Vec<Value> = arm
+                .stores
+                .iter()
+                .map(|s| match &s.resources {
+                    Some(resources) => json!({ "name": s.name, "resources": resources }),
+                    None => json!({ "name": s.name }),
+                })
+                .collect();
+            let place = self.place(&format!("{path}.stores"));
+            edits.push(&place, "stores", "stores", &Value::from(stores).to_string());
+        }
+        edits.extend(&self.set(path, &arm.set)?);
+        for assignment in &changes.set {
+            edits.push_set("", assignment)?;
+        }
+        Traffic::new(self, edits)
+    }
+}
+
+fn trials(plan: &ExperimentPlan) -> Vec<TrialPlan> {
+    let slots = order(plan.seed, plan.pairs, plan.rungs.len(), plan.arms.len());
+    let trial = |(trial, slot): (u32, super::order::Slot)| {
+        let (rung, arm) = (&plan.rungs[slot.rung], &plan.arms[slot.arm].name);
+        let dash = if rung.is_empty() { "" } else { "-" };
+        // All trials of a snapshot begin with the same bytes, which are one seed's.
+        let step = if plan.snapshot {
+            0
+        } else {
+            u64::from(slot.pair)
+        };
+        TrialPlan {
+            trial,
+            pair: slot.pair + 1,
+            rung: rung.clone(),
+            arm: arm.clone(),
+            order: slot.order,
+            seed: plan.seed.wrapping_add(step),
+            directory: format!("trials/{trial:03}-{rung}{dash}{arm}"),
+        }
+    };
+    (1..).zip(slots).map(trial).collect()
+}
+
+fn hash(plan: &ExperimentPlan, arms: &[Arm]) -> String {
+    let workloads: Vec<&Vec<Value>> = arms.iter().map(|a| &a.workloads).collect();
+    canonical_sha256(&json!({
+        "plan": serde_json::to_value(plan).unwrap_or_default(),
+        "workloads": workloads,
+    }))
+}
+
+fn known(what: &str, name: &str, names: &[&str]) -> Result<(), String> {
+    if names.contains(&name) {
+        return Ok(());
+    }
+    let meant = nearest(name, names.iter().copied())
+        .map_or(String::new(), |n| format!("; did you mean {n:?}?"));
+    Err(format!(
+        "{name:?} is no {what} of this experiment{meant} ({what}s: {})",
+        names.join(", ")
+    ))
+}

@@ -1,0 +1,434 @@
+//! Plays an experiment: one trial after the other, each a run of its own on etcds of its own.
+
+use super::analysis::Follow;
+use super::bed::{Bed, Ground};
+use super::directory::ExperimentDirectory;
+use super::error::ExperimentError;
+use super::plan::TrialPlan;
+use super::reduce::{Found, reduce};
+use super::resolve::Experiment;
+use super::result::{ExperimentResult, State};
+use crate::clock::{self, SECOND};
+use crate::engine::{self, Control};
+use crate::report::{Event, HistogramLine, Note, RunDirectory, RunResult, Sink, SinkError, Tee};
+use crate::workload::{Phases, Plan, Resolved, RunSettings, TrialCoordinates};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Start and end of an etcd, populate and sweep: what a trial takes beside its phases, until one was timed. Seconds.
+const BESIDE_PHASES: f64 = 5.0;
+/// In a snapshot's directory: it is complete, and of this plan.
+const READY: &str = "ready";
+
+/// Who watches the experiment.
+pub trait Observer {
+    /// A trial begins (`again`: its first try was invalid); about so many seconds are left for all that are to come.
+    fn begins(&mut self, trial: &TrialPlan, of: usize, again: bool, left: f64);
+    /// A remark.
+    fn say(&mut self, text: &str);
+    /// Takes the events of the trial under way.
+    fn sink(&mut self) -> Option<&mut dyn Sink>;
+}
+
+/// Plays what is not done yet in `directory`. `control` drains or stops it; the result then says how far it came, and
+/// the same call goes on from there.
+///
+/// # Errors
+/// What ends the experiment before its last trial, an interruption apart.
+pub fn run(
+    experiment: &Experiment,
+    directory: &ExperimentDirectory,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<ExperimentResult, ExperimentError> {
+    let mut runner = Runner {
+        experiment,
+        directory,
+        control,
+        observer,
+        found: directory.found(),
+        played: 0.0,
+        count: 0,
+    };
+    let done = runner.found.iter().filter(|f| f.settled()).count();
+    if done > 0 {
+        let of = runner.found.len();
+        runner.observer.say(&format!(
+            "{done} of {of} trials are there already and are not played again"
+        ));
+    }
+    let mut begun = Ok(());
+    for (index, trial) in experiment.plan.trials.iter().enumerate() {
+        if runner.found[index].settled() {
+            continue;
+        }
+        begun = if control.interrupted() {
+            Err(ExperimentError::Interrupted)
+        } else {
+            runner.trial(index, trial)
+        };
+        if begun.is_err() {
+            break;
+        }
+    }
+    let result = reduce(&experiment.plan, &runner.found);
+    match begun {
+        Ok(()) => {}
+        Err(ExperimentError::Interrupted)
+            if result.trials.iter().any(|t| t.state != State::Missing) => {}
+        Err(e) => {
+            directory.discard_unplayed();
+            return Err(e);
+        }
+    }
+    directory.write(&result)?;
+    if result.complete {
+        directory.drop_snapshots();
+    }
+    Ok(result)
+}
+
+struct Runner<'a> {
+    experiment: &'a Experiment,
+    directory: &'a ExperimentDirectory,
+    control: &'a Control,
+    observer: &'a mut dyn Observer,
+    found: Vec<Found>,
+    /// Seconds that trials took, and how many of them.
+    played: f64,
+    count: u32,
+}
+
+impl Runner<'_> {
+    /// Plays a trial, and once more if it was invalid.
+    fn trial(&mut self, index: usize, trial: &TrialPlan) -> Result<(), ExperimentError> {
+        if self.found[index].state() == State::Invalid {
+            self.directory.set_aside(trial)?;
+            self.found[index].repeated = true;
+        }
+        loop {
+            let again = self.found[index].repeated;
+            let begun = clock::now();
+            let (result, after) = self.play(index, trial, again)?;
+            self.played += clock::now().saturating_sub(begun) as f64 / SECOND as f64;
+            self.count += 1;
+            let (failed, interrupted) = (result.outcome.error.clone(), self.control.interrupted());
+            self.found[index] = Found {
+                result: Some(result),
+                ended: true,
+                after,
+                repeated: again,
+            };
+            let state = self.found[index].state();
+            if state == State::Invalid && !again && !interrupted {
+                self.observer.say(&format!(
+                    "trial {} is invalid (the generator did not keep up) and is played once more",
+                    trial.trial
+                ));
+                self.directory.set_aside(trial)?;
+                self.found[index] = Found {
+                    repeated: true,
+                    ..Found::default()
+                };
+                continue;
+            }
+            if interrupted {
+                return Err(ExperimentError::Interrupted);
+            }
+            if state == State::Torn {
+                return Err(ExperimentError::Trial {
+                    trial: trial.trial,
+                    arm: trial.arm.clone(),
+                    reason: failed.unwrap_or_else(|| "no reason is known".to_owned()),
+                    directory: self.directory.trial(trial),
+                });
+            }
+            return self
+                .directory
+                .write(&reduce(&self.experiment.plan, &self.found));
+        }
+    }
+
+    /// One try of a trial, from its etcds' start to their end.
+    fn play(
+        &mut self,
+        index: usize,
+        trial: &TrialPlan,
+        again: bool,
+    ) -> Result<(RunResult, Option<serde_json::Value>), ExperimentError> {
+        let (arm, resolved) = self.experiment.workload(trial)?;
+        let left = self.left(index, &resolved.phases);
+        self.observer.begins(trial, self.found.len(), again, left);
+        let snapshot = if self.experiment.plan.snapshot {
+            Some(self.prepare(trial)?)
+        } else {
+            None
+        };
+        self.directory.clear(trial)?;
+        let files = RunDirectory::create(&self.directory.trial(trial))
+            .map_err(|e| ExperimentError::at("--out", e.to_string()))?;
+        let ground = snapshot.as_deref().map_or(Ground::Fresh, Ground::Copy);
+        let begun = Bed::start(arm, ground, self.control).and_then(|bed| {
+            let mut plan = self.plan(&bed, resolved)?;
+            plan.trial = Some(TrialCoordinates {
+                experiment: self.experiment.plan.name.clone(),
+                arm: trial.arm.clone(),
+                pair: trial.pair,
+                trial: trial.trial,
+                order: trial.order,
+            });
+            let ended = self.load(&bed, trial, plan, &files);
+            bed.stop();
+            ended
+        });
+        if begun.is_err() {
+            // What was measured stays; of a trial that could not begin, nothing does.
+            if report_is_empty(files.path()) {
+                files.discard();
+            }
+        }
+        begun
+    }
+
+    /// The engine's part of a trial, with the analysis' before and after.
+    fn load(
+        &mut self,
+        bed: &Bed,
+        trial: &TrialPlan,
+        plan: Plan,
+        files: &RunDirectory,
+    ) -> Result<(RunResult, Option<serde_json::Value>), ExperimentError> {
+        let analysis = self.experiment.analysis;
+        let failed = |reason: String| ExperimentError::Trial {
+            trial: trial.trial,
+            arm: trial.arm.clone(),
+            reason,
+            directory: files.path().to_owned(),
+        };
+        let before = analysis.before(bed, trial).map_err(failed)?;
+        let watch = Forwarded::new(bed, self.control, &plan.control);
+        let mut sink = files.sink()?;
+        let mut sinks: Vec<&mut dyn Sink> = vec![&mut sink];
+        sinks.extend(self.observer.sink());
+        let played = {
+            let mut remarked = Remarked {
+                inner: Tee::new(sinks),
+                before,
+                follow: analysis.follow(bed, trial),
+                t: 0.0,
+            };
+            engine::run(plan, &mut remarked)
+        };
+        drop(watch);
+        let result = played.map_err(|source| ExperimentError::Run {
+            trial: trial.trial,
+            arm: trial.arm.clone(),
+            source,
+        })?;
+        let whole = matches!(result.outcome.outcome.as_str(), "completed" | "guard");
+        let after = if whole {
+            analysis.after(bed, trial, &result).map_err(failed)?
+        } else {
+            None
+        };
+        if let Some(value) = &after {
+            self.directory.note(trial, value)?;
+        }
+        // Written last: it says that the trial is done.
+        files.write_result(&result)?;
+        Ok((result, after))
+    }
+
+    fn plan(&self, bed: &Bed, resolved: Resolved) -> Result<Plan, ExperimentError> {
+        let name = &self.experiment.plan.name;
+        let settings = RunSettings {
+            // The same keys in every trial.
+            run_id: name.clone(),
+            prefix: format!("/registry-etcdmark/{name}"),
+            epoch: clock::unix_now(),
+            keep_data: false,
+            verify: true,
+            guards: Vec::new(),
+            allow_live_cluster: false,
+            control: Control::default(),
+        };
+        Ok(resolved.into_plan(bed.targets(), settings)?)
+    }
+
+    /// The snapshot of a trial's arm and rung: the one that is there, or a new one.
+    fn prepare(&mut self, trial: &TrialPlan) -> Result<PathBuf, ExperimentError> {
+        let dir = self.directory.snapshot(trial);
+        let (arm, resolved) = self.experiment.workload(trial)?;
+        let ready = dir.join(READY);
+        if fs::read_to_string(&ready).is_ok_and(|hash| hash == resolved.hash) {
+            return Ok(dir);
+        }
+        let hash = resolved.hash.clone();
+        let io = |e: std::io::Error| {
+            ExperimentError::at(
+                dir.display().to_string(),
+                format!("cannot keep the snapshot: {e}"),
+            )
+        };
+        if dir.exists() {
+            fs::remove_dir_all(&dir).map_err(io)?;
+        }
+        self.observer.say(&format!(
+            "arm {}: filling the store once, for all its trials",
+            trial.arm
+        ));
+        let bed = Bed::start(arm, Ground::Keep(&dir), self.control)?;
+        let mut plan = self.plan(&bed, resolved)?;
+        (plan.keep_data, plan.populate_only) = (true, true);
+        let watch = Forwarded::new(&bed, self.control, &plan.control);
+        let mut sinks: Vec<&mut dyn Sink> = Vec::new();
+        sinks.extend(self.observer.sink());
+        let filled = engine::run(plan, &mut Tee::new(sinks));
+        drop(watch);
+        bed.stop();
+        if self.control.interrupted() {
+            return Err(ExperimentError::Interrupted);
+        }
+        let filled = filled.map_err(|source| ExperimentError::Run {
+            trial: trial.trial,
+            arm: trial.arm.clone(),
+            source,
+        })?;
+        if let Some(reason) = filled.outcome.error {
+            let (trial, arm) = (trial.trial, trial.arm.clone());
+            return Err(ExperimentError::Trial {
+                trial,
+                arm,
+                reason,
+                directory: dir,
+            });
+        }
+        fs::write(&ready, hash).map_err(io)?;
+        Ok(dir)
+    }
+
+    /// Seconds for this trial and those to come.
+    fn left(&self, index: usize, phases: &Phases) -> f64 {
+        let to_come = self.found[index..].iter().filter(|f| !f.settled()).count() as f64;
+        let planned = phases.settle + phases.warmup + phases.duration.unwrap_or_default();
+        let each = match self.count {
+            0 => planned.as_secs_f64() + BESIDE_PHASES,
+            n => self.played / f64::from(n),
+        };
+        to_come * each
+    }
+}
+
+/// No event was written.
+fn report_is_empty(dir: &Path) -> bool {
+    fs::metadata(dir.join(crate::report::files::EVENTS)).map_or(true, |m| m.len() == 0)
+}
+
+/// Hands an interruption on to the trial under way. Each trial has a control of its own, as a guard that drains one
+/// must not end the next.
+struct Forwarded(tokio::task::JoinHandle<()>);
+
+impl Forwarded {
+    fn new(bed: &Bed, from: &Control, to: &Control) -> Self {
+        let (from, to) = (from.clone(), to.clone());
+        Forwarded(bed.spawn(async move {
+            from.until_interrupted().await;
+            to.interrupt();
+            from.until_stopping().await;
+            to.interrupt();
+        }))
+    }
+}
+
+impl Drop for Forwarded {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Writes the analysis' notes into the stream: those from before right after its header, before anything is loaded; the
+/// others after the event that they are about.
+struct Remarked<'a> {
+    inner: Tee<'a>,
+    before: Vec<String>,
+    follow: Option<Box<dyn Follow>>,
+    /// How far the stream has come, seconds.
+    t: f64,
+}
+
+impl Sink for Remarked<'_> {
+    fn event(&mut self, event: &Event) -> Result<(), SinkError> {
+        self.inner.event(event)?;
+        let mut notes = Vec::new();
+        match event {
+            Event::Header(_) => notes.append(&mut self.before),
+            Event::Phase(phase) => self.t = phase.t,
+            Event::Interval(interval) => self.t = interval.t + interval.length,
+            _ => {}
+        }
+        if let Some(follow) = &mut self.follow {
+            notes.extend(follow.event(event));
+        }
+        for text in notes {
+            let (t, level) = (self.t, "info".to_owned());
+            self.inner.event(&Event::Note(Note { t, level, text }))?;
+        }
+        Ok(())
+    }
+
+    fn histogram(&mut self, line: &HistogramLine<'_>) -> Result<(), SinkError> {
+        self.inner.histogram(line)
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Collector, Phase, PhaseEvent};
+
+    #[derive(Debug)]
+    struct AtMeasure;
+
+    impl Follow for AtMeasure {
+        fn event(&mut self, event: &Event) -> Vec<String> {
+            match event {
+                Event::Phase(p) if p.phase == Phase::Measure => vec!["measuring".to_owned()],
+                _ => Vec::new(),
+            }
+        }
+    }
+
+    #[test]
+    fn notes_stand_where_they_belong() {
+        let mut collector = Collector::default();
+        let mut sink = Remarked {
+            inner: Tee::new(vec![&mut collector]),
+            before: vec!["a prediction".to_owned()],
+            follow: Some(Box::new(AtMeasure)),
+            t: 0.0,
+        };
+        let phase = |t, phase| Event::Phase(PhaseEvent { t, phase });
+        let events = [
+            Event::Header(Box::default()),
+            phase(1.0, Phase::Populate),
+            phase(2.5, Phase::Measure),
+        ];
+        for event in &events {
+            sink.event(event).unwrap();
+        }
+        let said: Vec<(usize, f64, &str)> = collector
+            .events
+            .iter()
+            .enumerate()
+            .filter_map(|(i, e)| match e {
+                Event::Note(n) => Some((i, n.t, n.text.as_str())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(said, [(1, 0.0, "a prediction"), (4, 2.5, "measuring")]);
+    }
+}

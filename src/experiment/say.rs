@@ -1,0 +1,121 @@
+//! Comparisons in words.
+
+use super::metric::{Scale, Unit};
+use super::plan::ExperimentPlan;
+use super::result::Comparison;
+use crate::measure::paired::{MIN_PAIRS, Reading};
+use crate::report::text::units::{bytes, rate, seconds, three};
+
+/// A figure in its unit.
+pub fn figure(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Seconds => seconds(value),
+        Unit::Share => format!("{} %", three(value * 100.0)),
+        Unit::PerSecond => format!("{}/s", rate(value)),
+        Unit::Bytes => bytes(value),
+        Unit::Cores => format!("{} cores", three(value)),
+        Unit::Count => three(value),
+    }
+}
+
+/// A median, or that it is a miss, or nothing.
+pub fn median(value: Option<f64>, missed: bool, unit: Unit) -> String {
+    match value {
+        Some(v) => figure(v, unit),
+        None if missed => "missed".to_owned(),
+        None => "-".to_owned(),
+    }
+}
+
+/// `×1.42`, `+0.3 %`, `-`.
+pub fn size(c: &Comparison) -> String {
+    match (c.estimate, c.scale) {
+        (Some(e), Scale::Ratio) => format!("×{}", three(e)),
+        (Some(e), Scale::Difference) => signed(e, c.unit),
+        (None, _) => "-".to_owned(),
+    }
+}
+
+/// `1.31 to 1.54`, `-`.
+pub fn interval(c: &Comparison) -> String {
+    match (c.low, c.high, c.scale) {
+        (Some(low), Some(high), Scale::Ratio) => format!("{} to {}", three(low), three(high)),
+        (Some(low), Some(high), Scale::Difference) => {
+            format!("{} to {}", signed(low, c.unit), signed(high, c.unit))
+        }
+        _ => "-".to_owned(),
+    }
+}
+
+/// `differs`, `equivalent within 10 %`, `inconclusive, about 12 pairs more`.
+pub fn reading(c: &Comparison) -> String {
+    let delta = match c.scale {
+        Scale::Ratio => format!("{} %", three(c.delta * 100.0)),
+        Scale::Difference => figure(c.delta, c.unit),
+    };
+    match c.reading {
+        Reading::Differs if c.estimate.is_none() && c.arm_missed > 0 => {
+            "differs: missed in every pair".to_owned()
+        }
+        Reading::Differs if c.estimate.is_none() => {
+            "differs: the baseline missed in every pair".to_owned()
+        }
+        Reading::Differs => "differs".to_owned(),
+        Reading::Equivalent => format!("equivalent within {delta}"),
+        Reading::Inconclusive if c.pairs == 0 => "not measured".to_owned(),
+        Reading::Inconclusive if c.arm_missed + c.baseline_missed > 0 => {
+            format!(
+                "inconclusive: missed in {} of {} pairs",
+                c.arm_missed.max(c.baseline_missed),
+                c.pairs
+            )
+        }
+        Reading::Inconclusive if c.pairs < MIN_PAIRS as u64 => "no interval".to_owned(),
+        Reading::Inconclusive => match c.more_pairs {
+            Some(1) => "inconclusive, about 1 pair more".to_owned(),
+            Some(n) => format!("inconclusive, about {n} pairs more"),
+            None => "inconclusive".to_owned(),
+        },
+    }
+}
+
+/// `×1.42 (1.31 to 1.54), differs`.
+pub fn effect(c: &Comparison) -> String {
+    let medians = || {
+        let (a, b) = (
+            median(c.baseline_median, c.baseline_missed > 0, c.unit),
+            median(c.arm_median, c.arm_missed > 0, c.unit),
+        );
+        format!("{b} after {a}")
+    };
+    match (c.estimate, c.low) {
+        (Some(_), Some(_)) => format!("{} ({}), {}", size(c), interval(c), reading(c)),
+        (Some(_), None) => format!("{} ({})", size(c), medians()),
+        (None, _) => format!("{}, {}", medians(), reading(c)),
+    }
+}
+
+/// An arm and its effect.
+pub fn clause(c: &Comparison) -> String {
+    format!("{} {}", c.arm, effect(c))
+}
+
+/// What the sentence rests on.
+pub fn basis(plan: &ExperimentPlan, about: &[&Comparison]) -> String {
+    let pairs = about.iter().map(|c| c.pairs).min().unwrap_or(0);
+    let plural = if pairs == 1 { "" } else { "s" };
+    if about.iter().any(|c| c.low.is_some()) {
+        return format!(" (95 % intervals over {pairs} pairs)");
+    }
+    let why = if plan.smoke { "a smoke form" } else { "so far" };
+    if pairs < MIN_PAIRS as u64 {
+        format!(" ({why}, {pairs} pair{plural}: no interval is possible, it takes {MIN_PAIRS})")
+    } else {
+        format!(" ({pairs} pairs)")
+    }
+}
+
+fn signed(value: f64, unit: Unit) -> String {
+    let sign = if value < 0.0 { "-" } else { "+" };
+    format!("{sign}{}", figure(value.abs(), unit))
+}

@@ -1,0 +1,14 @@
+//! The JSON Schemas of the experiment file and of `experiment.json`, generated from the types.
+
+use super::file::ExperimentFile;
+use super::result::ExperimentResult;
+
+/// Of an experiment file, as it is committed: two spaces, a final newline.
+pub fn file_schema() -> String {
+    format!("{:#}\n", schemars::schema_for!(ExperimentFile).to_value())
+}
+
+/// Of `experiment.json`.
+pub fn result_schema() -> String {
+    format!("{:#}\n", schemars::schema_for!(ExperimentResult).to_value())
+}

@@ -1,0 +1,244 @@
+//! The terminal rendering of an experiment: the answer, the comparisons, then what explains them.
+
+use super::metric::{Metric, Scale};
+use super::result::{Comparison, ExperimentResult, State, Table};
+use super::say;
+use crate::measure::validity::Verdict;
+use crate::report::text::wrap;
+use std::path::Path;
+
+/// The summary, lines ending in newlines, without colour. `dir` is where the files are, if anywhere.
+pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
+    let mut out = format!("{}\n", r.answer);
+    wrap(&format!("question {}", r.plan.question), &mut out);
+    wrap(&about(r), &mut out);
+    for rung in &r.plan.rungs {
+        out.push('\n');
+        if !rung.is_empty() {
+            out.push_str(&format!("rung {rung}\n"));
+        }
+        table(&comparisons(r, rung), &mut out);
+    }
+    for extra in &r.tables {
+        out.push_str(&format!("\n{}\n", extra.title));
+        table(extra, &mut out);
+    }
+    out.push('\n');
+    for line in remarks(r) {
+        wrap(&line, &mut out);
+    }
+    if let Some(dir) = dir {
+        let first = r.trials.first().map_or("trials", |t| t.directory.as_str());
+        let dir = dir.display();
+        wrap(
+            &format!(
+                "files   {dir} (again: etcdmark report {dir}; a trial: etcdmark report {dir}/{first})"
+            ),
+            &mut out,
+        );
+    }
+    out
+}
+
+fn about(r: &ExperimentResult) -> String {
+    let p = &r.plan;
+    let rungs = if p.rungs.len() > 1 {
+        format!(" × {} rungs", p.rungs.len())
+    } else {
+        String::new()
+    };
+    let pairs = if p.pairs == 1 {
+        "1 pair".to_owned()
+    } else {
+        format!("{} pairs", p.pairs)
+    };
+    format!(
+        "experiment {}{}, seed {}; {pairs}{rungs} × {} arms; analysis {}{}",
+        p.name,
+        if p.smoke {
+            " (smoke form: it answers nothing)"
+        } else {
+            ""
+        },
+        p.seed,
+        p.arms.len(),
+        p.analysis,
+        if p.snapshot {
+            "; every trial from a copy of its arm's bytes"
+        } else {
+            ""
+        }
+    )
+}
+
+fn comparisons(r: &ExperimentResult, rung: &str) -> Table {
+    let mut rows = Vec::new();
+    for name in r.plan.primary.iter().chain(&r.plan.metrics) {
+        let of_metric: Vec<&Comparison> = r
+            .comparisons
+            .iter()
+            .filter(|c| c.metric == *name && c.rung == rung)
+            .collect();
+        let Some(first) = of_metric.first() else {
+            continue;
+        };
+        let star = if first.primary { "" } else { " *" };
+        let base = of_metric.iter().find_map(|c| c.baseline_median);
+        let missed = of_metric.iter().any(|c| c.baseline_missed > 0);
+        let head = [
+            format!("{name}{star}"),
+            r.plan.baseline.clone(),
+            say::median(base, missed, first.unit),
+        ];
+        rows.push(
+            [
+                head.to_vec(),
+                vec![String::new(), String::new(), "baseline".to_owned()],
+            ]
+            .concat(),
+        );
+        for c in of_metric {
+            rows.push(vec![
+                String::new(),
+                c.arm.clone(),
+                say::median(c.arm_median, c.arm_missed > 0, c.unit),
+                say::size(c),
+                say::interval(c),
+                say::reading(c),
+            ]);
+        }
+    }
+    let columns = ["", "arm", "median", "effect", "95 % interval", "reading"]
+        .map(str::to_owned)
+        .to_vec();
+    Table {
+        title: String::new(),
+        columns,
+        rows,
+    }
+}
+
+/// Columns aligned to the left: the readings are words.
+fn table(t: &Table, out: &mut String) {
+    let width = |column: usize| {
+        let cells = std::iter::once(&t.columns)
+            .chain(&t.rows)
+            .filter_map(|row| row.get(column));
+        cells.map(|c| c.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..t.columns.len()).map(width).collect();
+    for row in std::iter::once(&t.columns).chain(&t.rows) {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, w)| format!("{cell:w$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+}
+
+fn remarks(r: &ExperimentResult) -> Vec<String> {
+    let mut lines = Vec::new();
+    let ratio = r
+        .comparisons
+        .iter()
+        .any(|c| c.scale == Scale::Ratio && c.low.is_some());
+    if ratio {
+        let judged = r.comparisons.iter().filter(|c| c.primary).count();
+        lines.push(format!(
+            "An effect ×1.2 is 20 % more than {}: the mean of the pairs' log-ratios, its 95 % interval by Student's t. Each \
+             interval holds for itself; of {judged} primary one{} one in twenty is expected to miss.",
+            r.plan.baseline,
+            if judged == 1 { "" } else { "s" },
+        ));
+    }
+    if !r.plan.metrics.is_empty() {
+        lines.push("* beside the answer: explored, not tested".to_owned());
+    }
+    let meanings: Vec<String> = r
+        .plan
+        .primary
+        .iter()
+        .filter_map(|m| Some(format!("{m} is {}", Metric::parse(m).ok()?.title())))
+        .collect();
+    lines.push(format!("metrics {}", meanings.join("; ")));
+    for arm in &r.plan.arms {
+        let stores: Vec<String> = arm
+            .stores
+            .iter()
+            .map(|s| {
+                let members = if s.members == 1 {
+                    String::new()
+                } else {
+                    format!(", {} members", s.members)
+                };
+                let data = match &s.data_dir {
+                    Some(dir) => format!(", data in {dir} on {}", s.file_system),
+                    None => format!(", data on {}", s.file_system),
+                };
+                let log = s.wal_dir.as_ref();
+                let log = log.map_or(String::new(), |dir| format!(", log in {dir}"));
+                let medium = s.medium.as_ref();
+                let medium = medium.map_or(String::new(), |m| format!(", as on {}", m.name));
+                let flags: String = s.flags.iter().map(|f| format!(" {f}")).collect();
+                let name = if arm.stores.len() > 1 {
+                    format!("{} on ", s.store)
+                } else {
+                    String::new()
+                };
+                format!(
+                    "{name}etcd {}{members}{data}{log}{medium}{flags}",
+                    s.version
+                )
+            })
+            .collect();
+        let what = if arm.description.is_empty() {
+            String::new()
+        } else {
+            format!("{}; ", arm.description)
+        };
+        lines.push(format!("arm     {}: {what}{}", arm.name, stores.join("; ")));
+    }
+    lines.extend(
+        r.plan
+            .left_out
+            .iter()
+            .map(|l| format!("left out: arm {}: {}", l.arm, l.reason)),
+    );
+    let with = |state: State| r.trials.iter().filter(|t| t.state == state).count();
+    let all = r.trials.len();
+    let (torn, missing) = (with(State::Torn), with(State::Missing));
+    if torn + missing > 0 {
+        lines.push(format!("unfinished: {missing} of {all} trials are to come and {torn} to be played again; the same command with the same --out goes on"));
+    }
+    for t in r.trials.iter().filter(|t| t.state == State::Invalid) {
+        lines.push(format!("INVALID: trial {} (arm {}, pair {}), twice: the generator did not keep up, its figures are left out; see {}", t.trial, t.arm, t.pair, t.directory));
+    }
+    let count =
+        |f: &dyn Fn(&super::result::TrialResult) -> bool| r.trials.iter().filter(|t| f(t)).count();
+    let repeated = count(&|t| t.repeated && t.state == State::Done);
+    if repeated > 0 {
+        lines.push(format!(
+            "repeated: {repeated} of {all} trials were invalid once (kept as trials/….invalid)"
+        ));
+    }
+    let doubtful = count(&|t| t.state == State::Done && t.validity == Some(Verdict::Doubtful));
+    if doubtful > 0 {
+        lines.push(format!(
+            "doubtful: {doubtful} of {all} trials; each trial's own report says why"
+        ));
+    }
+    for t in r
+        .trials
+        .iter()
+        .filter(|t| t.state == State::Done && matches!(t.exit_code, Some(1 | 99)))
+    {
+        lines.push(format!(
+            "FAILED: trial {} (arm {}, pair {}): see {}",
+            t.trial, t.arm, t.pair, t.directory
+        ));
+    }
+    lines.extend(r.notes.iter().map(|n| format!("note    {n}")));
+    lines
+}

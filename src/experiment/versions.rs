@@ -1,0 +1,65 @@
+//! `versions`: what another etcd version does to steady traffic, and to the same traffic beside large lists.
+//!
+//! etcd 3.4 let reads go on beside the write of a batch; 3.6 halved the memory of a store. Both are looked for by
+//! name, whatever the primary metrics say first.
+
+use super::analysis::{Analysis, Evidence, Findings};
+use super::metric::Metric;
+use super::result::Comparison;
+use super::say;
+
+/// The analysis.
+#[derive(Debug)]
+pub(super) struct Versions;
+
+impl Analysis for Versions {
+    fn name(&self) -> &'static str {
+        "versions"
+    }
+
+    fn answer(&self, evidence: &Evidence<'_>) -> Findings {
+        Findings {
+            answer: answer(evidence),
+            ..Findings::default()
+        }
+    }
+}
+
+/// The newest version against the baseline, on every rung.
+fn answer(evidence: &Evidence<'_>) -> String {
+    let plan = evidence.plan;
+    let (Some(newest), Some(metric)) = (plan.others().last(), plan.primary.first()) else {
+        return "nothing was compared".to_owned();
+    };
+    let about: Vec<&Comparison> = evidence
+        .comparisons
+        .iter()
+        .filter(|c| c.metric == *metric && c.arm == newest.name && c.pairs > 0)
+        .collect();
+    if about.is_empty() {
+        return format!("no pair of trials is done yet that could tell of {metric}");
+    }
+    let version = |arm: &str| {
+        let found = plan.arm(arm).and_then(|a| a.stores.first());
+        found.map_or(arm.to_owned(), |s| s.version.clone())
+    };
+    let on = |c: &Comparison| {
+        if c.rung.is_empty() {
+            String::new()
+        } else {
+            format!("{} ", c.rung)
+        }
+    };
+    let parts: Vec<String> = about
+        .iter()
+        .map(|c| format!("{}{}", on(c), say::effect(c)))
+        .collect();
+    format!(
+        "etcd {} against {}, {}: {}{}",
+        version(&newest.name),
+        version(&plan.baseline),
+        Metric::parse(metric).map_or(metric.clone(), |m| m.title()),
+        parts.join("; "),
+        say::basis(plan, &about)
+    )
+}

@@ -1,0 +1,17 @@
+//! Experiments, from the file to the answer, on real etcds.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+#[path = "experiment/bad_input.rs"]
+mod bad_input;
+#[path = "experiment/builtins.rs"]
+mod builtins;
+#[path = "experiment/ended.rs"]
+mod ended;
+#[path = "experiment/harness.rs"]
+mod harness;
+#[path = "experiment/played.rs"]
+mod played;
+#[path = "experiment/snapshot.rs"]
+mod snapshot;

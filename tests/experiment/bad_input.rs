@@ -1,0 +1,216 @@
+//! What is wrong is said before anything is started: where, what, and what would be right.
+
+use crate::common;
+use crate::harness::{Desk, file};
+
+#[test]
+fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
+    let good = file("");
+    for (from, to, message) in [
+        (
+            "  question:",
+            "  quest:",
+            "x.yaml:6:3: unknown key \"quest\"; did you mean \"question\"?",
+        ),
+        (
+            "    - name: plain",
+            "    - nam: plain",
+            "x.yaml:14:7: unknown key \"nam\"; did you mean \"name\"?",
+        ),
+        (
+            "name: small-batch",
+            "name: Small_Batch",
+            "x.yaml:15:13: arms.1.name: \"Small_Batch\" is not a name; use up to 40",
+        ),
+        (
+            "name: small-batch",
+            "name: plain",
+            "x.yaml:15:13: arms.1.name: \"plain\" is given twice",
+        ),
+        (
+            "node-lease/update:p99",
+            "node-lease/updat:p99",
+            "x.yaml:19:7: primary.0: \"node-lease/updat:p99\": \"node-lease/updat\" is neither an op class nor all, etcd or \
+             client; did you mean \"node-lease/update\"?",
+        ),
+        (
+            "node-lease/update:p99",
+            "event/create:p99",
+            "x.yaml:19:7: primary.0: \"event/create:p99\" in arm plain: no actor sends event/create; sent: all, \
+             node-lease/update, node-status/update",
+        ),
+        (
+            "etcd:rss",
+            "etcd:rs",
+            "x.yaml:21:7: metrics.0: \"etcd:rs\": \"rs\" is not a figure of it; did you mean \"rss\"?",
+        ),
+        (
+            "cluster.nodes=20",
+            "cluster.nods=20",
+            "x.yaml:10:9: set cluster.nods=20: unknown field \"cluster.nods\"; did you mean",
+        ),
+        (
+            "cluster.nodes=20",
+            "cluster.nodes=0",
+            "x.yaml:10:9: set cluster.nodes=0: cluster.nodes: 0 is out of range; use 1 to",
+        ),
+        (
+            "name: node-heartbeats",
+            "name: node-heartbeat",
+            "workload \"node-heartbeat\": no such built-in and no such file; did you mean",
+        ),
+        (
+            "duration: 1s",
+            "duration: forever",
+            "phases.duration: forever; a trial has to end",
+        ),
+        (
+            "flags: [\"--backend-batch-limit=10\"]",
+            "flags: [\"--data-dir=/x\"]",
+            "arm small-batch: --etcd-flag --data-dir=/x: etcdmark sets --data-dir itself",
+        ),
+        (
+            "etcd: {flags: [\"--backend-batch-limit=10\"]}",
+            "etcd: {dataDir: /nonexistent}",
+            "x.yaml:17:23: arms.1.etcd.dataDir: /nonexistent: No such file or directory",
+        ),
+        (
+            "etcd: {flags: [\"--backend-batch-limit=10\"]}",
+            "etcd: {medium: hddd}",
+            "x.yaml:17:22: arms.1.etcd.medium: medium \"hddd\": no such preset and no such file; did you mean \"hdd\"?",
+        ),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let desk = Desk::new(&good.replacen(from, to, 1));
+        let said = desk.play(&["--smoke"]);
+        assert_eq!(said.code, 2, "{to}: {said:?}");
+        assert!(
+            said.stderr.starts_with("error: ") && said.stderr.contains(message),
+            "{to}: {}",
+            said.stderr
+        );
+        assert!(!desk.out().exists(), "{to}");
+    }
+}
+
+#[test]
+fn added_keys_are_checked_too() {
+    for (more, message) in [
+        (
+            "  baseline: plane\n",
+            "x.yaml:23:13: baseline: \"plane\" is no arm of this experiment; did you mean \"plain\"?",
+        ),
+        (
+            "  pairs: 5\n",
+            "x.yaml:23:10: 5 pairs; use 6 to 1000: with fewer there is no interval",
+        ),
+        (
+            "  analysis: comparison\n",
+            "analysis: \"comparison\" is not known; did you mean \"compare\"?",
+        ),
+        (
+            "  ladder: {nodes: [10], rateScale: [1]}\n",
+            "ladder: give exactly one of rateScale, nodes and rungs",
+        ),
+        (
+            "  ladder: {nodes: [10, 10]}\n",
+            "rung \"nodes-10\" is given twice",
+        ),
+        (
+            "  ladder: {rateScale: [-1]}\n",
+            "rateScale -1: load.rateScale: -1 is out of range",
+        ),
+    ] {
+        let desk = Desk::new(&file(more));
+        let said = desk.play(&[]);
+        assert_eq!(said.code, 2, "{more}: {said:?}");
+        assert!(said.stderr.contains(message), "{more}: {}", said.stderr);
+    }
+}
+
+#[test]
+fn a_wrong_flag_names_the_flag() {
+    let desk = Desk::new(&file(""));
+    for (args, message) in [
+        (
+            &["--arm", "plane"][..],
+            "--arm plane: \"plane\" is no arm of this experiment; did you mean \"plain\"?",
+        ),
+        (
+            &["--arm", "plain"],
+            "1 arm is left of the two that a comparison needs",
+        ),
+        (&["--pairs", "2"], "--pairs 2: 2 pairs; use 6 to 1000"),
+        (
+            &["--smoke", "--set", "cluster.nods=1"],
+            "--set cluster.nods=1: unknown field",
+        ),
+    ] {
+        let said = desk.play(args);
+        assert_eq!(said.code, 2, "{said:?}");
+        assert!(said.stderr.contains(message), "{args:?}: {}", said.stderr);
+    }
+    let said = desk.etcdmark(&["experiment", "version"]);
+    assert_eq!(said.code, 2);
+    assert!(
+        said.stderr
+            .contains("no such built-in and no such file; did you mean \"versions\"?"),
+        "{said:?}"
+    );
+    let said = desk.etcdmark(&["experiment"]);
+    assert!(
+        said.code == 2 && said.stderr.contains("name an experiment"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_directory_with_something_else_in_it_is_left_alone() {
+    let desk = Desk::new(&file(""));
+    std::fs::create_dir(desk.out()).unwrap();
+    std::fs::write(desk.out().join("mine"), "x").unwrap();
+    let said = desk.play(&["--smoke"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(
+        said.stderr
+            .contains("--out out: the directory holds mine and no plan.json"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn an_etcd_that_does_not_start_shows_its_last_log_lines() {
+    let home = tempfile::tempdir().unwrap();
+    let body = "[ \"$1\" = --version ] && echo 'etcd Version: 3.5.9' && exit\necho 'the disk is on fire' >&2\nexit 3";
+    let etcd = common::script(&home.path().join("etcd"), body);
+    let arm = format!("etcd: {{path: {:?}}}", etcd.display().to_string());
+    let text = file("").replace("etcd: {flags: [\"--backend-batch-limit=10\"]}", &arm);
+    let desk = Desk::new(&text);
+    let said = desk.play(&["--smoke"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.stderr
+            .contains("arm small-batch: etcd member etcd-0 ended"),
+        "{said:?}"
+    );
+    assert!(said.stderr.contains("the disk is on fire"), "{said:?}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_said() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let flag = format!("--listen-metrics-urls=http://127.0.0.1:{port}");
+    let desk = Desk::new(&file("").replace("--backend-batch-limit=10", &flag));
+    let said = desk.play(&["--smoke"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stderr.contains("arm small-batch: "), "{said:?}");
+    assert!(said.stderr.contains("address already in use"), "{said:?}");
+    // Whichever arm came first: nothing stays of what could not be played.
+    let trials = desk.trials();
+    assert!(
+        trials.iter().all(|t| !t.contains("small-batch")),
+        "{trials:?}"
+    );
+    assert_eq!(desk.out().exists(), !trials.is_empty());
+}

@@ -1,0 +1,122 @@
+//! The built-in experiments: each is a file that resolves, and `versions` is played in its smoke form.
+
+use crate::harness::{Desk, file, json};
+use etcdmark::experiment::{BUILTINS, Changes, ExperimentSource};
+use etcdmark::local::BinaryChoice;
+use serde_json::Value;
+
+#[test]
+fn every_builtin_resolves_in_both_forms_and_fits_the_schema() {
+    let schema = serde_json::from_str(&etcdmark::experiment::schema::file_schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for builtin in BUILTINS {
+        let source = ExperimentSource::load(builtin.name).unwrap();
+        assert_eq!(source.file.metadata.name, builtin.name);
+        let document: Value = serde_saphyr::from_str(builtin.text).unwrap();
+        let wrong: Vec<String> = validator
+            .iter_errors(&document)
+            .map(|e| e.to_string())
+            .collect();
+        assert!(wrong.is_empty(), "{}: {wrong:?}", builtin.name);
+        for smoke in [true, false] {
+            let changes = Changes {
+                smoke,
+                ..Changes::default()
+            };
+            match source.resolve(&changes) {
+                Ok(experiment) => assert_eq!(experiment.plan.smoke, smoke),
+                // Where only one version of etcd is, there is nothing to compare.
+                Err(e) => assert!(
+                    versions() < 2 && e.to_string().contains("is left of the two"),
+                    "{}: {e}",
+                    builtin.name
+                ),
+            }
+        }
+    }
+}
+
+/// How many of the series 3.4 to 3.7 are here.
+fn versions() -> usize {
+    let here = |series: &&&str| {
+        let choice = BinaryChoice {
+            path: None,
+            version: Some((**series).to_owned()),
+        };
+        choice.find().is_ok()
+    };
+    ["3.4", "3.5", "3.6", "3.7"].iter().filter(here).count()
+}
+
+#[test]
+fn list_and_show_name_them() {
+    let desk = Desk::new(&file(""));
+    let list = desk.etcdmark(&["experiment", "list"]);
+    assert_eq!(list.code, 0);
+    for builtin in BUILTINS {
+        assert!(list.stdout.contains(builtin.name), "{list:?}");
+        assert_eq!(
+            desk.etcdmark(&["experiment", "show", builtin.name]).stdout,
+            builtin.text
+        );
+    }
+    let plan = desk.etcdmark(&["experiment", "show", "x.yaml", "--plan", "--smoke"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
+    assert_eq!(plan["trials"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn versions_is_played_on_every_etcd_that_is_here() {
+    let here = versions();
+    let desk = Desk::new("");
+    let said = desk.etcdmark(&["experiment", "versions", "--smoke", "--out", "out"]);
+    if here < 2 {
+        assert!(
+            said.code == 2 && said.stderr.contains("is left of the two"),
+            "{said:?}"
+        );
+        return;
+    }
+    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    assert!(said.stdout.starts_with("etcd 3."), "{said:?}");
+    for rung in ["rung steady", "rung beside-lists"] {
+        assert!(said.stdout.contains(rung), "{said:?}");
+    }
+    let plan = json(&desk.out().join("plan.json"));
+    let trials = plan["trials"].as_array().unwrap();
+    assert_eq!(trials.len(), 2 * here);
+    assert_eq!(plan["leftOut"].as_array().unwrap().len(), 4 - here);
+    for trial in trials {
+        let result = json(
+            &desk
+                .out()
+                .join(trial["directory"].as_str().unwrap())
+                .join("result.json"),
+        );
+        let version = result["header"]["stores"][0]["members"][0]["version"]
+            .as_str()
+            .unwrap();
+        assert!(
+            version.starts_with(trial["arm"].as_str().unwrap()),
+            "{version}"
+        );
+        assert_eq!(result["verify"]["lost"], 0);
+        let lists: Vec<&Value> = result["classes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|c| c["class"]["name"] == "list/nodes")
+            .collect();
+        if trial["rung"] == "steady" {
+            assert!(
+                lists.iter().all(|l| l["figures"]["counts"]["offered"] == 0),
+                "{lists:?}"
+            );
+        } else {
+            // Every answer holds a hundred Nodes of some kilobytes each.
+            let counts = &lists[0]["figures"]["counts"];
+            assert!(counts["ok"].as_u64() >= Some(2), "{counts}");
+        }
+    }
+}

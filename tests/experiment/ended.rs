@@ -1,0 +1,98 @@
+//! Ctrl-C and SIGKILL in the middle: no etcd stays, what was measured is readable, the same command goes on.
+
+use crate::harness::{Desk, events, file, processes_with, until_no_process_with};
+use rustix::process::Signal;
+use std::path::Path;
+
+/// Long enough to be ended in the second of three arms' trials.
+fn text() -> String {
+    file("  smoke: {phases: {duration: 5s}}\n")
+}
+
+/// The member's data directory of a trial.
+fn data_dir(trial: &Path) -> String {
+    let header = &events(trial)[0];
+    header["stores"][0]["members"][0]["data_dir"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn ctrl_c_ends_the_trial_in_good_order_and_the_same_command_goes_on() {
+    let desk = Desk::new(&text());
+    let mut playing = desk.start(&["--smoke"]);
+    let trial = playing.until_measuring(2);
+    let dir = data_dir(&trial);
+    assert_eq!(processes_with(&dir).len(), 1);
+    playing.signal(Signal::INT);
+    let said = playing.finish();
+    assert_eq!(said.code, 130, "{said:?}");
+    assert!(said.stderr.contains("ending the trial"), "{said:?}");
+    assert!(
+        said.stdout.starts_with("unfinished, 1 of 2 trials done: "),
+        "{said:?}"
+    );
+    assert_eq!(processes_with(&dir), Vec::<i32>::new());
+    assert!(!Path::new(&dir).exists(), "its data went with it");
+    let result = desk.result();
+    assert_eq!(result["complete"], false);
+    assert_eq!(result["trials"][1]["state"], "torn");
+    assert_eq!(result["trials"][1]["outcome"], "interrupted");
+    let began = |i: usize| {
+        events(&desk.out().join("trials").join(&desk.trials()[i]))[0]["t0_unix_ns"].clone()
+    };
+    let (first, second) = (began(0), began(1));
+    let said = desk.play(&["--smoke"]);
+    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    assert!(
+        said.stderr.contains("1 of 2 trials are there already"),
+        "{said:?}"
+    );
+    assert_eq!(began(0), first);
+    assert_ne!(began(1), second);
+    assert_eq!(desk.result()["complete"], true);
+}
+
+#[test]
+fn sigkill_leaves_no_etcd_and_a_readable_partial_result() {
+    let desk = Desk::new(&text());
+    let mut playing = desk.start(&["--smoke"]);
+    let trial = playing.until_measuring(2);
+    let dir = data_dir(&trial);
+    assert_eq!(processes_with(&dir).len(), 1);
+    playing.signal(Signal::KILL);
+    let _ = playing.finish();
+    until_no_process_with(&dir);
+    let shown = desk.etcdmark(&["report", "out"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert!(
+        shown.stdout.starts_with("unfinished, 1 of 2 trials done: "),
+        "{shown:?}"
+    );
+    let of_trial = desk.etcdmark(&["report", trial.to_str().unwrap()]);
+    assert!(
+        of_trial.code == 0 && of_trial.stdout.starts_with("killed: "),
+        "{of_trial:?}"
+    );
+    let said = desk.play(&["--smoke", "--quiet"]);
+    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    assert_eq!(desk.result()["complete"], true);
+    // SIGKILL leaves nobody to remove the throwaway data; the next start has swept them.
+    assert!(!Path::new(&dir).exists());
+}
+
+#[test]
+fn two_processes_do_not_play_in_one_directory() {
+    let desk = Desk::new(&text());
+    let mut playing = desk.start(&["--smoke"]);
+    playing.until_measuring(1);
+    let said = desk.play(&["--smoke"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(
+        said.stderr.contains("another etcdmark plays in it"),
+        "{said:?}"
+    );
+    playing.signal(Signal::INT);
+    assert_eq!(playing.finish().code, 130);
+}

@@ -1,0 +1,169 @@
+//! An experiment that is played to its end, shown again, and gone on with.
+
+use crate::harness::{Desk, events, file, json};
+use etcdmark::experiment::schema::{file_schema, result_schema};
+use serde_json::{Value, json};
+use std::path::Path;
+
+#[test]
+fn arms_are_played_in_pairs_and_the_result_is_made_of_their_files() {
+    let desk = Desk::new(&file("  smoke: {pairs: 2}\n"));
+    let said = desk.play(&["--smoke", "--seed", "5"]);
+    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    assert!(said.stderr.contains("trial 1 of 4: arm "), "{said:?}");
+    assert!(
+        said.stdout.contains("no interval is possible, it takes 6"),
+        "{said:?}"
+    );
+
+    let plan = json(&desk.out().join("plan.json"));
+    let trials = plan["trials"].as_array().unwrap();
+    for pair in trials.chunks(2) {
+        assert_eq!(pair[0]["seed"], pair[1]["seed"], "one seed in a pair");
+        assert_ne!(pair[0]["arm"], pair[1]["arm"]);
+    }
+    assert_ne!(trials[0]["seed"], trials[2]["seed"]);
+    for trial in trials {
+        let result = json(
+            &desk
+                .out()
+                .join(trial["directory"].as_str().unwrap())
+                .join("result.json"),
+        );
+        let header = &result["header"];
+        assert_eq!(header["experiment"], "tiny");
+        for field in ["arm", "pair", "trial", "order", "seed"] {
+            assert_eq!(header[field], trial[field], "{field}");
+        }
+        assert_eq!(result["outcome"]["outcome"], "completed");
+        assert_eq!(result["verify"]["lost"], 0);
+    }
+    // The same traffic in a pair: the same plan, the same keys, on another etcd.
+    let header = |i: usize| {
+        json(
+            &desk
+                .out()
+                .join(trials[i]["directory"].as_str().unwrap())
+                .join("result.json"),
+        )["header"]
+            .clone()
+    };
+    assert_eq!(header(0)["plan_hash"], header(1)["plan_hash"]);
+    assert_eq!(header(0)["prefix"], header(1)["prefix"]);
+    assert_ne!(
+        header(0)["stores"][0]["cluster_id"],
+        header(1)["stores"][0]["cluster_id"]
+    );
+
+    let written = std::fs::read_to_string(desk.out().join("experiment.json")).unwrap();
+    let validator =
+        jsonschema::validator_for(&serde_json::from_str(&result_schema()).unwrap()).unwrap();
+    let result: Value = serde_json::from_str(&written).unwrap();
+    let wrong: Vec<String> = validator
+        .iter_errors(&result)
+        .map(|e| e.to_string())
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert_eq!(result["complete"], true);
+    // Rebuilt from the trials' files alone, byte for byte.
+    std::fs::remove_file(desk.out().join("experiment.json")).unwrap();
+    let again = desk.etcdmark(&["report", "out", "-o", "json"]);
+    assert_eq!((again.code, again.stdout.as_str()), (0, written.as_str()));
+    let text = desk.etcdmark(&["report", "out"]);
+    assert_eq!(text.stdout, said.stdout);
+    let hgrm = desk.etcdmark(&["report", "out", "-o", "hgrm"]);
+    assert!(
+        hgrm.code == 2 && hgrm.stderr.contains("name a trial's directory"),
+        "{hgrm:?}"
+    );
+    let trial = format!("out/{}", trials[0]["directory"].as_str().unwrap());
+    assert_eq!(desk.etcdmark(&["report", &trial]).code, 0);
+
+    // The same command again finds everything done; another seed is another plan.
+    let again = desk.play(&["--smoke", "--seed", "5"]);
+    assert_eq!(again.code, said.code, "{again:?}");
+    assert!(
+        again.stderr.contains("4 of 4 trials are there already"),
+        "{again:?}"
+    );
+    assert!(!again.stderr.contains("trial 1 of 4"), "{again:?}");
+    let other = desk.play(&["--smoke", "--seed", "6"]);
+    assert_eq!(other.code, 2, "{other:?}");
+    assert!(
+        other
+            .stderr
+            .contains("--out out: it holds another plan (tiny, 2 pairs, seed 5, smoke form; hash "),
+        "{other:?}"
+    );
+}
+
+#[test]
+fn an_invalid_trial_is_played_once_more_and_a_torn_one_again() {
+    let desk = Desk::new(&file("  ladder: {nodes: [10, 20]}\n"));
+    let first = desk.play(&["--smoke", "--quiet"]);
+    assert!(matches!(first.code, 0 | 98), "{first:?}");
+    let names: Vec<String> = desk
+        .trials()
+        .into_iter()
+        .filter(|n| !n.ends_with(".invalid"))
+        .collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+    assert!(
+        names.iter().any(|n| n.ends_with("-nodes-20-plain")),
+        "{names:?}"
+    );
+    let path = |name: &str| desk.out().join("trials").join(name);
+    let header = |name: &str| events(&path(name))[0]["t0_unix_ns"].as_u64().unwrap();
+    let before: Vec<u64> = names.iter().map(|n| header(n)).collect();
+    // One says that it was invalid for the first time, one lost its end as a killed one does, the others are done.
+    let mut result = json(&path(&names[0]).join("result.json"));
+    result["validity"]["verdict"] = json!("invalid");
+    std::fs::write(path(&names[0]).join("result.json"), result.to_string()).unwrap();
+    let _ = std::fs::remove_dir_all(path(&format!("{}.invalid", names[0])));
+    std::fs::remove_file(path(&names[1]).join("result.json")).unwrap();
+    let shown = desk.etcdmark(&["report", "out"]);
+    assert!(shown.stdout.starts_with("unfinished, "), "{shown:?}");
+    let again = desk.play(&["--smoke", "--quiet"]);
+    assert!(matches!(again.code, 0 | 98), "{again:?}");
+    let after: Vec<u64> = names.iter().map(|n| header(n)).collect();
+    assert!(after[0] > before[0] && after[1] > before[1], "played again");
+    assert_eq!(after[2..], before[2..], "not played again");
+    let aside = path(&format!("{}.invalid", names[0]));
+    assert_eq!(
+        json(&aside.join("result.json"))["header"]["t0_unix_ns"],
+        before[0]
+    );
+    assert_eq!(desk.result()["trials"][0]["repeated"], true);
+    assert_eq!(desk.result()["complete"], true);
+}
+
+#[test]
+fn the_schemas_are_the_committed_ones() {
+    for (file, text) in [
+        ("workloads/experiments/schema.json", file_schema()),
+        (
+            "docs/reference/experiment-result.schema.json",
+            result_schema(),
+        ),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == text,
+            "{file} is not what the code generates; run with UPDATE_EXPECT=1"
+        );
+    }
+    let validator =
+        jsonschema::validator_for(&serde_json::from_str(&file_schema()).unwrap()).unwrap();
+    let good: Value = serde_saphyr::from_str(&file("")).unwrap();
+    assert!(validator.is_valid(&good));
+    let mut bad = good.clone();
+    bad["spec"]["arms"][0]["colour"] = json!("red");
+    assert!(!validator.is_valid(&bad));
+    let mut bad = good;
+    bad["spec"].as_object_mut().unwrap().remove("question");
+    assert!(!validator.is_valid(&bad));
+}
