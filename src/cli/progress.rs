@@ -78,7 +78,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// `verbose` also tells notes, members and failures as they come; `seconds` is the measured time.
+    /// `verbose` also tells later notes, members and failures as they come; `seconds` is the measured time.
     pub fn new(verbose: bool, seconds: Option<f64>) -> Self {
         Progress {
             line: Line::new(),
