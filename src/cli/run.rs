@@ -10,7 +10,7 @@ use super::signals;
 use super::workload_flags::WorkloadFlags;
 use crate::clock;
 use crate::engine::{self, Control, guards};
-use crate::etcd::Target;
+use crate::etcd::{Target, manifest};
 use crate::exit::Exit;
 use crate::local::{LocalCluster, Member};
 use crate::report::{RunDirectory, RunResult, Sink, SyncCost, Tee, json, text};
@@ -89,7 +89,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let guards = guard_list(&args)?;
     let run_id = run_id(&args)?;
     descriptors::raise(&resolved)?;
-    let given = given_target(&args)?;
+    let given = given_target(&args, &run_id)?;
     let out = args
         .out
         .clone()
@@ -142,10 +142,7 @@ fn start(
         }
     })?;
     let settings = RunSettings {
-        prefix: args
-            .prefix
-            .clone()
-            .unwrap_or_else(|| format!("/registry-etcdmark/{run_id}")),
+        prefix: args.prefix.clone().unwrap_or_else(|| own_prefix(&run_id)),
         run_id,
         epoch: clock::unix_now(),
         keep_data: args.keep_data,
@@ -202,7 +199,7 @@ fn show(args: &Args, result: &RunResult, directory: &RunDirectory) -> Result<(),
 }
 
 /// What `--endpoints` or `--kind` name.
-fn given_target(args: &Args) -> Result<Option<Target>, CliError> {
+fn given_target(args: &Args, run_id: &str) -> Result<Option<Target>, CliError> {
     let found = args.cluster.targets(Access::Write)?;
     for line in found.ignored.iter().chain(&found.notes) {
         complain(line);
@@ -218,10 +215,11 @@ fn given_target(args: &Args) -> Result<Option<Target>, CliError> {
     let registry = args.prefix.as_deref().is_some_and(|p| p == "/registry");
     if let Some(prefix) = &args.prefix
         && !registry
-        && !prefix.starts_with("/registry-etcdmark/")
+        && *prefix != own_prefix(run_id)
     {
         return Err(CliError::usage(format!(
-            "--prefix {prefix:?} is neither /registry nor below /registry-etcdmark/"
+            "--prefix {prefix:?} is neither /registry nor {}, this run's own (the default)",
+            own_prefix(run_id)
         )));
     }
     if registry && found.target.as_ref().is_some_and(|t| !t.owned) {
@@ -230,6 +228,11 @@ fn given_target(args: &Args) -> Result<Option<Target>, CliError> {
         ));
     }
     Ok(found.target)
+}
+
+/// Where a run writes unless told otherwise.
+fn own_prefix(run_id: &str) -> String {
+    format!("{}/{run_id}", manifest::HOME)
 }
 
 fn local_flags_unused(args: &Args, by: &str) -> Result<(), CliError> {

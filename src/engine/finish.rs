@@ -128,15 +128,11 @@ impl Active {
             let local = !store.target.local_members.is_empty();
             let left = || {
                 let run = &self.plan.run_id;
-                let named = store.target.named_by.clone();
-                let access = match (&named, &store.target.tls, &store.target.credentials) {
-                    (Some(_), ..) | (None, None, None) => "",
-                    (None, Some(_), None) => " (and the same certificates)",
-                    (None, None, Some(_)) => " (and the same user)",
-                    (None, Some(_), Some(_)) => " (and the same certificates and user)",
-                };
-                let named = named
-                    .unwrap_or_else(|| format!("--endpoints {}", store.target.endpoints.join(",")));
+                let access = store.target.access();
+                let named =
+                    store.target.named_by.clone().unwrap_or_else(|| {
+                        format!("--endpoints {}", store.target.endpoints.join(","))
+                    });
                 format!("etcdmark cleanup {named} --run-id {run}{access}")
             };
             // A local etcd that goes away with the run needs no sweeping.

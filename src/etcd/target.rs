@@ -32,6 +32,8 @@ pub struct Target {
     pub named_by: Option<String>,
     /// The members' names in the order of the endpoints, once they are known; else empty.
     pub member_names: Vec<String>,
+    /// Every member answers KV.RangeStream (etcd 3.7 on); false until that is known.
+    pub range_stream: bool,
     /// A local etcd's processes, for process and disk counters; empty for a remote one.
     pub local_members: Vec<LocalMember>,
 }
@@ -114,6 +116,16 @@ pub struct LocalMedium {
 }
 
 impl Target {
+    /// What a command that is told to the user needs besides its endpoints, in brackets; often nothing.
+    pub fn access(&self) -> &'static str {
+        match (&self.named_by, &self.tls, &self.credentials) {
+            (Some(_), ..) | (None, None, None) => "",
+            (None, Some(_), None) => " (and the same certificates)",
+            (None, None, Some(_)) => " (and the same user)",
+            (None, Some(_), Some(_)) => " (and the same certificates and user)",
+        }
+    }
+
     /// A plain-text target with the default timeouts (etcdctl's: dial 2 s, command 5 s).
     pub fn plain(endpoints: Vec<String>) -> Self {
         Target {
@@ -128,6 +140,7 @@ impl Target {
             disposable: false,
             named_by: None,
             member_names: Vec::new(),
+            range_stream: false,
             local_members: Vec::new(),
         }
     }

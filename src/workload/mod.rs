@@ -25,6 +25,7 @@ mod sections;
 mod stores;
 mod thresholds;
 pub mod units;
+mod version;
 mod yaml;
 
 pub use builtin::{BUILTINS, Builtin, builtin};
@@ -37,6 +38,7 @@ pub use rates::{ClassRate, class_rates, event_spacing_ns, peak_rate, populated_k
 pub use resolve::{Resolved, RunSettings};
 pub use stores::RoutedStore;
 pub use units::{Length, Span};
+pub use version::KubernetesVersion;
 
 pub(crate) use check::{grouped, name as check_name};
 pub(crate) use hash::canonical_sha256;
