@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the bench-*.sh scripts, which source it: an etcd of their own, pinned to core 0, its data on
 # tmpfs (the disk is not the question), and what `etcdmark run` left in its result.
 #
@@ -17,7 +18,7 @@ need taskset util-linux
 need jq jq
 [ "$(nproc)" -ge 2 ] || fail "needs two cores: one for etcd, one for the client"
 
-etcd=${ETCDMARK_ETCD:-$(ls -d "$HOME"/.cache/etcdmark/etcd/*/etcd 2>/dev/null | sort -V | tail -1 || true)}
+etcd=${ETCDMARK_ETCD:-$(find "$HOME/.cache/etcdmark/etcd" -mindepth 2 -maxdepth 2 -name etcd 2>/dev/null | sort -V | tail -1 || true)}
 [ -n "$etcd" ] || etcd=$(command -v etcd) || fail "no etcd: run scripts/install-etcd.sh"
 
 etcdmark=${ETCDMARK:-target/release/etcdmark}

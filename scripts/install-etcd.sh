@@ -8,6 +8,7 @@
 # stdout: one line per version asked for, `VERSION PATH` with the exact version. stderr: everything else.
 # exit: 0 all provided; 1 some could not be had (after all were tried); 2 usage.
 # Cache: ${ETCDMARK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/etcdmark}/etcd/VERSION/etcd
+# shellcheck disable=SC2317 # the ways are called by name: "from_$way"
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -107,7 +108,7 @@ from_release() {
     if ! get "$RELEASES_API?per_page=100" "$tmp/list"; then
         say "  list of releases: $(head -n 1 "$tmp/list.err")"
         releases_down=yes
-            return 1
+        return 1
     fi
     version=$(sed -n 's/.*"tag_name": *"v\([0-9]*\.[0-9]*\.[0-9]*\)".*/\1/p' "$tmp/list" | pick "$want")
     # The list is the newest hundred; an exact version may be older than that.
@@ -148,7 +149,7 @@ from_go() {
         tr ' ' '\n' | sed -n 's/^v\([0-9]*\.[0-9]*\.[0-9]*\)$/\1/p' | pick "$want") || true
     if [ -z "$version" ]; then
         say "  $GO_MODULE has no version $want $(head -n 1 "$tmp/err")"
-            return 1
+        return 1
     fi
     say "  building $GO_MODULE v$version with $(go env GOVERSION) (a minute or two)"
     printf 'module etcdmark/etcd-binary\n\ngo 1.21\n' >"$tmp/go.mod"
@@ -207,7 +208,7 @@ provide() {
     usage
     exit 2
 }
-failed=0
+wanted=()
 for want in "$@"; do
     want=${want#v}
     if [ "$want" = newest ]; then want=$NEWEST_SERIES; fi
@@ -216,6 +217,10 @@ for want in "$@"; do
         usage
         exit 2
     fi
+    wanted+=("$want")
+done
+failed=0
+for want in "${wanted[@]}"; do
     provided=
     if provide "$want"; then echo "$provided"; else failed=1; fi
 done

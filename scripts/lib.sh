@@ -46,10 +46,10 @@ etcd_arch() {
 private_apt() {
     local dir=$1 id codename line uri signed components
     shift
-    have apt-get && have dpkg-deb || {
+    if ! have apt-get || ! have dpkg-deb; then
         say "  no apt-get or dpkg-deb on this machine"
         return 1
-    }
+    fi
     id=$(. /etc/os-release && echo "${ID:-}")
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")
     case $id in
@@ -114,6 +114,17 @@ require_rust() {
     say "Rust $found"
 }
 
+# rustfmt and clippy, which a minimal toolchain lacks.
+require_checkers() {
+    local tool
+    for tool in rustfmt clippy; do
+        cargo "${tool#rust}" --version >/dev/null 2>&1 && continue
+        say "no $tool: adding it to the toolchain"
+        { have rustup && rustup component add "$tool" >&2; } ||
+            die "could not add $tool: install it (rustup component add $tool) and run this again"
+    done
+}
+
 # A C compiler and linker, which some dependencies need.
 require_cc() {
     have cc && return 0
@@ -168,6 +179,7 @@ require_protoc() {
     fi
     protoc_works ||
         die "no protoc that finds google/protobuf/descriptor.proto: install it (Debian, Ubuntu: apt-get install protobuf-compiler libprotobuf-dev; Fedora: dnf install protobuf-compiler protobuf-devel; macOS: brew install protobuf) or set PROTOC=/path/to/protoc and PROTOC_INCLUDE=/path/to/include"
+    say "protoc: ${PROTOC:-$(command -v protoc)}"
 }
 
 # The protoc that an earlier call unpacked in the cache, if there is one.

@@ -26,12 +26,13 @@ cargo build --release --locked --bin etcdmark
 
 results=${ETCDMARK_QUICKSTART_OUT:-$repo_root/etcdmark-results/quickstart-$(date +%Y%m%d-%H%M%S)}
 step "run: a hollow cluster's traffic against etcd ${etcd%% *}, half a minute"
-mkdir -p "$(dirname "$results")"
 code=0
 target/release/etcdmark run cluster --etcd "${etcd#* }" --out "$results" "$@" || code=$?
 
 say ""
-say "results: $results (events.jsonl, latency.hlog, result.json)"
-say "again:   target/release/etcdmark report $results"
+if [ -d "$results" ]; then
+    say "results: $results (events.jsonl, latency.hlog, result.json)"
+    say "again:   target/release/etcdmark report $results"
+fi
 say "next:    target/release/etcdmark run --help"
 exit "$code"

@@ -50,6 +50,7 @@ RUNNER
 chmod 755 "$work/timed"
 
 require_build_tools
+require_checkers
 
 step "etcd"
 newest=
@@ -73,6 +74,11 @@ done
 
 step "format"
 cargo fmt --check || fail "cargo fmt --check (run 'cargo fmt')"
+
+if have shellcheck; then
+    step "shellcheck"
+    shellcheck -x -P scripts scripts/*.sh scripts/full/*.sh .ci/run || fail "shellcheck"
+fi
 
 step "clippy"
 nice cargo clippy --locked --all-targets -- -D warnings || fail "cargo clippy"

@@ -117,7 +117,9 @@ fn intent(run: &str) -> WriteIntent {
         prefix: format!("{HOME}/{run}"),
         allow_live_cluster: false,
         keys: 1000,
+        writes: 1000,
         bytes: 1_000_000,
+        closed_loop: false,
     }
 }
 
@@ -379,12 +381,30 @@ async fn users_passwords_and_permissions() {
         &["\"guest\" may not write", "grant-permission"],
     )
     .await;
-    let (cluster, facts) = preflight::check(&as_user("bench", "secret"), Some(&intent("r")))
-        .await
-        .unwrap();
+    // bench may not look under /registry/: whether this is a live cluster's etcd cannot be seen.
+    let bench = as_user("bench", "secret");
+    assert_refused(
+        &bench,
+        Some(&intent("r")),
+        Exit::Usage,
+        &["read /registry/", "--allow-live-cluster"],
+    )
+    .await;
+    let allowed = WriteIntent {
+        allow_live_cluster: true,
+        ..intent("r")
+    };
+    let (_, facts) = preflight::check(&bench, Some(&allowed)).await.unwrap();
+    assert_eq!((facts.kubernetes_keys, facts.may_be_live()), (None, true));
+    let root = as_user("root", "secret");
+    let look = etcd_client::Permission::new(PermissionType::Read, "/registry/").with_prefix();
+    let options = etcd_client::ConnectOptions::new().with_user("root", "secret");
+    let mut admin = Client::connect([&e.url], Some(options)).await.unwrap();
+    admin.role_grant_permission("bench", look).await.unwrap();
+    let (cluster, facts) = preflight::check(&bench, Some(&intent("r"))).await.unwrap();
     assert_eq!(
-        facts.kubernetes_keys, None,
-        "bench may not look under /registry/"
+        (facts.kubernetes_keys, facts.may_be_live()),
+        (Some(0), false)
     );
     let manifest = Manifest::new("r", &intent("r").prefix, "h", 1, 2);
     manifest::acquire(&cluster, manifest)
@@ -393,7 +413,7 @@ async fn users_passwords_and_permissions() {
         .release()
         .await
         .unwrap();
-    assert_eq!(keys(&as_user("root", "secret")).await, 0);
+    assert_eq!(keys(&root).await, 0);
 }
 
 #[tokio::test]
@@ -623,16 +643,7 @@ async fn the_manifest_is_created_resumed_and_refused() {
     held.update_phase(Phase::Measure, 1000).await.unwrap();
     held.leave().await.unwrap();
     let other = manifest::acquire(&cluster, wanted("h1")).await.unwrap_err();
-    assert!(
-        matches!(
-            other,
-            ManifestError::Finished {
-                phase: "measure",
-                ..
-            }
-        ),
-        "{other}"
-    );
+    assert!(matches!(other, ManifestError::Finished { .. }), "{other}");
 
     // Refusals give their lock back.
     assert_eq!(manifest::lock_holder(&cluster, "r").await.unwrap(), None);
@@ -813,6 +824,9 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
     raw.put("/registry/events/default/e1", "x", None)
         .await
         .unwrap();
+    raw.put("/registry/peerserverleases/apiserver-a", "x", None)
+        .await
+        .unwrap();
     preflight::check(&owned, Some(&mine)).await.unwrap();
     let other = WriteIntent {
         run_id: "s".into(),
@@ -822,7 +836,7 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
         &owned,
         Some(&other),
         Exit::Usage,
-        &["--prefix /registry is refused", "2 keys"],
+        &["--prefix /registry is refused", "3 keys"],
     )
     .await;
 
@@ -833,13 +847,21 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
         .await
         .unwrap_err();
     assert!(e.to_string().contains("1 keys under /registry"), "{e}");
+    // Nor is the run resumed beside them.
+    assert_refused(
+        &owned,
+        Some(&mine),
+        Exit::Usage,
+        &["--prefix /registry is refused", "1 keys"],
+    )
+    .await;
     raw.delete("/registry/pods/default/p", None).await.unwrap();
     assert_eq!(
         cleanup_run(&cluster, "/registry", &[], &mut |_, _| {})
             .await
             .unwrap()
             .keys,
-        2
+        3
     );
     held.release().await.unwrap();
     assert_eq!(keys(&target).await, 0);
@@ -854,6 +876,7 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
     ] {
         raw.put(key, "x", None).await.unwrap();
     }
+    let before = revision(&target).await;
     assert_refused(
         &target,
         Some(&intent("r")),
@@ -862,6 +885,17 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
     )
     .await;
     assert_refused(&owned, Some(&mine), Exit::Usage, &["5 keys"]).await;
+    let too_big = WriteIntent {
+        allow_live_cluster: true,
+        bytes: 2 << 30,
+        ..intent("r")
+    };
+    assert_refused(&target, Some(&too_big), Exit::Usage, &["more than half"]).await;
+    assert_eq!(
+        before,
+        revision(&target).await,
+        "who is refused has written nothing"
+    );
     let allowed = WriteIntent {
         allow_live_cluster: true,
         ..intent("r")
@@ -869,11 +903,7 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
     let (_, facts) = preflight::check(&target, Some(&allowed)).await.unwrap();
     assert_eq!(facts.kubernetes_keys, Some(5));
 
-    let before = Cluster::connect(&target).await.unwrap().each()[0]
-        .status()
-        .await
-        .unwrap()
-        .revision;
+    let before = revision(&target).await;
     let seen = inspect(&target).await.unwrap();
     assert_eq!(seen.keys, Some(6));
     let rows: Vec<_> = seen
@@ -896,12 +926,34 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
         "{seen:?}"
     );
     assert_eq!(seen.notes, Vec::<String>::new());
-    let after = Cluster::connect(&target).await.unwrap().each()[0]
-        .status()
-        .await
-        .unwrap()
-        .revision;
-    assert_eq!(before, after, "inspect writes nothing");
+    assert_eq!(before, revision(&target).await, "inspect writes nothing");
+
+    // What shrinks the file of a live cluster is not a compaction by hand.
+    let advice = etcdmark_cleanup(&target, &["--all"]);
+    assert!(!advice.contains("compact "), "{advice}");
+}
+
+async fn revision(target: &Target) -> i64 {
+    let cluster = Cluster::connect(target).await.unwrap();
+    cluster.each()[0].status().await.unwrap().revision
+}
+
+#[tokio::test]
+async fn a_run_on_registry_itself_leaves_nothing_there() {
+    let (_e, target) = etcd(&[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let out = Command::new(env!("CARGO_BIN_EXE_etcdmark"))
+        .args(["run", "leader-leases", "--warmup", "0s", "--duration", "2s"])
+        .args(["--set", "actors.apiserver-leases.period=1s", "-q"])
+        .args(["--prefix", "/registry", "--yes-this-etcd-is-mine"])
+        .args(["--endpoints", &target.endpoints[0], "--out"])
+        .arg(dir.path().join("out"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(matches!(out.status.code(), Some(0 | 98)), "{said}");
+    // Peer leases, of another prefix than masterleases, are among them.
+    assert_eq!(keys(&target).await, 0, "{said}");
 }
 
 #[tokio::test]

@@ -117,6 +117,8 @@ fn the_table_of_op_classes_is_current() {
          The *RPC* is what etcd's `grpc_server_handled_total` counts it as. The *store* is the etcd cluster that\n\
          `spec.stores` routes the resource to, as kube-apiserver's `--etcd-servers-overrides` does; what no store\n\
          names goes to the first one, and `internal` (etcdmark's own keys) always does.\n\n\
+         A *list* is a Range up to Kubernetes 1.36, and from 1.37 on a RangeStream where all members are etcd 3.7 or newer,\n\
+         as kube-apiserver sends it; the result's header says which it was.\n\n\
          | op class | what an operator calls it | verb | resource, which decides the store | RPC |\n\
          |---|---|---|---|---|\n",
     );

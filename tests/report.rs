@@ -740,7 +740,16 @@ fn a_closed_loop_has_service_time_only() {
         first_line(&r),
         "closed loop: 120/s; Lease renewals service p99 3.18 ms; 1 of 1 threshold missed"
     );
-    assert!(text::render(&r, None).contains("* closed loop: no intended instants"));
+    let rendered = text::render(&r, None);
+    assert!(rendered.contains("* closed loop: no intended instants"));
+    let total = |rendered: &str| rendered.lines().any(|l| l.starts_with("all  "));
+    assert!(total(&rendered), "{rendered}");
+
+    // With an open loop beside it, there is no line for all: the one has response times, the other has none.
+    let mut script = Script::new();
+    script.header.classes[0].closed_loop = true;
+    let rendered = text::render(&script.result(), None);
+    assert!(!total(&rendered), "{rendered}");
 }
 
 #[test]

@@ -3,12 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod common;
+#[path = "run/estimate.rs"]
+mod estimate;
 #[path = "run/harness.rs"]
 mod harness;
 #[path = "run/interrupted.rs"]
 mod interrupted;
 #[path = "run/killed.rs"]
 mod killed;
+#[path = "run/live.rs"]
+mod live;
 #[path = "run/medium.rs"]
 mod medium;
 #[path = "run/members.rs"]

@@ -13,6 +13,7 @@ mod medium;
 
 use etcdmark::clock;
 use etcdmark::engine;
+use etcdmark::etcd::preflight;
 use etcdmark::report::{Accounts, Collector, Event, Phase, RunResult, ServerSample};
 use etcdmark::server::metrics;
 use etcdmark::workload::{Overrides, RunSettings, Source};
@@ -77,7 +78,11 @@ fn handled(events: &[Event], method: &str) -> u64 {
             Event::Server(sample) => {
                 latest.insert(&sample.member, sample);
             }
-            Event::Phase(p) if p.phase == Phase::Warmup => before = Some(sum(&latest)),
+            Event::Phase(p)
+                if before.is_none() && matches!(p.phase, Phase::Warmup | Phase::Measure) =>
+            {
+                before = Some(sum(&latest));
+            }
             Event::Phase(p) if p.phase == Phase::Verify => {
                 return (sum(&latest) - before.unwrap()) as u64;
             }
@@ -122,6 +127,15 @@ fn counts_agree(result: &RunResult, events: &[Event], methods: &[&str]) -> Accou
     accounts
 }
 
+/// Everything that a cluster's load sends. kube-apiserver 1.37 streams its lists where etcd can.
+fn methods(result: &RunResult, lists: bool) -> Vec<&'static str> {
+    let version = preflight::version(&result.header.stores[0].members[0].version);
+    let all = ["Range", "RangeStream", "Txn", "Compact", "LeaseGrant"];
+    let streams = lists && version >= Some((3, 7));
+    let sent = all.into_iter().filter(|m| streams || *m != "RangeStream");
+    sent.collect()
+}
+
 #[test]
 fn counts_of_a_whole_cluster_agree() {
     // Enough of everything that each kind of request is sent in a few seconds.
@@ -137,8 +151,33 @@ fn counts_of_a_whole_cluster_agree() {
             ("phases.duration", "6s"),
         ],
     );
-    let all = ["Range", "Txn", "Compact", "LeaseGrant"];
+    let all = methods(&result, true);
     counts_agree(&result, &events, &all);
+    let lists = result
+        .header
+        .classes
+        .iter()
+        .find(|c| c.name == "master-lease/list");
+    assert_eq!(
+        lists.unwrap().rpc == "RangeStream",
+        all.contains(&"RangeStream")
+    );
+}
+
+#[test]
+fn an_older_kubernetes_streams_nothing() {
+    let (result, events) = play(
+        "leader-leases",
+        1,
+        &[
+            ("kubernetesVersion", "1.36"),
+            ("actors.apiserver-leases.period", "1s"),
+            ("phases.settle", "0s"),
+            ("phases.warmup", "0s"),
+            ("phases.duration", "3s"),
+        ],
+    );
+    counts_agree(&result, &events, &["Range", "Txn", "LeaseGrant"]);
 }
 
 #[test]
@@ -215,8 +254,8 @@ fn every_store_has_its_compactor_and_its_own_counts() {
         *up_to.last().unwrap()
     };
     let methods = [
-        ("main", vec!["Range", "Txn", "Compact", "LeaseGrant"]),
-        ("events", vec!["Range", "Txn", "Compact", "LeaseGrant"]),
+        ("main", methods(&result, true)),
+        ("events", methods(&result, false)),
     ];
     for (store, methods) in methods {
         let found = result.stores.iter().find(|s| s.name == store).unwrap();

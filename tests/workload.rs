@@ -10,9 +10,11 @@ use etcdmark::workload::schema::{
     fields_without_default, json_schema, json_schema_text, reference,
 };
 use etcdmark::workload::{
-    ActorKind, BUILTINS, Overrides, Process, Resolved, RunSettings, Schedule, Segment, Source,
+    ActorKind, BUILTINS, KubernetesVersion, Overrides, Process, Resolved, RunSettings, Schedule,
+    Segment, Source,
 };
 use std::path::Path;
+use std::time::Duration;
 
 const HEAD: &str = "apiVersion: etcdmark/v1alpha1\nkind: Workload\nmetadata:\n  name: t\nspec:\n";
 const ACTOR: &str = "  actors:\n    - name: node-leases\n      kind: nodeLease\n";
@@ -371,6 +373,14 @@ fn unknown_repeated_and_mistyped_keys_say_where_and_what_is_right() {
             "w.yaml:6:11: actors: 5 is not a list (`- item` lines)",
         ),
         (
+            "\tactors: []\n",
+            "w.yaml:6:2: tabs disallowed within this context (block indentation)",
+        ),
+        (
+            "  actors: []\n---\nkind: Workload\n",
+            "w.yaml:8:1: a second document begins here; a file holds one workload",
+        ),
+        (
             "  load: {spin: maybe}\n",
             "w.yaml:6:16: spin: maybe is not true or false",
         ),
@@ -656,4 +666,75 @@ fn a_workload_that_is_not_there_names_the_builtins() {
         e.starts_with("workload /") && e.ends_with("(os error 21)"),
         "{e}"
     );
+}
+
+#[test]
+fn a_live_clusters_load_comes_up_slowly_whatever_the_file_says() {
+    let spec = "  actors:\n    - {name: a, kind: event, rate: 100}\n    - {name: b, kind: endpoints, rate: 100, stages: [{duration: 1s, rate: 500, ramp: true}]}\n    - {name: c, kind: nodeLease, stages: [{duration: 1s, multiplier: 3}]}\n    - {name: d, kind: nodeStatus, concurrency: 4}\n  phases: {warmup: 5s, duration: 10s}\n";
+    let settings = RunSettings {
+        run_id: "r".to_owned(),
+        epoch: 0,
+        prefix: "/registry-etcdmark/r".to_owned(),
+        keep_data: false,
+        verify: true,
+        guards: Vec::new(),
+        allow_live_cluster: true,
+        control: Control::default(),
+    };
+    let plan = |ramp: &str| {
+        let resolved = resolve(&format!("  load: {{rateRamp: {ramp}}}\n{spec}")).unwrap();
+        let target = Target::plain(vec!["http://127.0.0.1:1".to_owned()]);
+        let mut plan = resolved.into_plan(vec![target], settings.clone()).unwrap();
+        plan.ramp_up(Duration::from_secs(30));
+        plan
+    };
+    for (ramp, seconds) in [("0s", 30), ("1s", 30), ("60s", 60)] {
+        let plan = plan(ramp);
+        assert_eq!(plan.phases.warmup, Duration::from_secs(30));
+        let first: Vec<_> = plan
+            .actors
+            .iter()
+            .filter_map(|a| match &a.schedule {
+                Schedule::Arrivals { rate, .. } => Some(rate.segments[0]),
+                Schedule::Periodic { intensity, .. } => Some(intensity.segments[0]),
+                Schedule::Closed { .. } => None,
+            })
+            .collect();
+        let up = |to: f64| Segment {
+            duration: seconds * 1_000_000_000,
+            from: 0.0,
+            to,
+        };
+        assert_eq!(first, [up(100.0), up(100.0), up(3.0)], "{ramp}");
+        let begins: Vec<u64> = (0..4).map(|i| plan.begins(7, i, 4)).collect();
+        let step = 7_500_000_000;
+        assert_eq!(begins, [7, 7 + step, 7 + 2 * step, 7 + 3 * step]);
+    }
+}
+
+#[test]
+fn each_kubernetes_has_its_own_requests() {
+    use KubernetesVersion as V;
+    let of = |v: V| {
+        (
+            v.get_has_limit(),
+            v.client_api_version(),
+            v.has_peer_leases(),
+            v.streams_lists(),
+        )
+    };
+    let recorded = [
+        (V::V1_30, (false, None, false, false)),
+        (V::V1_31, (false, None, false, false)),
+        (V::V1_32, (true, None, false, false)),
+        (V::V1_33, (true, None, false, false)),
+        (V::V1_34, (true, Some("3.6"), false, false)),
+        (V::V1_35, (true, Some("3.6"), false, false)),
+        (V::V1_36, (true, Some("3.6"), true, false)),
+        (V::V1_37, (true, Some("3.7"), true, true)),
+    ];
+    for (version, requests) in recorded {
+        assert_eq!(of(version), requests, "{}", version.name());
+    }
+    assert_eq!(recorded.map(|(v, _)| v), V::ALL.map(|(v, _)| v));
 }

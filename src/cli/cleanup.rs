@@ -10,7 +10,7 @@ use crate::etcd::manifest::{self, KnownRun, Lock, ManifestError, RunKeys};
 use crate::etcd::preflight::{self, PreflightError};
 use crate::etcd::target::Target;
 use crate::exit::Exit;
-use crate::report::text::units::bytes;
+use crate::report::text::units::{bytes, things};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -18,7 +18,8 @@ use std::collections::BTreeSet;
 /// /registry-etcdmark/ says etcdmark wrote is touched; runs that are going on are refused.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  etcdmark cleanup --endpoints http://10.0.0.1:2379 --run-id 20261122-101500"
+    after_help = "Examples:\n  etcdmark cleanup --endpoints http://10.0.0.1:2379 --run-id 20261122-101500-4711\n  \
+                  etcdmark cleanup --endpoints http://10.0.0.1:2379 --all"
 )]
 pub struct Args {
     /// The etcd.
@@ -50,8 +51,10 @@ pub struct Summary {
     pub db_size: i64,
     /// Of these in use.
     pub db_size_in_use: i64,
-    /// Command lines that shrink the file.
+    /// Command lines that shrink the file, in this order.
     pub shrink_with: Vec<String>,
+    /// The store holds Kubernetes' keys: kube-apiserver compacts it, every 5 minutes.
+    pub live_cluster: bool,
     /// The same of each etcd of --overrides.
     pub overrides: Vec<Summary>,
 }
@@ -228,18 +231,40 @@ async fn lock(
 
 async fn sizes(summary: &mut Summary, target: &Target, cluster: &Cluster) {
     let mut revision = 0;
+    // (it leads, endpoint): the leader is defragmented last.
+    let mut members = Vec::new();
     for m in cluster.each() {
         if let Ok(s) = m.status().await {
             summary.db_size = summary.db_size.max(s.db_size);
             summary.db_size_in_use = summary.db_size_in_use.max(s.db_size_in_use);
             revision = revision.max(s.revision);
+            members.push((s.leader == s.member_id, s.endpoint));
         }
     }
+    members.sort();
+    let kubernetes = cluster.count(b"/registry/", b"/registry0").await;
+    summary.live_cluster = kubernetes.is_ok_and(|n| n > 0);
     let endpoints = target.endpoints.join(",");
-    summary.shrink_with = vec![
-        format!("etcdctl --endpoints={endpoints} compact {revision}"),
-        format!("etcdctl --endpoints={endpoints} defrag"),
-    ];
+    let access = match &target.named_by {
+        Some(_) => " (with the certificates in the node's /etc/kubernetes/pki/etcd)",
+        None => target.access(),
+    };
+    let alarms = cluster.alarms().await.unwrap_or_default();
+    let full = alarms.iter().any(|a| a.kind == "NOSPACE");
+    // Compacting a live cluster's newest revision would end its watches that lag; its own compactor does it, but
+    // cannot write to a full store.
+    if !summary.live_cluster || full {
+        let line = format!("etcdctl --endpoints={endpoints} compact {revision}{access}");
+        summary.shrink_with.push(line);
+    }
+    for (_, endpoint) in members {
+        let line = format!("etcdctl --endpoints={endpoint} defrag{access}");
+        summary.shrink_with.push(line);
+    }
+    if full {
+        let line = format!("etcdctl --endpoints={endpoints} alarm disarm{access}");
+        summary.shrink_with.push(line);
+    }
 }
 
 impl std::fmt::Display for Summary {
@@ -264,14 +289,26 @@ impl Summary {
         for r in &self.runs {
             writeln!(
                 f,
-                "run {}: {} keys deleted, {} leases revoked",
-                r.run_id, r.keys, r.leases
+                "run {}: {} deleted, {} revoked",
+                r.run_id,
+                things(r.keys, "key"),
+                things(r.leases, "lease")
             )?;
         }
+        let compacts = self
+            .shrink_with
+            .iter()
+            .any(|line| line.contains(" compact "));
+        let when = match self.live_cluster && !compacts {
+            true => {
+                "wait 10 minutes for kube-apiserver's compaction, then one member after the other"
+            }
+            false => "one member after the other",
+        };
         writeln!(
             f,
             "the db file does not shrink by this: {} ({} in use); etcd reuses what is free after its next \
-             compaction.\nto shrink it (defrag stops each member for a while: seconds per GB):",
+             compaction.\nto shrink it ({when}: defrag stops a member for seconds per GB):",
             bytes(self.db_size as f64),
             bytes(self.db_size_in_use as f64)
         )?;

@@ -43,11 +43,11 @@ pub struct ClusterFlags {
     #[arg(long, value_name = "PASSWORD")]
     pub password: Option<String>,
     /// Time to set a connection up [default: 2s] [env: ETCDCTL_DIAL_TIMEOUT].
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub dial_timeout: Option<String>,
     /// Deadline of a status, member or cleanup call; not of the load [default: 5s] [env:
     /// ETCDCTL_COMMAND_TIMEOUT].
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub command_timeout: Option<String>,
     /// Where /metrics is, when apart from the endpoints (kubeadm: http://127.0.0.1:2381), comma-separated.
     #[arg(long, value_delimiter = ',', value_name = "URL")]
@@ -208,11 +208,11 @@ impl ClusterFlags {
         mut target: Target,
     ) -> Result<Found, CliError> {
         if !overrides.is_empty() {
-            let main = target
-                .named_by
-                .take()
-                .unwrap_or_else(|| format!("--endpoints {}", target.endpoints.join(",")));
-            target.named_by = Some(format!("{main} --overrides '{}'", self.overrides.join(",")));
+            let main = target.named_by.clone();
+            let main =
+                main.unwrap_or_else(|| format!("--endpoints {}", target.endpoints.join(",")));
+            target.all_named_by =
+                Some(format!("{main} --overrides '{}'", self.overrides.join(",")));
         }
         let (stores, notes) = overrides::stores(overrides, &target)?;
         found.overrides = stores;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// Flags of `etcdmark list`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(about = "List the built-in workloads")]
+#[command(after_help = "Example:\n  etcdmark list -o json | jq -r '.[].name'")]
 pub struct Args {
     /// How to print
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]

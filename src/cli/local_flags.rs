@@ -34,9 +34,9 @@ pub struct LocalFlags {
     /// share one: events,leases+nodes
     #[arg(long, value_delimiter = ',', value_name = "RESOURCE[,…]")]
     pub split: Vec<String>,
-    /// How many members: 1 or 3
-    #[arg(long, value_name = "N")]
-    pub members: Option<usize>,
+    /// How many members: 1 or 3 [default: 1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub members: Option<String>,
     /// A flag for etcd, as it is; may be given more than once: --etcd-flag --quota-backend-bytes=4294967296
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
     pub etcd_flag: Vec<String>,
@@ -110,13 +110,19 @@ impl LocalFlags {
             (Some(dir), Some(store)) => Some(dir.join(store)),
             (dir, _) => dir.clone(),
         };
+        let members = self.members.as_deref().unwrap_or("1");
+        let members = members.parse().map_err(|_| {
+            CliError::usage(format!(
+                "--members {members}: a local cluster has 1 or 3 members"
+            ))
+        })?;
         let medium = |name: &String| Medium::load(name).map_err(|e| CliError::usage(e.to_string()));
         let options = LocalOptions {
             binary: BinaryChoice {
                 path: self.etcd.clone(),
                 version: self.etcd_version.clone(),
             },
-            members: self.members.unwrap_or(1),
+            members,
             data_dir: below(&self.data_dir),
             wal_dir: below(&self.wal_dir),
             medium: self.medium.as_ref().map(medium).transpose()?,

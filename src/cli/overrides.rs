@@ -76,6 +76,7 @@ pub fn stores(
         let mut target = Target {
             endpoints: o.servers,
             metrics_endpoints: Vec::new(),
+            named_by: None,
             ..main.clone()
         };
         if let Some(tls) = &mut target.tls {

@@ -1,20 +1,24 @@
 //! `etcdmark report DIR`: the result of a run, rebuilt from its files and rendered.
 
-use super::error::CliError;
-use super::output;
+use super::CliError;
+use super::output::{self, print};
 use crate::exit::Exit;
 use crate::experiment::is_experiment;
 use crate::report::{self, Metric, RunResult, hgrm, json, text};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Flags of `etcdmark report`.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  etcdmark report etcdmark-results/20261122-101500-4711
+  etcdmark report results/a -o json | jq .total.figures
+  etcdmark report results/a -o hgrm --class node-lease/update > lease.hgrm")]
 pub struct Args {
     /// The directory that a run or an experiment wrote (--out DIR)
     pub dir: PathBuf,
     /// text: the summary; json: the whole result; hgrm: a percentile spectrum for HdrHistogram's plotters
-    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub output: Format,
     /// Op class whose spectrum -o hgrm prints, e.g. node-lease/update (all together when left out)
     #[arg(long, value_name = "ACTOR/STEP")]
@@ -43,12 +47,8 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
         return experiment(args);
     }
     let rendered = render(args)?;
-    match io::stdout().lock().write_all(rendered.as_bytes()) {
-        // Whoever reads has seen enough.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Ok),
-        Err(e) => Err(CliError::failure(format!("cannot write to stdout: {e}"))),
-        Ok(()) => Ok(Exit::Ok),
-    }
+    print(&rendered)?;
+    Ok(Exit::Ok)
 }
 
 /// An experiment's directory, likewise.
@@ -70,7 +70,10 @@ fn experiment(args: &Args) -> Result<Exit, CliError> {
 /// What [`run`] prints.
 pub fn render(args: &Args) -> Result<String, CliError> {
     let dir: &Path = &args.dir;
-    let reducer = report::replay(dir).map_err(|e| CliError::failure(e.to_string()))?;
+    let reducer = report::replay(dir).map_err(|e| CliError {
+        exit: e.exit(),
+        message: e.to_string(),
+    })?;
     let result = reducer.result();
     match args.output {
         Format::Text => Ok(text::render(&result, Some(dir))),

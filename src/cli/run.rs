@@ -11,7 +11,7 @@ use super::signals;
 use super::workload_flags::WorkloadFlags;
 use crate::clock;
 use crate::engine::{self, Control, guards};
-use crate::etcd::Target;
+use crate::etcd::{Target, manifest};
 use crate::exit::Exit;
 use crate::kube::Resource;
 use crate::local::{LocalCluster, Member};
@@ -90,7 +90,7 @@ pub struct Args {
 pub fn run(args: Args) -> Result<Exit, CliError> {
     let guards = guard_list(&args)?;
     let run_id = run_id(&args)?;
-    let given = given(&args)?;
+    let given = given(&args, &run_id)?;
     let mut splits = args.local.splits()?;
     splits.extend(given.overrides.iter().map(Overridden::split));
     let resolved = args.changes.resolve_split(&args.workload, splits)?;
@@ -150,10 +150,7 @@ fn start(
         }
     })?;
     let settings = RunSettings {
-        prefix: args
-            .prefix
-            .clone()
-            .unwrap_or_else(|| format!("/registry-etcdmark/{run_id}")),
+        prefix: args.prefix.clone().unwrap_or_else(|| own_prefix(&run_id)),
         run_id,
         epoch: clock::unix_now(),
         keep_data: args.keep_data,
@@ -210,7 +207,7 @@ fn show(args: &Args, result: &RunResult, directory: &RunDirectory) -> Result<(),
 }
 
 /// What `--endpoints` or `--kind` and `--overrides` name.
-fn given(args: &Args) -> Result<Found, CliError> {
+fn given(args: &Args, run_id: &str) -> Result<Found, CliError> {
     let found = args.cluster.targets(Access::Write)?;
     for line in found.ignored.iter().chain(&found.notes) {
         complain(line);
@@ -226,10 +223,11 @@ fn given(args: &Args) -> Result<Found, CliError> {
     let registry = args.prefix.as_deref().is_some_and(|p| p == "/registry");
     if let Some(prefix) = &args.prefix
         && !registry
-        && !prefix.starts_with("/registry-etcdmark/")
+        && *prefix != own_prefix(run_id)
     {
         return Err(CliError::usage(format!(
-            "--prefix {prefix:?} is neither /registry nor below /registry-etcdmark/"
+            "--prefix {prefix:?} is neither /registry nor {}, this run's own (the default)",
+            own_prefix(run_id)
         )));
     }
     if registry && found.target.as_ref().is_some_and(|t| !t.owned) {
@@ -238,6 +236,11 @@ fn given(args: &Args) -> Result<Found, CliError> {
         ));
     }
     Ok(found)
+}
+
+/// Where a run writes unless told otherwise.
+fn own_prefix(run_id: &str) -> String {
+    format!("{}/{run_id}", manifest::HOME)
 }
 
 fn local_flags_unused(args: &Args, by: &str) -> Result<(), CliError> {

@@ -5,13 +5,15 @@ use super::output::{Format, print, print_json};
 use super::workload_flags::WorkloadFlags;
 use crate::exit::Exit;
 use crate::workload::Source;
+use crate::workload::schema::json_schema_text;
 
 /// Flags of `etcdmark show`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(
-    about = "Print a workload as it would run, with every default written out",
-    after_help = "Examples:\n  etcdmark show cluster --nodes 5000\n  etcdmark show probe --source > my.yaml"
-)]
+#[command(after_help = "\
+Examples:
+  etcdmark show cluster --nodes 5000          every default written out
+  etcdmark show probe --source > my.yaml      a file to start from, with its comments
+  etcdmark show --schema > schema.json        what an editor checks it by")]
 pub struct Args {
     /// A built-in workload's name (see `etcdmark list`), or a file
     #[arg(default_value = "cluster")]
@@ -20,6 +22,10 @@ pub struct Args {
     /// Print the file as it was written, comments included
     #[arg(long, conflicts_with = "output")]
     pub source: bool,
+
+    /// Print the JSON Schema of workload files, for editors
+    #[arg(long, conflicts_with_all = ["source", "output"])]
+    pub schema: bool,
 
     /// How to print: text is YAML
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
@@ -32,6 +38,10 @@ pub struct Args {
 
 /// Prints the workload.
 pub fn run(args: Args) -> Result<Exit, CliError> {
+    if args.schema {
+        print(&json_schema_text())?;
+        return Ok(Exit::Ok);
+    }
     let source = Source::load(&args.workload)?;
     let overrides = args.flags.overrides()?;
     if args.source {

@@ -6,12 +6,16 @@ use super::workload_flags::WorkloadFlags;
 use crate::exit::Exit;
 use crate::workload::{Length, Resolved, Source, grouped};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Flags of `etcdmark validate`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(
-    about = "Check workload files and print what they would do; exit code 0 if all are right, 2 if not"
-)]
+#[command(after_help = "\
+Exit code 0 if all are right, 2 if one is not.
+
+Examples:
+  etcdmark validate my.yaml
+  etcdmark validate cluster --nodes 5000          what would be sent, without sending it")]
 pub struct Args {
     /// Files, or built-in workloads' names
     #[arg(required = true, value_name = "FILE")]
@@ -35,7 +39,8 @@ struct Report {
     name: Option<String>,
     hash: Option<String>,
     populated_keys: Option<u64>,
-    requests_per_second: Vec<(String, Option<f64>)>,
+    /// By op class, at the profile's peak; null in a closed loop.
+    requests_per_second: BTreeMap<&'static str, Option<f64>>,
 }
 
 /// Checks every file, prints a report on each, and fails if any is wrong.
@@ -54,7 +59,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
                     name: None,
                     hash: None,
                     populated_keys: None,
-                    requests_per_second: Vec::new(),
+                    requests_per_second: BTreeMap::new(),
                 });
             }
         }
@@ -79,7 +84,7 @@ fn report(file: &str, r: &Resolved) -> Report {
         requests_per_second: r
             .rates()
             .iter()
-            .map(|c| (c.class.name().to_owned(), c.per_second))
+            .map(|c| (c.class.name(), c.per_second))
             .collect(),
     }
 }

@@ -7,11 +7,11 @@ use clap::Args;
 
 /// Changes to the workload.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Workload")]
+#[command(next_help_heading = "Workload (in brackets the field of the file, and its default)")]
 pub struct WorkloadFlags {
-    /// Hollow nodes; namespaces, services and rates that the file leaves out follow
+    /// Hollow nodes; namespaces, services and rates that the file leaves out follow [cluster.nodes: 1000]
     ///
-    /// For example --nodes 5000. The same as --set cluster.nodes=5000.
+    /// For example --nodes 5000.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub nodes: Option<String>,
 
@@ -23,65 +23,66 @@ pub struct WorkloadFlags {
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
 
-    /// Multiply every open-loop rate, the probe's and the compactor's excepted
+    /// Multiply every open-loop rate, the probe's and the compactor's excepted [load.rateScale: 1]
     ///
     /// For example --rate-scale 2.5.
     #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
     pub rate_scale: Option<String>,
 
-    /// Let the rates rise linearly from zero over this time
+    /// Let the rates rise linearly from zero over this time [load.rateRamp: 0s]
     ///
     /// For example --rate-ramp 30s. Stages begin after it.
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub rate_ramp: Option<String>,
 
-    /// How long the load is measured, or `forever` (until Ctrl-C)
+    /// How long the load is measured, or `forever` (until Ctrl-C) [phases.duration: 30s]
     ///
     /// For example --duration 5m.
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub duration: Option<String>,
 
-    /// How long the load runs before it is measured
+    /// How long the load runs before it is measured [phases.warmup: 5s]
     ///
     /// For example --warmup 10s.
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub warmup: Option<String>,
 
-    /// How long unanswered requests are waited for at the end
+    /// How long unanswered requests are waited for at the end [phases.drain: 10s]
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub drain: Option<String>,
 
-    /// Seed of every generator: the same seed gives the same keys, objects and instants
+    /// Seed of every generator: the same seed gives the same keys, objects and instants [seed: 1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<String>,
 
-    /// Kubernetes version whose request shapes are used, such as 1.34
+    /// Kubernetes version whose request shapes are used, 1.30 to 1.37 [kubernetesVersion: 1.37]
     #[arg(long, value_name = "VERSION")]
     pub kubernetes_version: Option<String>,
 
-    /// Engine threads
+    /// Engine threads [load.shards: 1 up to 4 cores, then one per 4]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub shards: Option<String>,
 
-    /// Connections per store, over all shards
+    /// Connections per store, over all shards [load.connections: one per 250 in flight, 8 to 64]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub connections: Option<String>,
 
-    /// Requests in flight, over all shards
+    /// Requests in flight, over all shards [load.maxInFlight: 10 × rate × limit, 64 to 10,000]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub max_in_flight: Option<String>,
 
-    /// What happens to a request that is due while --max-in-flight is reached
+    /// What happens to a request that is due while --max-in-flight is reached [load.atCap: queue]
     ///
     /// queue: it keeps its intended instant and waits. skip: it is dropped once it is late, and counted.
     #[arg(long, value_name = "RULE", value_parser = ["queue", "skip"])]
     pub at_cap: Option<String>,
 
-    /// Which client carries the requests
+    /// Which client carries the requests [load.wire: h2]
     #[arg(long, value_name = "WIRE", value_parser = ["h2", "tonic"])]
     pub wire: Option<String>,
 
     /// Fill the store with transactions of many puts (batch), or as Kubernetes writes (single)
+    /// [populate.maxOps: 128, which is batch]
     #[arg(long, value_name = "HOW", value_parser = ["batch", "single"])]
     pub populate: Option<String>,
 }
@@ -205,6 +206,61 @@ mod tests {
             "actors.events.concurrency=4",
         ];
         assert!(resolve(&twice).is_err());
+    }
+
+    #[test]
+    fn help_names_the_fields_and_their_defaults() {
+        let file = "apiVersion: etcdmark/v1alpha1\nkind: Workload\nmetadata: {name: a}\n\
+                    spec: {actors: [{name: l, kind: nodeLease}]}";
+        let source = Source::parse("a.yaml".to_owned(), file.to_owned()).unwrap();
+        let spec = source.resolve(&Overrides::new()).unwrap().json()["spec"].clone();
+        let mut told = 0;
+        for arg in <Cli as clap::CommandFactory>::command().get_arguments() {
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            let bracket = help.rsplit_once('[').and_then(|(_, b)| b.strip_suffix(']'));
+            let Some((path, default)) = bracket.and_then(|b| b.split_once(": ")) else {
+                continue;
+            };
+            let value = match &spec[path.split('.').next().unwrap()] {
+                serde_json::Value::Object(section) => &section[path.split_once('.').unwrap().1],
+                value => value,
+            };
+            let value = value.to_string();
+            let value = value.trim_matches('"').trim_end_matches(".0");
+            // What is sized by the load is told in words.
+            let sized = ["load.shards", "load.connections", "load.maxInFlight"].contains(&path);
+            assert!(sized || default.starts_with(value), "{help}: {value}");
+            told += 1;
+        }
+        assert_eq!(told, 14);
+    }
+
+    #[test]
+    fn an_empty_value_is_no_default() {
+        for args in [
+            &["--nodes", ""][..],
+            &["--set", "cluster.nodes="],
+            &["--duration", " "],
+        ] {
+            let message = resolve(args).unwrap_err();
+            assert!(
+                message.ends_with("no value is given; write null for the default"),
+                "{message}"
+            );
+        }
+        assert_eq!(
+            resolve(&["--set", "cluster.nodes=null"])
+                .unwrap()
+                .cluster
+                .nodes,
+            1000
+        );
+        let by_number =
+            resolve(&["--set", "primary=[]", "--set", "actors.0.concurrency=5"]).unwrap();
+        assert_eq!(
+            by_number.actors[0].schedule,
+            crate::workload::Schedule::Closed { concurrency: 5 }
+        );
     }
 
     #[test]

@@ -170,8 +170,11 @@ impl Active {
             end,
             drain: nanos(self.plan.phases.drain),
         }));
+        // At once, also without a warm-up: what is read of the servers from here on may hold some of the load.
         if measure > start {
             self.enter(stream, Phase::Warmup);
+        } else {
+            self.enter_at(stream, Phase::Measure, measure);
         }
         let mut waiting = self.shards.len();
         while waiting > 0 {
@@ -284,6 +287,12 @@ impl Active {
                 } => {
                     let t = stream.t();
                     if let Some(guard) = self.guards.alarm(t, &store, &member, &alarm) {
+                        self.guard(stream, &Event::Guard(guard));
+                    }
+                }
+                Message::Status { store, status } => {
+                    let t = stream.t();
+                    if let Some(guard) = self.guards.status(t, &store, &status) {
                         self.guard(stream, &Event::Guard(guard));
                     }
                 }

@@ -10,7 +10,6 @@ use crate::kube::OpClass;
 use crate::report::Effect;
 use bytes::Bytes;
 use prost::Message;
-use std::time::Duration;
 
 impl Shard {
     /// One RPC, counted and timed; an error is counted by class and, for a write whose outcome is not
@@ -21,20 +20,19 @@ impl Shard {
         context: &Context,
         class: OpClass,
         frame: Bytes,
-        timeout: Option<Duration>,
     ) -> Result<(Bytes, Nanos), Failed> {
         // Only a store with users can ask for a new token: elsewhere the request is not kept.
         let kept = self.pools[self.route[class as usize]]
             .has_users()
             .then(|| frame.clone());
-        let (reply, advice) = self.attempt_once(context, class, frame, timeout).await;
+        let (reply, advice) = self.attempt_once(context, class, frame).await;
         match (reply, advice, kept) {
             (Err(at), Some(Advice::RenewToken), Some(frame)) => {
                 let again = Context {
                     ready: at,
                     ..*context
                 };
-                let (reply, _) = self.attempt_once(&again, class, frame, timeout).await;
+                let (reply, _) = self.attempt_once(&again, class, frame).await;
                 reply.map_err(|_| Failed)
             }
             (reply, ..) => reply.map_err(|_| Failed),
@@ -47,16 +45,15 @@ impl Shard {
         context: &Context,
         class: OpClass,
         frame: Bytes,
-        timeout: Option<Duration>,
     ) -> (Result<(Bytes, Nanos), Nanos>, Option<Advice>) {
         let begun = clock::now();
         self.recorder.borrow_mut().in_flight.begin(begun);
         let bytes_sent = frame.len().saturating_sub(5);
         let store = self.store_of(class, context.object);
         let call = Call {
-            rpc: class.info().rpc,
+            rpc: self.plan.rpc_of(class),
             frame,
-            timeout,
+            timeout: class.timeout(),
         };
         let reply = self.pools[store].call(context.object.index, call).await;
         let mut recorder = self.recorder.borrow_mut();

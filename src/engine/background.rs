@@ -5,7 +5,8 @@ use super::shard::Message;
 use crate::clock::Nanos;
 use crate::etcd::control::Cluster;
 use crate::report::{Event, Note};
-use crate::server::{Timeline, alarms};
+use crate::server::{Timeline, alarms, statuses};
+use crate::workload::GuardKind;
 use crate::workload::Plan;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -32,6 +33,14 @@ impl Background {
                 cluster.clone(),
                 messages.clone(),
             )));
+            let seen_by_status = [GuardKind::Quota, GuardKind::LeaderChange];
+            if seen_by_status.iter().any(|g| plan.guards.contains(g)) {
+                tasks.push(runtime.spawn(members(
+                    store.name.clone(),
+                    cluster.clone(),
+                    messages.clone(),
+                )));
+            }
         }
         Background { tasks }
     }
@@ -76,6 +85,17 @@ async fn timeline(plan: Arc<Plan>, t0: Nanos, messages: Sender<Message>) {
         }
     };
     tokio::join!(timeline.run(t0, events), forward);
+}
+
+async fn members(store: String, cluster: Cluster, messages: Sender<Message>) {
+    statuses::watch(&cluster, |status| {
+        let message = Message::Status {
+            store: store.clone(),
+            status: Box::new(status.clone()),
+        };
+        messages.send(message).is_ok()
+    })
+    .await;
 }
 
 async fn alarms(store: String, cluster: Cluster, messages: Sender<Message>) {

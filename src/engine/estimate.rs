@@ -1,7 +1,7 @@
 //! How much a run is going to write into a store: for preflight, before anything is written.
 
 use super::populate::created;
-use super::run::populations;
+use super::run::{LIVE_RAMP, populations};
 use crate::kube::actors::{Step, model};
 use crate::kube::{ObjectRef, Objects, Write};
 use crate::schedule;
@@ -11,7 +11,6 @@ use std::time::Duration;
 
 /// A run without an end is estimated for this long.
 const OPEN_ENDED: Duration = Duration::from_secs(600);
-
 /// Sessions of an actor that are looked at.
 const SAMPLE: u64 = 256;
 
@@ -31,9 +30,21 @@ fn sample(schedule: &Schedule, members: u64) -> Vec<(u64, u64)> {
     }
 }
 
-/// (keys, bytes of keys and values) that populate and load write into the store of that index. Closed loops
-/// write as fast as they can, which nobody knows before.
-pub(crate) fn estimate(plan: &Plan, store: usize) -> (u64, u64) {
+/// What populate and load write into one store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Estimate {
+    /// Keys that will be there.
+    pub(crate) keys: u64,
+    /// Writes, each a revision that stays until a compaction; populate's creates among them.
+    pub(crate) writes: u64,
+    /// Bytes of all these keys and values.
+    pub(crate) bytes: u64,
+    /// A closed loop writes as fast as etcd answers: not counted.
+    pub(crate) closed_loop: bool,
+}
+
+/// Estimates what goes into the store of that index.
+pub(crate) fn estimate(plan: &Plan, store: usize) -> Estimate {
     let objects = Objects::new(
         &plan.cluster,
         plan.seed,
@@ -41,41 +52,33 @@ pub(crate) fn estimate(plan: &Plan, store: usize) -> (u64, u64) {
         plan.event_spacing(),
         &plan.prefix,
     );
-    let size = |object: ObjectRef, sequence| {
-        let mut out = Vec::new();
-        objects.key(object, &mut out);
-        objects.value(
-            object,
-            Write {
-                sequence,
-                at: plan.epoch,
-            },
-            &mut out,
-        );
-        out.len() as u64
-    };
-    let (mut keys, mut bytes) = (0u64, 0u64);
-    for p in populations(plan)
-        .iter()
-        .filter(|p| plan.store_of(p.kind.resource()) == store)
-    {
+    let mut all = Estimate::default();
+    for p in populations(plan) {
         let n = p.cells.saturating_mul(p.per_cell);
-        keys = keys.saturating_add(n);
-        bytes = bytes.saturating_add(n.saturating_mul(size(
-            ObjectRef {
-                kind: p.kind,
-                index: 0,
-            },
-            created(p.kind),
-        )));
+        if plan.store_of(p.kind.resource()) != store || n == 0 {
+            continue;
+        }
+        let first = ObjectRef {
+            kind: p.kind,
+            index: 0,
+        };
+        all.keys = all.keys.saturating_add(n);
+        all.writes = all.writes.saturating_add(n);
+        let size = size(&objects, plan, first, created(p.kind));
+        all.bytes = all.bytes.saturating_add(n.saturating_mul(size));
     }
-    let length = plan.phases.warmup + plan.phases.duration.unwrap_or(OPEN_ENDED);
+    // A live cluster's load comes up first.
+    let warmup = match plan.allow_live_cluster {
+        true => plan.phases.warmup.max(LIVE_RAMP),
+        false => plan.phases.warmup,
+    };
+    let length = warmup + plan.phases.duration.unwrap_or(OPEN_ENDED);
     let length = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
     for actor in &plan.actors {
         let mut model = model(&actor.kind, &plan.cluster, Stripe::WHOLE, plan.seed);
         let members = model.members();
         // What the first sessions write, each on average.
-        let (mut sessions, mut creates, mut written) = (0u64, 0u64, 0u64);
+        let (mut sessions, mut creates, mut writes, mut written) = (0u64, 0u64, 0u64, 0u64);
         for (index, round) in sample(&actor.schedule, members) {
             let Some(session) = model.session(index, round) else {
                 continue;
@@ -88,16 +91,28 @@ pub(crate) fn estimate(plan: &Plan, store: usize) -> (u64, u64) {
                 let create = matches!(step, Step::Create(..));
                 if create || matches!(step, Step::Update { .. }) {
                     creates += u64::from(create);
-                    written += size(session.object, u32::from(!create));
+                    writes += 1;
+                    written += size(&objects, plan, session.object, u32::from(!create));
                 }
             }
         }
-        let n = schedule::expected(&actor.schedule, members, 0, length).unwrap_or(0.0);
-        let of = |sum: u64| (n * sum as f64 / sessions.max(1) as f64) as u64;
-        keys = keys.saturating_add(of(creates));
-        bytes = bytes.saturating_add(of(written));
+        let n = schedule::expected(&actor.schedule, members, 0, length);
+        all.closed_loop |= n.is_none() && writes > 0;
+        let of = |sum: u64| (n.unwrap_or(0.0) * sum as f64 / sessions.max(1) as f64) as u64;
+        all.keys = all.keys.saturating_add(of(creates));
+        all.writes = all.writes.saturating_add(of(writes));
+        all.bytes = all.bytes.saturating_add(of(written));
     }
-    (keys, bytes)
+    all
+}
+
+/// Bytes of an object's key and of that write's value.
+fn size(objects: &Objects, plan: &Plan, object: ObjectRef, sequence: u32) -> u64 {
+    let mut out = Vec::new();
+    objects.key(object, &mut out);
+    let at = plan.epoch;
+    objects.value(object, Write { sequence, at }, &mut out);
+    out.len() as u64
 }
 
 #[cfg(test)]

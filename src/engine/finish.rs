@@ -128,17 +128,10 @@ impl Active {
             let local = !store.target.local_members.is_empty();
             let left = || {
                 let run = &self.plan.run_id;
-                let named = store.target.named_by.clone();
-                // A kind cluster's certificates are found again.
-                let kind = named.as_ref().is_some_and(|n| n.starts_with("--kind"));
-                let certificates = store.target.tls.is_some() && !kind;
-                let access = match (certificates, &store.target.credentials) {
-                    (false, None) => "",
-                    (true, None) => " (and the same certificates)",
-                    (false, Some(_)) => " (and the same user)",
-                    (true, Some(_)) => " (and the same certificates and user)",
-                };
+                let access = store.target.access();
+                let named = store.target.all_named_by.clone();
                 let named = named
+                    .or_else(|| store.target.named_by.clone())
                     .unwrap_or_else(|| format!("--endpoints {}", store.target.endpoints.join(",")));
                 format!("etcdmark cleanup {named} --run-id {run}{access}")
             };

@@ -7,6 +7,7 @@
 //! | `leader-change` | a member has seen a leader change since the run's first sample of it |
 //! | `quorum` | for 10 s no member had a leader, or most members were unreachable, or none answered |
 
+use crate::etcd::control::MemberStatus;
 use crate::report::{Event, GuardEvent, ServerSample};
 use crate::workload::plan::GuardKind;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +49,7 @@ pub fn parse_list(list: &str) -> Result<Vec<GuardKind>, String> {
         let found = ALL.into_iter().find(|kind| name(*kind) == word);
         let kind = found.ok_or_else(|| {
             let names = ALL.map(name).join(", ");
-            format!("--guards {list}: {word:?} is no guard; known are {names}, all and none")
+            format!("--guards {list}: {word:?} is no guard; write all, none, or some of {names}")
         })?;
         if !kinds.contains(&kind) {
             kinds.push(kind);
@@ -74,6 +75,8 @@ struct StoreState {
     down: BTreeSet<String>,
     /// Leader changes each member had seen at its first sample (and its start time, to notice a restart).
     leader_changes: BTreeMap<String, (f64, f64)>,
+    /// The first leader that a member named, with its term: (term, member).
+    elected: Option<(u64, u64)>,
     /// When it last gave a sample or acknowledged an operation; None until the first sample, since a
     /// store whose metrics cannot be had is judged by its endpoints alone.
     heard: Option<f64>,
@@ -184,6 +187,61 @@ impl Guards {
         found
     }
 
+    /// Takes what a member says of itself through etcd's API: where its metrics cannot be had, this is what the
+    /// guards see of the leader and the db file.
+    pub fn status(&mut self, t: f64, store: &str, status: &MemberStatus) -> Option<GuardEvent> {
+        if self.fired {
+            return None;
+        }
+        let member = format!("{:x}", status.member_id);
+        let quota = status.quota.map_or(0.0, |quota| quota as f64);
+        let found = self
+            .too_large(t, store, &member, status.db_size as f64, quota)
+            .or_else(|| self.election(t, store, status));
+        self.fired |= found.is_some();
+        found
+    }
+
+    fn too_large(
+        &self,
+        t: f64,
+        store: &str,
+        member: &str,
+        size: f64,
+        quota: f64,
+    ) -> Option<GuardEvent> {
+        if quota <= 0.0 || size <= QUOTA_SHARE * quota {
+            return None;
+        }
+        let cause = format!(
+            "member {member}: db file {:.1} MiB is {:.0} % of its quota of {:.1} MiB (limit {:.0} %)",
+            size / MIB,
+            100.0 * size / quota,
+            quota / MIB,
+            100.0 * QUOTA_SHARE
+        );
+        self.fire(GuardKind::Quota, t, store, cause)
+    }
+
+    /// A leader of a later term than the first one seen has been elected since.
+    fn election(&mut self, t: f64, store: &str, status: &MemberStatus) -> Option<GuardEvent> {
+        if status.leader == 0 {
+            return None;
+        }
+        let state = self.stores.entry(store.to_owned()).or_default();
+        let (term, leader) = *state
+            .elected
+            .get_or_insert((status.raft_term, status.leader));
+        if status.raft_term <= term {
+            return None;
+        }
+        let cause = format!(
+            "leader change during the run: member {leader:x} led in term {term}, {:x} leads in term {}",
+            status.leader, status.raft_term
+        );
+        self.fire(GuardKind::LeaderChange, t, store, cause)
+    }
+
     fn sample(&mut self, sample: &ServerSample) -> Option<GuardEvent> {
         let ServerSample {
             t,
@@ -194,19 +252,9 @@ impl Guards {
         let t = *t;
         let value = |name: &str| values.get(name).copied();
         if let (Some(size), Some(quota)) = (value("db.size"), value("db.quota"))
-            && quota > 0.0
-            && size > QUOTA_SHARE * quota
+            && let Some(guard) = self.too_large(t, store, member, size, quota)
         {
-            let cause = format!(
-                "member {member}: db file {:.1} MiB is {:.0} % of its quota of {:.1} MiB (limit {:.0} %)",
-                size / MIB,
-                100.0 * size / quota,
-                quota / MIB,
-                100.0 * QUOTA_SHARE
-            );
-            if let Some(guard) = self.fire(GuardKind::Quota, t, store, cause) {
-                return Some(guard);
-            }
+            return Some(guard);
         }
         for (name, alarm) in [("alarm.nospace", "NOSPACE"), ("alarm.corrupt", "CORRUPT")] {
             if value(name) == Some(1.0) {

@@ -57,8 +57,9 @@ fn classes(plan: &Plan) -> Vec<ClassInfo> {
     }
     rows.sort_unstable();
     rows.into_iter()
-        .map(|(class, closed)| {
-            ClassInfo::of(
+        .map(|(class, closed)| ClassInfo {
+            rpc: plan.rpc_of(class).method().to_owned(),
+            ..ClassInfo::of(
                 class,
                 store_name(plan, class),
                 plan.limits.of(class),

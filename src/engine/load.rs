@@ -193,8 +193,12 @@ async fn closed_loop(
         Ok(pacer) => pacer,
         Err(_) => return,
     };
-    if pacer.until(times.start).await.is_err() {
-        return;
+    let begin = shard.plan.begins(times.start, worker, workers);
+    while clock::now() < begin && clock::now() < times.end && !shard.plan.control.draining() {
+        let look = begin.min(clock::now() + LOOK);
+        if pacer.until(look).await.is_err() {
+            return;
+        }
     }
     let mut turn = worker;
     loop {

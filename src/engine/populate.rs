@@ -1,9 +1,10 @@
 //! Fills the store: a closed loop of transactions that create several objects each, bounded by
 //! operations and bytes, stepping down where the server allows less.
 
+use super::pace::Pacer;
 use super::recorder::Attempt;
 use super::shard::{Message, Shard};
-use crate::clock;
+use crate::clock::{self, Nanos};
 use crate::etcd::errors::classify;
 use crate::etcd::messages::{
     Compare, PutRequest, RangeRequest, RequestOp, TxnRequest, TxnResponse,
@@ -22,6 +23,8 @@ use std::time::Duration;
 
 /// Deadline of one transaction.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// How often a worker whose turn has not come looks whether anything is left.
+const LOOK: Nanos = 50_000_000;
 /// Bytes that a put costs besides key and value (compare, headers).
 const OVERHEAD: usize = 48;
 
@@ -61,8 +64,10 @@ pub(crate) async fn populate(shard: &Rc<Shard>, populations: &[Population]) -> R
         max_bytes: Cell::new(settings.max_bytes.max(1)),
     });
     let mut workers = tokio::task::JoinSet::new();
-    for _ in 0..settings.concurrency.max(1) {
-        workers.spawn_local(work(Rc::clone(shard), Rc::clone(&filling)));
+    let (start, n) = (clock::now(), settings.concurrency.max(1) as u64);
+    for i in 0..n {
+        let begin = shard.plan.begins(start, i, n);
+        workers.spawn_local(work(Rc::clone(shard), Rc::clone(&filling), begin));
     }
     let mut failure = None;
     while let Some(joined) = workers.join_next().await {
@@ -75,7 +80,18 @@ pub(crate) async fn populate(shard: &Rc<Shard>, populations: &[Population]) -> R
     failure.map_or(Ok(total), Err)
 }
 
-async fn work(shard: Rc<Shard>, filling: Rc<Filling>) -> Result<(), String> {
+async fn work(shard: Rc<Shard>, filling: Rc<Filling>, begin: Nanos) -> Result<(), String> {
+    if clock::now() < begin {
+        let mut pacer = Pacer::new(false).map_err(|e| format!("populate: {e}"))?;
+        while clock::now() < begin && filling.next.get().is_some() && !shard.plan.control.draining()
+        {
+            let look = begin.min(clock::now() + LOOK);
+            pacer
+                .until(look)
+                .await
+                .map_err(|e| format!("populate: {e}"))?;
+        }
+    }
     while !shard.plan.control.draining() {
         let Some((batch, store)) = next_batch(&shard, &filling) else {
             break;

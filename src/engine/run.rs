@@ -1,7 +1,8 @@
 //! The run, phase by phase: what a caller of the library calls.
 
 use super::active::Active;
-use super::estimate::estimate;
+use super::estimate::{Estimate, estimate};
+use super::guards;
 use super::header;
 use super::stream::Stream;
 use crate::clock::{Anchor, SECOND};
@@ -35,8 +36,10 @@ impl RunError {
     }
 }
 
+/// The first etcd that has KV.RangeStream.
+const RANGE_STREAM: (u64, u64) = (3, 7);
 /// A live cluster's load comes up over this time.
-const LIVE_RAMP: Duration = Duration::from_secs(30);
+pub(super) const LIVE_RAMP: Duration = Duration::from_secs(30);
 
 /// A store, ready to be used.
 pub(super) struct Ready {
@@ -72,10 +75,7 @@ pub fn run(mut plan: Plan, sink: &mut dyn Sink) -> Result<RunResult, RunError> {
             }
         }
     }
-    if stores
-        .iter()
-        .any(|s| s.facts.kubernetes_keys.is_some_and(|n| n > 0))
-    {
+    if stores.iter().any(|s| live(&plan, s)) {
         plan.ramp_up(LIVE_RAMP);
     }
     let anchor = Anchor::new();
@@ -97,11 +97,8 @@ pub fn run(mut plan: Plan, sink: &mut dyn Sink) -> Result<RunResult, RunError> {
             };
             stream.note("info", note);
         }
-        if store.facts.kubernetes_keys.is_some_and(|n| n > 0) {
-            stream.note(
-                "warning",
-                "a live cluster: the load comes up over 30 s and the guards are on",
-            );
+        if live(&active.plan, store) {
+            stream.note("warning", live_note(&active.plan, store));
         }
     }
     let failure = active.play(&runtime, &mut stream, &mut stores).err();
@@ -109,16 +106,45 @@ pub fn run(mut plan: Plan, sink: &mut dyn Sink) -> Result<RunResult, RunError> {
     Ok(result)
 }
 
+/// Whether the store is, or may be, a live cluster's. A run on `/registry` itself shares it with nobody.
+fn live(plan: &Plan, store: &Ready) -> bool {
+    plan.prefix != "/registry" && store.facts.may_be_live()
+}
+
+fn live_note(plan: &Plan, store: &Ready) -> String {
+    let what = match store.facts.kubernetes_keys {
+        Some(n) => format!("a live cluster ({n} keys under /registry/)"),
+        None => "perhaps a live cluster (this user may not look under /registry/)".to_owned(),
+    };
+    let guards = match plan
+        .guards
+        .iter()
+        .map(|g| guards::name(*g))
+        .collect::<Vec<_>>()
+    {
+        on if on.is_empty() => "no guard is on".to_owned(),
+        on => format!("the guards {} are on", on.join(", ")),
+    };
+    format!("{what}: populate and load come up over 30 s, and {guards}")
+}
+
 /// Preflight and manifest of one store; `earlier` are those that were taken already.
 async fn ready(plan: &mut Plan, index: usize, earlier: &[Ready]) -> Result<Ready, RunError> {
     let store = &plan.stores[index];
-    let (keys, bytes) = estimate(plan, index);
+    let Estimate {
+        keys,
+        writes,
+        bytes,
+        closed_loop,
+    } = estimate(plan, index);
     let intent = WriteIntent {
         run_id: plan.run_id.clone(),
         prefix: plan.prefix.clone(),
         allow_live_cluster: plan.allow_live_cluster,
         keys,
+        writes,
         bytes,
+        closed_loop,
     };
     let refused = |message: String, exit| RunError { message, exit };
     let (cluster, facts) = preflight::check(&store.target, Some(&intent))
@@ -145,7 +171,9 @@ async fn ready(plan: &mut Plan, index: usize, earlier: &[Ready]) -> Result<Ready
         };
         refused(message, e.exit())
     })?;
-    plan.stores[index].target.member_names = facts.names(&plan.stores[index].target);
+    let target = &mut plan.stores[index].target;
+    target.member_names = facts.names(target);
+    target.range_stream = facts.all_are(RANGE_STREAM);
     // A resumed populate writes the same bytes.
     plan.seed = held.manifest.seed;
     plan.epoch = held.manifest.epoch_unix_ns;

@@ -6,19 +6,15 @@ use super::shared_lease::Shared;
 use crate::clock::{self, Nanos};
 use crate::etcd::errors::{CONFLICT, EXISTS, ErrorClass, GONE};
 use crate::etcd::messages::{
-    CompactionResponse, KeyValue, LeaseGrantResponse, RangeResponse, ResponseHeader, TxnOutcome,
-    TxnResponse, response_op::Response,
+    CompactionResponse, KeyValue, LeaseGrantResponse, RangeResponse, RangeStreamResponse,
+    ResponseHeader, TxnOutcome, TxnResponse, response_op::Response,
 };
+use crate::etcd::wire::Rpc;
 use crate::kube::actors::{LeaseUse, Step};
 use crate::kube::{ObjectRef, OpClass, Write, requests};
 use crate::report::{CompactorEvent, Event, Phase};
 use bytes::{Bytes, BytesMut};
-use std::time::Duration;
 
-/// kube-apiserver's request deadline less what it keeps for itself, recorded as `grpc-timeout`.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(34);
-/// Of a GET or LIST.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// The operation could not be done; its failure is counted already.
 #[derive(Debug)]
 pub(super) struct Failed;
@@ -130,7 +126,7 @@ impl Shard {
             }
             Step::CompactorCompact(class) => {
                 let frame = frame(|out| requests::compact(context.compact, out));
-                let turn = self.attempt(context, class, frame, None).await;
+                let turn = self.attempt(context, class, frame).await;
                 let turn = turn.and_then(|(bytes, done)| {
                     self.decode::<CompactionResponse>(context, class, bytes)?;
                     Ok(done)
@@ -183,9 +179,7 @@ impl Shard {
         let frame = self.with_value(context, 0, |key, value| {
             frame(|out| requests::create(key, value, id, out))
         });
-        let (bytes, done) = self
-            .attempt(context, class, frame, Some(WRITE_TIMEOUT))
-            .await?;
+        let (bytes, done) = self.attempt(context, class, frame).await?;
         let answer: TxnOutcome = self.decode(context, class, bytes)?;
         if !answer.succeeded {
             // 409 AlreadyExists: ours from an attempt whose outcome was not known, or foreign.
@@ -226,9 +220,7 @@ impl Shard {
                     }
                 })
             });
-            let (bytes, done) = self
-                .attempt(context, class, frame, Some(WRITE_TIMEOUT))
-                .await?;
+            let (bytes, done) = self.attempt(context, class, frame).await?;
             let outcome: TxnOutcome = self.decode(context, class, bytes.clone())?;
             if outcome.succeeded {
                 self.acknowledge(context, class, outcome.header, state.version + 1);
@@ -322,9 +314,7 @@ impl Shard {
             self.objects.key(context.object, &mut scratch);
             frame(|out| requests::get(&scratch, limited, out))
         };
-        let (bytes, done) = self
-            .attempt(context, class, frame, Some(READ_TIMEOUT))
-            .await?;
+        let (bytes, done) = self.attempt(context, class, frame).await?;
         let answer: RangeResponse = self.decode(context, class, bytes)?;
         // A TTL lease may have removed the object behind our back. (Objects with one are read only by
         // sessions that write them, so no write is in flight beside this read.)
@@ -342,8 +332,12 @@ impl Shard {
         );
         let end = requests::prefix_end(prefix.as_bytes());
         let frame = frame(|out| requests::list_page(prefix.as_bytes(), &end, 0, 0, out));
-        let (bytes, done) = self.attempt(context, class, frame, None).await?;
-        self.decode::<RangeResponse>(context, class, bytes)?;
+        let (bytes, done) = self.attempt(context, class, frame).await?;
+        if self.plan.rpc_of(class) == Rpc::RangeStream {
+            self.decode::<RangeStreamResponse>(context, class, bytes)?;
+        } else {
+            self.decode::<RangeResponse>(context, class, bytes)?;
+        }
         Ok(done)
     }
 
@@ -354,9 +348,7 @@ impl Shard {
         ttl: i64,
     ) -> Result<(i64, Nanos), Failed> {
         let frame = frame(|out| requests::lease_grant(ttl, out));
-        let (bytes, done) = self
-            .attempt(context, class, frame, Some(WRITE_TIMEOUT))
-            .await?;
+        let (bytes, done) = self.attempt(context, class, frame).await?;
         let answer: LeaseGrantResponse = self.decode(context, class, bytes)?;
         Ok((answer.id, done))
     }
@@ -428,7 +420,7 @@ impl Shard {
         let frame = frame(|out| {
             requests::compactor_txn(version, previous.to_string().as_bytes(), &key, out)
         });
-        let (bytes, done) = self.attempt(context, class, frame, None).await?;
+        let (bytes, done) = self.attempt(context, class, frame).await?;
         let answer: TxnResponse = self.decode(context, class, bytes)?;
         let revision = answer.header.map_or(0, |h| h.revision);
         let version = if answer.succeeded {

@@ -5,6 +5,7 @@ use super::recorder::{Batch, Recorder};
 use super::shared_lease::Leases;
 use super::state::States;
 use crate::clock::{self, Nanos};
+use crate::etcd::control::MemberStatus;
 use crate::etcd::wire::Pool;
 use crate::kube::actors::{Session, Step};
 use crate::kube::{Kind, ObjectRef, Objects, OpClass};
@@ -36,6 +37,11 @@ pub(crate) enum Message {
         store: String,
         member: String,
         alarm: String,
+    },
+    /// What a member says of itself.
+    Status {
+        store: String,
+        status: Box<MemberStatus>,
     },
     /// A shard finished what it was told to do.
     Reached,
@@ -84,7 +90,7 @@ pub(crate) struct Shard {
     pub(crate) states: RefCell<States>,
     pub(crate) recorder: RefCell<Recorder>,
     pub(crate) leases: RefCell<Leases>,
-    /// Each compactor's (version, revision of the previous round), by its index.
+    /// What each compactor remembers, by its index: (version of the key, revision of the previous round).
     pub(crate) compactors: RefCell<HashMap<u64, (i64, i64)>>,
     pub(crate) scratch: RefCell<Vec<u8>>,
     pub(crate) messages: Sender<Message>,

@@ -155,8 +155,9 @@ async fn ranges(cluster: &Cluster, prefix: &str) -> Result<Vec<(Vec<u8>, Vec<u8>
 fn registry_ranges() -> Vec<(Vec<u8>, Vec<u8>)> {
     Resource::ALL
         .iter()
+        .flat_map(|r| r.key_prefixes())
         .map(|r| {
-            let base = format!("/registry/{}/", r.key_prefix()).into_bytes();
+            let base = format!("/registry/{r}/").into_bytes();
             let end = prefix_end(&base);
             (base, end)
         })
@@ -164,7 +165,7 @@ fn registry_ranges() -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 /// Keys under `/registry/` that are of none of etcdmark's resources.
-async fn foreign(cluster: &Cluster) -> Result<i64, ControlError> {
+pub(super) async fn foreign(cluster: &Cluster) -> Result<i64, ControlError> {
     let all = cluster.count(b"/registry/", b"/registry0").await?;
     let mut ours = 0;
     for (from, to) in registry_ranges() {

@@ -101,7 +101,7 @@ pub enum ManifestError {
     /// The store holds another run's keys under this run id.
     #[error(
         "run id {run_id:?} holds the keys of another plan (hash {found}, this one is {wanted}); choose \
-         another --run-id, or delete them: etcdmark cleanup --run-id {run_id}"
+         another --run-id, or delete them: etcdmark cleanup --run-id {run_id} with the same --endpoints or --kind"
     )]
     OtherPlan {
         /// The run id.
@@ -113,14 +113,12 @@ pub enum ManifestError {
     },
     /// The run of this id went past populate: its keys are no longer as populate left them.
     #[error(
-        "run id {run_id:?} ended in phase {phase} and left its keys; choose another --run-id, or delete \
-         them: etcdmark cleanup --run-id {run_id}"
+        "run id {run_id:?} was played here before and its keys are still there; choose another --run-id, or \
+         delete them: etcdmark cleanup --run-id {run_id} with the same --endpoints or --kind"
     )]
     Finished {
         /// The run id.
         run_id: String,
-        /// Its last phase.
-        phase: &'static str,
     },
     /// Keys without a manifest.
     #[error(
@@ -235,10 +233,7 @@ async fn settle(
             });
         }
         if found.phase > Phase::Settle {
-            return Err(ManifestError::Finished {
-                run_id,
-                phase: found.phase.name(),
-            });
+            return Err(ManifestError::Finished { run_id });
         }
         return Ok((found, true));
     }

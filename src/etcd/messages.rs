@@ -84,6 +84,14 @@ pub struct RangeResponse {
     pub count: i64,
 }
 
+/// `etcdserverpb.RangeStreamResponse`: a chunk of a range. Merged, all chunks are what Range answers.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct RangeStreamResponse {
+    /// Its keys; the last chunk has header, more and count.
+    #[prost(message, optional, tag = "1")]
+    pub range_response: Option<RangeResponse>,
+}
+
 /// `etcdserverpb.PutRequest`.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct PutRequest {

@@ -8,6 +8,7 @@ pub mod errors;
 pub mod kind;
 mod lock;
 pub mod manifest;
+mod may_write;
 pub mod messages;
 pub mod preflight;
 mod preflight_error;

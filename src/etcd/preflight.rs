@@ -2,17 +2,14 @@
 //! write there, that nobody else's cluster is harmed and that the data fits. One message per fault, with
 //! the remedy.
 
-use super::control::{
-    Alarm, Cluster, ControlError, MemberEntry, MemberStatus, RangeSpec, prefix_end,
-};
-use super::manifest::{self, HOME, RunKeys};
+use super::control::{Alarm, Cluster, ControlError, MemberEntry, MemberStatus, prefix_end};
+use super::manifest::HOME;
+use super::may_write::may_write;
 pub use super::preflight_error::PreflightError;
 use super::quota::{self, Quota};
 use super::target::{MemberChoice, Target};
 use super::tls::DialError;
-use crate::report::text::units;
 use crate::report::{MemberInfo, StoreInfo};
-use etcd_client::{Compare, CompareOp, Txn, TxnOp};
 
 /// The oldest etcd whose answers etcdmark understands.
 pub const OLDEST: (u64, u64) = (3, 4);
@@ -26,10 +23,14 @@ pub struct WriteIntent {
     pub prefix: String,
     /// `--allow-live-cluster`.
     pub allow_live_cluster: bool,
-    /// Keys that populate writes.
+    /// Keys that will be in the store.
     pub keys: u64,
+    /// Writes of populate and load: each stays as a revision until a compaction.
+    pub writes: u64,
     /// Their bytes, keys and values.
     pub bytes: u64,
+    /// A closed loop writes more than that, as fast as etcd answers.
+    pub closed_loop: bool,
 }
 
 /// What preflight found out about a cluster.
@@ -49,7 +50,7 @@ pub struct ClusterFacts {
     pub db_size: i64,
     /// Largest in-use size, bytes.
     pub db_size_in_use: i64,
-    /// Keys under `/registry/`: more than 0 = a live cluster. None = not looked for (or not allowed to).
+    /// Keys under `/registry/`: more than 0 = a live cluster. None = not looked for, or not allowed to look.
     pub kubernetes_keys: Option<i64>,
     /// What should be said once: endpoints that are down, a quota that had to be assumed, what is going to
     /// be written.
@@ -151,7 +152,7 @@ pub async fn check(
     Ok((cluster, facts))
 }
 
-fn permission(e: ControlError, target: &Target, what: &str, at: &str) -> PreflightError {
+pub(super) fn permission(e: ControlError, target: &Target, what: &str, at: &str) -> PreflightError {
     match PreflightError::from_control(e, target) {
         PreflightError::NoPermission { user, .. } => PreflightError::NoPermission {
             user,
@@ -275,129 +276,6 @@ fn notes(
     notes
 }
 
-async fn may_write(
-    target: &Target,
-    cluster: &Cluster,
-    intent: &WriteIntent,
-    facts: &mut ClusterFacts,
-) -> Result<(), PreflightError> {
-    let registry = intent.prefix == "/registry";
-    if !registry && intent.prefix != format!("{HOME}/{}", intent.run_id) {
-        return Err(PreflightError::Prefix {
-            prefix: intent.prefix.clone(),
-        });
-    }
-    if registry && !target.owned {
-        return Err(PreflightError::NotMine);
-    }
-    probe(target, cluster, intent).await?;
-    let found = match cluster.count(b"/registry/", b"/registry0").await {
-        Ok(n) => Some(n),
-        // Whoever may not read /registry cannot write there either; etcd's own permissions guard it.
-        Err(e) if !registry && e.message().contains("permission denied") => None,
-        Err(e) => return Err(permission(e, target, "read /registry/", &intent.prefix)),
-    };
-    facts.kubernetes_keys = found;
-    let count = found.unwrap_or(0);
-    if count > 0 && registry {
-        // Our own interrupted populate may be resumed; whether the plan is the same is the manifest's business.
-        let ours = manifest::read(cluster, &RunKeys::new(&intent.run_id).manifest).await?;
-        if ours.is_none_or(|m| m.prefix != "/registry") {
-            return Err(PreflightError::ForeignKeys { count });
-        }
-    } else if count > 0 && !intent.allow_live_cluster {
-        let endpoint = target.endpoints.first().cloned().unwrap_or_default();
-        return Err(PreflightError::LiveCluster { endpoint, count });
-    }
-    room(intent, facts)
-}
-
-/// Writes and deletes a key beside the manifest, and asks for the permissions on the prefix itself by
-/// a transaction whose condition cannot hold (etcd checks the permissions of both branches first).
-async fn probe(
-    target: &Target,
-    cluster: &Cluster,
-    intent: &WriteIntent,
-) -> Result<(), PreflightError> {
-    let denied = |e, what: &str| permission(e, target, what, &intent.prefix);
-    let key = format!("{}-probe", RunKeys::new(&intent.run_id).manifest);
-    let write = format!("write {key}");
-    // A put and the delete of the same key cannot share a transaction.
-    let put = Txn::new().and_then([TxnOp::put(key.as_str(), "", None)]);
-    cluster.txn(put).await.map_err(|e| denied(e, &write))?;
-    cluster
-        .delete(key.as_bytes(), b"")
-        .await
-        .map_err(|e| denied(e, &write))?;
-    let base = format!("{}/", intent.prefix);
-    let under = format!("{base}leases/kube-node-lease/etcdmark-probe");
-    let never = Compare::version(under.as_str(), CompareOp::Equal, -1);
-    let never = Txn::new()
-        .when([never])
-        .and_then([TxnOp::put(under.as_str(), "", None)]);
-    cluster
-        .txn(never)
-        .await
-        .map_err(|e| denied(e, &format!("write {under}")))?;
-    let end = prefix_end(base.as_bytes());
-    let read = RangeSpec {
-        count_only: true,
-        ..RangeSpec::new(base.as_bytes(), &end)
-    };
-    cluster
-        .range(read)
-        .await
-        .map_err(|e| denied(e, &format!("read all of {base}")))?;
-    Ok(())
-}
-
-/// The db file's growth for so many keys and bytes: an upper bound of the bytes per revision measured
-/// for values of 100 B to 16 KiB (205 B for 100, 1,359 B for 1 KiB, 6,155 B for 4 KiB).
-pub fn growth(keys: u64, bytes: u64) -> u64 {
-    bytes
-        .saturating_add(bytes / 2)
-        .saturating_add(keys.saturating_mul(64))
-}
-
-/// What etcd's pages take in a store that is as good as empty: each commit writes some of them anew before it may
-/// use the old ones again (measured: 30 to 60 KiB).
-const PAGES: u64 = 64 << 10;
-
-fn room(intent: &WriteIntent, facts: &mut ClusterFacts) -> Result<(), PreflightError> {
-    let growth = match growth(intent.keys, intent.bytes) {
-        0 => 0,
-        growth => growth.saturating_add(PAGES),
-    };
-    let size = facts.db_size.unsigned_abs();
-    let projected = size.saturating_add(growth);
-    let (keys, bytes) = (intent.keys, intent.bytes);
-    facts.notes.push(format!(
-        "{} keys, {} are going to be written under {}; the db file of {} will be about {}, of a quota of {}",
-        units::count(keys),
-        units::bytes(bytes as f64),
-        intent.prefix,
-        units::bytes(size as f64),
-        units::bytes(projected as f64),
-        facts.quota
-    ));
-    let Some(limit) = facts.quota.limit() else {
-        return Ok(());
-    };
-    let free = limit.saturating_sub(size);
-    if growth > free / 2 && growth > 0 {
-        let quota = facts.quota.to_string();
-        return Err(PreflightError::TooBig {
-            keys,
-            bytes,
-            growth,
-            projected,
-            free,
-            quota,
-        });
-    }
-    Ok(())
-}
-
 impl ClusterFacts {
     /// The members' names in the order of the target's endpoints; empty when any is not known.
     pub fn names(&self, target: &Target) -> Vec<String> {
@@ -408,6 +286,18 @@ impl ClusterFacts {
         };
         let names: Option<Vec<String>> = target.endpoints.iter().map(name).collect();
         names.unwrap_or_default()
+    }
+
+    /// Whether a run has to treat the store as a live cluster's: it holds Kubernetes' keys, or this user
+    /// may not see whether it does.
+    pub fn may_be_live(&self) -> bool {
+        self.kubernetes_keys != Some(0)
+    }
+
+    /// Whether every member that answered is of this version or newer.
+    pub fn all_are(&self, oldest: (u64, u64)) -> bool {
+        let new = |m: &MemberStatus| version(&m.version).is_some_and(|v| v >= oldest);
+        self.members.iter().all(new)
     }
 
     /// The result header's row for this store.
@@ -473,24 +363,5 @@ mod tests {
             Err(PreflightError::NoSpace)
         ));
         assert!(alarms(&[]).is_ok());
-    }
-
-    #[test]
-    fn growth_is_an_upper_bound_of_what_was_measured() {
-        // Bytes per revision of etcd 3.5.30 with a 35 B key, by value size.
-        for (value, measured) in [
-            (100, 205),
-            (300, 454),
-            (1024, 1359),
-            (4096, 6155),
-            (16384, 18392),
-        ] {
-            let projected = growth(1, value + 35);
-            assert!(
-                projected >= measured && projected < measured * 3 / 2,
-                "{value}: {projected}"
-            );
-        }
-        assert_eq!(growth(u64::MAX, u64::MAX), u64::MAX);
     }
 }

@@ -139,6 +139,16 @@ pub enum PreflightError {
         /// Keys.
         count: i64,
     },
+    /// Perhaps a live Kubernetes cluster: this user may not look.
+    #[error(
+        "this user may not read /registry/, so it cannot be seen whether {endpoint} belongs to a live Kubernetes \
+         cluster, which would feel the load: etcdctl role grant-permission ROLE --prefix=true read /registry/ lets \
+         etcdmark look; --allow-live-cluster goes on without (the run is then ramped up and guarded)"
+    )]
+    PerhapsLive {
+        /// Endpoint.
+        endpoint: String,
+    },
     /// `/registry` without saying whose it is.
     #[error("--prefix /registry writes where Kubernetes does: it needs --yes-this-etcd-is-mine")]
     NotMine,

@@ -30,8 +30,12 @@ pub struct Target {
     pub disposable: bool,
     /// The flag that named it, when it was not `--endpoints`: `--kind demo`. For commands that are told to the user.
     pub named_by: Option<String>,
+    /// The flags that name it and the other etcds of the command, when there are several.
+    pub all_named_by: Option<String>,
     /// The members' names in the order of the endpoints, once they are known; else empty.
     pub member_names: Vec<String>,
+    /// Every member answers KV.RangeStream (etcd 3.7 on); false until that is known.
+    pub range_stream: bool,
     /// A local etcd's processes, for process and disk counters; empty for a remote one.
     pub local_members: Vec<LocalMember>,
 }
@@ -114,6 +118,16 @@ pub struct LocalMedium {
 }
 
 impl Target {
+    /// What a command that is told to the user needs besides its endpoints, in brackets; often nothing.
+    pub fn access(&self) -> &'static str {
+        match (&self.named_by, &self.tls, &self.credentials) {
+            (Some(_), ..) | (None, None, None) => "",
+            (None, Some(_), None) => " (and the same certificates)",
+            (None, None, Some(_)) => " (and the same user)",
+            (None, Some(_), Some(_)) => " (and the same certificates and user)",
+        }
+    }
+
     /// A plain-text target with the default timeouts (etcdctl's: dial 2 s, command 5 s).
     pub fn plain(endpoints: Vec<String>) -> Self {
         Target {
@@ -127,7 +141,9 @@ impl Target {
             owned: false,
             disposable: false,
             named_by: None,
+            all_named_by: None,
             member_names: Vec::new(),
+            range_stream: false,
             local_members: Vec::new(),
         }
     }

@@ -45,12 +45,12 @@ impl Etcd {
             medium,
             spec,
         };
-        etcd.options(None).validate()?;
+        etcd.options(None, 1).validate()?;
         Ok(etcd)
     }
 
-    /// How it is started, on fresh data or on a copy of a snapshot's.
-    pub(super) fn options(&self, snapshot: Option<&Path>) -> LocalOptions {
+    /// How it is started, on fresh data or on a copy of a snapshot's; `seed` is that of the times that a medium asks for.
+    pub(super) fn options(&self, snapshot: Option<&Path>, seed: u64) -> LocalOptions {
         LocalOptions {
             binary: BinaryChoice {
                 path: Some(self.binary.path.clone()),
@@ -60,6 +60,7 @@ impl Etcd {
             scratch_in: self.spec.data_dir.clone(),
             wal_dir: self.spec.wal_dir.clone(),
             medium: self.medium.clone(),
+            seed,
             snapshot: snapshot.map(Path::to_owned),
             flags: self.spec.flags.clone(),
             ..LocalOptions::default()
@@ -78,7 +79,7 @@ impl Etcd {
                 name: m.name.clone(),
                 spec: m.spec.clone(),
             }),
-            file_system: FileSystem::of(&self.options(None).scratch_parent())
+            file_system: FileSystem::of(&self.options(None, 1).scratch_parent())
                 .map_or_else(|_| String::new(), |f| f.to_string()),
             wal_dir: name(&self.spec.wal_dir),
         }

@@ -4,7 +4,7 @@ use super::arm::{Arm, Etcd};
 use super::error::ExperimentError;
 use crate::engine::Control;
 use crate::etcd::Target;
-use crate::local::LocalCluster;
+use crate::local::{LocalCluster, LocalOptions};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use tokio::runtime::Runtime;
@@ -30,10 +30,11 @@ pub(super) enum Ground<'a> {
 }
 
 impl Bed {
-    /// Starts the etcds of an arm and waits until they answer.
+    /// Starts the etcds of an arm and waits until they answer. `seed` is that of the times that media ask for.
     pub(super) fn start(
         arm: &Arm,
         ground: Ground<'_>,
+        seed: u64,
         control: &Control,
     ) -> Result<Bed, ExperimentError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -55,7 +56,7 @@ impl Bed {
             };
             let started = bed.runtime.block_on(async {
                 tokio::select! {
-                    started = LocalCluster::start(options(etcd, ground)) => started.map_err(failed),
+                    started = LocalCluster::start(options(etcd, ground, seed)) => started.map_err(failed),
                     // Dropping an etcd that is starting ends it and removes its directory.
                     () = control.until_interrupted() => Err(ExperimentError::Interrupted),
                 }
@@ -108,16 +109,17 @@ impl Bed {
     }
 }
 
-fn options(etcd: &Etcd, ground: Ground<'_>) -> crate::local::LocalOptions {
+fn options(etcd: &Etcd, ground: Ground<'_>, seed: u64) -> LocalOptions {
     let below = |dir: &Path| -> PathBuf { dir.join(&etcd.store) };
     match ground {
-        Ground::Fresh => etcd.options(None),
-        Ground::Copy(dir) => etcd.options(Some(&below(dir))),
-        Ground::Keep(dir) => crate::local::LocalOptions {
+        Ground::Fresh => etcd.options(None, seed),
+        Ground::Copy(dir) => etcd.options(Some(&below(dir)), seed),
+        Ground::Keep(dir) => LocalOptions {
             data_dir: Some(below(dir)),
-            // In a snapshot, data and log lie together; a trial parts them again.
+            // In a snapshot, data and log lie together, and nobody measures how it is filled; a trial parts them again.
             wal_dir: None,
-            ..etcd.options(None)
+            medium: None,
+            ..etcd.options(None, seed)
         },
     }
 }

@@ -19,8 +19,13 @@ macro_rules! builtins {
 }
 
 /// All of them.
-pub const BUILTINS: &[Builtin] =
-    builtins!["versions", "endpoints-vs-slices", "compaction-interval"];
+pub const BUILTINS: &[Builtin] = builtins![
+    "versions",
+    "split-events",
+    "media",
+    "endpoints-vs-slices",
+    "compaction-interval"
+];
 
 /// The built-in of that name.
 pub fn builtin(name: &str) -> Option<&'static Builtin> {

@@ -112,7 +112,8 @@ pub struct EtcdSpec {
     /// Likewise for the write-ahead log. Default: with the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wal_dir: Option<PathBuf>,
-    /// An emulated storage medium. Default: none, the disk as it is.
+    /// A storage medium to emulate: a preset's name (`hdd`), or a file. Without dataDir the data then lie in memory,
+    /// if there is room. Default: none, the disk as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medium: Option<String>,
 }

@@ -168,7 +168,7 @@ impl Runner<'_> {
         let files = RunDirectory::create(&self.directory.trial(trial))
             .map_err(|e| ExperimentError::at("--out", e.to_string()))?;
         let ground = snapshot.as_deref().map_or(Ground::Fresh, Ground::Copy);
-        let begun = Bed::start(arm, ground, self.control).and_then(|bed| {
+        let begun = Bed::start(arm, ground, trial.seed, self.control).and_then(|bed| {
             let mut plan = self.plan(&bed, resolved)?;
             plan.trial = Some(TrialCoordinates {
                 experiment: self.experiment.plan.name.clone(),
@@ -277,7 +277,7 @@ impl Runner<'_> {
             "arm {}: filling the store once, for all its trials",
             trial.arm
         ));
-        let bed = Bed::start(arm, Ground::Keep(&dir), self.control)?;
+        let bed = Bed::start(arm, Ground::Keep(&dir), trial.seed, self.control)?;
         let mut plan = self.plan(&bed, resolved)?;
         (plan.keep_data, plan.populate_only) = (true, true);
         let watch = Forwarded::new(&bed, self.control, &plan.control);

@@ -4,6 +4,7 @@
 use super::Resource;
 use crate::etcd::wire::Rpc;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What a request does to an object, in Kubernetes' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,9 +37,15 @@ pub struct OpClassInfo {
     pub verb: Verb,
     /// To which resource; routes it to a store.
     pub resource: Resource,
-    /// By which RPC (what etcd's `grpc_server_handled_total` counts it as).
+    /// By which RPC (what etcd's `grpc_server_handled_total` counts it as); a list may be streamed
+    /// (`Plan::rpc_of`).
     pub rpc: Rpc,
 }
+
+/// What kube-apiserver leaves of its request timeout to a write, as recorded (`grpc-timeout: 33999516u`).
+const WRITE_TIMEOUT: Duration = Duration::from_secs(34);
+/// Of a GET or LIST.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 macro_rules! op_classes {
     ($($variant:ident $name:literal $title:literal $verb:ident $resource:ident $rpc:ident;)*) => {
@@ -108,6 +115,18 @@ impl OpClass {
         self.info().name
     }
 
+    /// The deadline that kube-apiserver gives the request, which travels as `grpc-timeout`: that of the API
+    /// request behind it. Its own loops (masterleases, peer leases, compaction) have none.
+    pub const fn timeout(self) -> Option<Duration> {
+        let info = self.info();
+        match (info.resource, info.verb) {
+            (Resource::MasterLeases, _) | (_, Verb::Compact) => None,
+            _ if matches!(self, OpClass::CompactorTxn) => None,
+            (_, Verb::Get | Verb::List) => Some(READ_TIMEOUT),
+            _ => Some(WRITE_TIMEOUT),
+        }
+    }
+
     /// Whether it writes an object.
     pub const fn is_write(self) -> bool {
         matches!(self.info().verb, Verb::Create | Verb::Update | Verb::Delete)
@@ -137,6 +156,20 @@ impl<'de> Deserialize<'de> for OpClass {
 mod tests {
     use super::OpClass;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn deadlines_are_those_that_were_recorded() {
+        let seconds = |class: OpClass| class.timeout().map(|t| t.as_secs());
+        for class in OpClass::ALL {
+            let name = class.name();
+            let expected = match name.rsplit_once('/') {
+                Some(("master-lease" | "compactor", _)) => None,
+                Some(("list", _) | (_, "get")) => Some(60),
+                _ => Some(34),
+            };
+            assert_eq!(seconds(*class), expected, "{name}");
+        }
+    }
 
     #[test]
     fn names_are_unique_and_resolve() {

@@ -63,6 +63,14 @@ impl Resource {
         }
     }
 
+    /// Every place where its objects are: [`Resource::key_prefix`], and for the apiservers' TTL leases two.
+    pub fn key_prefixes(self) -> Vec<&'static str> {
+        match self {
+            Resource::MasterLeases => vec![self.key_prefix(), "peerserverleases"],
+            other => vec![other.key_prefix()],
+        }
+    }
+
     /// What stands between the registry prefix and the namespace or name
     /// (k8s.io/kubernetes `pkg/kubeapiserver/default_storage_factory_builder.go`).
     pub fn key_prefix(self) -> &'static str {

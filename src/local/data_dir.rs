@@ -23,16 +23,21 @@ pub(super) struct DataDir {
 impl DataDir {
     /// The user's directory, named by `flag`: made if it is not there, must be empty, stays.
     pub(super) fn named(flag: &'static str, path: &Path) -> Result<Self, LocalError> {
-        std::fs::create_dir_all(path).map_err(io_error(format!("cannot create {flag}"), path))?;
-        let mut entries =
-            std::fs::read_dir(path).map_err(io_error(format!("cannot read {flag}"), path))?;
+        let refused = |what| {
+            move |source| LocalError::DataDir {
+                flag,
+                path: path.to_owned(),
+                what,
+                source,
+            }
+        };
+        std::fs::create_dir_all(path).map_err(refused("cannot create it"))?;
+        let mut entries = std::fs::read_dir(path).map_err(refused("cannot read it"))?;
         if entries.next().is_some() {
             let path = path.to_owned();
             return Err(LocalError::DataDirInUse { flag, path });
         }
-        let path = path
-            .canonicalize()
-            .map_err(io_error(format!("cannot resolve {flag}"), path))?;
+        let path = path.canonicalize().map_err(refused("cannot resolve it"))?;
         Ok(DataDir { path, lock: None })
     }
 

@@ -13,9 +13,10 @@ use crate::workload::units::Span;
 pub enum LocalError {
     /// No etcd in the cache or on `PATH`.
     #[error(
-        "no etcd{} found in {searched} or on PATH; get one with `scripts/install-etcd.sh {}` or your distribution's \
-         package (Debian, Ubuntu: etcd-server; Fedora: etcd; macOS: brew install etcd), name a binary with --etcd PATH, \
-         or use a running etcd with --endpoints URL",
+        "no etcd{} found in {searched} or on PATH; get one with `scripts/install-etcd.sh {}` of etcdmark's sources, from \
+         https://github.com/etcd-io/etcd/releases or as your distribution's package (Debian, Ubuntu: etcd-server; \
+         Fedora: etcd; macOS: brew install etcd); or name a binary with --etcd PATH, or use a running etcd with \
+         --endpoints URL",
         .wanted.as_ref().map(|v| format!(" {v}")).unwrap_or_default(),
         .wanted.as_deref().unwrap_or("newest")
     )]
@@ -79,6 +80,18 @@ pub enum LocalError {
         flag: &'static str,
         /// Which.
         path: PathBuf,
+    },
+    /// A directory that the user named cannot be used.
+    #[error("{flag} {}: {what}: {source}; name a directory that you may write", .path.display())]
+    DataDir {
+        /// `--data-dir`, `--wal-dir`.
+        flag: &'static str,
+        /// The directory.
+        path: PathBuf,
+        /// `cannot create it`, `cannot read it` …
+        what: &'static str,
+        /// The system's answer.
+        source: io::Error,
     },
     /// A medium that cannot be read, or makes no sense.
     #[error(transparent)]
@@ -198,6 +211,7 @@ impl LocalError {
                 | Self::ReservedFlag { .. }
                 | Self::BadFlag(_)
                 | Self::DataDirInUse { .. }
+                | Self::DataDir { .. }
                 | Self::Medium(_)
                 | Self::MediumMember { .. }
                 | Self::MediumWithoutSyncs(_)

@@ -4,6 +4,7 @@ use super::event::{EVENTS_VERSION, Event, HistogramLine, Note};
 use super::files::{EVENTS, HLOG};
 use super::reduce::Reducer;
 use super::result::RunResult;
+use crate::exit::Exit;
 use crate::measure::hlog::{HlogError, HlogReader};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -12,8 +13,8 @@ use std::path::{Path, PathBuf};
 /// Why a directory gives no result.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// It is not there.
-    #[error("{0}: no such directory; name the directory that `etcdmark run --out` wrote")]
+    /// It is not there, or is a file.
+    #[error("{0}: {what}; name the directory that `etcdmark run --out` wrote", what = if .0.exists() { "not a directory" } else { "no such directory" })]
     NoDirectory(PathBuf),
     /// It is not a run's.
     #[error("{dir}: {missing} is missing; a run's directory holds events.jsonl and latency.hlog")]
@@ -54,6 +55,18 @@ pub enum ReportError {
         /// Its version.
         found: u32,
     },
+}
+
+impl ReportError {
+    /// Usage where the user named something else than a run's directory, failure where its files are damaged.
+    pub fn exit(&self) -> Exit {
+        match self {
+            ReportError::NoDirectory(_)
+            | ReportError::Missing { .. }
+            | ReportError::Version { .. } => Exit::Usage,
+            _ => Exit::Failure,
+        }
+    }
 }
 
 /// The result of the run in `dir`, from `events.jsonl` and `latency.hlog` alone. A torn last line (the

@@ -9,6 +9,7 @@ mod media;
 pub mod metrics;
 pub(crate) mod procfs;
 pub mod scraper;
+pub mod statuses;
 pub mod timeline;
 
 pub use timeline::Timeline;

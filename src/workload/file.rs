@@ -2,7 +2,8 @@
 //! [`super::Source::resolve`] fills it in. Each doc comment's "Default:" and "Required." are the reference
 //! page's columns.
 
-use super::plan::{AtCap, KubernetesVersion, Process, WireKind};
+use super::KubernetesVersion;
+use super::plan::{AtCap, Process, WireKind};
 use super::units::{Length, Span};
 use crate::kube::Resource;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

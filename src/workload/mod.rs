@@ -26,6 +26,7 @@ mod split;
 mod stores;
 mod thresholds;
 pub mod units;
+mod version;
 mod yaml;
 
 pub use builtin::{BUILTINS, Builtin, builtin};
@@ -39,6 +40,7 @@ pub use resolve::{Resolved, RunSettings};
 pub use split::Split;
 pub use stores::RoutedStore;
 pub use units::{Length, Span};
+pub use version::KubernetesVersion;
 
 pub(crate) use check::{grouped, name as check_name};
 pub(crate) use hash::canonical_sha256;

@@ -145,9 +145,10 @@ impl Edit {
             Some(("actors", name)) if FORMS.contains(&form) => name,
             _ => return,
         };
-        let named = |v: &&mut Value| v.get("name").and_then(Value::as_str) == Some(name);
-        let actors = spec.get_mut("actors").and_then(Value::as_array_mut);
-        let found = actors.and_then(|list| list.iter_mut().find(named));
+        let Some(actors) = spec.get_mut("actors").and_then(Value::as_array_mut) else {
+            return;
+        };
+        let found = item(actors, name).and_then(|i| actors.get_mut(i));
         let Some(fields) = found.and_then(Value::as_object_mut) else {
             return;
         };
@@ -173,7 +174,6 @@ impl Edit {
             at = match at {
                 Value::Object(map) => map.entry(segment).or_insert(Value::Null),
                 Value::Array(items) => {
-                    let named = |v: &Value| v.get("name").and_then(Value::as_str) == Some(segment);
                     let names: Vec<String> = items
                         .iter()
                         .enumerate()
@@ -183,11 +183,7 @@ impl Edit {
                                 .map_or(i.to_string(), str::to_owned)
                         })
                         .collect();
-                    let index = items
-                        .iter()
-                        .position(named)
-                        .or_else(|| segment.parse().ok());
-                    match index.and_then(|i| items.get_mut(i)) {
+                    match item(items, segment).and_then(|i| items.get_mut(i)) {
                         Some(item) => item,
                         None => {
                             let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -213,6 +209,10 @@ impl Edit {
 
     /// The value as YAML that can stand inside JSON. Numbers keep their spelling (1.30 is not 1.3).
     fn flow(&self) -> Result<String, WorkloadError> {
+        // To YAML nothing is null, which would quietly mean the default.
+        if self.value.trim().is_empty() {
+            return Err(self.error("no value is given; write null for the default"));
+        }
         let value: Value = match yaml::parse_raw(&self.value) {
             Ok(value) => value,
             // Such as `.nan`: the field's own check says what would be right.
@@ -253,4 +253,13 @@ impl Edit {
             message: message.into(),
         }
     }
+}
+
+/// Where a list has the item of this name, or of this number from 0.
+fn item(items: &[Value], segment: &str) -> Option<usize> {
+    let named = |v: &Value| v.get("name").and_then(Value::as_str) == Some(segment);
+    items
+        .iter()
+        .position(named)
+        .or_else(|| segment.parse().ok())
 }

@@ -1,10 +1,13 @@
 //! The plan: a workload after every override, with nothing left to decide. The engine reads this and
 //! nothing else.
 
+use super::KubernetesVersion;
 pub use super::rate_profile::{RateProfile, Segment};
 use crate::clock::{Nanos, UnixNanos};
 use crate::engine::Control;
 use crate::etcd::Target;
+use crate::etcd::wire::Rpc;
+use crate::kube::opclass::Verb;
 use crate::kube::{OpClass, Resource};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -51,6 +54,8 @@ pub struct Plan {
     pub guards: Vec<GuardKind>,
     /// Allow a store that holds a live cluster's keys.
     pub allow_live_cluster: bool,
+    /// How long populate's and closed loops' workers take to come up ([`Plan::ramp_up`]); zero: at once.
+    pub ramp: Duration,
     /// The effective workload, for the result's header.
     pub source: serde_json::Value,
     /// Where in an experiment this run stands, for the result's header; none for a run of its own.
@@ -62,6 +67,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// When worker `i` of `n` begins, after `start`: at once, or in its turn of the ramp.
+    pub fn begins(&self, start: Nanos, i: u64, n: u64) -> Nanos {
+        let ramp = u64::try_from(self.ramp.as_nanos()).unwrap_or(u64::MAX);
+        start.saturating_add(ramp / n.max(1) * i)
+    }
+
     /// Which store a resource is routed to; what no store names goes to the first.
     pub fn store_of(&self, resource: Resource) -> usize {
         self.stores
@@ -70,15 +81,30 @@ impl Plan {
             .unwrap_or(0)
     }
 
+    /// The RPC by which an op class is sent in this run: kube-apiserver 1.37 streams its lists where etcd can.
+    pub fn rpc_of(&self, class: OpClass) -> Rpc {
+        let info = class.info();
+        if info.verb == Verb::List
+            && self.cluster.kubernetes_version.streams_lists()
+            && self.stores[self.store_of(info.resource)]
+                .target
+                .range_stream
+        {
+            return Rpc::RangeStream;
+        }
+        info.rpc
+    }
+
     /// The mean distance of two Events, ns: Event i is named as if it had happened i such steps after
     /// the epoch.
     pub fn event_spacing(&self) -> Nanos {
         super::event_spacing_ns(&self.cluster, &self.actors)
     }
 
-    /// Lets the load come up over `ramp` (before it is as planned), unless it has a ramp already; the
-    /// warm-up lasts at least as long.
+    /// Lets load and populate come up over `ramp`: a rate's own ramp from 0 is stretched to it, any other rate
+    /// gets one before it is as planned, workers begin one after the other. The warm-up lasts at least as long.
     pub fn ramp_up(&mut self, ramp: Duration) {
+        self.ramp = ramp;
         let duration = u64::try_from(ramp.as_nanos()).unwrap_or(u64::MAX);
         for actor in &mut self.actors {
             let profile = match &mut actor.schedule {
@@ -86,9 +112,11 @@ impl Plan {
                 Schedule::Periodic { intensity, .. } => intensity,
                 Schedule::Closed { .. } => continue,
             };
-            let ramped = profile.segments.first().is_some_and(|s| s.from < s.to);
-            if !ramped {
-                profile.ramp_in(duration);
+            match profile.segments.first_mut() {
+                Some(first) if first.from == 0.0 && first.to > 0.0 => {
+                    first.duration = first.duration.max(duration);
+                }
+                _ => profile.ramp_in(duration),
             }
         }
         self.phases.warmup = self.phases.warmup.max(ramp);
@@ -138,92 +166,6 @@ impl Cluster {
     /// EndpointSlices per service: at most 100 endpoints each (`--max-endpoints-per-slice`).
     pub fn slices_per_service(&self) -> u64 {
         self.endpoints_per_service.div_ceil(100).max(1)
-    }
-}
-
-/// A Kubernetes minor version whose requests are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum KubernetesVersion {
-    /// Gets have no limit; no client-api-version.
-    V1_30,
-    /// As 1.30, with revision probes.
-    V1_31,
-    /// Gets have limit 1.
-    V1_32,
-    /// As 1.32.
-    V1_33,
-    /// client-api-version on every RPC.
-    V1_34,
-    /// As 1.34.
-    V1_35,
-    /// Peer leases.
-    V1_36,
-    /// RangeStream.
-    V1_37,
-}
-
-impl KubernetesVersion {
-    /// Oldest first, with their names.
-    pub const ALL: [(KubernetesVersion, &'static str); 8] = [
-        (KubernetesVersion::V1_30, "1.30"),
-        (KubernetesVersion::V1_31, "1.31"),
-        (KubernetesVersion::V1_32, "1.32"),
-        (KubernetesVersion::V1_33, "1.33"),
-        (KubernetesVersion::V1_34, "1.34"),
-        (KubernetesVersion::V1_35, "1.35"),
-        (KubernetesVersion::V1_36, "1.36"),
-        (KubernetesVersion::V1_37, "1.37"),
-    ];
-
-    /// "1.37".
-    pub fn name(self) -> &'static str {
-        Self::ALL[self as usize].1
-    }
-
-    /// "1.37" (a leading v and a patch number are accepted) → the version.
-    pub fn parse(s: &str) -> Option<Self> {
-        let s = s.trim().trim_start_matches('v');
-        let minor: Vec<&str> = s.splitn(3, '.').take(2).collect();
-        Self::ALL
-            .iter()
-            .find(|(_, n)| *n == minor.join("."))
-            .map(|(v, _)| *v)
-    }
-
-    /// Whether a GET is Range{limit:1} (since 1.32).
-    pub fn get_has_limit(self) -> bool {
-        self >= KubernetesVersion::V1_32
-    }
-
-    /// The `client-api-version` metadata of every RPC (since 1.34).
-    pub fn client_api_version(self) -> Option<&'static str> {
-        match self {
-            v if v >= KubernetesVersion::V1_37 => Some("3.7"),
-            v if v >= KubernetesVersion::V1_34 => Some("3.6"),
-            _ => None,
-        }
-    }
-
-    /// Peer leases are on by default since 1.36.
-    pub fn has_peer_leases(self) -> bool {
-        self >= KubernetesVersion::V1_36
-    }
-}
-
-impl Serialize for KubernetesVersion {
-    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(self.name())
-    }
-}
-
-impl<'de> Deserialize<'de> for KubernetesVersion {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let s = String::deserialize(d)?;
-        KubernetesVersion::parse(&s).ok_or_else(|| {
-            serde::de::Error::custom(format!(
-                "unknown Kubernetes version {s:?} (known: 1.30 to 1.37)"
-            ))
-        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! A workload file with nothing left to decide: defaults filled in, everything checked, ready to become
 //! a [`Plan`] once the stores' targets are known.
 
+use super::KubernetesVersion;
 use super::actors::actor;
 use super::check::{self, span};
 use super::error::{FieldError, WorkloadError};
@@ -8,8 +9,7 @@ use super::file::WorkloadFile;
 use super::hash::plan_hash;
 use super::load_shape::load;
 use super::plan::{
-    Actor, Cluster, GuardKind, KubernetesVersion, Limits, Load, Phases, Plan, Populate, Store,
-    Threshold,
+    Actor, Cluster, GuardKind, Limits, Load, Phases, Plan, Populate, Store, Threshold,
 };
 use super::rates::{ClassRate, class_rates, populated_keys};
 use super::sections::{
@@ -171,6 +171,7 @@ impl Resolved {
             verify: run.verify,
             guards: run.guards,
             allow_live_cluster: run.allow_live_cluster,
+            ramp: std::time::Duration::ZERO,
             source,
             trial: None,
             populate_only: false,

@@ -17,7 +17,7 @@ Durations are numbers with a unit (`10s`, `5m`, `100ms`, `1h30m`), rates are per
 `--set PATH=VALUE` changes any field under `spec`: `--set cluster.podsPerNode=50`,
 `--set actors.node-leases.period=5s`, `--set limits.node-lease/update=500ms`.
 Unknown and repeated keys are errors. Editors check a file against
-[`workloads/schema.json`](../../workloads/schema.json) when its first line is
+[`workloads/schema.json`](../../workloads/schema.json), which `etcdmark show --schema` prints, when its first line is
 `# yaml-language-server: $schema=PATH/schema.json`.
 ";
 

@@ -1,11 +1,10 @@
 //! The sections of `spec`, one function each: defaults filled in, values checked.
 
+use super::KubernetesVersion;
 use super::check::{self, MAX_OBJECTS, size, span, whole};
 use super::error::FieldError;
 use super::file::{ActorSpec, ClusterSpec, Kind, LoadSpec, PhasesSpec, PopulateSpec, Spec};
-use super::plan::{
-    Actor, Cluster, KubernetesVersion, Limits, Phases, Populate, Schedule, Threshold,
-};
+use super::plan::{Actor, Cluster, Limits, Phases, Populate, Schedule, Threshold};
 use super::thresholds::{op_class, primary, sent, threshold};
 use super::units::{Length, Span};
 use std::time::Duration;

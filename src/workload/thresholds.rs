@@ -64,8 +64,10 @@ pub(super) fn primary(path: &str, text: &str, sent: &Sent) -> Result<(), FieldEr
     let (class, metric) = text.split_once(':').ok_or_else(|| {
         error("expected CLASS:METRIC, such as \"node-lease/update:p99\"".to_owned())
     })?;
+    // Often the file's, and in the way of a flag that changed an actor.
+    let remedy = |m| error(format!("{m}; or compare nothing: --set primary=[]"));
     subject(class.trim(), metric.trim(), sent)
-        .map_err(error)
+        .map_err(remedy)
         .map(drop)
 }
 

@@ -60,6 +60,12 @@ pub(super) fn describe(error: &Error, text: &str) -> String {
         }
         Error::Message { msg, .. } => format!("{key}{msg}"),
         Error::AliasError { error, .. } | Error::WithSnippet { error, .. } => describe(error, text),
+        Error::Eof { .. } => {
+            "it ends before it says anything, or in the middle of a value".to_owned()
+        }
+        Error::MultipleDocuments { .. } => {
+            "a second document begins here; a file holds one workload".to_owned()
+        }
         other => first_line(&other.render()),
     }
 }
@@ -123,6 +129,9 @@ fn found(text: &str, line: u64, column: u64) -> (String, String) {
     )
 }
 
+/// Without the place, which is said elsewhere.
 fn first_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().trim().to_owned()
+    let line = message.lines().next().unwrap_or_default();
+    let place = line.rfind(" at line ").unwrap_or(line.len());
+    line[..place].trim().to_owned()
 }

@@ -253,21 +253,31 @@ fn certificates() {
         &["does not speak TLS", "http://"],
     );
     assert!(runtime.block_on(keys(&plain.endpoints()[0])).is_empty());
-    let peer = format!("http://127.0.0.1:{}", port());
-    let flags = [
-        "--cert-file",
-        &path("expired-server.crt"),
-        "--key-file",
-        &path("expired-server.key"),
-    ]
-    .map(str::to_owned);
-    let old = spawn("m", "https", &peer, &format!("m={peer}"), &flags);
-    both(
-        &old.url,
-        &ca,
-        2,
-        &["the certificate of", "has expired", "renew it"],
-    );
+    for (server, says) in [
+        (
+            "expired-server",
+            &["the certificate of", "has expired", "renew it"][..],
+        ),
+        (
+            "elsewhere",
+            &[
+                "not valid for that host name",
+                "etcd.example",
+                "--endpoints",
+            ],
+        ),
+    ] {
+        let peer = format!("http://127.0.0.1:{}", port());
+        let flags = [
+            "--cert-file",
+            &path(&format!("{server}.crt")),
+            "--key-file",
+            &path(&format!("{server}.key")),
+        ]
+        .map(str::to_owned);
+        let etcd = spawn("m", "https", &peer, &format!("m={peer}"), &flags);
+        both(&etcd.url, &ca, 2, says);
+    }
 }
 
 #[test]

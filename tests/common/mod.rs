@@ -95,13 +95,14 @@ pub fn script(path: &Path, body: &str) -> PathBuf {
 }
 
 /// A fresh CA with a server certificate for 127.0.0.1 and localhost (both key usages, as etcd calls itself with
-/// it), a client certificate (CN `etcdmark`), an expired one of each, and a CA that signed none of these; as PEM files.
+/// it), a client certificate (CN `etcdmark`), an expired one of each, a server certificate for etcd.example, and a CA
+/// that signed none of these; as PEM files.
 pub struct Tls {
     dir: tempfile::TempDir,
 }
 
 impl Tls {
-    /// Path of `ca.crt`, `other-ca.crt`, or `.crt` and `.key` of `server`, `client`, `expired`, `expired-server`.
+    /// Path of `ca.crt`, `other-ca.crt`, or `.crt` and `.key` of `server`, `client`, `expired`, `expired-server`, `elsewhere`.
     pub fn path(&self, file: &str) -> PathBuf {
         self.dir.path().join(file)
     }
@@ -147,6 +148,12 @@ pub fn tls() -> Tls {
     expired.not_before = rcgen::date_time_ymd(2020, 1, 1);
     expired.not_after = rcgen::date_time_ymd(2020, 1, 2);
     issue(dir.path(), "expired-server", expired, &ca);
+    issue(
+        dir.path(),
+        "elsewhere",
+        leaf(&["etcd.example"], "etcd", &both),
+        &ca,
+    );
     Tls { dir }
 }
 

@@ -1,4 +1,5 @@
-//! The built-in experiments: each is a file that resolves, and `versions` is played in its smoke form.
+//! The built-in experiments: each is a file that resolves, and those about versions, stores and media are
+//! played in their smoke forms.
 
 use crate::harness::{Desk, file, json};
 use etcdmark::experiment::{BUILTINS, Changes, ExperimentSource};
@@ -119,4 +120,40 @@ fn versions_is_played_on_every_etcd_that_is_here() {
             assert!(counts["ok"].as_u64() >= Some(2), "{counts}");
         }
     }
+}
+
+#[test]
+fn split_events_gives_events_an_etcd_of_their_own() {
+    let desk = Desk::new("");
+    let said = desk.etcdmark(&["experiment", "split-events", "--smoke", "--out", "out"]);
+    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    let plan = json(&desk.out().join("plan.json"));
+    for trial in plan["trials"].as_array().unwrap() {
+        let result = trial["directory"].as_str().unwrap();
+        let result = json(&desk.out().join(result).join("result.json"));
+        let stores = result["header"]["stores"].as_array().unwrap();
+        let events = stores.iter().find(|s| s["name"] == "events");
+        assert_eq!(events.is_some(), trial["arm"] != "shared", "{stores:?}");
+        if let Some(events) = events {
+            assert_eq!(events["resources"], serde_json::json!(["events"]));
+        }
+        assert_eq!(result["verify"]["lost"], 0);
+    }
+}
+
+#[test]
+fn media_is_played_where_syncs_can_be_held() {
+    let desk = Desk::new("");
+    let said = desk.etcdmark(&["experiment", "media", "--smoke", "--out", "out"]);
+    if said.code == 1 && said.stderr.contains("seccomp") {
+        eprintln!("not tested: {}", said.stderr);
+        return;
+    }
+    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    let result = desk.result();
+    let all = result["trials"].as_array().unwrap();
+    let trial = all.iter().find(|t| t["arm"] == "openai-2018").unwrap();
+    let fsync = trial["values"]["etcd:fsync"]["value"].as_f64().unwrap();
+    // A held sync takes at least as long as the medium asks for, however busy the machine is.
+    assert!(fsync > 0.0015, "{said:?}");
 }

@@ -167,3 +167,32 @@ fn the_schemas_are_the_committed_ones() {
     bad["spec"].as_object_mut().unwrap().remove("question");
     assert!(!validator.is_valid(&bad));
 }
+
+#[test]
+fn an_arm_may_have_an_emulated_medium() {
+    let flags = "etcd: {flags: [\"--backend-batch-limit=10\"]}";
+    let desk = Desk::new(&file("").replace(flags, "etcd: {medium: slow.yaml}"));
+    let medium = "apiVersion: etcdmark/v1alpha1\nkind: Medium\nmetadata: {name: slow}\n\
+                  spec: {files: wal, sync: {constant: 20ms}}\n";
+    std::fs::write(desk.home.path().join("slow.yaml"), medium).unwrap();
+    let said = desk.play(&["--smoke"]);
+    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    let plan = json(&desk.out().join("plan.json"));
+    assert_eq!(plan["arms"][1]["stores"][0]["medium"]["name"], "slow");
+    let trials = plan["trials"].as_array().unwrap();
+    for trial in trials {
+        let directory = desk.out().join(trial["directory"].as_str().unwrap());
+        let result = json(&directory.join("result.json"));
+        let medium = &result["header"]["stores"][0]["members"][0]["medium"]["name"];
+        if trial["arm"] == "plain" {
+            assert_eq!(*medium, Value::Null);
+            continue;
+        }
+        assert_eq!(*medium, "slow");
+        // Every renewal waits for a sync of the log: the least that it can take, whatever else the machine does.
+        let renewals = &result["classes"][0];
+        assert_eq!(renewals["class"]["name"], "node-lease/update");
+        let least = renewals["figures"]["service"]["min_ns"].as_u64();
+        assert!(least >= Some(5_000_000), "{least:?}");
+    }
+}

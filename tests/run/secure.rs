@@ -40,7 +40,7 @@ fn mutual_tls_carries_a_run_and_its_cleanup() {
 }
 
 /// Turns authentication on: `root` (password `root`), and `bench` (password `secret`) whose role may only
-/// touch etcdmark's keys.
+/// write etcdmark's keys, and look whether Kubernetes has any.
 fn enable_auth(bed: &Bed) {
     let mut client = bed.client();
     bed.runtime.block_on(async {
@@ -49,6 +49,8 @@ fn enable_auth(bed: &Bed) {
         client.role_add("bench").await.unwrap();
         let ours = Permission::read_write("/registry-etcdmark/").with_prefix();
         client.role_grant_permission("bench", ours).await.unwrap();
+        let look = Permission::read("/registry/").with_prefix();
+        client.role_grant_permission("bench", look).await.unwrap();
         client.user_add("bench", "secret", None).await.unwrap();
         client.user_grant_role("bench", "bench").await.unwrap();
         client.auth_enable().await.unwrap();
@@ -63,7 +65,7 @@ fn root(bed: &Bed) -> Client {
 }
 
 #[test]
-fn a_user_who_may_only_touch_our_prefix_can_run() {
+fn a_user_who_may_only_write_under_our_prefix_can_run() {
     let bed = Bed::new();
     enable_auth(&bed);
     let endpoints = bed.endpoints();

@@ -54,6 +54,50 @@ fn a_leader_change_drains_a_run_on_given_endpoints() {
 }
 
 #[test]
+fn a_leader_change_is_seen_without_metrics() {
+    let bed = Bed::of(LocalOptions {
+        members: 3,
+        ..common::options()
+    });
+    let endpoints = bed.endpoints();
+    // Nobody listens there.
+    let nowhere = "http://127.0.0.1:1,http://127.0.0.1:2,http://127.0.0.1:3";
+    let metrics = ["--metrics-endpoints", nowhere, "--duration", "300s"];
+    let mut run = Running::start(&[&QUICK, &["--endpoints", &endpoints], &metrics]);
+    // Members are asked every 2 s.
+    run.until_second(5);
+    let mut client = bed.client();
+    let (leader, follower) = bed.runtime.block_on(async {
+        let leader = client.status().await.unwrap().leader();
+        let list = client.member_list().await.unwrap();
+        let follower = list
+            .members()
+            .iter()
+            .map(|m| m.id())
+            .find(|id| *id != leader);
+        (leader, follower.unwrap())
+    });
+    bed.runtime.block_on(async {
+        for endpoint in bed.etcd.endpoints() {
+            let mut one = etcd_client::Client::connect([endpoint], None)
+                .await
+                .unwrap();
+            // Only the leader gives its place away.
+            if one.move_leader(follower).await.is_ok() {
+                return;
+            }
+        }
+        panic!("the leader {leader:x} did not move");
+    });
+    let ended = run.finish();
+    let guard = assert_guard(&ended, "leader-change");
+    let cause = guard["cause"].as_str().unwrap();
+    assert!(cause.contains(&format!("member {leader:x} led")), "{guard}");
+    ended.assert_verified();
+    bed.assert_empty();
+}
+
+#[test]
 fn who_interrupts_a_run_that_a_guard_has_stopped_has_interrupted_it() {
     let bed = Bed::new();
     let endpoints = bed.endpoints();

@@ -201,6 +201,11 @@ fn without_ids(rpc: Rpc, answer: Bytes) -> String {
     }
     match rpc {
         Rpc::Range => plain!(m::RangeResponse),
+        Rpc::RangeStream => {
+            let merged = m::RangeStreamResponse::decode(answer).expect("decodes");
+            let whole = merged.range_response.expect("a last chunk").encode_to_vec();
+            without_ids(Rpc::Range, whole.into())
+        }
         Rpc::Put => plain!(m::PutResponse),
         Rpc::Txn => plain!(m::TxnResponse),
         Rpc::Compact => plain!(m::CompactionResponse),
@@ -208,23 +213,95 @@ fn without_ids(rpc: Rpc, answer: Bytes) -> String {
     }
 }
 
+/// Requests of which both wires must make the same, whichever etcd it is.
+async fn streamed(wire: WireKind) -> Vec<Result<String, RpcError>> {
+    let etcd = start("http", &[]);
+    let settings = Settings {
+        wire,
+        ..Settings::default()
+    };
+    let pool = connected(&etcd, settings).await;
+    let call = async |rpc, frame| {
+        let call = Call {
+            rpc,
+            frame,
+            timeout: Some(Duration::from_secs(20)),
+        };
+        pool.call(0, call).await
+    };
+    // Chunks hold 10 keys, 20, 40 …
+    for i in 0..100 {
+        let put = frame(&put(i, &[b'x'; 3000]));
+        call(Rpc::Put, put).await.result.expect("put");
+    }
+    let all = m::RangeRequest {
+        key: key(0),
+        range_end: key(99),
+        ..Default::default()
+    };
+    let future = m::RangeRequest {
+        revision: 1_000_000,
+        ..all.clone()
+    };
+    let requests = [
+        (Rpc::Range, &all),
+        (Rpc::RangeStream, &all),
+        (Rpc::RangeStream, &future),
+    ];
+    let mut answers = Vec::new();
+    for (rpc, request) in requests {
+        let reply = call(rpc, frame(request)).await;
+        assert!(reply.sent.expect("sent") <= reply.done);
+        answers.push(reply.result.map(|a| without_ids(rpc, a)));
+    }
+    pool.close().await;
+    answers
+}
+
+#[test]
+fn a_range_in_chunks_is_the_range_on_both_wires() {
+    let binary = crate::common::etcd_binary().find().expect("a real etcd");
+    let streams = etcdmark::etcd::preflight::version(&binary.version.to_string()) >= Some((3, 7));
+    local(async {
+        let h2 = streamed(WireKind::H2).await;
+        let tonic = streamed(WireKind::Tonic).await;
+        let name = |e: &RpcError| etcdmark::etcd::errors::classify(e).name;
+        assert_eq!(h2[0], tonic[0]);
+        for answers in [&h2, &tonic] {
+            let (range, chunks, future) = (&answers[0], &answers[1], &answers[2]);
+            let text = range.as_ref().expect("Range answers");
+            assert_eq!(text.matches("KeyValue {").count(), 99);
+            if streams {
+                assert!(chunks == range, "{chunks:?}");
+                assert_eq!(future.as_ref().map_err(name), Err("future-revision"));
+            } else {
+                assert_eq!(chunks.as_ref().map_err(name), Err("unimplemented"));
+            }
+        }
+    });
+}
+
 type Played = (Vec<Result<String, RpcError>>, BTreeMap<String, u64>);
+
+async fn connected(etcd: &Etcd, settings: Settings) -> Pool {
+    let endpoints = vec![etcd.endpoint.clone()];
+    let target = Target::plain(endpoints.clone());
+    loop {
+        match Pool::connect(&target, &endpoints, 2, settings.clone()).await {
+            Ok(pool) => return pool,
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
 
 async fn play(wire: WireKind) -> Played {
     let etcd = start("http", &[]);
-    let endpoints = vec![etcd.endpoint.clone()];
     let settings = Settings {
         wire,
         client_api_version: Some("3.6"),
         ..Settings::default()
     };
-    let pool = loop {
-        let target = Target::plain(endpoints.clone());
-        match Pool::connect(&target, &endpoints, 2, settings.clone()).await {
-            Ok(pool) => break pool,
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    };
+    let pool = connected(&etcd, settings).await;
     let timeout = Some(Duration::from_secs(20));
     let first = Call {
         rpc: Rpc::Range,

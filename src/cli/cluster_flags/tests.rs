@@ -139,8 +139,8 @@ fn overrides_are_reached_as_the_main_etcd_is() {
     assert_eq!(events.target.credentials.as_ref().unwrap().user, "u");
     assert!(events.target.tls.as_ref().unwrap().insecure_skip_verify);
     let named = format!("--endpoints https://a:1 --overrides '{value}'");
-    assert_eq!(events.target.named_by, Some(named.clone()));
-    assert_eq!(f.target.unwrap().named_by, Some(named));
+    assert_eq!(events.target.all_named_by, Some(named.clone()));
+    assert_eq!(f.target.unwrap().all_named_by, Some(named));
 }
 
 #[test]

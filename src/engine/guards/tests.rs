@@ -241,6 +241,45 @@ fn lists() {
     let e = parse_list("quota,leader").expect_err("unknown");
     assert_eq!(
         e,
-        "--guards quota,leader: \"leader\" is no guard; known are quota, alarm, leader-change, quorum, all and none"
+        "--guards quota,leader: \"leader\" is no guard; write all, none, or some of quota, alarm, leader-change, quorum"
     );
+}
+
+fn status(
+    member: u64,
+    (term, leader): (u64, u64),
+    db_size: i64,
+    quota: Option<i64>,
+) -> MemberStatus {
+    MemberStatus {
+        member_id: member,
+        raft_term: term,
+        leader,
+        db_size,
+        quota,
+        ..MemberStatus::default()
+    }
+}
+
+#[test]
+fn without_metrics_the_members_own_status_is_enough() {
+    let mut guards = Guards::new(&ALL);
+    let mut see = |s: MemberStatus| guards.status(1.0, "main", &s);
+    assert!(see(status(1, (2, 1), 70, Some(100))).is_none());
+    // No leader for a moment, and a member that lags behind: no change yet.
+    assert!(see(status(2, (3, 0), 70, Some(100))).is_none());
+    assert!(see(status(3, (1, 3), 70, None)).is_none());
+    let fired = see(status(2, (4, 2), 70, Some(100))).unwrap();
+    assert_eq!(fired.guard, "leader-change");
+    let cause = "member 1 led in term 2, 2 leads in term 4";
+    assert!(fired.cause.contains(cause), "{fired:?}");
+    let again = see(status(2, (5, 1), 99, Some(100)));
+    assert!(again.is_none(), "fires once");
+
+    let mut guards = Guards::new(&[GuardKind::Quota]);
+    let mut see = |s: MemberStatus| guards.status(1.0, "main", &s);
+    assert!(see(status(1, (2, 1), 80, Some(100))).is_none());
+    assert!(see(status(1, (9, 2), 81, None)).is_none());
+    let fired = see(status(1, (2, 1), 81, Some(100))).unwrap();
+    assert_eq!(fired.guard, "quota");
 }

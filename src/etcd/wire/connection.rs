@@ -4,6 +4,7 @@ use super::call::CallState;
 use super::coalesce;
 use super::dial::Io;
 use super::driver::Driver;
+use super::frames::{expected_len, unframe};
 use super::headers::{self, Template};
 use super::settings::Settings;
 use super::{Call, Reply, RpcError, Transport};
@@ -368,7 +369,7 @@ fn finish(state: &CallState, done: Nanos, result: Result<Bytes, RpcError>) -> Re
     }
 }
 
-/// Reads a unary answer: one message and a status.
+/// Reads an answer: its message, or all messages of a stream joined, and a status.
 async fn read_message(response: Response<RecvStream>) -> Result<Bytes, RpcError> {
     let (head, mut body) = response.into_parts();
     if let Some(status) = headers::status(&head.headers) {
@@ -411,30 +412,6 @@ async fn read_message(response: Response<RecvStream>) -> Result<Bytes, RpcError>
     }
 }
 
-/// Bytes of the whole frame, by its prefix; bounded, since the peer chose it.
-fn expected_len(frame: &[u8]) -> usize {
-    match frame {
-        [_, a, b, c, d, ..] => 5 + (u32::from_be_bytes([*a, *b, *c, *d]) as usize).min(64 << 20),
-        _ => 0,
-    }
-}
-
-/// Takes the 5-byte prefix off.
-fn unframe(frame: Bytes) -> Result<Bytes, RpcError> {
-    match *frame {
-        [0, a, b, c, d, ..] if u32::from_be_bytes([a, b, c, d]) as usize == frame.len() - 5 => {
-            Ok(frame.slice(5..))
-        }
-        [1, ..] => Err(RpcError::Malformed(
-            "compressed, though nothing was offered".into(),
-        )),
-        _ => Err(RpcError::Malformed(format!(
-            "a frame of {} bytes with a wrong prefix",
-            frame.len()
-        ))),
-    }
-}
-
 /// An error before anything of the request was queued.
 fn unsent(e: &h2::Error) -> RpcError {
     RpcError::NotConnected(e.to_string())
@@ -454,29 +431,6 @@ fn broken(e: &h2::Error) -> RpcError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn frames_must_be_whole_and_uncompressed() {
-        assert_eq!(
-            unframe(Bytes::from_static(&[0, 0, 0, 0, 2, 7, 8])),
-            Ok(Bytes::from_static(&[7, 8]))
-        );
-        assert_eq!(
-            unframe(Bytes::from_static(&[0, 0, 0, 0, 0])),
-            Ok(Bytes::new())
-        );
-        for bad in [
-            &[][..],
-            &[0, 0, 0],
-            &[0, 0, 0, 0, 3, 7],
-            &[1, 0, 0, 0, 1, 7],
-        ] {
-            assert!(matches!(
-                unframe(Bytes::copy_from_slice(bad)),
-                Err(RpcError::Malformed(_))
-            ));
-        }
-    }
 
     #[test]
     fn what_broke_before_it_left_was_not_sent() {

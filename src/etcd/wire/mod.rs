@@ -1,4 +1,4 @@
-//! The hot path: unary RPCs as raw gRPC frames over HTTP/2, behind one trait.
+//! The hot path: RPCs with one request as raw gRPC frames over HTTP/2, behind one trait.
 //!
 //! A [`Pool`] holds the channels of one store for one shard; a channel keeps one connection to one
 //! member up. Everything here lives on one thread and spawns local tasks: it needs a
@@ -16,6 +16,7 @@ mod coalesce;
 mod connection;
 mod dial;
 mod driver;
+mod frames;
 mod headers;
 mod pool;
 mod settings;
@@ -30,11 +31,13 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// A unary RPC of the hot path.
+/// An RPC of the hot path: one request; one answer, or several that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Rpc {
     /// etcdserverpb.KV/Range
     Range,
+    /// etcdserverpb.KV/RangeStream (etcd 3.7 on): a Range that is answered in chunks
+    RangeStream,
     /// etcdserverpb.KV/Put
     Put,
     /// etcdserverpb.KV/Txn
@@ -47,8 +50,9 @@ pub enum Rpc {
 
 impl Rpc {
     /// Every one.
-    pub const ALL: [Rpc; 5] = [
+    pub const ALL: [Rpc; 6] = [
         Rpc::Range,
+        Rpc::RangeStream,
         Rpc::Put,
         Rpc::Txn,
         Rpc::Compact,
@@ -59,6 +63,7 @@ impl Rpc {
     pub const fn path(self) -> &'static str {
         match self {
             Rpc::Range => "/etcdserverpb.KV/Range",
+            Rpc::RangeStream => "/etcdserverpb.KV/RangeStream",
             Rpc::Put => "/etcdserverpb.KV/Put",
             Rpc::Txn => "/etcdserverpb.KV/Txn",
             Rpc::Compact => "/etcdserverpb.KV/Compact",
@@ -70,6 +75,7 @@ impl Rpc {
     pub const fn method(self) -> &'static str {
         match self {
             Rpc::Range => "Range",
+            Rpc::RangeStream => "RangeStream",
             Rpc::Put => "Put",
             Rpc::Txn => "Txn",
             Rpc::Compact => "Compact",
@@ -96,7 +102,8 @@ pub struct Reply {
     pub sent: Option<Nanos>,
     /// When the answer (or the failure) was known.
     pub done: Nanos,
-    /// The response message (without the 5-byte gRPC prefix), or why there is none.
+    /// The response message (without the 5-byte gRPC prefix; of a stream all of its messages, one behind the
+    /// other, which protobuf reads as one message merged of them), or why there is none.
     pub result: Result<Bytes, RpcError>,
 }
 

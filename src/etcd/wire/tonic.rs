@@ -2,10 +2,10 @@
 
 use super::dial::Dialer;
 use super::settings::Settings;
-use super::{Call, Reply, RpcError, Transport};
+use super::{Call, Reply, Rpc, RpcError, Transport};
 use crate::clock;
 use crate::etcd::tls::{self, DialError};
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::HeaderValue;
 use http::uri::PathAndQuery;
 use std::cell::{Cell, RefCell};
@@ -86,10 +86,14 @@ impl TonicConnection {
             request.set_timeout(timeout);
         }
         let path = PathAndQuery::from_static(call.rpc.path());
-        match grpc.unary(request, path, RawCodec(sent)).await {
-            Ok(answer) => Ok(answer.into_inner()),
-            Err(status) => Err(self.explain(call, &status)),
-        }
+        let answer = match call.rpc {
+            Rpc::RangeStream => joined(&mut grpc, request, path, sent).await,
+            _ => grpc
+                .unary(request, path, RawCodec(sent))
+                .await
+                .map(tonic::Response::into_inner),
+        };
+        answer.map_err(|status| self.explain(call, &status))
     }
 
     fn explain(&self, call: &Call, status: &Status) -> RpcError {
@@ -159,6 +163,22 @@ impl Transport for TonicConnection {
         };
         let _ = tokio::time::timeout(std::time::Duration::from_secs(2), idle).await;
     }
+}
+
+/// The messages of a stream, one behind the other.
+async fn joined(
+    grpc: &mut Grpc<Channel>,
+    request: Request<Bytes>,
+    path: PathAndQuery,
+    sent: Arc<AtomicU64>,
+) -> Result<Bytes, Status> {
+    let answer = grpc.server_streaming(request, path, RawCodec(sent)).await?;
+    let mut stream = answer.into_inner();
+    let mut all = BytesMut::new();
+    while let Some(message) = stream.message().await? {
+        all.extend_from_slice(&message);
+    }
+    Ok(all.freeze())
 }
 
 /// An error with its causes.

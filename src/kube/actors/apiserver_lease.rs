@@ -1,6 +1,9 @@
 //! Every kube-apiserver, every 10 s: its identity Lease (one Txn); its masterlease (Range, LeaseGrant
 //! of 15 s, Txn, list); from 1.36 its peer lease likewise, without the list.
 //!
+//! Left out: the two GETs of the `kubernetes` service's Endpoints and EndpointSlice that follow the list, since a
+//! hollow cluster has no such service.
+//!
 //! Source: k8s.io/kubernetes `pkg/controlplane/reconcilers/lease.go`, `pkg/controlplane/apiserver/server.go`;
 //! recorded with 1.30 to 1.37.
 

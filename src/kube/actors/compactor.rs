@@ -1,6 +1,7 @@
 //! kube-apiserver's compactor: every 5 min a Txn on `compact_rev_key`; the winner compacts the
-//! revision that it saw in the previous round. Each apiserver has one for each of its stores
-//! (`startCompactorOnce`): member m is that of store m modulo the number of stores.
+//! revision that it saw in the previous round, the others learn the key's version from their failed Txn.
+//! Each apiserver has one for each of its stores (`startCompactorOnce`): member m is that of store m modulo
+//! the number of stores.
 //!
 //! Source: k8s.io/apiserver `pkg/storage/etcd3/compact.go`.
 

@@ -5,6 +5,7 @@
 //! 1,000 objects a lease); two events clients per apiserver (core and events.k8s.io), recorded with 1.37.
 
 use super::{LeaseUse, Model, Population, Session, Step};
+use crate::kube::objects::reported_by_scheduler;
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;
 use crate::schedule::hash::mix;
@@ -47,11 +48,10 @@ impl Event {
         }
     }
 
-    fn shared_lease(&self, arrival: u64) -> Step {
-        // The scheduler's events take the second client: about one in six of a pod's life.
-        let draw = mix(self.seed, 0x65_76_63_6c, arrival);
-        let apiserver = draw % (self.clients / 2);
-        let second = u64::from((draw >> 32).is_multiple_of(6));
+    /// Of the events client that an Event's reporter has: the scheduler's go through events.k8s.io.
+    fn shared_lease(&self, event: u64) -> Step {
+        let apiserver = mix(self.seed, 0x65_76_63_6c, event) % (self.clients / 2);
+        let second = u64::from(reported_by_scheduler(event));
         Step::SharedLease {
             class: OpClass::EventGrant,
             slot: usize::try_from(apiserver * 2 + second).unwrap_or(0),
@@ -74,15 +74,15 @@ impl Model for Event {
         let arrival = index + occurrence * self.part.of();
         let draw = mix(self.seed, 0x65_76_65_6e, arrival);
         let series = (draw >> 11) as f64 / (1u64 << 53) as f64;
-        let lease = self.shared_lease(arrival);
         if series < self.series_share && !self.recent.is_empty() {
             let which = usize::try_from(draw % self.recent.len() as u64).unwrap_or(0);
+            let event = self.recent[which];
             return Some(Session::new(
                 Kind::Event,
-                self.recent[which],
+                event,
                 &[
                     Step::Get(OpClass::EventGet),
-                    lease,
+                    self.shared_lease(event),
                     Step::Update {
                         class: OpClass::EventPatch,
                         reread: None,
@@ -102,7 +102,10 @@ impl Model for Event {
         Some(Session::new(
             Kind::Event,
             arrival,
-            &[lease, Step::Create(OpClass::EventCreate, LeaseUse::Granted)],
+            &[
+                self.shared_lease(arrival),
+                Step::Create(OpClass::EventCreate, LeaseUse::Granted),
+            ],
         ))
     }
 

@@ -1,7 +1,8 @@
 //! A client without a watch cache: lists every object of a resource, whole and linearizably, as a controller that
 //! starts with resourceVersion "" does through an apiserver that cannot answer from its cache.
 //!
-//! Source: k8s.io/apiserver `pkg/storage/etcd3/store.go` (GetList without limit: one Range over the prefix).
+//! Source: k8s.io/apiserver `pkg/storage/etcd3/store.go` (GetList without limit: one Range over the prefix, one
+//! RangeStream from 1.37 on where etcd has it).
 
 use super::{Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass, Resource};

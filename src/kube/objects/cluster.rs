@@ -18,6 +18,11 @@ const LIFECYCLE: [&str; 7] = [
     "Killing",
 ];
 
+/// Whether Event `i` comes from the scheduler, by events.k8s.io.
+pub fn reported_by_scheduler(i: u64) -> bool {
+    LIFECYCLE[(i % 7) as usize] == "Scheduled"
+}
+
 const IMAGE: &str = "registry.k8s.io/pause:3.10";
 
 impl Objects {

@@ -17,6 +17,7 @@ mod rollout;
 mod service;
 
 pub use apiserver::{MasterLease, PeerLease};
+pub use cluster::reported_by_scheduler;
 pub use event::{Event, Reporter};
 pub use lease::{ApiserverLease, LeaderLease, NodeLease};
 pub use node::{CsiNode, Node, NodeStatus, encode_image};
@@ -57,7 +58,7 @@ pub enum Kind {
     EndpointSlice,
     /// etcdmark's probe key; index = 0.
     Probe,
-    /// The compactor's key; index = 0.
+    /// The compactors' one key; index = the apiserver whose compactor writes it.
     CompactRev,
 }
 

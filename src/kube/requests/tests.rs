@@ -271,6 +271,9 @@ proptest! {
         let ranged = m::RangeResponse { header: h, kvs: vec![kv.clone(), kv], more: flags[0], count: n[3] };
         let theirs: pb::PbRangeResponse = agree(ranged.clone());
         prop_assert_eq!((theirs.kvs.len(), theirs.more, theirs.count), (2, flags[0], n[3]));
+        let chunk = m::RangeStreamResponse { range_response: Some(ranged.clone()) };
+        let theirs: pb::PbRangeStreamResponse = agree(chunk);
+        prop_assert_eq!(theirs.range_response.map(|r| r.count), Some(n[3]));
         let put = m::PutRequest { key: key.clone(), value: value.clone(), lease: n[0] };
         let theirs: pb::PbPutRequest = agree(put.clone());
         prop_assert_eq!(theirs.lease, n[0]);

@@ -110,7 +110,10 @@ impl Books {
         }
         let share = |class: &OpClass| self.share(header, &store.name, *class);
         let rpcs = Rpc::ALL.iter().filter_map(|rpc| {
-            let classes = self.load.keys().filter(|c| c.info().rpc == *rpc);
+            let classes = self
+                .load
+                .keys()
+                .filter(|c| sent_by(header, **c) == rpc.method());
             let shares: Vec<_> = classes.map(share).collect::<Option<_>>()?;
             let sums = shares.into_iter().filter(|s| s.0 + s.1 > 0);
             let sums = sums.reduce(|a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2));
@@ -180,6 +183,12 @@ impl Books {
         }
         (sum >= 0.0).then_some(sum as u64)
     }
+}
+
+/// The method by which the run sent an op class, as its header says.
+fn sent_by(header: &Header, class: OpClass) -> &str {
+    let row = header.classes.iter().find(|c| c.name == class.name());
+    row.map_or(class.info().rpc.method(), |c| c.rpc.as_str())
 }
 
 /// The store that an op class goes to.

@@ -1,6 +1,6 @@
 //! etcd's, the host's and the generator's own figures.
 
-use super::units::{bytes, count, ns, percent, rate, seconds};
+use super::units::{bytes, count, ns, percent, rate, seconds, things};
 use crate::report::result::{Accounts, MemberFigures, RunResult};
 
 /// A line per member.
@@ -158,9 +158,8 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(p) = &r.populate {
         lines.push(format!(
-            "filled  {} {} in {} ({}/s)",
-            count(p.done),
-            p.unit,
+            "filled  {} in {} ({}/s)",
+            things(p.done, p.unit.trim_end_matches('s')),
             seconds(p.seconds),
             rate(p.rate)
         ));
@@ -175,9 +174,9 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
                     count(v.lost).to_uppercase()
                 };
                 let mut line = format!(
-                    "verify  {} keys, {} acknowledged writes, {lost} lost",
-                    count(v.keys),
-                    count(v.acknowledged)
+                    "verify  {}, {}, {lost} lost",
+                    things(v.keys, "key"),
+                    things(v.acknowledged, "acknowledged write")
                 );
                 if v.indeterminate > 0 {
                     line.push_str(&format!(
@@ -210,15 +209,16 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
         .as_ref()
         .filter(|c| c.keys + c.leases > 0 || c.left.is_some())
     {
-        let mut line = format!(
-            "cleanup {} keys deleted, {} leases revoked",
-            count(c.keys),
-            count(c.leases)
+        let deleted = format!(
+            "{} deleted, {} revoked",
+            things(c.keys, "key"),
+            things(c.leases, "lease")
         );
-        if let Some(left) = &c.left {
-            line.push_str(&format!("; left behind: {left}"));
-        }
-        lines.push(line);
+        lines.push(match &c.left {
+            None => format!("cleanup {deleted}"),
+            Some(left) if c.keys + c.leases > 0 => format!("cleanup {deleted}; the rest: {left}"),
+            Some(left) => format!("cleanup none, the keys are still there: {left}"),
+        });
     }
     lines
 }

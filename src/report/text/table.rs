@@ -4,7 +4,8 @@ use super::units::{count, ns, percent, rate, seconds};
 use crate::measure::percentile::Headline;
 use crate::report::result::{ClassResult, Figures, RunResult};
 
-/// Heading, a line per op class, a line for all if there are several.
+/// Heading, a line per op class, a line for all if there are several. Response times of an open loop and service
+/// times of a closed one do not add up.
 pub(super) fn table(r: &RunResult) -> Vec<String> {
     let limits: Vec<String> = r.classes.iter().map(|c| seconds(c.class.limit)).collect();
     let own_limits = limits.windows(2).any(|w| w[0] != w[1]);
@@ -17,7 +18,11 @@ pub(super) fn table(r: &RunResult) -> Vec<String> {
             own_limits.then_some(limit.as_str()),
         ));
     }
-    if r.classes.len() > 1 {
+    let mixed = r
+        .classes
+        .windows(2)
+        .any(|w| w[0].class.closed_loop != w[1].class.closed_loop);
+    if r.classes.len() > 1 && !mixed {
         rows.push(row("all", &r.total, own_limits.then_some("")));
     }
     align(&rows)

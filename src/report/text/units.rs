@@ -57,6 +57,11 @@ pub(crate) fn count(n: u64) -> String {
     out
 }
 
+/// `1 key`, `12,300 keys`.
+pub(crate) fn things(n: u64, what: &str) -> String {
+    format!("{} {what}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
 /// Per second: `0.2`, `98`, `9,800`.
 pub(crate) fn rate(r: f64) -> String {
     if r >= 99.95 {
@@ -114,6 +119,8 @@ mod tests {
         }
         assert_eq!(count(0), "0");
         assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(things(1, "key"), "1 key");
+        assert_eq!(things(0, "key"), "0 keys");
         assert_eq!(rate(9_800.4), "9,800");
         assert_eq!(rate(0.2), "0.2");
         assert_eq!(percent(0.032), "3.2 %");
