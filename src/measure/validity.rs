@@ -11,6 +11,8 @@ pub const LAG_DOUBTFUL: f64 = 0.1;
 pub const LAG_FLOOR_NS: u64 = 2_000_000;
 /// Pacing-lag p99 above this share of the response p99 is invalid.
 pub const LAG_INVALID: f64 = 0.5;
+/// Below so many operations the p99 is their worst one, and one late wake-up makes a run doubtful at most.
+pub const LAG_SAMPLES: u64 = 100;
 /// Pacing-lag p99 above this, ns, is invalid beside a response p99 of +∞: a generator that is late by half
 /// the usual limit of 1 s had a share in the misses, whatever etcd did.
 pub const LAG_MISSED_NS: u64 = 500_000_000;
@@ -213,7 +215,8 @@ fn pacing_lag(i: &ValidityInputs) -> Option<Reason> {
         return lag_beside_misses(lag);
     };
     let share = lag as f64 / (response as f64).max(1.0);
-    let (verdict, bound) = if share > LAG_INVALID {
+    let enough = i.offered.is_none_or(|n| n >= LAG_SAMPLES);
+    let (verdict, bound) = if share > LAG_INVALID && enough {
         (Verdict::Invalid, LAG_INVALID * response as f64)
     } else if share > LAG_DOUBTFUL && lag > LAG_FLOOR_NS {
         (

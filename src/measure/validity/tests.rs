@@ -28,6 +28,19 @@ fn checks(v: &Validity) -> Vec<(Check, Verdict)> {
 }
 
 #[test]
+fn one_late_wake_up_of_a_few_is_doubtful_at_most() {
+    for (offered, verdict) in [(99, Verdict::Doubtful), (100, Verdict::Invalid)] {
+        let i = ValidityInputs {
+            pacing_lag_p99: Some(6 * MS),
+            offered: Some(offered),
+            achieved: offered,
+            ..quiet()
+        };
+        assert_eq!(checks(&judge(&i)), [(Check::PacingLag, verdict)]);
+    }
+}
+
+#[test]
 fn a_quiet_generator_is_valid_and_an_unknown_one_is_not_judged() {
     for i in [quiet(), ValidityInputs::default()] {
         let v = judge(&i);
