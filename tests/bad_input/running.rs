@@ -209,6 +209,13 @@ fn two_runs_on_one_run_id_and_ctrl_c() {
         before,
         "the second run touched the first one's keys"
     );
+    // Refusing takes less than the time between two renewals.
+    until("something was measured", || {
+        let events = std::fs::read_to_string(here.path().join("a/events.jsonl"));
+        let events = events.unwrap_or_default();
+        let measured = |l: &str| l.contains(r#""type":"interval""#) && l.contains(r#""measure""#);
+        events.lines().any(measured)
+    });
     first.interrupt();
     let out = first.output();
     let (stderr, stdout) = (text(&out.stderr), text(&out.stdout));
