@@ -374,6 +374,21 @@ impl Cluster {
             .next())
     }
 
+    /// The first key of a range, without its value: a read of one key, whatever the store holds.
+    pub async fn first_key(
+        &self,
+        from: &[u8],
+        end: &[u8],
+    ) -> Result<Option<Vec<u8>>, ControlError> {
+        let spec = RangeSpec {
+            limit: 1,
+            keys_only: true,
+            ..RangeSpec::new(from, end)
+        };
+        let first = self.range(spec).await?.kvs.into_iter().next();
+        Ok(first.map(|kv| kv.key().to_vec()))
+    }
+
     /// How many keys `[from, to)` has, without reading them.
     pub async fn count(&self, from: &[u8], to: &[u8]) -> Result<i64, ControlError> {
         Ok(self

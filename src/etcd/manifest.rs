@@ -1,7 +1,7 @@
 //! The manifest of a run in the store, and the leased lock that goes with it: what etcdmark wrote, so
 //! that a populate can be resumed, a second run on the same id is refused and cleanup knows what is ours.
 
-use super::control::{Cluster, ControlError, RangeSpec, prefix_end};
+use super::control::{Cluster, ControlError, prefix_end};
 pub use super::lock::{Holder, LOCK_TTL, Lock, lock_holder};
 use crate::clock::UnixNanos;
 use crate::report::Phase;
@@ -334,21 +334,16 @@ pub async fn list(cluster: &Cluster) -> Result<Vec<KnownRun>, ControlError> {
     let (mut from, end) = (base.clone().into_bytes(), prefix_end(base.as_bytes()));
     let mut runs = Vec::new();
     loop {
-        let spec = RangeSpec {
-            limit: 1,
-            keys_only: true,
-            ..RangeSpec::new(&from, &end)
-        };
-        let Some(first) = cluster.range(spec).await?.kvs.into_iter().next() else {
+        let Some(first) = cluster.first_key(&from, &end).await? else {
             return Ok(runs);
         };
-        let rest = first.key().get(base.len()..).unwrap_or_default();
+        let rest = first.get(base.len()..).unwrap_or_default();
         let Some(slash) = rest.iter().position(|b| *b == b'/') else {
-            from = [first.key(), b"\0"].concat();
+            from = [&first[..], b"\0"].concat();
             continue;
         };
         let run_id = String::from_utf8_lossy(&rest[..slash]).into_owned();
-        from = prefix_end(&first.key()[..=base.len() + slash]);
+        from = prefix_end(&first[..=base.len() + slash]);
         let keys = RunKeys::new(&run_id);
         if let Some(kv) = cluster.get(keys.manifest.as_bytes()).await? {
             let manifest = parse(&keys.manifest, kv.value()).ok();

@@ -1,10 +1,8 @@
 //! Keys by resource: what stands after `/registry/` in them.
 
-use super::control::{Cluster, ControlError, RangeSpec, prefix_end};
+use super::control::{Cluster, ControlError, prefix_end};
+use super::manifest::HOME;
 use std::collections::BTreeMap;
-
-/// Where each run of etcdmark has a directory of its own.
-const HOME_SLASH: &str = "/registry-etcdmark/";
 
 /// The resource of a key, of which `rest` is what follows `/registry/`: up to the next slash; `services` and API
 /// groups one step deeper.
@@ -26,17 +24,12 @@ pub async fn by_segment(
     let mut counts = BTreeMap::new();
     let (mut from, end) = (base.as_bytes().to_vec(), prefix_end(base.as_bytes()));
     loop {
-        let spec = RangeSpec {
-            limit: 1,
-            keys_only: true,
-            ..RangeSpec::new(&from, &end)
-        };
-        let Some(first) = cluster.range(spec).await?.kvs.into_iter().next() else {
+        let Some(first) = cluster.first_key(&from, &end).await? else {
             return Ok(counts);
         };
         let rest =
-            String::from_utf8_lossy(first.key().get(base.len()..).unwrap_or_default()).into_owned();
-        let name = if base == HOME_SLASH {
+            String::from_utf8_lossy(first.get(base.len()..).unwrap_or_default()).into_owned();
+        let name = if base.strip_suffix('/') == Some(HOME) {
             rest.split('/').next().unwrap_or_default().to_owned()
         } else {
             segment(&rest)
@@ -45,12 +38,12 @@ pub async fn by_segment(
         let prefix = format!("{base}{name}{slash}").into_bytes();
         let (start, stop) = match slash {
             // A key that ends here, alone.
-            "" => (first.key().to_vec(), [first.key(), b"\0"].concat()),
+            "" => (first.clone(), [&first[..], b"\0"].concat()),
             _ => (prefix.clone(), prefix_end(&prefix)),
         };
         // Names that are not UTF-8 cannot be found again by their text: step over this one key.
-        if !first.key().starts_with(&prefix) {
-            from = [first.key(), b"\0"].concat();
+        if !first.starts_with(&prefix) {
+            from = [&first[..], b"\0"].concat();
             continue;
         }
         *counts.entry(name).or_insert(0) += cluster.count(&start, &stop).await?;
