@@ -136,6 +136,10 @@ pub struct ArmSpec {
     /// Its stores, each an etcd cluster of its own. Default: the workload's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stores: Vec<ArmStoreSpec>,
+    /// Resources that get an etcd of their own, instead of `stores`, as `run --split` takes them: `events,leases`, or
+    /// `events+leases` for one that both share. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
     /// Its hollow cluster, where it differs from the workload's. Default: the workload's.
     #[serde(default)]
     pub cluster: ClusterSpec,

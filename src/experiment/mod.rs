@@ -26,6 +26,7 @@ pub mod result;
 mod runner;
 pub mod say;
 pub mod schema;
+mod splits;
 pub mod text;
 mod versions;
 

@@ -111,6 +111,7 @@ impl ExperimentSource {
                 resolved.push(t.resolve(seed)?);
             }
             for workload in &resolved {
+                self.written(arm, &path, workload)?;
                 for (i, metric) in primary.iter().enumerate() {
                     metric.fits(&workload.rates()).map_err(|m| {
                         at(
@@ -290,6 +291,9 @@ impl ExperimentSource {
                 .collect();
             let place = self.place(&format!("{path}.stores"));
             edits.push(&place, "stores", "stores", &Value::from(stores).to_string());
+        }
+        if let Some(list) = &arm.split {
+            edits.split(self.splits(arm, path, list)?);
         }
         edits.extend(&self.set(path, &arm.set)?);
         for assignment in &changes.set {
