@@ -4,6 +4,7 @@ use super::bed::Bed;
 use super::compare::Compare;
 use super::plan::ExperimentPlan;
 use super::result::{Comparison, Table, TrialResult};
+use super::split::Split;
 use super::versions::Versions;
 use crate::measure::paired::MIN_PAIRS;
 use crate::report::{Event, RunResult};
@@ -11,7 +12,7 @@ use crate::workload::Plan;
 use std::fmt::Debug;
 
 /// All of them.
-pub const ALL: &[&dyn Analysis] = &[&Compare, &Versions];
+pub const ALL: &[&dyn Analysis] = &[&Compare, &Split, &Versions];
 
 /// The analysis of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Analysis> {

@@ -3,7 +3,7 @@
 use super::metric::{Scale, Unit};
 use super::plan::ExperimentPlan;
 use super::result::Comparison;
-use crate::measure::paired::{MIN_PAIRS, Reading};
+use crate::measure::paired::{MIN_PAIRS, MeanInterval, Reading};
 use crate::report::text::units::{bytes, rate, seconds, three};
 
 /// A figure in its unit.
@@ -45,6 +45,14 @@ pub fn interval(c: &Comparison) -> String {
         }
         _ => "-".to_owned(),
     }
+}
+
+/// A mean difference with its interval: `+0.1 cores (0.08 to 0.12)`.
+pub fn more(mean: f64, interval: Option<MeanInterval>, unit: Unit) -> String {
+    let interval = interval.map_or(String::new(), |i| {
+        format!(" ({} to {})", signed(i.low, unit), signed(i.high, unit))
+    });
+    format!("{}{interval}", signed(mean, unit))
 }
 
 /// `differs`, `equivalent within 10 %`, `inconclusive, about 12 pairs more`.
