@@ -41,6 +41,9 @@ pub struct ExperimentSpec {
     pub etcd: EtcdSpec,
     /// What is compared; two or more. Required.
     pub arms: Vec<ArmSpec>,
+    /// The arms that `--dir`, `--medium` and `--split` make. Default: none, these flags are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<ForEachSpec>,
     /// The arm that the others are compared with. Default: the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<String>,
@@ -146,6 +149,25 @@ pub struct ArmSpec {
     /// Further changes of the workload, each as `--set` takes it. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
+}
+
+/// What the command line may name, and the arm that each makes: in its texts `{dir}` (`{medium}`, `{split}`) stands for what
+/// was named, and `{name}` for a name made of that.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ForEachSpec {
+    /// Play the file's arms beside those made, rather than these in their stead. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_arms: Option<bool>,
+    /// The arm of a `--dir`; `--wal-dir` parts the write-ahead log from every dataDir in it. Default: it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<ArmSpec>,
+    /// The arm of a `--medium`. Default: it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub medium: Option<ArmSpec>,
+    /// The arm of a `--split`. Default: it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<ArmSpec>,
 }
 
 /// One store of an arm.

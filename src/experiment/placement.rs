@@ -4,7 +4,11 @@ use super::arm::Etcd;
 use super::error::ExperimentError;
 use super::file::{ArmSpec, EtcdSpec};
 use super::load::ExperimentSource;
+use crate::disk::{DiskError, place::Place};
 use crate::local::{LocalError, Medium};
+
+/// What an etcd member writes at least: segments of its log, the database, a snapshot; bytes.
+const ROOM: u64 = 256 << 20;
 
 impl ExperimentSource {
     /// The etcds of an arm, one per store; or why the arm is left out.
@@ -68,18 +72,14 @@ impl ExperimentSource {
                     format!("{}: {message}", dir.display()),
                 )
             };
-            match std::fs::metadata(dir) {
-                Err(e) => {
-                    return Err(at(format!(
-                        "{e}; name a directory on the disk to be measured"
-                    )));
-                }
-                Ok(found) if !found.is_dir() => return Err(at("is not a directory".to_owned())),
-                Ok(_) => {}
-            }
+            let disk = |e: DiskError| self.wrong(&format!("{path}.{field}"), e);
+            let place = Place::of(dir).map_err(disk)?;
             let probe = dir.join(format!(".etcdmark-probe-{}", std::process::id()));
             let written = std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe));
             written.map_err(|e| at(format!("cannot write in it: {e}")))?;
+            let members = spec.members.unwrap_or(1) as u64;
+            let hint = "; free some, or name another directory";
+            place.needs(ROOM * members, hint).map_err(disk)?;
         }
         Ok(())
     }

@@ -45,6 +45,9 @@ pub struct ExperimentPlan {
     pub primary: Vec<String>,
     /// What is shown beside it.
     pub metrics: Vec<String>,
+    /// What is to be known of it beforehand, such as arms on one disk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The trials in the order of play.
     pub trials: Vec<TrialPlan>,
 }

@@ -87,7 +87,7 @@ pub fn reduce(plan: &ExperimentPlan, found: &[Found]) -> ExperimentResult {
         answer,
         comparisons,
         tables: findings.tables,
-        notes: findings.notes,
+        notes: [plan.notes.clone(), findings.notes].concat(),
         data: findings.data,
         trials,
     }

@@ -3,6 +3,7 @@
 
 use super::analysis::{self, Analysis};
 use super::arm::{Arm, Etcd};
+use super::disks;
 use super::edits::{Edits, Traffic};
 use super::error::ExperimentError;
 use super::file::ArmSpec;
@@ -13,6 +14,7 @@ use super::order::order;
 use super::plan::{ArmPlan, ExperimentPlan, LeftOut, PLAN_VERSION, TrialPlan};
 use crate::workload::{Resolved, canonical_sha256, check_name, nearest};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 /// Primary metrics at most: more hypotheses than that and none can be found with a few pairs.
 const MAX_PRIMARY: usize = 4;
@@ -31,6 +33,14 @@ pub struct Changes {
     pub seed: Option<u64>,
     /// Only these arms (`--arm`); all if empty.
     pub arms: Vec<String>,
+    /// Directories to make arms of (`--dir`).
+    pub dirs: Vec<PathBuf>,
+    /// Where these arms' write-ahead logs go (`--wal-dir`): none, one for all, or one for each.
+    pub wal_dirs: Vec<PathBuf>,
+    /// Media to make arms of (`--medium`): names or files.
+    pub media: Vec<String>,
+    /// Splits to make arms of (`--split`), each as `run --split` takes it.
+    pub splits: Vec<String>,
     /// Further changes of the workload (`--set`), applied last.
     pub set: Vec<String>,
 }
@@ -76,6 +86,10 @@ impl ExperimentSource {
     /// # Errors
     /// What is wrong, where, and what would be right.
     pub fn resolve(&self, changes: &Changes) -> Result<Experiment, ExperimentError> {
+        self.for_each(changes)?.lay_out(changes)
+    }
+
+    fn lay_out(&self, changes: &Changes) -> Result<Experiment, ExperimentError> {
         let spec = &self.file.spec;
         let at = |path: &str, message: String| self.wrong(path, message);
         let name = &self.file.metadata.name;
@@ -188,10 +202,13 @@ impl ExperimentSource {
             rungs: rungs.into_iter().map(|r| r.name).collect(),
             primary: spec.primary.clone(),
             metrics: spec.metrics.clone(),
+            notes: Vec::new(),
             trials: Vec::new(),
         };
         plan.trials = trials(&plan);
         plan.hash = hash(&plan, &arms);
+        // Remarks decide nothing.
+        plan.notes = disks::shared(&arms);
         Ok(Experiment {
             plan,
             analysis,

@@ -10,6 +10,7 @@ use super::resolve::Experiment;
 use super::result::{ExperimentResult, State};
 use crate::clock::{self, SECOND};
 use crate::engine::{self, Control};
+use crate::local::Bases;
 use crate::report::{Event, HistogramLine, Note, RunDirectory, RunResult, Sink, SinkError, Tee};
 use crate::workload::{Phases, Plan, Resolved, RunSettings, TrialCoordinates};
 use std::fs;
@@ -58,18 +59,21 @@ pub fn run(
         ));
     }
     let mut begun = Ok(());
+    if done < runner.found.len() {
+        begun = check_media(experiment);
+    }
     for (index, trial) in experiment.plan.trials.iter().enumerate() {
         if runner.found[index].settled() {
             continue;
+        }
+        if begun.is_err() {
+            break;
         }
         begun = if control.interrupted() {
             Err(ExperimentError::Interrupted)
         } else {
             runner.trial(index, trial)
         };
-        if begun.is_err() {
-            break;
-        }
     }
     let result = reduce(&experiment.plan, &runner.found);
     match begun {
@@ -86,6 +90,21 @@ pub fn run(
         directory.drop_snapshots();
     }
     Ok(result)
+}
+
+/// Refuses a medium that cannot be had in any arm before the first one is played.
+fn check_media(experiment: &Experiment) -> Result<(), ExperimentError> {
+    let mut bases = Bases::default();
+    for arm in &experiment.arms {
+        for etcd in arm.etcds.iter().flatten() {
+            let checked = etcd.options(None, 1).check_media(&mut bases);
+            checked.map_err(|source| ExperimentError::Local {
+                arm: arm.name.clone(),
+                source: Box::new(source),
+            })?;
+        }
+    }
+    Ok(())
 }
 
 struct Runner<'a> {
