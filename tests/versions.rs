@@ -8,6 +8,8 @@
 )]
 
 mod common;
+#[path = "versions/defragmenter.rs"]
+mod defragmenter;
 #[path = "versions/medium.rs"]
 mod medium;
 

@@ -42,9 +42,15 @@ impl Analysis for Split {
 
     fn answer(&self, evidence: &Evidence<'_>) -> Findings {
         let rungs = Rungs::of(evidence);
-        let about = rungs.flood.as_ref().map_or(Vec::new(), |f| f.about(evidence));
+        let about = rungs
+            .flood
+            .as_ref()
+            .map_or(Vec::new(), |f| f.about(evidence));
         let parts: Vec<String> = [
-            rungs.flood.as_ref().and_then(|f| f.effect(evidence, &about)),
+            rungs
+                .flood
+                .as_ref()
+                .and_then(|f| f.effect(evidence, &about)),
             rungs.quota.as_deref().and_then(|r| isolation(evidence, r)),
             rungs.flood.as_ref().and_then(|f| cost(evidence, &f.rung)),
         ]
@@ -132,9 +138,7 @@ impl Flood {
     /// The first primary metric of every arm against the baseline.
     fn about<'a>(&self, evidence: &Evidence<'a>) -> Vec<&'a Comparison> {
         let first = evidence.plan.primary.first();
-        let fits = |c: &&Comparison| {
-            Some(&c.metric) == first && c.rung == self.rung && c.pairs > 0
-        };
+        let fits = |c: &&Comparison| Some(&c.metric) == first && c.rung == self.rung && c.pairs > 0;
         evidence.comparisons.iter().filter(fits).collect()
     }
 
@@ -205,6 +209,3 @@ fn cost(evidence: &Evidence<'_>, rung: &str) -> Option<String> {
         say::more(memory.0, memory.1, Unit::Bytes)
     ))
 }
-
-#[cfg(test)]
-mod tests;

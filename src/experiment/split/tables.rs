@@ -56,9 +56,12 @@ impl Tables<'_> {
                     *errors.entry(name).or_default() += e.count;
                 }
             }
-            let errors = errors.iter().map(|(name, n)| format!("{} {name}", count(*n)));
+            let errors = errors
+                .iter()
+                .map(|(name, n)| format!("{} {name}", count(*n)));
             let errors: Vec<String> = errors.collect();
-            let slowest = |t: &Trial<'_>| Some(t.class(self.victim)?.successes?.max_ns as f64 / 1e9);
+            let slowest =
+                |t: &Trial<'_>| Some(t.class(self.victim)?.successes?.max_ns as f64 / 1e9);
             rows.push(vec![
                 rung.to_owned(),
                 arm.to_owned(),
@@ -78,7 +81,10 @@ impl Tables<'_> {
         let grace = format!("> {}", seconds(self.grace()));
         table(
             &format!("{}, all trials of an arm together", title(self.victim)),
-            &["rung", "arm", "offered", "failed", "dropped", "> 10 s", &grace, "slowest", "errors"],
+            &[
+                "rung", "arm", "offered", "failed", "dropped", "> 10 s", &grace, "slowest",
+                "errors",
+            ],
             rows,
         )
     }
@@ -90,8 +96,8 @@ impl Tables<'_> {
             let Some(quota) = quota(self.evidence, rung) else {
                 continue;
             };
-            let full = |t: &Trial<'_>| t.no_space();
-            let stores: Vec<&str> = trials.0.iter().filter_map(full).map(|(s, _)| s).collect();
+            let full = trials.0.iter().filter_map(Trial::no_space);
+            let stores: Vec<&str> = full.map(|(s, _)| s).collect();
             let reached = match stores.first() {
                 Some(store) => format!("{store}, in {} of {}", stores.len(), trials.0.len()),
                 None => "none".to_owned(),
@@ -122,7 +128,16 @@ impl Tables<'_> {
         let failed = format!("{} failed", title(self.victim));
         table(
             "a full quota",
-            &["rung", "arm", "quota", "full", "after", &failed, "Events failed", "none renewed for"],
+            &[
+                "rung",
+                "arm",
+                "quota",
+                "full",
+                "after",
+                &failed,
+                "Events failed",
+                "none renewed for",
+            ],
             rows,
         )
     }
@@ -167,7 +182,17 @@ impl Tables<'_> {
         }
         table(
             "compaction and defragmentation: the longest pause of a member, and the slowest renewal while it lasted (median of the trials)",
-            &["rung", "arm", "compactions", "defrags", "longest", "its own store's", "slowest else", "at compaction", "at defrag"],
+            &[
+                "rung",
+                "arm",
+                "compactions",
+                "defrags",
+                "longest",
+                "its own store's",
+                "slowest else",
+                "at compaction",
+                "at defrag",
+            ],
             rows,
         )
     }
@@ -192,9 +217,8 @@ impl Tables<'_> {
                 let show = |of: fn(&MemberFigures) -> Option<f64>, unit: Unit| {
                     figure(store, of).map_or(NONE.to_owned(), |v| say::figure(v, unit))
                 };
-                let syncs = trials.median(|t| {
-                    Some(t.members(store, |m| m.fsyncs)? / t.run.measured_seconds)
-                });
+                let syncs = trials
+                    .median(|t| Some(t.members(store, |m| m.fsyncs)? / t.run.measured_seconds));
                 vec![
                     arm.name.clone(),
                     name.to_owned(),
@@ -227,7 +251,16 @@ impl Tables<'_> {
         };
         table(
             &format!("what the etcds take{on} (median of the trials; memory at its largest)"),
-            &["arm", "store", "CPU", "memory", "database", "log syncs", "CPU more", "memory more"],
+            &[
+                "arm",
+                "store",
+                "CPU",
+                "memory",
+                "database",
+                "log syncs",
+                "CPU more",
+                "memory more",
+            ],
             rows,
         )
     }

@@ -28,12 +28,13 @@ impl<'a> Trials<'a> {
     pub(super) fn of(evidence: &Evidence<'a>, rung: &str, arm: &str) -> Self {
         let rows = evidence.trials.iter().zip(evidence.runs);
         let rows = rows.zip(evidence.after);
-        let rows = rows.filter(|((t, _), _)| {
-            t.rung == rung && t.arm == arm && t.state == State::Done
-        });
+        let rows =
+            rows.filter(|((t, _), _)| t.rung == rung && t.arm == arm && t.state == State::Done);
         let mut all: Vec<Trial<'a>> = rows
             .filter_map(|((t, run), after)| {
-                let noted = after.as_ref().map(|v| Noted::deserialize(v).unwrap_or_default());
+                let noted = after
+                    .as_ref()
+                    .map(|v| Noted::deserialize(v).unwrap_or_default());
                 Some(Trial {
                     pair: t.pair,
                     run: run.as_ref()?,

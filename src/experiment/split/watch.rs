@@ -118,7 +118,11 @@ impl Watch {
             let rows = self.slowest.iter().filter(|(second, _)| of(**second));
             rows.map(|(_, ns)| *ns as f64 / 1e9).reduce(f64::max)
         };
-        let defragmented = |s: u64| self.defragmented.iter().any(|(a, b)| (*a..=*b).contains(&s));
+        let defragmented = |s: u64| {
+            self.defragmented
+                .iter()
+                .any(|(a, b)| (*a..=*b).contains(&s))
+        };
         let compacted = |s: u64| self.compacted.iter().any(|c| (*c..=c + 1).contains(&s));
         self.noted.felt = Felt {
             defragmentation: slowest(&defragmented),
