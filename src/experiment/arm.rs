@@ -6,6 +6,9 @@ use super::plan::{PlannedMedium, StorePlan};
 use crate::local::{BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium};
 use std::path::Path;
 
+/// etcd's flag that sets the quota.
+const QUOTA_FLAG: &str = "quota-backend-bytes=";
+
 /// One variant.
 #[derive(Debug)]
 pub(super) struct Arm {
@@ -60,6 +63,12 @@ impl Etcd {
         };
         etcd.options(None, 1).validate()?;
         Ok(etcd)
+    }
+
+    /// Whether it was given a quota.
+    pub(super) fn sets_quota(&self) -> bool {
+        let quota = |flag: &String| flag.trim_start_matches('-').starts_with(QUOTA_FLAG);
+        self.spec.flags.iter().any(quota)
     }
 
     /// How it is started, on fresh data or on a copy of a snapshot's; `seed` is that of the times that a medium asks for.
