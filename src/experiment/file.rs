@@ -130,7 +130,8 @@ pub struct ArmSpec {
     /// What it is, in a few words. Default: empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Leave the arm out, and say so, where its version of etcd is not to be had. Default: false.
+    /// Leave the arm out, and say so, where its version of etcd is not to be had, or where a directory of its etcds is not
+    /// there, cannot be written or has no room. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optional: Option<bool>,
     /// Its etcd. Default: the experiment's.

@@ -180,8 +180,10 @@ fn isolation(evidence: &Evidence<'_>, rung: &str) -> Option<String> {
             trials.sum(|t| t.class(victim).map_or(0, |c| f(&c.counts)))
         };
         let (failed, offered) = (counts(|c| c.failed), counts(|c| c.offered));
+        let filled = trials.0.iter().any(|t| t.no_space().is_some());
         (offered > 0).then(|| match failed {
-            0 => format!("none in {arm}"),
+            0 if filled => format!("none in {arm}"),
+            0 => format!("none in {arm}, which did not fill up"),
             n => format!("{} in {arm}", percent(n as f64 / offered as f64)),
         })
     };
@@ -209,3 +211,6 @@ fn cost(evidence: &Evidence<'_>, rung: &str) -> Option<String> {
         say::more(memory.0, memory.1, Unit::Bytes)
     ))
 }
+
+#[cfg(test)]
+mod tests;
