@@ -17,3 +17,5 @@ mod harness;
 mod played;
 #[path = "experiment/snapshot.rs"]
 mod snapshot;
+#[path = "experiment/split.rs"]
+mod split;

@@ -31,11 +31,7 @@ impl ExperimentSource {
         let Some(list) = &arm.split else {
             return Ok(());
         };
-        let sent = workload.rates();
-        let mut written: Vec<Resource> = sent.iter().map(|c| c.class.info().resource).collect();
-        written.retain(|r| *r != Resource::Internal);
-        written.sort_unstable();
-        written.dedup();
+        let written = workload.resources();
         let idle = self.splits(arm, path, list)?.into_iter();
         let mut idle = idle.filter(|s| s.resources.iter().all(|r| !written.contains(r)));
         let Some(split) = idle.next() else {

@@ -87,7 +87,7 @@ fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
         (
             "etcd: {flags: [\"--backend-batch-limit=10\"]}",
             "split: leases,events",
-            "x.yaml:17:14: arms.1.split: no actor of the workload writes events; written: leases, nodes",
+            "x.yaml:17:14: arms.1.split: no actor of the workload writes events; written: leases, nodes, csinodes",
         ),
         (
             "etcd: {flags: [\"--backend-batch-limit=10\"]}",

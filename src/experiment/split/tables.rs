@@ -181,17 +181,21 @@ impl Tables<'_> {
             ]);
         }
         table(
-            "compaction and defragmentation: the longest pause of a member, and the slowest renewal while it lasted (median of the trials)",
+            &format!(
+                "pauses: the longest defragmentation, in any store and in that of the {0}; the slowest of these when nothing was \
+                 going on, beside compactions and beside defragmentations (median of the trials)",
+                title(self.victim)
+            ),
             &[
                 "rung",
                 "arm",
                 "compactions",
                 "defrags",
                 "longest",
-                "its own store's",
-                "slowest else",
-                "at compaction",
-                "at defrag",
+                "in its store",
+                "slowest: quiet",
+                "compacting",
+                "defragmenting",
             ],
             rows,
         )

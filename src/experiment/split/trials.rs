@@ -106,9 +106,18 @@ impl<'a> Trial<'a> {
         self.run.classes.iter().filter(writes)
     }
 
-    /// Events per second that the schedule asked for.
+    /// Events per second: as planned where the plan gives a rate, else as offered.
     pub(super) fn event_rate(&self) -> f64 {
-        self.events().map(|c| c.figures.offered_rate).sum()
+        let offered = || self.events().map(|c| c.figures.offered_rate).sum();
+        self.planned_rate().unwrap_or_else(offered)
+    }
+
+    fn planned_rate(&self) -> Option<f64> {
+        let plan = &self.run.header.plan["spec"];
+        let actors = plan["actors"].as_array()?.iter();
+        let events = actors.filter(|a| a["kind"] == "event");
+        let each: Option<f64> = events.map(|a| a["rate"].as_f64()).sum();
+        Some(each? * plan["load"]["rateScale"].as_f64().unwrap_or(1.0))
     }
 
     /// A figure summed over the members of its stores, or of one; none if a member does not tell.

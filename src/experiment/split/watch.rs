@@ -22,13 +22,13 @@ pub(super) struct Noted {
     pub(super) grace: f64,
     /// From the load's last second in which one succeeded until its end, seconds.
     pub(super) silent: f64,
-    /// The slowest of those intended while something was going on, and of all others.
+    /// The slowest of those that succeeded, by what was going on when they were intended.
     pub(super) felt: Felt,
     /// Compactions of each store.
     pub(super) compactions: BTreeMap<String, u64>,
 }
 
-/// The victim's slowest response, seconds; none where there was nothing of the kind.
+/// The victim's slowest success, seconds; none where there was nothing of the kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Felt {
@@ -46,7 +46,7 @@ pub(super) struct Watch {
     victim: String,
     grace: f64,
     noted: Noted,
-    /// The slowest response by intended second, ns.
+    /// The slowest success by intended second, ns, to two digits.
     slowest: BTreeMap<u64, u64>,
     /// Seconds in which a store was compacted, and a member defragmented.
     compacted: Vec<u64>,
@@ -90,8 +90,12 @@ impl Watch {
     }
 
     fn row(&mut self, row: &IntendedRow) {
-        let slowest = self.slowest.entry(row.t as u64).or_default();
-        *slowest = (*slowest).max(row.max);
+        // Not the row's max, which is also of those that failed.
+        let max = row.histogram.iter().map(|(at, _)| *at).max();
+        if let Some(max) = max {
+            let slowest = self.slowest.entry(row.t as u64).or_default();
+            *slowest = (*slowest).max(max);
+        }
         let grace = (self.grace * 1e9) as u64;
         for (at, n) in &row.histogram {
             self.noted.later_10s += if *at > PERIOD { *n } else { 0 };
@@ -161,7 +165,7 @@ mod tests {
             class: class.to_owned(),
             offered: ms.len() as u64,
             missed: 0,
-            max: ms.iter().max().copied().unwrap_or_default() * 1_000_000,
+            max: 99_000_000_000,
             histogram: ms.iter().map(|ms| (ms * 1_000_000, 1)).collect(),
         })
     }
