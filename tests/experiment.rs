@@ -13,5 +13,7 @@ mod ended;
 mod harness;
 #[path = "experiment/played.rs"]
 mod played;
+#[path = "experiment/quota.rs"]
+mod quota;
 #[path = "experiment/snapshot.rs"]
 mod snapshot;

@@ -81,6 +81,9 @@ pub struct ChangeFlags {
     /// Play only this arm and others so named
     #[arg(long, value_name = "NAME")]
     pub arm: Vec<String>,
+    /// Play only this rung of the ladder and others so named
+    #[arg(long, value_name = "NAME")]
+    pub rung: Vec<String>,
     /// Give any field of every arm's workload a value, as `etcdmark run --set` does; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
@@ -116,6 +119,7 @@ impl ChangeFlags {
             pairs: self.pairs,
             seed: self.seed,
             arms: self.arm.clone(),
+            rungs: self.rung.clone(),
             set: self.set.clone(),
         }
     }
