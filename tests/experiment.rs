@@ -15,6 +15,8 @@ mod for_each;
 mod harness;
 #[path = "experiment/played.rs"]
 mod played;
+#[path = "experiment/quota.rs"]
+mod quota;
 #[path = "experiment/snapshot.rs"]
 mod snapshot;
 #[path = "experiment/split.rs"]

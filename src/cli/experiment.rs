@@ -96,6 +96,9 @@ pub struct ChangeFlags {
     /// repeated (split-events)
     #[arg(long, value_name = "RESOURCE[,…]")]
     pub split: Vec<String>,
+    /// Play only this rung of the ladder and others so named
+    #[arg(long, value_name = "NAME")]
+    pub rung: Vec<String>,
     /// Give any field of every arm's workload a value, as `etcdmark run --set` does; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
@@ -135,6 +138,7 @@ impl ChangeFlags {
             wal_dirs: self.wal_dir.clone(),
             media: self.medium.clone(),
             splits: self.split.clone(),
+            rungs: self.rung.clone(),
             set: self.set.clone(),
         }
     }

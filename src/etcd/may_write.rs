@@ -41,7 +41,7 @@ pub(super) async fn may_write(
             None => PreflightError::PerhapsLive { endpoint },
         });
     }
-    room(target, intent, facts)?;
+    room(intent, facts)?;
     probe(target, cluster, intent).await
 }
 
@@ -132,11 +132,7 @@ fn growth(writes: u64, bytes: u64) -> u64 {
         .saturating_add(PAGES.saturating_mul(writes.min(1)))
 }
 
-fn room(
-    target: &Target,
-    intent: &WriteIntent,
-    facts: &mut ClusterFacts,
-) -> Result<(), PreflightError> {
+fn room(intent: &WriteIntent, facts: &mut ClusterFacts) -> Result<(), PreflightError> {
     let growth = growth(intent.writes, intent.bytes);
     let size = facts.db_size.unsigned_abs();
     let projected = size.saturating_add(growth);
@@ -160,7 +156,7 @@ fn room(
         return Ok(());
     };
     let free = limit.saturating_sub(size);
-    if growth > free / 2 && growth > 0 && !target.fillable {
+    if growth > free / 2 && growth > 0 && !intent.may_fill {
         let quota = facts.quota.to_string();
         return Err(PreflightError::TooBig {
             keys,

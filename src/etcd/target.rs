@@ -28,8 +28,6 @@ pub struct Target {
     pub owned: bool,
     /// The store goes away with the run (a throwaway local etcd): nothing needs to be cleaned up.
     pub disposable: bool,
-    /// Its quota may be reached: it is an experiment's, which chose the quota.
-    pub fillable: bool,
     /// The flag that named it, when it was not `--endpoints`: `--kind demo`. For commands that are told to the user.
     pub named_by: Option<String>,
     /// The flags that name it and the other etcds of the command, when there are several.
@@ -142,7 +140,6 @@ impl Target {
             members: MemberChoice::All,
             owned: false,
             disposable: false,
-            fillable: false,
             named_by: None,
             all_named_by: None,
             member_names: Vec::new(),

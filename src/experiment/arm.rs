@@ -6,9 +6,6 @@ use super::plan::{PlannedMedium, StorePlan};
 use crate::local::{BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium};
 use std::path::Path;
 
-/// etcd's flag that sets the quota.
-const QUOTA_FLAG: &str = "quota-backend-bytes=";
-
 /// One variant.
 #[derive(Debug)]
 pub(super) struct Arm {
@@ -65,9 +62,9 @@ impl Etcd {
         Ok(etcd)
     }
 
-    /// Whether it was given a quota.
-    pub(super) fn sets_quota(&self) -> bool {
-        let quota = |flag: &String| flag.trim_start_matches('-').starts_with(QUOTA_FLAG);
+    /// Its quota is the experiment's own: it may be there to be reached.
+    pub(super) fn may_fill(&self) -> bool {
+        let quota = |f: &String| f.trim_start_matches('-').starts_with("quota-backend-bytes");
         self.spec.flags.iter().any(quota)
     }
 

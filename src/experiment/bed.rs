@@ -16,8 +16,6 @@ pub struct Bed {
     etcds: Vec<(String, LocalCluster)>,
     /// Their data are kept: they are going to be a snapshot.
     kept: bool,
-    /// Their quota was chosen, so that it may be reached.
-    fillable: bool,
 }
 
 /// On what the etcds begin.
@@ -51,7 +49,6 @@ impl Bed {
             runtime,
             etcds: Vec::new(),
             kept: matches!(ground, Ground::Keep(_)),
-            fillable: etcds.iter().any(Etcd::sets_quota),
         };
         for etcd in etcds {
             let failed = |source| ExperimentError::Local {
@@ -79,7 +76,6 @@ impl Bed {
                 .unwrap(),
             etcds: Vec::new(),
             kept: false,
-            fillable: false,
         }
     }
 
@@ -101,7 +97,6 @@ impl Bed {
         let target = |(_, etcd): &(String, LocalCluster)| {
             let mut target = etcd.target();
             target.disposable = !self.kept;
-            target.fillable = self.fillable;
             target
         };
         self.etcds.iter().map(target).collect()

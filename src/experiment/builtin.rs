@@ -21,6 +21,7 @@ macro_rules! builtins {
 /// All of them.
 pub const BUILTINS: &[Builtin] = builtins![
     "versions",
+    "quota",
     "split-events",
     "media",
     "endpoints-vs-slices",

@@ -23,6 +23,7 @@ pub mod metric;
 mod order;
 mod placement;
 pub mod plan;
+mod quota;
 pub mod reduce;
 mod resolve;
 pub mod result;

@@ -8,6 +8,7 @@ mod trials;
 mod watch;
 
 use super::analysis::{Analysis, Attendant, Evidence, Findings};
+use super::bed::Bed;
 use super::metric::{Metric, Unit};
 use super::plan::ExperimentPlan;
 use super::result::Comparison;
@@ -30,6 +31,7 @@ impl Analysis for Split {
 
     fn attend(
         &self,
+        _bed: &Bed,
         experiment: &ExperimentPlan,
         plan: &Plan,
     ) -> Result<Option<Box<dyn Attendant>>, String> {
