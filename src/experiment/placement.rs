@@ -30,16 +30,11 @@ impl ExperimentSource {
                 ),
                 None => (format!("{path}.etcd"), of_arm.clone()),
             };
-            if snapshot && spec.members.is_some_and(|n| n != 1) {
-                let message = "a snapshot is of one member; leave snapshot out, or use one member";
-                return Err(self.wrong("snapshot", message));
-            }
-            match placement(&spec) {
-                Err((_, reason)) if arm.optional == Some(true) => return Ok(Err(reason)),
-                Err((field, message)) => {
-                    return Err(self.wrong(&format!("{path}.{field}"), message));
-                }
-                Ok(()) => {}
+            if let Err(e) = self.placement(&path, &spec, snapshot) {
+                return match arm.optional {
+                    Some(true) => Ok(Err(e.reason(&path))),
+                    _ => Err(e),
+                };
             }
             let medium = spec.medium.as_deref().map(Medium::load).transpose();
             let medium =
@@ -62,21 +57,35 @@ impl ExperimentSource {
         }
         Ok(Ok(etcds))
     }
-}
 
-/// What can be known of an etcd's place before it is started: the field that is wrong, and why.
-fn placement(spec: &EtcdSpec) -> Result<(), (&'static str, String)> {
-    for (field, dir) in [("dataDir", &spec.data_dir), ("walDir", &spec.wal_dir)] {
-        let Some(dir) = dir else { continue };
-        let disk = |e: DiskError| (field, e.to_string());
-        let place = Place::of(dir).map_err(disk)?;
-        let probe = dir.join(format!(".etcdmark-probe-{}", std::process::id()));
-        let written = std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe));
-        let at = |e: std::io::Error| (field, format!("{}: cannot write in it: {e}", dir.display()));
-        written.map_err(at)?;
-        let members = spec.members.unwrap_or(1) as u64;
-        let hint = "; free some, or name another directory";
-        place.needs(ROOM * members, hint).map_err(disk)?;
+    /// What can be known of an etcd's place before it is started.
+    fn placement(
+        &self,
+        path: &str,
+        spec: &EtcdSpec,
+        snapshot: bool,
+    ) -> Result<(), ExperimentError> {
+        if snapshot && spec.members.is_some_and(|n| n != 1) {
+            let message = "a snapshot is of one member; leave snapshot out, or use one member";
+            return Err(self.wrong("snapshot", message));
+        }
+        for (field, dir) in [("dataDir", &spec.data_dir), ("walDir", &spec.wal_dir)] {
+            let Some(dir) = dir else { continue };
+            let at = |message: String| {
+                self.wrong(
+                    &format!("{path}.{field}"),
+                    format!("{}: {message}", dir.display()),
+                )
+            };
+            let disk = |e: DiskError| self.wrong(&format!("{path}.{field}"), e);
+            let place = Place::of(dir).map_err(disk)?;
+            let probe = dir.join(format!(".etcdmark-probe-{}", std::process::id()));
+            let written = std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe));
+            written.map_err(|e| at(format!("cannot write in it: {e}")))?;
+            let members = spec.members.unwrap_or(1) as u64;
+            let hint = "; free some, or name another directory";
+            place.needs(ROOM * members, hint).map_err(disk)?;
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -129,7 +129,7 @@ fn events_in_memory_are_left_out_where_there_is_none_and_it_is_said() {
     assert_eq!(left["arm"], "tmpfs");
     let reason = left["reason"].as_str().unwrap();
     assert!(
-        reason.starts_with("/nonexistent/shm: No such file or directory"),
+        reason.starts_with("dataDir: /nonexistent/shm: No such file or directory"),
         "{reason}"
     );
     // Too little room, as in many containers.
