@@ -47,10 +47,12 @@ pub fn interval(c: &Comparison) -> String {
     }
 }
 
-/// A mean difference with its interval: `+0.1 cores (0.08 to 0.12)`.
+/// A mean difference with its interval: `+0.1 cores (+0.08 to +0.12)`.
 pub fn more(mean: f64, interval: Option<MeanInterval>, unit: Unit) -> String {
+    // Bytes may be of two units.
+    let bare = |x: f64| signed(x, unit).trim_end_matches(" cores").to_owned();
     let interval = interval.map_or(String::new(), |i| {
-        format!(" ({} to {})", signed(i.low, unit), signed(i.high, unit))
+        format!(" ({} to {})", bare(i.low), bare(i.high))
     });
     format!("{}{interval}", signed(mean, unit))
 }

@@ -200,7 +200,7 @@ fn isolation(evidence: &Evidence<'_>, rung: &str) -> Option<String> {
     ))
 }
 
-/// `split costs +0.1 cores (0.08 to 0.12) and +40 MiB (38 to 42)`: the first arm, for all have as many etcds more.
+/// `split costs +0.1 cores (+0.08 to +0.12) and +40 MiB (+38 MiB to +42 MiB) of memory`: the first arm, for all have as many etcds more.
 fn cost(evidence: &Evidence<'_>, rung: &str) -> Option<String> {
     let arm = &evidence.plan.others().next()?.name;
     let trials = Trials::of(evidence, rung, arm);

@@ -80,7 +80,7 @@ impl KubernetesVersion {
 
 impl KubernetesVersion {
     /// kube-controller-manager's `--node-monitor-grace-period`: a node whose Lease was not renewed for so long becomes
-    /// NotReady. 40 s, 50 s since 1.32.
+    /// NotReady. 40 s, 50 s since 1.32 (kubernetes/kubernetes#126287).
     pub fn node_monitor_grace(self) -> Duration {
         Duration::from_secs(if self >= KubernetesVersion::V1_32 {
             50
