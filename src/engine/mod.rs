@@ -27,6 +27,7 @@ mod stream;
 mod thread;
 mod tick;
 mod verify;
+pub(crate) mod writes;
 
 pub use control::Control;
 pub use run::{RunError, run};

@@ -7,6 +7,7 @@ mod control_types;
 pub mod errors;
 pub mod kind;
 mod lock;
+mod maintenance;
 pub mod manifest;
 mod may_write;
 pub mod messages;
