@@ -11,6 +11,8 @@ mod builtins;
 mod ended;
 #[path = "experiment/harness.rs"]
 mod harness;
+#[path = "experiment/killed.rs"]
+mod killed;
 #[path = "experiment/played.rs"]
 mod played;
 #[path = "experiment/quota.rs"]

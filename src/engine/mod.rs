@@ -7,6 +7,7 @@ mod active;
 mod attempt;
 mod background;
 pub mod control;
+mod defragment;
 mod estimate;
 mod finish;
 pub mod guards;

@@ -172,6 +172,7 @@ mod tests {
             low: 1.0,
             high: 1.0,
             intensity: RateProfile::constant(1.0),
+            spread: true,
         };
         for members in [1, 2, 39, 255, 256, 1_000_000] {
             let mut times = BTreeMap::new();

@@ -25,7 +25,8 @@ pub const BUILTINS: &[Builtin] = builtins![
     "split-events",
     "media",
     "endpoints-vs-slices",
-    "compaction-interval"
+    "compaction-interval",
+    "defrag",
 ];
 
 /// The built-in of that name.

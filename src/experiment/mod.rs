@@ -10,6 +10,7 @@ mod arm;
 pub mod bed;
 mod builtin;
 pub mod compare;
+mod defrag;
 pub mod directory;
 mod edits;
 mod error;
