@@ -2,10 +2,12 @@
 
 use super::bed::Bed;
 use super::compare::Compare;
-use super::plan::{ExperimentPlan, TrialPlan};
+use super::plan::ExperimentPlan;
 use super::result::{Comparison, Table, TrialResult};
 use super::versions::Versions;
+use crate::measure::paired::MIN_PAIRS;
 use crate::report::{Event, RunResult};
+use crate::workload::Plan;
 use std::fmt::Debug;
 
 /// All of them.
@@ -16,35 +18,28 @@ pub fn by_name(name: &str) -> Option<&'static dyn Analysis> {
     ALL.iter().copied().find(|a| a.name() == name)
 }
 
-/// Reads an experiment's trials, and may act before and after each of them, while its etcds are running.
+/// Reads an experiment's trials, and may have each of them attended, while its etcds are running.
 pub trait Analysis: Debug + Sync {
     /// As in `analysis:` of the file.
     fn name(&self) -> &'static str;
 
-    /// Before a trial's load: what it returns is written to the trial's event stream, as notes, before anything is
-    /// loaded (a prediction, for example).
+    /// What its answer takes at least. Default: a comparison with an interval.
+    fn least(&self) -> Least {
+        Least {
+            arms: 2,
+            pairs: MIN_PAIRS as u32,
+        }
+    }
+
+    /// Who sees to a trial while it is played, if anybody; `plan` is what the engine is going to play.
     ///
     /// # Errors
     /// What ends the experiment, in words.
-    fn before(&self, _bed: &Bed, _trial: &TrialPlan) -> Result<Vec<String>, String> {
-        Ok(Vec::new())
-    }
-
-    /// Follows a trial's events and may remark on them as they come (a second prediction at a quarter of the way).
-    fn follow(&self, _bed: &Bed, _trial: &TrialPlan) -> Option<Box<dyn Follow>> {
-        None
-    }
-
-    /// After a trial that was played to its end: what it returns is kept as `after.json` in the trial's directory.
-    ///
-    /// # Errors
-    /// What ends the experiment, in words.
-    fn after(
+    fn attend(
         &self,
-        _bed: &Bed,
-        _trial: &TrialPlan,
-        _result: &RunResult,
-    ) -> Result<Option<serde_json::Value>, String> {
+        _experiment: &ExperimentPlan,
+        _plan: &Plan,
+    ) -> Result<Option<Box<dyn Attendant>>, String> {
         Ok(None)
     }
 
@@ -52,10 +47,39 @@ pub trait Analysis: Debug + Sync {
     fn answer(&self, evidence: &Evidence<'_>) -> Findings;
 }
 
-/// Sees every event of a trial, in order.
-pub trait Follow: Debug {
-    /// What it returns is written into the trial's event stream, as notes, right after the event.
-    fn event(&mut self, event: &Event) -> Vec<String>;
+/// The fewest arms and pairs that an answer can be made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Least {
+    /// Arms.
+    pub arms: usize,
+    /// Pairs; the smoke form takes one.
+    pub pairs: u32,
+}
+
+/// Sees to one trial: what it remarks is written into the trial's event stream, as notes.
+pub trait Attendant: Debug {
+    /// Before anything is loaded (a prediction, for example).
+    fn before(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// After each event of the trial, in order.
+    fn event(&mut self, _bed: &Bed, _event: &Event) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// After a trial that was played to its end, before its etcds end: what it returns is kept as `after.json` in the
+    /// trial's directory.
+    ///
+    /// # Errors
+    /// What ends the experiment, in words.
+    fn after(
+        self: Box<Self>,
+        _bed: &Bed,
+        _result: &RunResult,
+    ) -> Result<Option<serde_json::Value>, String> {
+        Ok(None)
+    }
 }
 
 /// All that an answer may be made of.
@@ -69,7 +93,7 @@ pub struct Evidence<'a> {
     pub trials: &'a [TrialResult],
     /// Their whole results, in the same order; none for a missing one.
     pub runs: &'a [Option<RunResult>],
-    /// What [`Analysis::after`] returned, in the same order.
+    /// What [`Attendant::after`] returned, in the same order.
     pub after: &'a [Option<serde_json::Value>],
 }
 

@@ -2,7 +2,7 @@
 
 use super::edits::Traffic;
 use super::file::EtcdSpec;
-use super::plan::{ArmPlan, PlannedMedium, StorePlan};
+use super::plan::{PlannedMedium, StorePlan};
 use crate::local::{BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium};
 use std::path::Path;
 
@@ -10,17 +10,23 @@ use std::path::Path;
 #[derive(Debug)]
 pub(super) struct Arm {
     pub(super) name: String,
-    pub(super) description: String,
-    /// One per store, in the workload's order.
-    pub(super) etcds: Vec<Etcd>,
+    /// Of each rung one per store, in the workload's order.
+    pub(super) etcds: Vec<Vec<Etcd>>,
     /// One per rung.
     pub(super) traffic: Vec<Traffic>,
     /// The effective workloads, one per rung.
     pub(super) workloads: Vec<serde_json::Value>,
 }
 
+impl Arm {
+    /// Its etcds on its first rung: they lie in the same place on all of them.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Etcd> {
+        self.etcds.first().into_iter().flatten()
+    }
+}
+
 /// The etcd cluster of one store of an arm.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Etcd {
     pub(super) store: String,
     spec: EtcdSpec,
@@ -49,6 +55,20 @@ impl Etcd {
         Ok(etcd)
     }
 
+    /// The same with a rung's flags.
+    pub(super) fn on_rung(&self, flags: &[String]) -> Result<Self, LocalError> {
+        let rung = EtcdSpec {
+            flags: flags.to_vec(),
+            ..EtcdSpec::default()
+        };
+        let etcd = Etcd {
+            spec: rung.over(&self.spec),
+            ..self.clone()
+        };
+        etcd.options(None, 1).validate()?;
+        Ok(etcd)
+    }
+
     /// How it is started, on fresh data or on a copy of a snapshot's; `seed` is that of the times that a medium asks for.
     pub(super) fn options(&self, snapshot: Option<&Path>, seed: u64) -> LocalOptions {
         LocalOptions {
@@ -67,7 +87,8 @@ impl Etcd {
         }
     }
 
-    fn plan(&self) -> StorePlan {
+    /// What `plan.json` says of it.
+    pub(super) fn plan(&self) -> StorePlan {
         let name = |dir: &Option<std::path::PathBuf>| dir.as_ref().map(|d| d.display().to_string());
         StorePlan {
             store: self.store.clone(),
@@ -82,17 +103,6 @@ impl Etcd {
             file_system: FileSystem::of(&self.options(None, 1).scratch_parent())
                 .map_or_else(|_| String::new(), |f| f.to_string()),
             wal_dir: name(&self.spec.wal_dir),
-        }
-    }
-}
-
-impl Arm {
-    /// What `plan.json` says of it.
-    pub(super) fn plan(&self) -> ArmPlan {
-        ArmPlan {
-            name: self.name.clone(),
-            description: self.description.clone(),
-            stores: self.etcds.iter().map(Etcd::plan).collect(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The etcds of a trial: started for it, ended with it.
 
-use super::arm::{Arm, Etcd};
+use super::arm::Etcd;
 use super::error::ExperimentError;
 use crate::engine::Control;
 use crate::etcd::Target;
@@ -32,7 +32,8 @@ pub(super) enum Ground<'a> {
 impl Bed {
     /// Starts the etcds of an arm and waits until they answer. `seed` is that of the times that media ask for.
     pub(super) fn start(
-        arm: &Arm,
+        arm: &str,
+        etcds: &[Etcd],
         ground: Ground<'_>,
         seed: u64,
         control: &Control,
@@ -49,9 +50,9 @@ impl Bed {
             etcds: Vec::new(),
             kept: matches!(ground, Ground::Keep(_)),
         };
-        for etcd in &arm.etcds {
+        for etcd in etcds {
             let failed = |source| ExperimentError::Local {
-                arm: arm.name.clone(),
+                arm: arm.to_owned(),
                 source: Box::new(source),
             };
             let started = bed.runtime.block_on(async {
@@ -64,6 +65,18 @@ impl Bed {
             bed.etcds.push((etcd.store.clone(), started));
         }
         Ok(bed)
+    }
+
+    /// No etcd.
+    #[cfg(test)]
+    pub(super) fn empty() -> Bed {
+        Bed {
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap(),
+            etcds: Vec::new(),
+            kept: false,
+        }
     }
 
     /// The etcd of a store.

@@ -17,7 +17,7 @@ pub(super) fn shared(arms: &[Arm]) -> Vec<String> {
     let kept: Vec<Kept<'_>> = arms
         .iter()
         .enumerate()
-        .flat_map(|(i, arm)| arm.etcds.iter().flat_map(move |etcd| kept(i, etcd)))
+        .flat_map(|(i, arm)| arm.places().flat_map(move |etcd| kept(i, etcd)))
         .collect();
     let mut disks: Vec<(&Place, BTreeSet<usize>)> = Vec::new();
     for (i, a) in kept.iter().enumerate() {

@@ -201,6 +201,24 @@ pub struct RungSpec {
     /// Changes of the workload, each as `--set` takes it. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
+    /// Every arm's etcds on this rung. Default: as the arms say.
+    #[serde(default, skip_serializing_if = "RungEtcdSpec::is_empty")]
+    pub etcd: RungEtcdSpec,
+}
+
+/// What a rung changes of every etcd.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RungEtcdSpec {
+    /// etcd's own flags, `--name=value`; one replaces the arm's same flag. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
+}
+
+impl RungEtcdSpec {
+    fn is_empty(&self) -> bool {
+        self.flags.is_empty()
+    }
 }
 
 /// What `--smoke` changes: it shows in a minute that the experiment works, and answers nothing.

@@ -5,26 +5,40 @@ use super::error::ExperimentError;
 use super::file::LadderSpec;
 use super::load::ExperimentSource;
 
+/// One rung.
+#[derive(Debug, Default)]
+pub(super) struct Rung {
+    pub(super) name: String,
+    /// Its changes of the workload.
+    pub(super) edits: Edits,
+    /// Its flags of every etcd.
+    pub(super) flags: Vec<String>,
+}
+
 impl ExperimentSource {
-    /// The rungs, each a name and its changes of the workload.
-    pub(super) fn rungs(&self, smoke: bool) -> Result<Vec<(String, Edits)>, ExperimentError> {
+    /// The rungs; one without a name where there is no ladder.
+    pub(super) fn rungs(&self, smoke: bool) -> Result<Vec<Rung>, ExperimentError> {
         let spec = &self.file.spec;
         let (path, ladder) = match (&spec.smoke.ladder, &spec.ladder) {
             (Some(ladder), _) if smoke => ("smoke.ladder", ladder),
             (_, Some(ladder)) => ("ladder", ladder),
-            (_, None) => return Ok(vec![(String::new(), Edits::default())]),
+            (_, None) => return Ok(vec![Rung::default()]),
         };
         let LadderSpec {
             rate_scale,
             nodes,
             rungs,
         } = ladder;
-        let numbers = |field: &str, to: &str, values: Vec<String>| -> Vec<(String, Edits)> {
+        let numbers = |field: &str, to: &str, values: Vec<String>| -> Vec<Rung> {
             let rung = |(i, value): (usize, String)| {
                 let place = self.place(&format!("{path}.{field}.{i}"));
                 let mut edits = Edits::default();
                 edits.push(&place, &format!("{field} {value}"), to, &value);
-                (format!("{field}-{value}"), edits)
+                Rung {
+                    name: format!("{field}-{value}"),
+                    edits,
+                    flags: Vec::new(),
+                }
             };
             values.into_iter().enumerate().map(rung).collect()
         };
@@ -44,14 +58,18 @@ impl ExperimentSource {
                 for (i, rung) in rungs.iter().enumerate() {
                     let path = format!("{path}.rungs.{i}");
                     label(&rung.name).map_err(|m| self.wrong(&format!("{path}.name"), m))?;
-                    all.push((rung.name.clone(), self.set(&path, &rung.set)?));
+                    all.push(Rung {
+                        name: rung.name.clone(),
+                        edits: self.set(&path, &rung.set)?,
+                        flags: rung.etcd.flags.clone(),
+                    });
                 }
                 all
             }
             _ => return Err(self.wrong(path, "give exactly one of rateScale, nodes and rungs")),
         };
-        for (i, (name, _)) in all.iter().enumerate() {
-            if all[..i].iter().any(|(n, _)| n == name) {
+        for (i, Rung { name, .. }) in all.iter().enumerate() {
+            if all[..i].iter().any(|r| r.name == *name) {
                 return Err(self.wrong(path, format!("rung {name:?} is given twice")));
             }
         }

@@ -31,7 +31,7 @@ pub mod schema;
 pub mod text;
 mod versions;
 
-pub use analysis::{Analysis, Evidence, Findings, Follow};
+pub use analysis::{Analysis, Attendant, Evidence, Findings, Least};
 pub use bed::Bed;
 pub use builtin::{BUILTINS, Builtin, builtin};
 pub use directory::{ExperimentDirectory, is_experiment, rebuild};

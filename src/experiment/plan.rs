@@ -3,6 +3,7 @@
 
 use crate::local::medium::MediumSpec;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Version of `plan.json`.
 pub const PLAN_VERSION: u32 = 1;
@@ -37,6 +38,9 @@ pub struct ExperimentPlan {
     pub left_out: Vec<LeftOut>,
     /// The rungs' names; one, empty, where there is no ladder.
     pub rungs: Vec<String>,
+    /// etcd's own flags on those rungs that have some.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rung_flags: BTreeMap<String, Vec<String>>,
     /// What the answer is about.
     pub primary: Vec<String>,
     /// What is shown beside it.

@@ -2,17 +2,16 @@
 //! before the first etcd is started.
 
 use super::analysis::{self, Analysis};
-use super::arm::Arm;
+use super::arm::{Arm, Etcd};
 use super::disks;
 use super::edits::{Edits, Traffic};
 use super::error::ExperimentError;
 use super::file::ArmSpec;
-use super::ladder::label;
+use super::ladder::{Rung, label};
 use super::load::ExperimentSource;
 use super::metric::Metric;
 use super::order::order;
-use super::plan::{ExperimentPlan, LeftOut, PLAN_VERSION, TrialPlan};
-use crate::measure::paired::MIN_PAIRS;
+use super::plan::{ArmPlan, ExperimentPlan, LeftOut, PLAN_VERSION, TrialPlan};
 use crate::workload::{Resolved, canonical_sha256, check_name, nearest};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -54,8 +53,11 @@ pub struct Experiment {
 }
 
 impl Experiment {
-    /// The workload of a trial.
-    pub(super) fn workload(&self, trial: &TrialPlan) -> Result<(&Arm, Resolved), ExperimentError> {
+    /// The arm, the etcds and the workload of a trial.
+    pub(super) fn scene(
+        &self,
+        trial: &TrialPlan,
+    ) -> Result<(&str, &[Etcd], Resolved), ExperimentError> {
         let rung = self
             .plan
             .rungs
@@ -65,7 +67,8 @@ impl Experiment {
         let arm = self.arms.iter().find(|a| a.name == trial.arm);
         let arm =
             arm.ok_or_else(|| ExperimentError::at("plan", format!("no arm {:?}", trial.arm)))?;
-        Ok((arm, arm.traffic[rung].resolve(trial.seed)?))
+        let workload = arm.traffic[rung].resolve(trial.seed)?;
+        Ok((&arm.name, &arm.etcds[rung], workload))
     }
 
     /// Every workload that is going to be played, with the first pair's seed.
@@ -95,10 +98,10 @@ impl ExperimentSource {
             ));
         }
         let analysis = self.analysis()?;
-        let pairs = self.pairs(changes)?;
+        let pairs = self.pairs(changes, analysis)?;
         let seed = changes.seed.or(spec.seed).unwrap_or(1);
         let snapshot = spec.snapshot.unwrap_or(false);
-        self.names()?;
+        self.names(analysis)?;
         let chosen = self.chosen(&changes.arms)?;
         let rungs = self.rungs(changes.smoke)?;
         let primary = self.metrics("primary", &spec.primary)?;
@@ -111,12 +114,12 @@ impl ExperimentSource {
         }
         self.metrics("metrics", &spec.metrics)?;
 
-        let (mut arms, mut left_out) = (Vec::new(), Vec::new());
+        let (mut arms, mut plans, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
         for (index, arm) in chosen {
             let path = format!("arms.{index}");
             let traffic = rungs
                 .iter()
-                .map(|(_, edits)| self.traffic(arm, &path, edits, changes))
+                .map(|rung| self.traffic(arm, &path, &rung.edits, changes))
                 .collect::<Result<Vec<_>, _>>()?;
             let mut resolved = Vec::new();
             for t in &traffic {
@@ -134,27 +137,38 @@ impl ExperimentSource {
             }
             let stores: Vec<String> = resolved[0].stores.iter().map(|s| s.name.clone()).collect();
             match self.etcds(arm, &path, &stores, snapshot)? {
-                Ok(etcds) => arms.push(Arm {
-                    name: arm.name.clone(),
-                    description: arm.description.clone().unwrap_or_default(),
-                    etcds,
-                    traffic,
-                    workloads: resolved.iter().map(Resolved::json).collect(),
-                }),
+                Ok(etcds) => {
+                    plans.push(ArmPlan {
+                        name: arm.name.clone(),
+                        description: arm.description.clone().unwrap_or_default(),
+                        stores: etcds.iter().map(Etcd::plan).collect(),
+                    });
+                    arms.push(Arm {
+                        name: arm.name.clone(),
+                        etcds: on_rungs(&arm.name, &etcds, &rungs)?,
+                        traffic,
+                        workloads: resolved.iter().map(Resolved::json).collect(),
+                    });
+                }
                 Err(reason) => left_out.push(LeftOut {
                     arm: arm.name.clone(),
                     reason,
                 }),
             }
         }
-        if arms.len() < 2 {
+        let least = analysis.least().arms;
+        if arms.len() < least {
             let out: Vec<String> = left_out
                 .iter()
                 .map(|l| format!("; {}: {}", l.arm, l.reason))
                 .collect();
             let message = format!(
-                "{} arm is left of the two that a comparison needs{}",
-                arms.len(),
+                "{} left of the {least} that the analysis {} needs{}",
+                match arms.len() {
+                    1 => "1 arm is".to_owned(),
+                    n => format!("{n} arms are"),
+                },
+                analysis.name(),
                 out.concat()
             );
             return Err(at("arms", message));
@@ -175,9 +189,14 @@ impl ExperimentSource {
             pairs,
             snapshot,
             baseline: baseline.name.clone(),
-            arms: arms.iter().map(Arm::plan).collect(),
+            arms: plans,
             left_out,
-            rungs: rungs.into_iter().map(|(name, _)| name).collect(),
+            rung_flags: rungs
+                .iter()
+                .filter(|r| !r.flags.is_empty())
+                .map(|r| (r.name.clone(), r.flags.clone()))
+                .collect(),
+            rungs: rungs.into_iter().map(|r| r.name).collect(),
             primary: spec.primary.clone(),
             metrics: spec.metrics.clone(),
             notes: Vec::new(),
@@ -194,7 +213,7 @@ impl ExperimentSource {
         })
     }
 
-    fn analysis(&self) -> Result<&'static dyn Analysis, ExperimentError> {
+    pub(super) fn analysis(&self) -> Result<&'static dyn Analysis, ExperimentError> {
         let wanted = self.file.spec.analysis.as_deref().unwrap_or("compare");
         let known: Vec<&str> = analysis::ALL.iter().map(|a| a.name()).collect();
         analysis::by_name(wanted).ok_or_else(|| {
@@ -210,13 +229,14 @@ impl ExperimentSource {
         })
     }
 
-    fn pairs(&self, changes: &Changes) -> Result<u32, ExperimentError> {
+    fn pairs(&self, changes: &Changes, analysis: &dyn Analysis) -> Result<u32, ExperimentError> {
         let spec = &self.file.spec;
-        let least = if changes.smoke { 1 } else { MIN_PAIRS as u32 };
+        let full = analysis.least().pairs;
+        let least = if changes.smoke { 1 } else { full };
         let (place, pairs) = match (changes.pairs, changes.smoke) {
             (Some(n), _) => (format!("--pairs {n}"), n),
             (None, true) => (self.place("smoke.pairs"), spec.smoke.pairs.unwrap_or(1)),
-            (None, false) => (self.place("pairs"), spec.pairs.unwrap_or(MIN_PAIRS as u32)),
+            (None, false) => (self.place("pairs"), spec.pairs.unwrap_or(full)),
         };
         if (least..=MAX_PAIRS).contains(&pairs) {
             return Ok(pairs);
@@ -233,13 +253,14 @@ impl ExperimentSource {
     }
 
     /// Arms' names are names, once each; the baseline is one of them.
-    fn names(&self) -> Result<(), ExperimentError> {
+    fn names(&self, analysis: &dyn Analysis) -> Result<(), ExperimentError> {
         let spec = &self.file.spec;
-        if !(2..=MAX_ARMS).contains(&spec.arms.len()) {
-            let n = spec.arms.len();
+        let least = analysis.least().arms;
+        if !(least..=MAX_ARMS).contains(&spec.arms.len()) {
+            let (n, name) = (spec.arms.len(), analysis.name());
             return Err(self.wrong(
                 "arms",
-                format!("has {n}; a comparison needs 2 to {MAX_ARMS}"),
+                format!("has {n}; the analysis {name} needs {least} to {MAX_ARMS}"),
             ));
         }
         let names: Vec<&str> = spec.arms.iter().map(|a| a.name.as_str()).collect();
@@ -312,6 +333,19 @@ impl ExperimentSource {
         }
         Traffic::new(self, edits)
     }
+}
+
+/// An arm's etcds on each rung.
+fn on_rungs(arm: &str, etcds: &[Etcd], rungs: &[Rung]) -> Result<Vec<Vec<Etcd>>, ExperimentError> {
+    let on_rung = |rung: &Rung| {
+        let etcds = etcds.iter().map(|e| e.on_rung(&rung.flags));
+        etcds.collect::<Result<Vec<_>, _>>()
+    };
+    let all = rungs.iter().map(on_rung).collect::<Result<Vec<_>, _>>();
+    all.map_err(|source| ExperimentError::Local {
+        arm: arm.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 fn trials(plan: &ExperimentPlan) -> Vec<TrialPlan> {

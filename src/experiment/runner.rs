@@ -1,6 +1,6 @@
 //! Plays an experiment: one trial after the other, each a run of its own on etcds of its own.
 
-use super::analysis::Follow;
+use super::analysis::Attendant;
 use super::bed::{Bed, Ground};
 use super::directory::ExperimentDirectory;
 use super::error::ExperimentError;
@@ -96,7 +96,7 @@ pub fn run(
 fn check_media(experiment: &Experiment) -> Result<(), ExperimentError> {
     let mut bases = Bases::default();
     for arm in &experiment.arms {
-        for etcd in &arm.etcds {
+        for etcd in arm.places() {
             let checked = etcd.options(None, 1).check_media(&mut bases);
             checked.map_err(|source| ExperimentError::Local {
                 arm: arm.name.clone(),
@@ -175,7 +175,7 @@ impl Runner<'_> {
         trial: &TrialPlan,
         again: bool,
     ) -> Result<(RunResult, Option<serde_json::Value>), ExperimentError> {
-        let (arm, resolved) = self.experiment.workload(trial)?;
+        let (arm, etcds, resolved) = self.experiment.scene(trial)?;
         let left = self.left(index, &resolved.phases);
         self.observer.begins(trial, self.found.len(), again, left);
         let snapshot = if self.experiment.plan.snapshot {
@@ -187,7 +187,7 @@ impl Runner<'_> {
         let files = RunDirectory::create(&self.directory.trial(trial))
             .map_err(|e| ExperimentError::at("--out", e.to_string()))?;
         let ground = snapshot.as_deref().map_or(Ground::Fresh, Ground::Copy);
-        let begun = Bed::start(arm, ground, trial.seed, self.control).and_then(|bed| {
+        let begun = Bed::start(arm, etcds, ground, trial.seed, self.control).and_then(|bed| {
             let mut plan = self.plan(&bed, resolved)?;
             plan.trial = Some(TrialCoordinates {
                 experiment: self.experiment.plan.name.clone(),
@@ -209,7 +209,7 @@ impl Runner<'_> {
         begun
     }
 
-    /// The engine's part of a trial, with the analysis' before and after.
+    /// The engine's part of a trial, and what sees to it.
     fn load(
         &mut self,
         bed: &Bed,
@@ -224,7 +224,8 @@ impl Runner<'_> {
             reason,
             directory: files.path().to_owned(),
         };
-        let before = analysis.before(bed, trial).map_err(failed)?;
+        let planned = &self.experiment.plan;
+        let mut attendant = analysis.attend(planned, &plan).map_err(failed)?;
         let watch = Forwarded::new(bed, self.control, &plan.control);
         let mut sink = files.sink()?;
         let mut sinks: Vec<&mut dyn Sink> = vec![&mut sink];
@@ -232,8 +233,11 @@ impl Runner<'_> {
         let played = {
             let mut remarked = Remarked {
                 inner: Tee::new(sinks),
-                before,
-                follow: analysis.follow(bed, trial),
+                bed,
+                attendant: match &mut attendant {
+                    Some(attendant) => Some(attendant.as_mut()),
+                    None => None,
+                },
                 t: 0.0,
             };
             engine::run(plan, &mut remarked)
@@ -245,10 +249,9 @@ impl Runner<'_> {
             source,
         })?;
         let whole = matches!(result.outcome.outcome.as_str(), "completed" | "guard");
-        let after = if whole {
-            analysis.after(bed, trial, &result).map_err(failed)?
-        } else {
-            None
+        let after = match attendant.filter(|_| whole) {
+            Some(attendant) => attendant.after(bed, &result).map_err(failed)?,
+            None => None,
         };
         if let Some(value) = &after {
             self.directory.note(trial, value)?;
@@ -277,7 +280,7 @@ impl Runner<'_> {
     /// The snapshot of a trial's arm and rung: the one that is there, or a new one.
     fn prepare(&mut self, trial: &TrialPlan) -> Result<PathBuf, ExperimentError> {
         let dir = self.directory.snapshot(trial);
-        let (arm, resolved) = self.experiment.workload(trial)?;
+        let (arm, etcds, resolved) = self.experiment.scene(trial)?;
         let ready = dir.join(READY);
         if fs::read_to_string(&ready).is_ok_and(|hash| hash == resolved.hash) {
             return Ok(dir);
@@ -296,7 +299,7 @@ impl Runner<'_> {
             "arm {}: filling the store once, for all its trials",
             trial.arm
         ));
-        let bed = Bed::start(arm, Ground::Keep(&dir), trial.seed, self.control)?;
+        let bed = Bed::start(arm, etcds, Ground::Keep(&dir), trial.seed, self.control)?;
         let mut plan = self.plan(&bed, resolved)?;
         (plan.keep_data, plan.populate_only) = (true, true);
         let watch = Forwarded::new(&bed, self.control, &plan.control);
@@ -365,12 +368,12 @@ impl Drop for Forwarded {
     }
 }
 
-/// Writes the analysis' notes into the stream: those from before right after its header, before anything is loaded; the
-/// others after the event that they are about.
+/// Writes the attendant's notes into the stream: those from before right after its header, before anything is loaded;
+/// the others after the event that they are about.
 struct Remarked<'a> {
     inner: Tee<'a>,
-    before: Vec<String>,
-    follow: Option<Box<dyn Follow>>,
+    bed: &'a Bed,
+    attendant: Option<&'a mut dyn Attendant>,
     /// How far the stream has come, seconds.
     t: f64,
 }
@@ -380,13 +383,13 @@ impl Sink for Remarked<'_> {
         self.inner.event(event)?;
         let mut notes = Vec::new();
         match event {
-            Event::Header(_) => notes.append(&mut self.before),
+            Event::Header(_) => notes.extend(self.attendant.iter_mut().flat_map(|a| a.before())),
             Event::Phase(phase) => self.t = phase.t,
             Event::Interval(interval) => self.t = interval.t + interval.length,
             _ => {}
         }
-        if let Some(follow) = &mut self.follow {
-            notes.extend(follow.event(event));
+        if let Some(attendant) = &mut self.attendant {
+            notes.extend(attendant.event(self.bed, event));
         }
         for text in notes {
             let (t, level) = (self.t, "info".to_owned());
@@ -412,8 +415,12 @@ mod tests {
     #[derive(Debug)]
     struct AtMeasure;
 
-    impl Follow for AtMeasure {
-        fn event(&mut self, event: &Event) -> Vec<String> {
+    impl Attendant for AtMeasure {
+        fn before(&mut self) -> Vec<String> {
+            vec!["a prediction".to_owned()]
+        }
+
+        fn event(&mut self, _: &Bed, event: &Event) -> Vec<String> {
             match event {
                 Event::Phase(p) if p.phase == Phase::Measure => vec!["measuring".to_owned()],
                 _ => Vec::new(),
@@ -426,8 +433,8 @@ mod tests {
         let mut collector = Collector::default();
         let mut sink = Remarked {
             inner: Tee::new(vec![&mut collector]),
-            before: vec!["a prediction".to_owned()],
-            follow: Some(Box::new(AtMeasure)),
+            bed: &Bed::empty(),
+            attendant: Some(&mut AtMeasure),
             t: 0.0,
         };
         let phase = |t, phase| Event::Phase(PhaseEvent { t, phase });

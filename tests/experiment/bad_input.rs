@@ -138,7 +138,7 @@ fn a_wrong_flag_names_the_flag() {
         ),
         (
             &["--arm", "plain"],
-            "1 arm is left of the two that a comparison needs",
+            "1 arm is left of the 2 that the analysis compare needs",
         ),
         (&["--pairs", "2"], "--pairs 2: 2 pairs; use 6 to 1000"),
         (
