@@ -23,6 +23,7 @@ pub const BUILTINS: &[Builtin] = builtins![
     "versions",
     "split-events",
     "media",
+    "slow-member",
     "endpoints-vs-slices",
     "compaction-interval"
 ];

@@ -51,7 +51,9 @@ fn kept(arm: usize, etcd: &Etcd) -> impl Iterator<Item = Kept<'_>> {
     let data = options.scratch_parent();
     let wal = options.wal_dir.unwrap_or_else(|| data.clone());
     let dirs = [("data", data), ("wal", wal)];
-    let dirs = dirs.into_iter().filter(move |_| options.medium.is_none());
+    let dirs = dirs
+        .into_iter()
+        .filter(move |_| options.medium.is_none() && options.member_media.is_empty());
     dirs.filter_map(move |(which, dir)| {
         Some(Kept {
             arm,

@@ -17,6 +17,7 @@ mod error;
 pub mod file;
 mod for_each;
 mod ladder;
+mod leader;
 mod load;
 pub mod metric;
 mod order;

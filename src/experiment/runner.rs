@@ -4,6 +4,7 @@ use super::analysis::Attendant;
 use super::bed::{Bed, Ground};
 use super::directory::ExperimentDirectory;
 use super::error::ExperimentError;
+use super::leader;
 use super::plan::TrialPlan;
 use super::reduce::{Found, reduce};
 use super::resolve::Experiment;
@@ -161,6 +162,15 @@ impl Runner<'_> {
                     reason: failed.unwrap_or_else(|| "no reason is known".to_owned()),
                     directory: self.directory.trial(trial),
                 });
+            }
+            let plan = &self.experiment.plan;
+            let result = self.found[index].result.as_ref();
+            if let Some(moved) = plan
+                .arm(&trial.arm)
+                .zip(result)
+                .and_then(|(arm, run)| leader::moved(arm, trial, run))
+            {
+                self.observer.say(&moved);
             }
             return self
                 .directory
