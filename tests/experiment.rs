@@ -9,6 +9,8 @@ mod bad_input;
 mod builtins;
 #[path = "experiment/ended.rs"]
 mod ended;
+#[path = "experiment/for_each.rs"]
+mod for_each;
 #[path = "experiment/harness.rs"]
 mod harness;
 #[path = "experiment/killed.rs"]

@@ -24,6 +24,7 @@ pub const BUILTINS: &[Builtin] = builtins![
     "quota",
     "split-events",
     "media",
+    "slow-member",
     "endpoints-vs-slices",
     "compaction-interval",
     "defrag",

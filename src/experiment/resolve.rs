@@ -3,6 +3,7 @@
 
 use super::analysis::{self, Analysis};
 use super::arm::{Arm, Etcd};
+use super::disks;
 use super::edits::{Edits, Traffic};
 use super::error::ExperimentError;
 use super::file::ArmSpec;
@@ -14,6 +15,7 @@ use super::plan::{ArmPlan, ExperimentPlan, Fill, LeftOut, PLAN_VERSION, TrialPla
 use crate::workload::units::Span;
 use crate::workload::{Resolved, canonical_sha256, check_name, nearest};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Primary metrics at most: more hypotheses than that and none can be found with a few pairs.
@@ -35,6 +37,12 @@ pub struct Changes {
     pub arms: Vec<String>,
     /// Only these rungs (`--rung`); all if empty.
     pub rungs: Vec<String>,
+    /// Directories to make arms of (`--dir`).
+    pub dirs: Vec<PathBuf>,
+    /// Where these arms' write-ahead logs go (`--wal-dir`): none, one for all, or one for each.
+    pub wal_dirs: Vec<PathBuf>,
+    /// Media to make arms of (`--medium`): names or files.
+    pub media: Vec<String>,
     /// Further changes of the workload (`--set`), applied last.
     pub set: Vec<String>,
 }
@@ -80,6 +88,10 @@ impl ExperimentSource {
     /// # Errors
     /// What is wrong, where, and what would be right.
     pub fn resolve(&self, changes: &Changes) -> Result<Experiment, ExperimentError> {
+        self.for_each(changes)?.lay_out(changes)
+    }
+
+    fn lay_out(&self, changes: &Changes) -> Result<Experiment, ExperimentError> {
         let spec = &self.file.spec;
         let at = |path: &str, message: String| self.wrong(path, message);
         let name = &self.file.metadata.name;
@@ -192,10 +204,13 @@ impl ExperimentSource {
             primary: spec.primary.clone(),
             metrics: spec.metrics.clone(),
             fill: self.fill(changes.smoke, analysis)?,
+            notes: Vec::new(),
             trials: Vec::new(),
         };
         plan.trials = trials(&plan);
         plan.hash = hash(&plan, &arms);
+        // Remarks decide nothing.
+        plan.notes = disks::shared(&arms);
         Ok(Experiment {
             plan,
             analysis,
@@ -203,7 +218,7 @@ impl ExperimentSource {
         })
     }
 
-    fn analysis(&self) -> Result<&'static dyn Analysis, ExperimentError> {
+    pub(super) fn analysis(&self) -> Result<&'static dyn Analysis, ExperimentError> {
         let wanted = self.file.spec.analysis.as_deref().unwrap_or("compare");
         let known: Vec<&str> = analysis::ALL.iter().map(|a| a.name()).collect();
         analysis::by_name(wanted).ok_or_else(|| {
