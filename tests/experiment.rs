@@ -13,6 +13,8 @@ mod ended;
 mod for_each;
 #[path = "experiment/harness.rs"]
 mod harness;
+#[path = "experiment/killed.rs"]
+mod killed;
 #[path = "experiment/played.rs"]
 mod played;
 #[path = "experiment/quota.rs"]

@@ -10,6 +10,8 @@
 mod common;
 #[path = "versions/defragmenter.rs"]
 mod defragmenter;
+#[path = "versions/idle.rs"]
+mod idle;
 #[path = "versions/medium.rs"]
 mod medium;
 

@@ -83,6 +83,9 @@ pub struct ChangeFlags {
     /// Play only this arm and others so named
     #[arg(long, value_name = "NAME")]
     pub arm: Vec<String>,
+    /// Play only this rung of the ladder and others so named
+    #[arg(long, value_name = "NAME")]
+    pub rung: Vec<String>,
     /// Play an arm whose data lie here; may be repeated (media, split-events; `forEach` in a file)
     #[arg(long, value_name = "DIR")]
     pub dir: Vec<PathBuf>,
@@ -96,9 +99,6 @@ pub struct ChangeFlags {
     /// repeated (split-events)
     #[arg(long, value_name = "RESOURCE[,…]")]
     pub split: Vec<String>,
-    /// Play only this rung of the ladder and others so named
-    #[arg(long, value_name = "NAME")]
-    pub rung: Vec<String>,
     /// Give any field of every arm's workload a value, as `etcdmark run --set` does; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
@@ -134,11 +134,11 @@ impl ChangeFlags {
             pairs: self.pairs,
             seed: self.seed,
             arms: self.arm.clone(),
+            rungs: self.rung.clone(),
             dirs: self.dir.clone(),
             wal_dirs: self.wal_dir.clone(),
             media: self.medium.clone(),
             splits: self.split.clone(),
-            rungs: self.rung.clone(),
             set: self.set.clone(),
         }
     }

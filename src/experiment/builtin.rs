@@ -24,8 +24,10 @@ pub const BUILTINS: &[Builtin] = builtins![
     "quota",
     "split-events",
     "media",
+    "slow-member",
     "endpoints-vs-slices",
-    "compaction-interval"
+    "compaction-interval",
+    "defrag",
 ];
 
 /// The built-in of that name.

@@ -17,10 +17,7 @@ pub(super) fn shared(arms: &[Arm]) -> Vec<String> {
     let kept: Vec<Kept<'_>> = arms
         .iter()
         .enumerate()
-        .flat_map(|(i, arm)| {
-            let etcds = arm.etcds.first().into_iter().flatten();
-            etcds.flat_map(move |etcd| kept(i, etcd))
-        })
+        .flat_map(|(i, arm)| arm.places().flat_map(move |etcd| kept(i, etcd)))
         .collect();
     let mut disks: Vec<(&Place, BTreeSet<usize>)> = Vec::new();
     for (i, a) in kept.iter().enumerate() {
@@ -54,7 +51,9 @@ fn kept(arm: usize, etcd: &Etcd) -> impl Iterator<Item = Kept<'_>> {
     let data = options.scratch_parent();
     let wal = options.wal_dir.unwrap_or_else(|| data.clone());
     let dirs = [("data", data), ("wal", wal)];
-    let dirs = dirs.into_iter().filter(move |_| options.medium.is_none());
+    let dirs = dirs
+        .into_iter()
+        .filter(move |_| options.medium.is_none() && options.member_media.is_empty());
     dirs.filter_map(move |(which, dir)| {
         Some(Kept {
             arm,

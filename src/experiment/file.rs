@@ -1,10 +1,12 @@
 //! The experiment file's types: what a user may write. Everything that may be left out is an `Option`; each doc
 //! comment's "Default:" and "Required." are the reference page's columns.
 
+use crate::etcd::target::MemberChoice;
 use crate::workload::file::{ApiVersion, ClusterSpec, Metadata, PhasesSpec, Spec};
 use crate::workload::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A question about etcd, and the runs that answer it: two or more arms under the same traffic.
@@ -123,6 +125,16 @@ pub struct EtcdSpec {
     /// if there is room. Default: none, the disk as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medium: Option<String>,
+    /// Another medium for one member or more, by their number: the first one is 0. Default: none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub member_media: BTreeMap<usize, String>,
+    /// The number of the member that leads: before a trial it is made the leader, after it this is looked at again.
+    /// Default: whoever was elected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<usize>,
+    /// Which members get the load: `all`, the `leader`, or the `followers`. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<MemberChoice>,
 }
 
 /// One variant.
@@ -303,6 +315,14 @@ impl EtcdSpec {
             data_dir: inherited(&self.data_dir, &base.data_dir),
             wal_dir: inherited(&self.wal_dir, &base.wal_dir),
             medium: self.medium.clone().or_else(|| base.medium.clone()),
+            member_media: base
+                .member_media
+                .clone()
+                .into_iter()
+                .chain(self.member_media.clone())
+                .collect(),
+            leader: self.leader.or(base.leader),
+            target: self.target.or(base.target),
         }
     }
 }

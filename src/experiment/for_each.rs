@@ -62,9 +62,10 @@ impl ExperimentSource {
             source.file.spec.arms.push(arm);
             source.made.push(flags);
         }
-        if source.file.spec.arms.len() < 2 {
-            let message = "makes one arm, and a comparison needs two: name another one";
-            return Err(ExperimentError::at(source.made.concat(), message));
+        let least = self.analysis()?.least().arms;
+        if source.file.spec.arms.len() < least {
+            let message = format!("makes one arm of the {least} that it takes: name another one");
+            return Err(ExperimentError::at(source.made.join(" "), message));
         }
         Ok(Cow::Owned(source))
     }

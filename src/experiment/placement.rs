@@ -1,11 +1,12 @@
 //! Which etcds an arm starts and where: looked at before the first one is started.
 
-use super::arm::Etcd;
+use super::arm::{Etcd, Media};
 use super::error::ExperimentError;
 use super::file::{ArmSpec, EtcdSpec};
 use super::load::ExperimentSource;
 use crate::disk::{DiskError, place::Place};
 use crate::local::{LocalError, Medium};
+use std::collections::BTreeMap;
 
 /// What an etcd member writes at least: segments of its log, the database, a snapshot; bytes.
 const ROOM: u64 = 256 << 20;
@@ -36,10 +37,8 @@ impl ExperimentSource {
                     _ => Err(e),
                 };
             }
-            let medium = spec.medium.as_deref().map(Medium::load).transpose();
-            let medium =
-                medium.map_err(|e| self.wrong(&format!("{path}.medium"), e.to_string()))?;
-            match Etcd::find(store, spec, medium) {
+            let media = self.media(&path, &spec)?;
+            match Etcd::find(store, spec, media) {
                 Ok(etcd) => etcds.push(etcd),
                 Err(LocalError::NotFound { wanted, searched }) if arm.optional == Some(true) => {
                     let wanted = wanted.unwrap_or_default();
@@ -58,6 +57,42 @@ impl ExperimentSource {
         Ok(Ok(etcds))
     }
 
+    fn media(&self, path: &str, spec: &EtcdSpec) -> Result<Media, ExperimentError> {
+        let load = |field: String, name: &str| {
+            Medium::load(name).map_err(|e| self.wrong(&format!("{path}.{field}"), e))
+        };
+        let all = spec.medium.as_deref();
+        let all = all
+            .map(|name| load("medium".to_owned(), name))
+            .transpose()?;
+        let mut own = BTreeMap::new();
+        for (index, name) in &spec.member_media {
+            let field = format!("memberMedia.{index}");
+            self.member(path, &field, *index, spec)?;
+            own.insert(*index, load(field, name)?);
+        }
+        Ok(Media { all, own })
+    }
+
+    /// Refuses a member that there is not.
+    fn member(
+        &self,
+        path: &str,
+        field: &str,
+        index: usize,
+        spec: &EtcdSpec,
+    ) -> Result<(), ExperimentError> {
+        let members = spec.members.unwrap_or(1);
+        if index < members {
+            return Ok(());
+        }
+        let plural = if members == 1 { "" } else { "s" };
+        let message = format!(
+            "there is no member {index}: the etcd has {members} member{plural}, the first is 0"
+        );
+        Err(self.wrong(&format!("{path}.{field}"), message))
+    }
+
     /// What can be known of an etcd's place before it is started.
     fn placement(
         &self,
@@ -68,6 +103,9 @@ impl ExperimentSource {
         if snapshot && spec.members.is_some_and(|n| n != 1) {
             let message = "a snapshot is of one member; leave snapshot out, or use one member";
             return Err(self.wrong("snapshot", message));
+        }
+        if let Some(leader) = spec.leader {
+            self.member(path, "leader", leader, spec)?;
         }
         for (field, dir) in [("dataDir", &spec.data_dir), ("walDir", &spec.wal_dir)] {
             let Some(dir) = dir else { continue };

@@ -35,6 +35,8 @@ pub struct Changes {
     pub seed: Option<u64>,
     /// Only these arms (`--arm`); all if empty.
     pub arms: Vec<String>,
+    /// Only these rungs (`--rung`); all if empty.
+    pub rungs: Vec<String>,
     /// Directories to make arms of (`--dir`).
     pub dirs: Vec<PathBuf>,
     /// Where these arms' write-ahead logs go (`--wal-dir`): none, one for all, or one for each.
@@ -43,8 +45,6 @@ pub struct Changes {
     pub media: Vec<String>,
     /// Splits to make arms of (`--split`), each as `run --split` takes it.
     pub splits: Vec<String>,
-    /// Only these rungs (`--rung`); all if empty.
-    pub rungs: Vec<String>,
     /// Further changes of the workload (`--set`), applied last.
     pub set: Vec<String>,
 }
@@ -206,8 +206,8 @@ impl ExperimentSource {
             rungs: rungs.into_iter().map(|r| r.name).collect(),
             primary: spec.primary.clone(),
             metrics: spec.metrics.clone(),
-            notes: Vec::new(),
             fill: self.fill(changes.smoke, analysis)?,
+            notes: Vec::new(),
             trials: Vec::new(),
         };
         plan.trials = trials(&plan);
@@ -221,7 +221,7 @@ impl ExperimentSource {
         })
     }
 
-    fn analysis(&self) -> Result<&'static dyn Analysis, ExperimentError> {
+    pub(super) fn analysis(&self) -> Result<&'static dyn Analysis, ExperimentError> {
         let wanted = self.file.spec.analysis.as_deref().unwrap_or("compare");
         let known: Vec<&str> = analysis::ALL.iter().map(|a| a.name()).collect();
         analysis::by_name(wanted).ok_or_else(|| {

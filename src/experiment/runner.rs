@@ -5,6 +5,7 @@ use super::arm::Etcd;
 use super::bed::{Bed, Ground};
 use super::directory::ExperimentDirectory;
 use super::error::ExperimentError;
+use super::leader;
 use super::plan::TrialPlan;
 use super::reduce::{Found, reduce};
 use super::resolve::Experiment;
@@ -97,7 +98,7 @@ pub fn run(
 fn check_media(experiment: &Experiment) -> Result<(), ExperimentError> {
     let mut bases = Bases::default();
     for arm in &experiment.arms {
-        for etcd in arm.etcds.iter().flatten() {
+        for etcd in arm.places() {
             let checked = etcd.options(None, 1).check_media(&mut bases);
             checked.map_err(|source| ExperimentError::Local {
                 arm: arm.name.clone(),
@@ -162,6 +163,15 @@ impl Runner<'_> {
                     reason: failed.unwrap_or_else(|| "no reason is known".to_owned()),
                     directory: self.directory.trial(trial),
                 });
+            }
+            let plan = &self.experiment.plan;
+            let result = self.found[index].result.as_ref();
+            if let Some(moved) = plan
+                .arm(&trial.arm)
+                .zip(result)
+                .and_then(|(arm, run)| leader::moved(arm, trial, run))
+            {
+                self.observer.say(&moved);
             }
             return self
                 .directory

@@ -3,6 +3,7 @@
 use super::metric::{Metric, Scale};
 use super::result::{Comparison, ExperimentResult, State, Table};
 use super::say;
+use crate::etcd::target::MemberChoice;
 use crate::measure::validity::Verdict;
 use crate::report::text::wrap;
 use std::path::Path;
@@ -185,6 +186,18 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
                 let log = log.map_or(String::new(), |dir| format!(", log in {dir}"));
                 let medium = s.medium.as_ref();
                 let medium = medium.map_or(String::new(), |m| format!(", as on {}", m.name));
+                let own = s.member_media.iter();
+                let own: String = own
+                    .map(|(i, m)| format!(", etcd-{i} as on {}", m.name))
+                    .collect();
+                let leader = s
+                    .leader
+                    .map_or(String::new(), |i| format!(", etcd-{i} leads"));
+                let loaded = match s.target {
+                    None | Some(MemberChoice::All) => "",
+                    Some(MemberChoice::Leader) => ", load on the leader",
+                    Some(MemberChoice::Followers) => ", load on the followers",
+                };
                 let flags: String = s.flags.iter().map(|f| format!(" {f}")).collect();
                 let name = if arm.stores.len() > 1 {
                     format!("{} on ", s.store)
@@ -192,7 +205,7 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
                     String::new()
                 };
                 format!(
-                    "{name}etcd {}{members}{data}{log}{medium}{flags}",
+                    "{name}etcd {}{members}{data}{log}{medium}{own}{leader}{loaded}{flags}",
                     s.version
                 )
             })

@@ -1,7 +1,8 @@
-//! The built-in experiments: each is a file that resolves, and those about versions, stores and media are
-//! played in their smoke forms.
+//! The built-in experiments: each is a file that resolves; a closer look at what came of those that have an expectation
+//! of their own.
 
 use crate::harness::{Desk, file, json};
+use crate::killed::{killed_and_gone_on_with, results};
 use etcdmark::experiment::{BUILTINS, Changes, ExperimentSource};
 use etcdmark::local::BinaryChoice;
 use serde_json::Value;
@@ -70,31 +71,19 @@ fn list_and_show_name_them() {
 #[test]
 fn versions_is_played_on_every_etcd_that_is_here() {
     let here = versions();
-    let desk = Desk::new("");
-    let said = desk.etcdmark(&["experiment", "versions", "--smoke", "--out", "out"]);
-    if here < 2 {
-        assert!(
-            said.code == 2 && said.stderr.contains("left of the 2"),
-            "{said:?}"
-        );
+    let Some((desk, said)) = killed_and_gone_on_with("versions") else {
+        assert!(here < 2);
         return;
-    }
-    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    };
     assert!(said.stdout.starts_with("etcd 3."), "{said:?}");
     for rung in ["rung steady", "rung beside-lists"] {
         assert!(said.stdout.contains(rung), "{said:?}");
     }
     let plan = json(&desk.out().join("plan.json"));
-    let trials = plan["trials"].as_array().unwrap();
-    assert_eq!(trials.len(), 2 * here);
     assert_eq!(plan["leftOut"].as_array().unwrap().len(), 4 - here);
-    for trial in trials {
-        let result = json(
-            &desk
-                .out()
-                .join(trial["directory"].as_str().unwrap())
-                .join("result.json"),
-        );
+    let results = results(&desk);
+    assert_eq!(results.len(), 2 * here);
+    for (trial, result) in results {
         let version = result["header"]["stores"][0]["members"][0]["version"]
             .as_str()
             .unwrap();
@@ -194,17 +183,37 @@ fn split_events_shields_lease_renewals_from_a_full_quota() {
 
 #[test]
 fn media_is_played_where_syncs_can_be_held() {
-    let desk = Desk::new("");
-    let said = desk.etcdmark(&["experiment", "media", "--smoke", "--out", "out"]);
-    if said.code == 1 && said.stderr.contains("seccomp") {
-        eprintln!("not tested: {}", said.stderr);
+    let Some((desk, said)) = killed_and_gone_on_with("media") else {
         return;
-    }
-    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    };
     let result = desk.result();
     let all = result["trials"].as_array().unwrap();
     let trial = all.iter().find(|t| t["arm"] == "openai-2018").unwrap();
     let fsync = trial["values"]["etcd:fsync"]["value"].as_f64().unwrap();
     // A held sync takes at least as long as the medium asks for, however busy the machine is.
     assert!(fsync > 0.0015, "{said:?}");
+}
+
+#[test]
+fn defrag_stops_the_arm_that_it_shall() {
+    let (desk, said) = killed_and_gone_on_with("defrag").unwrap();
+    for (trial, result) in results(&desk) {
+        let turns = result["defragmentations"].as_array().unwrap();
+        let expected = usize::from(trial["arm"] == "defragmented");
+        assert_eq!(turns.len(), expected, "{turns:?}");
+        assert!(turns.iter().all(|t| t["error"].is_null()), "{turns:?}");
+        assert_eq!(result["verify"]["lost"], 0);
+    }
+    let data = &desk.result()["data"];
+    assert_eq!(data[0]["arm"], "defragmented");
+    let (took, size) = (&data[0]["seconds"], &data[0]["sizeAfter"]);
+    let (took, size) = (took.as_f64().unwrap(), size.as_f64().unwrap());
+    // 500 Nodes of 10 kB each.
+    assert!(size > 4e6, "{data}");
+    assert_eq!(data[0]["perGb"].as_f64(), Some(took / size * 1e9), "{data}");
+    assert!(
+        said.stdout
+            .starts_with("a defragmentation stops a member for "),
+        "{said:?}"
+    );
 }

@@ -136,7 +136,7 @@ fn wrong_flags_and_templates_are_refused_by_name() {
     let said = show(&desk, &["--dir", "nvme"]);
     assert!(
         said.stderr
-            .contains("--dir nvme: makes one arm, and a comparison needs two"),
+            .contains("--dir nvme: makes one arm of the 2 that it takes: name another one"),
         "{said:?}"
     );
 

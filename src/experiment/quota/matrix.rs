@@ -32,6 +32,14 @@ pub(super) async fn check(
     let target = etcd.target();
     let endpoint = target.endpoints.first().ok_or("no member")?;
     let member = Member::connect(&target, endpoint).await.map_err(words)?;
+    // The load may have filled it again.
+    let revision = member.status().await.map_err(words)?.revision;
+    member
+        .compact_physically(revision, WITHIN)
+        .await
+        .map_err(words)?;
+    member.defragment(WITHIN).await.map_err(words)?;
+    disarm(&member, member.alarms().await.map_err(words)?).await?;
     let prefix = "/etcdmark-quota/";
     let key = |name: &str| format!("{prefix}{name}");
     let lease = member.lease_grant(3600).await.map_err(words)?;
