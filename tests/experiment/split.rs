@@ -2,8 +2,9 @@
 
 use crate::common;
 use crate::harness::{Desk, Said, file};
+use crate::killed::results;
 use etcdmark::experiment::builtin;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn show(desk: &Desk, name: &str, args: &[&str]) -> Said {
     desk.etcdmark(&[&["experiment", "show", name, "--plan"], args].concat())
@@ -146,5 +147,47 @@ fn events_in_memory_are_left_out_where_there_is_none_and_it_is_said() {
             reason.contains("are free; what is written takes 256 MiB"),
             "{reason}"
         );
+    }
+}
+
+#[test]
+fn an_arm_that_splits_gives_each_its_etcd() {
+    let text =
+        file("  forEach: {keepArms: true, split: {name: \"apart-{name}\", split: \"{split}\"}}\n");
+    let desk = Desk::new(&text);
+    let list = "leases,nodes+csinodes";
+    let said = desk.play(&[
+        "--smoke",
+        "--split",
+        list,
+        "--arm",
+        "plain",
+        "--arm",
+        "apart-leases-nodes.csinodes",
+    ]);
+    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    for (trial, result) in results(&desk) {
+        let mut held = Vec::new();
+        for store in result["header"]["stores"].as_array().unwrap() {
+            held.push((store["name"].as_str().unwrap(), store["resources"].clone()));
+        }
+        if trial["arm"] == "plain" {
+            assert_eq!(held.len(), 1, "{held:?}");
+        } else {
+            assert_eq!(held[1], ("leases", json!(["leases"])));
+            assert_eq!(held[2].0, "nodes-csinodes");
+            // Every renewal went to the etcd of Leases, and to no other.
+            let revisions = |store: &str| {
+                let of = &result["outcome"]["revisions"][store];
+                of[1].as_i64().unwrap() - of[0].as_i64().unwrap()
+            };
+            let class = &result["classes"][0];
+            assert_eq!(class["class"]["name"], "node-lease/update");
+            assert_eq!(class["class"]["store"], "leases");
+            let written = class["figures"]["counts"]["revisions"].as_i64().unwrap();
+            assert!(revisions("leases") >= written && written > 0, "{result}");
+            assert!(revisions("main") < written, "{result}");
+        }
+        assert_eq!(result["verify"]["lost"], 0);
     }
 }
