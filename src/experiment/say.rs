@@ -126,6 +126,9 @@ pub fn basis(plan: &ExperimentPlan, about: &[&Comparison]) -> String {
 }
 
 fn signed(value: f64, unit: Unit) -> String {
-    let sign = if value < 0.0 { "-" } else { "+" };
-    format!("{sign}{}", figure(value.abs(), unit))
+    let text = figure(value.abs(), unit);
+    // What rounds to nothing is not less than nothing.
+    let nothing = !text.contains(|c: char| ('1'..='9').contains(&c));
+    let sign = if value < 0.0 && !nothing { "-" } else { "+" };
+    format!("{sign}{text}")
 }

@@ -3,6 +3,7 @@
 //! A rung with a quota asks what fails when Events have filled an etcd; one with defragmentations, what their pauses
 //! are; of the others, the one with the most Events is the flood that the answer speaks of first.
 
+mod data;
 mod tables;
 mod trials;
 mod watch;
@@ -76,7 +77,7 @@ impl Analysis for Split {
             answer,
             tables,
             notes,
-            ..Findings::default()
+            data: data::data(evidence, victim(evidence.plan)),
         }
     }
 }

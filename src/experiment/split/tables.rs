@@ -121,7 +121,10 @@ impl Tables<'_> {
                     self.counted(&trials, |c| c.failed),
                     self.counted(&trials, |c| c.offered),
                 ),
-                share(events(|c| c.failed), events(|c| c.offered)),
+                share(
+                    events(|c| c.offered.saturating_sub(c.ok)),
+                    events(|c| c.offered),
+                ),
                 seconds(trials.median(|t| Some(t.noted.silent)).unwrap_or(0.0)),
             ]);
         }
@@ -135,7 +138,7 @@ impl Tables<'_> {
                 "full",
                 "after",
                 &failed,
-                "Events failed",
+                "Events lost",
                 "none renewed for",
             ],
             rows,

@@ -209,6 +209,22 @@ fn the_answer_is_effect_isolation_and_cost_with_intervals() {
             ],
         ]
     );
+    // And what it was computed from.
+    let trials = result.data["trials"].as_array().unwrap();
+    assert_eq!(trials.len(), 24);
+    let full = trials
+        .iter()
+        .find(|t| t["rung"] == "quota" && t["pair"] == 3);
+    let full = full.unwrap();
+    assert_eq!(
+        (&full["arm"], &full["failed"]),
+        (&json!("shared"), &json!(310))
+    );
+    assert_eq!(full["full"], json!(["main", 10.5]));
+    assert_eq!(
+        (&full["eventsOffered"], &full["eventsOk"]),
+        (&json!(10_000), &json!(7000))
+    );
     // Of two etcds together, and of each.
     let cost = rows("what the etcds take on rung flood");
     assert_eq!(cost[1][..4], ["split", "all", "0.34 cores", "90 MiB"]);

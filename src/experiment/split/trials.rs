@@ -15,7 +15,7 @@ const NO_SPACE: &str = "no-space";
 /// A trial that was played to its end and whose numbers speak of etcd.
 #[derive(Debug)]
 pub(super) struct Trial<'a> {
-    pair: u32,
+    pub(super) pair: u32,
     pub(super) run: &'a RunResult,
     pub(super) noted: Noted,
 }
