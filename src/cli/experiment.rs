@@ -123,7 +123,7 @@ pub enum Command {
         plan: bool,
         #[command(flatten)]
         #[expect(missing_docs, reason = "clap would show it as help")]
-        changes: ChangeFlags,
+        changes: Box<ChangeFlags>,
     },
 }
 
