@@ -120,6 +120,7 @@ fn intent(run: &str) -> WriteIntent {
         writes: 1000,
         bytes: 1_000_000,
         closed_loop: false,
+        may_fill: false,
     }
 }
 

@@ -5,6 +5,9 @@
     reason = "a test may panic and speak"
 )]
 
+mod common;
+
+use common::with_small_disk;
 use etcdmark::disk::{DiskResult, result};
 use etcdmark::local::Medium;
 use etcdmark::measure::encoded::decode;
@@ -312,29 +315,6 @@ fn bad_directories_and_flags_are_refused_before_anything_is_written() {
         &["--passes 0", "at least 1"],
     );
     assert_eq!(names(dir.path()), ["file", "link"]);
-}
-
-/// Runs a script with a small tmpfs at `$DIR` that only it sees; None where that is not allowed.
-fn with_small_disk(size: &str, script: &str) -> Option<Output> {
-    let dir = on_disk();
-    let mount =
-        format!("mount -t tmpfs -o size={size} etcdmark-test \"$DIR\" || exit 77\n{script}");
-    let out = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount])
-        .env("DIR", dir.path())
-        .env("ETCDMARK", env!("CARGO_BIN_EXE_etcdmark"))
-        .output();
-    match out {
-        Ok(out) if out.status.code() == Some(77) || text(&out.stderr).starts_with("unshare:") => {
-            eprintln!("not tested: no mounts here: {}", text(&out.stderr));
-            None
-        }
-        Ok(out) => Some(out),
-        Err(e) => {
-            eprintln!("not tested: unshare: {e}");
-            None
-        }
-    }
 }
 
 #[test]

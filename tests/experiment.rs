@@ -9,11 +9,15 @@ mod bad_input;
 mod builtins;
 #[path = "experiment/ended.rs"]
 mod ended;
+#[path = "experiment/for_each.rs"]
+mod for_each;
 #[path = "experiment/harness.rs"]
 mod harness;
 #[path = "experiment/killed.rs"]
 mod killed;
 #[path = "experiment/played.rs"]
 mod played;
+#[path = "experiment/quota.rs"]
+mod quota;
 #[path = "experiment/snapshot.rs"]
 mod snapshot;

@@ -31,6 +31,7 @@ Examples:
   etcdmark experiment versions --smoke               a minute, to see that it works; no answer
   etcdmark experiment versions --out results/versions
   etcdmark experiment versions --arm 3.5 --arm 3.7 --pairs 10
+  etcdmark experiment media --dir /mnt/nvme --dir /mnt/gp3 --medium hdd
   etcdmark experiment my-experiment.yaml --set cluster.nodes=2000"
 )]
 pub struct Args {
@@ -81,6 +82,18 @@ pub struct ChangeFlags {
     /// Play only this arm and others so named
     #[arg(long, value_name = "NAME")]
     pub arm: Vec<String>,
+    /// Play only this rung of the ladder and others so named
+    #[arg(long, value_name = "NAME")]
+    pub rung: Vec<String>,
+    /// Play an arm whose data lie here; may be repeated (media, split-events; `forEach` in a file)
+    #[arg(long, value_name = "DIR")]
+    pub dir: Vec<PathBuf>,
+    /// Put the write-ahead logs of the --dir arms here; once for all of them, or once for each, in order
+    #[arg(long, value_name = "DIR")]
+    pub wal_dir: Vec<PathBuf>,
+    /// Play an arm on this emulated storage medium, as for `etcdmark run`; may be repeated (media)
+    #[arg(long, value_name = "NAME|FILE")]
+    pub medium: Vec<String>,
     /// Give any field of every arm's workload a value, as `etcdmark run --set` does; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
@@ -116,6 +129,10 @@ impl ChangeFlags {
             pairs: self.pairs,
             seed: self.seed,
             arms: self.arm.clone(),
+            rungs: self.rung.clone(),
+            dirs: self.dir.clone(),
+            wal_dirs: self.wal_dir.clone(),
+            media: self.medium.clone(),
             set: self.set.clone(),
         }
     }
@@ -271,6 +288,9 @@ impl Watching {
         let plan = &experiment.plan;
         for left in &plan.left_out {
             self.say(&format!("arm {} is left out: {}", left.arm, left.reason));
+        }
+        for note in &plan.notes {
+            self.say(note);
         }
         let arms: Vec<&str> = plan.arms.iter().map(|a| a.name.as_str()).collect();
         self.say(&format!(

@@ -23,8 +23,8 @@ pub struct LocalFlags {
     /// Where its write-ahead log goes, apart from its data [default: into the data directory]
     #[arg(long, value_name = "DIR")]
     pub wal_dir: Option<PathBuf>,
-    /// Emulate a storage medium: local-nvme, gp3, network-ssd, openai-2018, hdd, gp2-exhausted, stalls, or a file;
-    /// without --data-dir the data go to /dev/shm
+    /// Emulate a storage medium: local-nvme, local-ssd, gp3, network-ssd, openai-2018, hdd, gp2-exhausted, stalls, or
+    /// a file; without --data-dir the data go to /dev/shm
     #[arg(long, value_name = "NAME|FILE")]
     pub medium: Option<String>,
     /// Another medium for one member, the first is 0; may be given more than once: --medium-member 0=hdd

@@ -42,7 +42,7 @@ pub enum DiskError {
     },
     /// Too little is free to begin with.
     #[error(
-        "{}: {} of {} are free; the pattern takes {} and {} must stay free{hint}",
+        "{}: {} of {} are free; what is written takes {} and {} must stay free{hint}",
         path.display(), bytes(*free as f64), bytes(*total as f64), bytes(*needed as f64), bytes(*margin as f64)
     )]
     Space {

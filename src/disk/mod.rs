@@ -17,7 +17,7 @@ pub mod judge;
 mod measure;
 pub mod medium;
 pub mod pattern;
-mod place;
+pub(crate) mod place;
 mod recorder;
 pub mod result;
 mod scratch;

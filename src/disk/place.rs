@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 
 /// A directory that exists.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// As given, for people.
     pub(super) given: PathBuf,
     /// Resolved.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     pub(super) file_system: FileSystem,
     pub(super) device: Option<Device>,
     /// As it was found.
@@ -26,7 +26,7 @@ pub(super) struct Place {
 
 impl Place {
     /// Looks at one directory.
-    pub(super) fn of(given: &Path) -> Result<Self, DiskError> {
+    pub(crate) fn of(given: &Path) -> Result<Self, DiskError> {
         let missing = |source| DiskError::Missing {
             path: given.to_owned(),
             source,
@@ -61,11 +61,33 @@ impl Place {
     }
 
     /// Whether both end on the same disk, or on the same file system where there is none.
-    pub(super) fn shares_disk(&self, other: &Place) -> bool {
+    pub(crate) fn shares_disk(&self, other: &Place) -> bool {
         match (&self.device, &other.device) {
             (Some(a), Some(b)) => a.shares_disk(b),
             _ => self.ids.0 == other.ids.0,
         }
+    }
+
+    /// Its disk, in a word; the file system where there is none.
+    pub(crate) fn disk(&self) -> String {
+        let device = self.device.as_ref().map(|d| d.disks.join(", "));
+        device.unwrap_or_else(|| self.file_system.to_string())
+    }
+
+    /// Refuses a directory that has no room for `needed` bytes.
+    pub(crate) fn needs(&self, needed: u64, hint: &'static str) -> Result<(), DiskError> {
+        let space = self.space;
+        if space.allows(needed) {
+            return Ok(());
+        }
+        Err(DiskError::Space {
+            path: self.given.clone(),
+            free: space.free,
+            total: space.total,
+            needed,
+            margin: space.margin(),
+            hint,
+        })
     }
 
     /// Refuses to take `more` bytes when too little would stay free.
@@ -118,17 +140,7 @@ pub(super) fn look(
             });
         }
         let together = places.iter().filter(|p| p.ids.0 == place.ids.0).count();
-        let (space, needed) = (place.space, footprint * together as u64);
-        if !space.allows(needed) {
-            return Err(DiskError::Space {
-                path: place.given.clone(),
-                free: space.free,
-                total: space.total,
-                needed,
-                margin: space.margin(),
-                hint,
-            });
-        }
+        place.needs(footprint * together as u64, hint)?;
     }
     Ok(places)
 }

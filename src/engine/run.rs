@@ -164,6 +164,7 @@ async fn ready(plan: &mut Plan, index: usize, earlier: &[Ready]) -> Result<Ready
         writes,
         bytes,
         closed_loop,
+        may_fill: plan.may_fill,
     };
     let refused = |message: String, exit| RunError { message, exit };
     let (cluster, facts) = preflight::check(&store.target, Some(&intent))

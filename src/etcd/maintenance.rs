@@ -68,6 +68,13 @@ impl Member {
         bounded(self.endpoint(), "Snapshot", within, read).await
     }
 
+    /// Has this member, which leads, hand over to the one with this id.
+    pub async fn move_leader(&self, to: u64) -> Result<(), ControlError> {
+        self.own("MoveLeader")?;
+        let mut m = self.client.maintenance_client();
+        self.call("MoveLeader", m.move_leader(to)).await.map(drop)
+    }
+
     fn own(&self, call: &'static str) -> Result<(), ControlError> {
         if self.owned {
             Ok(())

@@ -1,5 +1,7 @@
 //! How to reach one etcd cluster. Secrets never appear in `Debug`.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,7 +86,10 @@ impl fmt::Debug for Credentials {
 }
 
 /// Which members get load.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum MemberChoice {
     /// Every endpoint given.
     #[default]

@@ -3,7 +3,9 @@
 use super::edits::Traffic;
 use super::file::EtcdSpec;
 use super::plan::{PlannedMedium, StorePlan};
+use crate::etcd::target::MemberChoice;
 use crate::local::{BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// One variant.
@@ -18,22 +20,34 @@ pub(super) struct Arm {
     pub(super) workloads: Vec<serde_json::Value>,
 }
 
+impl Arm {
+    /// Its etcds on its first rung: they lie in the same place on all of them.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Etcd> {
+        self.etcds.first().into_iter().flatten()
+    }
+}
+
 /// The etcd cluster of one store of an arm.
 #[derive(Clone, Debug)]
 pub(super) struct Etcd {
     pub(super) store: String,
     spec: EtcdSpec,
-    medium: Option<Medium>,
+    media: Media,
     binary: EtcdBinary,
+}
+
+/// The media of an etcd cluster.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Media {
+    /// Of all members that have none of their own.
+    pub(super) all: Option<Medium>,
+    /// By the member's number.
+    pub(super) own: BTreeMap<usize, Medium>,
 }
 
 impl Etcd {
     /// Finds the binary and checks the flags.
-    pub(super) fn find(
-        store: &str,
-        spec: EtcdSpec,
-        medium: Option<Medium>,
-    ) -> Result<Self, LocalError> {
+    pub(super) fn find(store: &str, spec: EtcdSpec, media: Media) -> Result<Self, LocalError> {
         let choice = BinaryChoice {
             path: spec.path.clone(),
             version: spec.version.clone(),
@@ -41,7 +55,7 @@ impl Etcd {
         let etcd = Etcd {
             store: store.to_owned(),
             binary: choice.find()?,
-            medium,
+            media,
             spec,
         };
         etcd.options(None, 1).validate()?;
@@ -62,6 +76,12 @@ impl Etcd {
         Ok(etcd)
     }
 
+    /// Its quota is the experiment's own: it may be there to be reached.
+    pub(super) fn may_fill(&self) -> bool {
+        let quota = |f: &String| f.trim_start_matches('-').starts_with("quota-backend-bytes");
+        self.spec.flags.iter().any(quota)
+    }
+
     /// How it is started, on fresh data or on a copy of a snapshot's; `seed` is that of the times that a medium asks for.
     pub(super) fn options(&self, snapshot: Option<&Path>, seed: u64) -> LocalOptions {
         LocalOptions {
@@ -72,12 +92,23 @@ impl Etcd {
             members: self.spec.members.unwrap_or(1),
             scratch_in: self.spec.data_dir.clone(),
             wal_dir: self.spec.wal_dir.clone(),
-            medium: self.medium.clone(),
+            medium: self.media.all.clone(),
+            member_media: self.media.own.clone(),
             seed,
             snapshot: snapshot.map(Path::to_owned),
             flags: self.spec.flags.clone(),
             ..LocalOptions::default()
         }
+    }
+
+    /// The member that is to lead it.
+    pub(super) fn leader(&self) -> Option<usize> {
+        self.spec.leader
+    }
+
+    /// Which of its members get the load.
+    pub(super) fn target(&self) -> MemberChoice {
+        self.spec.target.unwrap_or_default()
     }
 
     /// What `plan.json` says of it.
@@ -89,10 +120,12 @@ impl Etcd {
             members: self.spec.members.unwrap_or(1),
             flags: self.spec.flags.clone(),
             data_dir: name(&self.spec.data_dir),
-            medium: self.medium.as_ref().map(|m| PlannedMedium {
-                name: m.name.clone(),
-                spec: m.spec.clone(),
-            }),
+            medium: self.media.all.as_ref().map(PlannedMedium::from),
+            member_media: (self.media.own.iter())
+                .map(|(i, m)| (*i, PlannedMedium::from(m)))
+                .collect(),
+            leader: self.spec.leader,
+            target: self.spec.target,
             file_system: FileSystem::of(&self.options(None, 1).scratch_parent())
                 .map_or_else(|_| String::new(), |f| f.to_string()),
             wal_dir: name(&self.spec.wal_dir),

@@ -2,9 +2,12 @@
 
 use super::arm::Etcd;
 use super::error::ExperimentError;
+use super::leader;
 use crate::engine::Control;
 use crate::etcd::Target;
+use crate::etcd::target::MemberChoice;
 use crate::local::{LocalCluster, LocalOptions};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use tokio::runtime::Runtime;
@@ -14,6 +17,8 @@ use tokio::runtime::Runtime;
 pub struct Bed {
     runtime: Runtime,
     etcds: Vec<(String, LocalCluster)>,
+    /// Which of their members get the load.
+    loaded: Vec<MemberChoice>,
     /// Their data are kept: they are going to be a snapshot.
     kept: bool,
 }
@@ -48,6 +53,7 @@ impl Bed {
         let mut bed = Bed {
             runtime,
             etcds: Vec::new(),
+            loaded: etcds.iter().map(Etcd::target).collect(),
             kept: matches!(ground, Ground::Keep(_)),
         };
         for etcd in etcds {
@@ -62,6 +68,13 @@ impl Bed {
                     () = control.until_interrupted() => Err(ExperimentError::Interrupted),
                 }
             })?;
+            if let Some(index) = etcd.leader() {
+                let led = bed.block_on(leader::lead(&started.target(), index));
+                led.map_err(|reason| ExperimentError::Leader {
+                    arm: arm.to_owned(),
+                    reason,
+                })?;
+            }
             bed.etcds.push((etcd.store.clone(), started));
         }
         Ok(bed)
@@ -75,6 +88,7 @@ impl Bed {
                 .build()
                 .unwrap(),
             etcds: Vec::new(),
+            loaded: Vec::new(),
             kept: false,
         }
     }
@@ -94,12 +108,13 @@ impl Bed {
 
     /// How to reach them, in the workload's order.
     pub fn targets(&self) -> Vec<Target> {
-        let target = |(_, etcd): &(String, LocalCluster)| {
+        let target = |((_, etcd), members): (&(String, LocalCluster), &MemberChoice)| {
             let mut target = etcd.target();
             target.disposable = !self.kept;
+            target.members = *members;
             target
         };
-        self.etcds.iter().map(target).collect()
+        self.etcds.iter().zip(&self.loaded).map(target).collect()
     }
 
     /// Waits for work that talks to them.
@@ -132,6 +147,7 @@ fn options(etcd: &Etcd, ground: Ground<'_>, seed: u64) -> LocalOptions {
             // In a snapshot, data and log lie together, and nobody measures how it is filled; a trial parts them again.
             wal_dir: None,
             medium: None,
+            member_media: BTreeMap::new(),
             ..etcd.options(None, seed)
         },
     }

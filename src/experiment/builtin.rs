@@ -21,8 +21,10 @@ macro_rules! builtins {
 /// All of them.
 pub const BUILTINS: &[Builtin] = builtins![
     "versions",
+    "quota",
     "split-events",
     "media",
+    "slow-member",
     "endpoints-vs-slices",
     "compaction-interval",
     "defrag",

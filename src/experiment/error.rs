@@ -58,6 +58,14 @@ pub enum ExperimentError {
         /// Why, with etcd's last log lines where there are some.
         source: Box<LocalError>,
     },
+    /// The member that an arm wants does not become the leader.
+    #[error("arm {arm}: {reason}")]
+    Leader {
+        /// The arm.
+        arm: String,
+        /// Which member, and what etcd said.
+        reason: String,
+    },
     /// A trial could not begin.
     #[error("trial {trial} (arm {arm}): {source}")]
     Run {

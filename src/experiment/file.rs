@@ -1,9 +1,12 @@
 //! The experiment file's types: what a user may write. Everything that may be left out is an `Option`; each doc
 //! comment's "Default:" and "Required." are the reference page's columns.
 
+use crate::etcd::target::MemberChoice;
 use crate::workload::file::{ApiVersion, ClusterSpec, Metadata, PhasesSpec, Spec};
+use crate::workload::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A question about etcd, and the runs that answer it: two or more arms under the same traffic.
@@ -41,6 +44,9 @@ pub struct ExperimentSpec {
     pub etcd: EtcdSpec,
     /// What is compared; two or more. Required.
     pub arms: Vec<ArmSpec>,
+    /// The arms that `--dir` and `--medium` make. Default: none, these flags are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<ForEachSpec>,
     /// The arm that the others are compared with. Default: the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<String>,
@@ -68,6 +74,9 @@ pub struct ExperimentSpec {
     /// Who reads the trials. Default: `compare`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<String>,
+    /// How the analysis `quota` goes on once the etcd is full. Default: 60 s full, 10 s after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill: Option<FillSpec>,
     /// What `--smoke` changes. Default: one pair.
     #[serde(default)]
     pub smoke: SmokeSpec,
@@ -116,6 +125,16 @@ pub struct EtcdSpec {
     /// if there is room. Default: none, the disk as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medium: Option<String>,
+    /// Another medium for one member or more, by their number: the first one is 0. Default: none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub member_media: BTreeMap<usize, String>,
+    /// The number of the member that leads: before a trial it is made the leader, after it this is looked at again.
+    /// Default: whoever was elected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<usize>,
+    /// Which members get the load: `all`, the `leader`, or the `followers`. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<MemberChoice>,
 }
 
 /// One variant.
@@ -142,6 +161,22 @@ pub struct ArmSpec {
     /// Further changes of the workload, each as `--set` takes it. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
+}
+
+/// What the command line may name, and the arm that each makes: in its texts `{dir}` (or `{medium}`) stands for what
+/// was named, and `{name}` for a name made of that.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ForEachSpec {
+    /// Play the file's arms beside those made, rather than these in their stead. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_arms: Option<bool>,
+    /// The arm of a `--dir`; `--wal-dir` parts the write-ahead log from every dataDir in it. Default: it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<ArmSpec>,
+    /// The arm of a `--medium`. Default: it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub medium: Option<ArmSpec>,
 }
 
 /// One store of an arm.
@@ -215,9 +250,28 @@ pub struct SmokeSpec {
     /// The ladder. Default: the experiment's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ladder: Option<LadderSpec>,
+    /// Only these arms. Default: all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arms: Vec<String>,
+    /// How the analysis `quota` goes on once the etcd is full. Default: the experiment's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill: Option<FillSpec>,
     /// Changes of the workload, each as `--set` takes it. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
+}
+
+/// What the analysis `quota` does with a full etcd.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FillSpec {
+    /// How long it is left full before the way back begins: longer than the node-monitor grace period (40 s, from
+    /// Kubernetes 1.32 on 50 s), or no node becomes NotReady. Default: 60s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Span>,
+    /// How long the load goes on once writes are answered again. Default: 10s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Span>,
 }
 
 impl EtcdSpec {
@@ -253,6 +307,14 @@ impl EtcdSpec {
             data_dir: inherited(&self.data_dir, &base.data_dir),
             wal_dir: inherited(&self.wal_dir, &base.wal_dir),
             medium: self.medium.clone().or_else(|| base.medium.clone()),
+            member_media: base
+                .member_media
+                .clone()
+                .into_iter()
+                .chain(self.member_media.clone())
+                .collect(),
+            leader: self.leader.or(base.leader),
+            target: self.target.or(base.target),
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct ExperimentSource {
     pub text: String,
     /// What it says.
     pub file: ExperimentFile,
+    /// The flags that made the last arms, one entry for each.
+    pub(super) made: Vec<String>,
 }
 
 impl ExperimentSource {
@@ -45,11 +47,28 @@ impl ExperimentSource {
     /// It is no experiment.
     pub fn parse(origin: String, text: String) -> Result<Self, ExperimentError> {
         let file = parse_yaml(&text, &origin)?;
-        Ok(ExperimentSource { origin, text, file })
+        Ok(ExperimentSource {
+            origin,
+            text,
+            file,
+            made: Vec::new(),
+        })
     }
 
-    /// `FILE:LINE:COLUMN` of the field at a path under `spec`, such as `arms.split.set.0`.
+    /// The flags that made the arm which a path leads to, and the rest of the path.
+    fn made<'a>(&self, path: &'a str) -> Option<(&str, &'a str)> {
+        let path = path.strip_prefix("arms.")?;
+        let (index, rest) = path.split_once('.').unwrap_or((path, ""));
+        let written = self.file.spec.arms.len() - self.made.len();
+        let made = index.parse::<usize>().ok()?.checked_sub(written)?;
+        Some((self.made.get(made)?, rest))
+    }
+
+    /// `FILE:LINE:COLUMN` of the field at a path under `spec`, such as `arms.split.set.0`; the flags, if they made it.
     pub(super) fn place(&self, path: &str) -> String {
+        if let Some((flags, _)) = self.made(path) {
+            return flags.to_owned();
+        }
         match locate(&self.text, path) {
             Some((line, column)) => format!("{}:{line}:{column}", self.origin),
             None => self.origin.clone(),
@@ -58,7 +77,8 @@ impl ExperimentSource {
 
     /// An error at that field.
     pub(super) fn wrong(&self, path: &str, message: impl std::fmt::Display) -> ExperimentError {
-        ExperimentError::at(self.place(path), format!("{path}: {message}"))
+        let rest = self.made(path).map_or(path, |(_, rest)| rest);
+        ExperimentError::at(self.place(path), format!("{rest}: {message}"))
     }
 }
 

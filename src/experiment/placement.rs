@@ -1,10 +1,15 @@
 //! Which etcds an arm starts and where: looked at before the first one is started.
 
-use super::arm::Etcd;
+use super::arm::{Etcd, Media};
 use super::error::ExperimentError;
 use super::file::{ArmSpec, EtcdSpec};
 use super::load::ExperimentSource;
+use crate::disk::{DiskError, place::Place};
 use crate::local::{LocalError, Medium};
+use std::collections::BTreeMap;
+
+/// What an etcd member writes at least: segments of its log, the database, a snapshot; bytes.
+const ROOM: u64 = 256 << 20;
 
 impl ExperimentSource {
     /// The etcds of an arm, one per store; or why the arm is left out.
@@ -27,10 +32,8 @@ impl ExperimentSource {
                 None => (format!("{path}.etcd"), of_arm.clone()),
             };
             self.placement(&path, &spec, snapshot)?;
-            let medium = spec.medium.as_deref().map(Medium::load).transpose();
-            let medium =
-                medium.map_err(|e| self.wrong(&format!("{path}.medium"), e.to_string()))?;
-            match Etcd::find(store, spec, medium) {
+            let media = self.media(&path, &spec)?;
+            match Etcd::find(store, spec, media) {
                 Ok(etcd) => etcds.push(etcd),
                 Err(LocalError::NotFound { wanted, searched }) if arm.optional == Some(true) => {
                     let wanted = wanted.unwrap_or_default();
@@ -49,6 +52,42 @@ impl ExperimentSource {
         Ok(Ok(etcds))
     }
 
+    fn media(&self, path: &str, spec: &EtcdSpec) -> Result<Media, ExperimentError> {
+        let load = |field: String, name: &str| {
+            Medium::load(name).map_err(|e| self.wrong(&format!("{path}.{field}"), e))
+        };
+        let all = spec.medium.as_deref();
+        let all = all
+            .map(|name| load("medium".to_owned(), name))
+            .transpose()?;
+        let mut own = BTreeMap::new();
+        for (index, name) in &spec.member_media {
+            let field = format!("memberMedia.{index}");
+            self.member(path, &field, *index, spec)?;
+            own.insert(*index, load(field, name)?);
+        }
+        Ok(Media { all, own })
+    }
+
+    /// Refuses a member that there is not.
+    fn member(
+        &self,
+        path: &str,
+        field: &str,
+        index: usize,
+        spec: &EtcdSpec,
+    ) -> Result<(), ExperimentError> {
+        let members = spec.members.unwrap_or(1);
+        if index < members {
+            return Ok(());
+        }
+        let plural = if members == 1 { "" } else { "s" };
+        let message = format!(
+            "there is no member {index}: the etcd has {members} member{plural}, the first is 0"
+        );
+        Err(self.wrong(&format!("{path}.{field}"), message))
+    }
+
     /// What can be known of an etcd's place before it is started.
     fn placement(
         &self,
@@ -60,6 +99,9 @@ impl ExperimentSource {
             let message = "a snapshot is of one member; leave snapshot out, or use one member";
             return Err(self.wrong("snapshot", message));
         }
+        if let Some(leader) = spec.leader {
+            self.member(path, "leader", leader, spec)?;
+        }
         for (field, dir) in [("dataDir", &spec.data_dir), ("walDir", &spec.wal_dir)] {
             let Some(dir) = dir else { continue };
             let at = |message: String| {
@@ -68,18 +110,14 @@ impl ExperimentSource {
                     format!("{}: {message}", dir.display()),
                 )
             };
-            match std::fs::metadata(dir) {
-                Err(e) => {
-                    return Err(at(format!(
-                        "{e}; name a directory on the disk to be measured"
-                    )));
-                }
-                Ok(found) if !found.is_dir() => return Err(at("is not a directory".to_owned())),
-                Ok(_) => {}
-            }
+            let disk = |e: DiskError| self.wrong(&format!("{path}.{field}"), e);
+            let place = Place::of(dir).map_err(disk)?;
             let probe = dir.join(format!(".etcdmark-probe-{}", std::process::id()));
             let written = std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe));
             written.map_err(|e| at(format!("cannot write in it: {e}")))?;
+            let members = spec.members.unwrap_or(1) as u64;
+            let hint = "; free some, or name another directory";
+            place.needs(ROOM * members, hint).map_err(disk)?;
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! The plan of an experiment with nothing left to decide: what `plan.json` holds. With the trials' results beside it,
 //! it is all that the answer is computed from.
 
-use crate::local::medium::MediumSpec;
+use crate::etcd::target::MemberChoice;
+use crate::local::medium::{Medium, MediumSpec};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -45,6 +46,12 @@ pub struct ExperimentPlan {
     pub primary: Vec<String>,
     /// What is shown beside it.
     pub metrics: Vec<String>,
+    /// How the analysis `quota` goes on once the etcd is full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill: Option<Fill>,
+    /// What is to be known of it beforehand, such as arms on one disk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The trials in the order of play.
     pub trials: Vec<TrialPlan>,
 }
@@ -82,6 +89,24 @@ pub struct StorePlan {
     /// The emulated storage medium; none = the disk as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medium: Option<PlannedMedium>,
+    /// Other media of single members, by their number from 0.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub member_media: BTreeMap<usize, PlannedMedium>,
+    /// The number of the member that is to lead; none = whoever was elected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<usize>,
+    /// Which members get the load; none = all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<MemberChoice>,
+}
+
+impl From<&Medium> for PlannedMedium {
+    fn from(medium: &Medium) -> Self {
+        PlannedMedium {
+            name: medium.name.clone(),
+            spec: medium.spec.clone(),
+        }
+    }
 }
 
 /// An emulated storage medium of an arm.
@@ -92,6 +117,16 @@ pub struct PlannedMedium {
     pub name: String,
     /// What it was when the experiment began: a file may change before it goes on.
     pub spec: MediumSpec,
+}
+
+/// What the analysis `quota` does with a full etcd; seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Fill {
+    /// How long it is left full before the way back begins.
+    pub hold: f64,
+    /// How long the load goes on once writes are answered again.
+    pub after: f64,
 }
 
 /// An arm that was left out.

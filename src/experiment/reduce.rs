@@ -2,6 +2,7 @@
 
 use super::analysis::{self, Evidence};
 use super::compare::{Compare, comparisons};
+use super::leader;
 use super::metric::Metric;
 use super::plan::{ExperimentPlan, TrialPlan};
 use super::result::{API_VERSION, ExperimentResult, KIND, State, TrialResult};
@@ -68,6 +69,9 @@ pub fn reduce(plan: &ExperimentPlan, found: &[Found]) -> ExperimentResult {
     let findings = analysis::by_name(&plan.analysis)
         .unwrap_or(&Compare)
         .answer(&evidence);
+    let of = plan.trials.iter().zip(found);
+    let moved = of.filter_map(|(t, f)| leader::moved(plan.arm(&t.arm)?, t, f.result.as_ref()?));
+    let moved: Vec<String> = moved.collect();
     let complete = found.iter().all(Found::settled);
     let answer = if complete {
         findings.answer
@@ -87,7 +91,7 @@ pub fn reduce(plan: &ExperimentPlan, found: &[Found]) -> ExperimentResult {
         answer,
         comparisons,
         tables: findings.tables,
-        notes: findings.notes,
+        notes: [plan.notes.clone(), moved, findings.notes].concat(),
         data: findings.data,
         trials,
     }

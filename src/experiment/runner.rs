@@ -1,15 +1,18 @@
 //! Plays an experiment: one trial after the other, each a run of its own on etcds of its own.
 
 use super::analysis::Attendant;
+use super::arm::Etcd;
 use super::bed::{Bed, Ground};
 use super::directory::ExperimentDirectory;
 use super::error::ExperimentError;
+use super::leader;
 use super::plan::TrialPlan;
 use super::reduce::{Found, reduce};
 use super::resolve::Experiment;
 use super::result::{ExperimentResult, State};
 use crate::clock::{self, SECOND};
 use crate::engine::{self, Control};
+use crate::local::Bases;
 use crate::report::{Event, HistogramLine, Note, RunDirectory, RunResult, Sink, SinkError, Tee};
 use crate::workload::{Phases, Plan, Resolved, RunSettings, TrialCoordinates};
 use std::fs;
@@ -58,18 +61,21 @@ pub fn run(
         ));
     }
     let mut begun = Ok(());
+    if done < runner.found.len() {
+        begun = check_media(experiment);
+    }
     for (index, trial) in experiment.plan.trials.iter().enumerate() {
         if runner.found[index].settled() {
             continue;
+        }
+        if begun.is_err() {
+            break;
         }
         begun = if control.interrupted() {
             Err(ExperimentError::Interrupted)
         } else {
             runner.trial(index, trial)
         };
-        if begun.is_err() {
-            break;
-        }
     }
     let result = reduce(&experiment.plan, &runner.found);
     match begun {
@@ -86,6 +92,21 @@ pub fn run(
         directory.drop_snapshots();
     }
     Ok(result)
+}
+
+/// Refuses a medium that cannot be had in any arm before the first one is played.
+fn check_media(experiment: &Experiment) -> Result<(), ExperimentError> {
+    let mut bases = Bases::default();
+    for arm in &experiment.arms {
+        for etcd in arm.places() {
+            let checked = etcd.options(None, 1).check_media(&mut bases);
+            checked.map_err(|source| ExperimentError::Local {
+                arm: arm.name.clone(),
+                source: Box::new(source),
+            })?;
+        }
+    }
+    Ok(())
 }
 
 struct Runner<'a> {
@@ -143,6 +164,15 @@ impl Runner<'_> {
                     directory: self.directory.trial(trial),
                 });
             }
+            let plan = &self.experiment.plan;
+            let result = self.found[index].result.as_ref();
+            if let Some(moved) = plan
+                .arm(&trial.arm)
+                .zip(result)
+                .and_then(|(arm, run)| leader::moved(arm, trial, run))
+            {
+                self.observer.say(&moved);
+            }
             return self
                 .directory
                 .write(&reduce(&self.experiment.plan, &self.found));
@@ -170,6 +200,7 @@ impl Runner<'_> {
         let ground = snapshot.as_deref().map_or(Ground::Fresh, Ground::Copy);
         let begun = Bed::start(arm, etcds, ground, trial.seed, self.control).and_then(|bed| {
             let mut plan = self.plan(&bed, resolved)?;
+            plan.may_fill = etcds.iter().any(Etcd::may_fill);
             plan.trial = Some(TrialCoordinates {
                 experiment: self.experiment.plan.name.clone(),
                 arm: trial.arm.clone(),
@@ -206,7 +237,7 @@ impl Runner<'_> {
             directory: files.path().to_owned(),
         };
         let planned = &self.experiment.plan;
-        let mut attendant = analysis.attend(planned, &plan).map_err(failed)?;
+        let mut attendant = analysis.attend(bed, planned, &plan).map_err(failed)?;
         let watch = Forwarded::new(bed, self.control, &plan.control);
         let mut sink = files.sink()?;
         let mut sinks: Vec<&mut dyn Sink> = vec![&mut sink];

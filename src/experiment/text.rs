@@ -3,6 +3,7 @@
 use super::metric::{Metric, Scale};
 use super::result::{Comparison, ExperimentResult, State, Table};
 use super::say;
+use crate::etcd::target::MemberChoice;
 use crate::measure::validity::Verdict;
 use crate::report::text::wrap;
 use std::path::Path;
@@ -12,7 +13,8 @@ pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
     let mut out = format!("{}\n", r.answer);
     wrap(&format!("question {}", r.plan.question), &mut out);
     wrap(&about(r), &mut out);
-    for rung in &r.plan.rungs {
+    let several = r.plan.arms.len() > 1;
+    for rung in r.plan.rungs.iter().filter(|_| several) {
         out.push('\n');
         if !rung.is_empty() {
             out.push_str(&format!("rung {rung}\n"));
@@ -53,7 +55,7 @@ fn about(r: &ExperimentResult) -> String {
         format!("{} pairs", p.pairs)
     };
     format!(
-        "experiment {}{}, seed {}; {pairs}{rungs} × {} arms; analysis {}{}",
+        "experiment {}{}, seed {}; {pairs}{rungs} × {}; analysis {}{}",
         p.name,
         if p.smoke {
             " (smoke form: it answers nothing)"
@@ -61,7 +63,10 @@ fn about(r: &ExperimentResult) -> String {
             ""
         },
         p.seed,
-        p.arms.len(),
+        match p.arms.len() {
+            1 => "1 arm".to_owned(),
+            n => format!("{n} arms"),
+        },
         p.analysis,
         if p.snapshot {
             "; every trial from a copy of its arm's bytes"
@@ -181,6 +186,18 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
                 let log = log.map_or(String::new(), |dir| format!(", log in {dir}"));
                 let medium = s.medium.as_ref();
                 let medium = medium.map_or(String::new(), |m| format!(", as on {}", m.name));
+                let own = s.member_media.iter();
+                let own: String = own
+                    .map(|(i, m)| format!(", etcd-{i} as on {}", m.name))
+                    .collect();
+                let leader = s
+                    .leader
+                    .map_or(String::new(), |i| format!(", etcd-{i} leads"));
+                let loaded = match s.target {
+                    None | Some(MemberChoice::All) => "",
+                    Some(MemberChoice::Leader) => ", load on the leader",
+                    Some(MemberChoice::Followers) => ", load on the followers",
+                };
                 let flags: String = s.flags.iter().map(|f| format!(" {f}")).collect();
                 let name = if arm.stores.len() > 1 {
                     format!("{} on ", s.store)
@@ -188,7 +205,7 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
                     String::new()
                 };
                 format!(
-                    "{name}etcd {}{members}{data}{log}{medium}{flags}",
+                    "{name}etcd {}{members}{data}{log}{medium}{own}{leader}{loaded}{flags}",
                     s.version
                 )
             })

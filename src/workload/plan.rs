@@ -62,6 +62,8 @@ pub struct Plan {
     pub trial: Option<TrialCoordinates>,
     /// End after populate and leave the keys: the store is to be a snapshot, from which the same plan goes on.
     pub populate_only: bool,
+    /// Its etcds were given a quota to run into: they need not have room for all that is going to be written.
+    pub may_fill: bool,
     /// Drain or stop from outside.
     pub control: Control,
 }

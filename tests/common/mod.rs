@@ -4,9 +4,14 @@
     unreachable_pub,
     reason = "each test binary uses its own part of this module"
 )]
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may panic and speak"
+)]
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 use etcdmark::local::{BinaryChoice, LocalCluster, LocalOptions, LocalTls};
 use rcgen::{
@@ -187,4 +192,33 @@ fn issue(
     let cert = params.signed_by(&key, ca).unwrap();
     std::fs::write(dir.join(format!("{file}.crt")), cert.pem()).unwrap();
     std::fs::write(dir.join(format!("{file}.key")), key.serialize_pem()).unwrap();
+}
+
+/// Runs a script with a small tmpfs at `$DIR` that only it sees; None where that is not allowed.
+pub fn with_small_disk(size: &str, script: &str) -> Option<Output> {
+    let dir = tempfile::tempdir().unwrap();
+    let mount =
+        format!("mount -t tmpfs -o size={size} etcdmark-test \"$DIR\" || exit 77\n{script}");
+    let out = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount])
+        .env("DIR", dir.path())
+        .env("ETCDMARK", assert_cmd::cargo::cargo_bin!("etcdmark"))
+        .output();
+    match out {
+        Ok(out)
+            if out.status.code() == Some(77)
+                || String::from_utf8_lossy(&out.stderr).starts_with("unshare:") =>
+        {
+            eprintln!(
+                "not tested: no mounts here: {}",
+                String::from_utf8_lossy(&out.stderr)
+            );
+            None
+        }
+        Ok(out) => Some(out),
+        Err(e) => {
+            eprintln!("not tested: unshare: {e}");
+            None
+        }
+    }
 }

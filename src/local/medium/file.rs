@@ -355,7 +355,7 @@ mod tests {
         );
         let said = Medium::load("local-nvm").unwrap_err().to_string();
         assert!(
-            said.starts_with("medium \"local-nvm\": no such preset and no such file; did you mean \"local-nvme\"?; presets: local-nvme, gp3,"),
+            said.starts_with("medium \"local-nvm\": no such preset and no such file; did you mean \"local-nvme\"?; presets: local-nvme, local-ssd,"),
             "{said}"
         );
     }

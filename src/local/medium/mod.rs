@@ -31,6 +31,7 @@ use self::emulator::Emulation;
 use super::data_dir::io_error;
 use super::error::LocalError;
 use super::fs::FileSystem;
+use super::options::LocalOptions;
 use super::supervisor;
 use crate::clock::{Nanos, now};
 use crate::etcd::target::LocalMedium;
@@ -39,9 +40,21 @@ use crate::schedule::hash::stream;
 
 /// What syncs cost in the directories of one cluster, each measured once.
 #[derive(Debug, Default)]
-pub(super) struct Bases(BTreeMap<PathBuf, Cost>);
+pub(crate) struct Bases(BTreeMap<PathBuf, Cost>);
 
 impl Bases {
+    /// Measures both directories, unless they were measured before, and checks that the medium is slower than they are.
+    fn below(&mut self, medium: &Medium, wal: &Path, db: &Path) -> Result<[Cost; 2], LocalError> {
+        let costs = [self.of(wal, medium)?, self.of(db, medium)?];
+        if medium.files != Files::Db {
+            slow_enough(medium, wal, costs[0])?;
+        }
+        if medium.files != Files::Wal {
+            slow_enough(medium, db, costs[1])?;
+        }
+        Ok(costs)
+    }
+
     fn of(&mut self, dir: &Path, medium: &Medium) -> Result<Cost, LocalError> {
         if let Some(cost) = self.0.get(dir) {
             return Ok(*cost);
@@ -75,22 +88,29 @@ pub(super) struct Place<'a> {
     pub(super) wal: (&'a Path, &'a Path),
 }
 
+impl LocalOptions {
+    /// Whether its media can be emulated where its members are going to lie: a second for each directory that `bases`
+    /// does not know.
+    pub(crate) fn check_media(&self, bases: &mut Bases) -> Result<(), LocalError> {
+        let data = self.scratch_parent();
+        let wal = self.wal_dir.as_deref().unwrap_or(&data);
+        let media = (0..self.members).filter_map(|i| self.medium_of(i));
+        for medium in media {
+            bases.below(medium, wal, &data)?;
+        }
+        Ok(())
+    }
+}
+
 impl Emulated {
-    /// Measures the directories, unless they were measured before, and checks that the medium is slower than they are.
+    /// Measures the directories as [`Bases::below`] does.
     pub(super) fn new(
         medium: &Medium,
         seed: u64,
         place: &Place<'_>,
         bases: &mut Bases,
     ) -> Result<Self, LocalError> {
-        let wal = bases.of(place.wal.1, medium)?;
-        let db = bases.of(place.data.1, medium)?;
-        if medium.files != Files::Db {
-            slow_enough(medium, place.wal.1, wal)?;
-        }
-        if medium.files != Files::Wal {
-            slow_enough(medium, place.data.1, db)?;
-        }
+        let [wal, db] = bases.below(medium, place.wal.1, place.data.1)?;
         Ok(Emulated {
             emulation: Arc::new(Emulation {
                 medium: medium.clone(),

@@ -18,6 +18,7 @@ macro_rules! presets {
 /// All of them, the fastest first.
 pub const PRESETS: &[Preset] = presets![
     "local-nvme",
+    "local-ssd",
     "gp3",
     "network-ssd",
     "openai-2018",
