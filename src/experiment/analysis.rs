@@ -2,6 +2,7 @@
 
 use super::bed::Bed;
 use super::compare::Compare;
+use super::media::Media;
 use super::plan::ExperimentPlan;
 use super::result::{Comparison, Table, TrialResult};
 use super::versions::Versions;
@@ -11,7 +12,7 @@ use crate::workload::Plan;
 use std::fmt::Debug;
 
 /// All of them.
-pub const ALL: &[&dyn Analysis] = &[&Compare, &Versions];
+pub const ALL: &[&dyn Analysis] = &[&Compare, &Media, &Versions];
 
 /// The analysis of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Analysis> {

@@ -19,6 +19,7 @@ mod for_each;
 mod ladder;
 mod leader;
 mod load;
+mod media;
 pub mod metric;
 mod order;
 mod placement;
@@ -29,6 +30,7 @@ pub mod result;
 mod runner;
 pub mod say;
 pub mod schema;
+mod syncs;
 pub mod text;
 mod versions;
 
