@@ -20,6 +20,7 @@ mod for_each;
 mod ladder;
 mod leader;
 mod load;
+mod media;
 pub mod metric;
 mod order;
 mod placement;
@@ -31,6 +32,7 @@ pub mod result;
 mod runner;
 pub mod say;
 pub mod schema;
+mod syncs;
 pub mod text;
 mod versions;
 

@@ -243,10 +243,7 @@ mod tests {
 
     #[test]
     fn a_closed_loop_has_no_forecast() {
-        let changes = [
-            ("actors.events.concurrency", "4"),
-            ("primary", "[]"),
-        ];
+        let changes = [("actors.events.concurrency", "4"), ("primary", "[]")];
         let refused = Forecast::of(&plan(&changes), 0).unwrap_err();
         assert!(refused.contains("closed loop"), "{refused}");
     }
