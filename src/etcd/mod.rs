@@ -5,6 +5,7 @@ pub mod cleanup;
 pub mod control;
 mod control_types;
 pub mod errors;
+pub mod given;
 pub mod kind;
 mod lock;
 mod maintenance;

@@ -6,7 +6,7 @@ use super::leader;
 use crate::engine::Control;
 use crate::etcd::Target;
 use crate::etcd::target::MemberChoice;
-use crate::local::{LocalCluster, LocalOptions};
+use crate::local::{LocalCluster, LocalOptions, SyncCosts};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -35,12 +35,14 @@ pub(super) enum Ground<'a> {
 }
 
 impl Bed {
-    /// Starts the etcds of an arm and waits until they answer. `seed` is that of the times that media ask for.
+    /// Starts the etcds of an arm and waits until they answer. `seed` is that of the times that media ask
+    /// for, `costs` what syncs cost where they are emulated.
     pub(super) fn start(
         arm: &str,
         etcds: &[Etcd],
         ground: Ground<'_>,
         seed: u64,
+        costs: &SyncCosts,
         control: &Control,
     ) -> Result<Bed, ExperimentError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -63,7 +65,7 @@ impl Bed {
             };
             let started = bed.runtime.block_on(async {
                 tokio::select! {
-                    started = LocalCluster::start(options(etcd, ground, seed)) => started.map_err(failed),
+                    started = LocalCluster::start(options(etcd, ground, seed, costs)) => started.map_err(failed),
                     // Dropping an etcd that is starting ends it and removes its directory.
                     () = control.until_interrupted() => Err(ExperimentError::Interrupted),
                 }
@@ -137,9 +139,9 @@ impl Bed {
     }
 }
 
-fn options(etcd: &Etcd, ground: Ground<'_>, seed: u64) -> LocalOptions {
+fn options(etcd: &Etcd, ground: Ground<'_>, seed: u64, costs: &SyncCosts) -> LocalOptions {
     let below = |dir: &Path| -> PathBuf { dir.join(&etcd.store) };
-    match ground {
+    let mut options = match ground {
         Ground::Fresh => etcd.options(None, seed),
         Ground::Copy(dir) => etcd.options(Some(&below(dir)), seed),
         Ground::Keep(dir) => LocalOptions {
@@ -150,5 +152,7 @@ fn options(etcd: &Etcd, ground: Ground<'_>, seed: u64) -> LocalOptions {
             member_media: BTreeMap::new(),
             ..etcd.options(None, seed)
         },
-    }
+    };
+    options.sync_costs = costs.clone();
+    options
 }

@@ -21,6 +21,7 @@ mod for_each;
 mod ladder;
 mod leader;
 mod load;
+mod media;
 pub mod metric;
 mod order;
 mod placement;
@@ -33,6 +34,7 @@ mod runner;
 pub mod say;
 pub mod schema;
 mod split;
+mod syncs;
 pub mod text;
 mod versions;
 

@@ -69,7 +69,7 @@ pub struct ArmPlan {
 }
 
 /// An etcd cluster of an arm.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StorePlan {
     /// The store's name.

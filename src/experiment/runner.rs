@@ -12,7 +12,7 @@ use super::resolve::Experiment;
 use super::result::{ExperimentResult, State};
 use crate::clock::{self, SECOND};
 use crate::engine::{self, Control};
-use crate::local::Bases;
+use crate::local::SyncCosts;
 use crate::report::{Event, HistogramLine, Note, RunDirectory, RunResult, Sink, SinkError, Tee};
 use crate::workload::{Phases, Plan, Resolved, RunSettings, TrialCoordinates};
 use std::fs;
@@ -50,6 +50,7 @@ pub fn run(
         control,
         observer,
         found: directory.found(),
+        costs: SyncCosts::default(),
         played: 0.0,
         count: 0,
     };
@@ -62,7 +63,7 @@ pub fn run(
     }
     let mut begun = Ok(());
     if done < runner.found.len() {
-        begun = check_media(experiment);
+        begun = runner.check_media();
     }
     for (index, trial) in experiment.plan.trials.iter().enumerate() {
         if runner.found[index].settled() {
@@ -94,33 +95,34 @@ pub fn run(
     Ok(result)
 }
 
-/// Refuses a medium that cannot be had in any arm before the first one is played.
-fn check_media(experiment: &Experiment) -> Result<(), ExperimentError> {
-    let mut bases = Bases::default();
-    for arm in &experiment.arms {
-        for etcd in arm.places() {
-            let checked = etcd.options(None, 1).check_media(&mut bases);
-            checked.map_err(|source| ExperimentError::Local {
-                arm: arm.name.clone(),
-                source: Box::new(source),
-            })?;
-        }
-    }
-    Ok(())
-}
-
 struct Runner<'a> {
     experiment: &'a Experiment,
     directory: &'a ExperimentDirectory,
     control: &'a Control,
     observer: &'a mut dyn Observer,
     found: Vec<Found>,
+    /// What syncs cost where media are emulated: measured once, the same in all trials.
+    costs: SyncCosts,
     /// Seconds that trials took, and how many of them.
     played: f64,
     count: u32,
 }
 
 impl Runner<'_> {
+    /// Refuses a medium that cannot be had in any arm before the first one is played.
+    fn check_media(&mut self) -> Result<(), ExperimentError> {
+        for arm in &self.experiment.arms {
+            for etcd in arm.places() {
+                let checked = etcd.options(None, 1).check_media(&mut self.costs);
+                checked.map_err(|source| ExperimentError::Local {
+                    arm: arm.name.clone(),
+                    source: Box::new(source),
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Plays a trial, and once more if it was invalid.
     fn trial(&mut self, index: usize, trial: &TrialPlan) -> Result<(), ExperimentError> {
         if self.found[index].state() == State::Invalid {
@@ -164,14 +166,14 @@ impl Runner<'_> {
                     directory: self.directory.trial(trial),
                 });
             }
-            let plan = &self.experiment.plan;
+            let arm = self.experiment.plan.arm(&trial.arm);
             let result = self.found[index].result.as_ref();
-            if let Some(moved) = plan
-                .arm(&trial.arm)
+            if let Some(moved) = arm
                 .zip(result)
-                .and_then(|(arm, run)| leader::moved(arm, trial, run))
+                .and_then(|(arm, run)| leader::moved(arm, &run.stores))
             {
-                self.observer.say(&moved);
+                self.observer
+                    .say(&format!("trial {}: {moved}", trial.trial));
             }
             return self
                 .directory
@@ -198,20 +200,21 @@ impl Runner<'_> {
         let files = RunDirectory::create(&self.directory.trial(trial))
             .map_err(|e| ExperimentError::at("--out", e.to_string()))?;
         let ground = snapshot.as_deref().map_or(Ground::Fresh, Ground::Copy);
-        let begun = Bed::start(arm, etcds, ground, trial.seed, self.control).and_then(|bed| {
-            let mut plan = self.plan(&bed, resolved)?;
-            plan.may_fill = etcds.iter().any(Etcd::may_fill);
-            plan.trial = Some(TrialCoordinates {
-                experiment: self.experiment.plan.name.clone(),
-                arm: trial.arm.clone(),
-                pair: trial.pair,
-                trial: trial.trial,
-                order: trial.order,
+        let begun =
+            Bed::start(arm, etcds, ground, trial.seed, &self.costs, self.control).and_then(|bed| {
+                let mut plan = self.plan(&bed, resolved)?;
+                plan.may_fill = etcds.iter().any(Etcd::may_fill);
+                plan.trial = Some(TrialCoordinates {
+                    experiment: self.experiment.plan.name.clone(),
+                    arm: trial.arm.clone(),
+                    pair: trial.pair,
+                    trial: trial.trial,
+                    order: trial.order,
+                });
+                let ended = self.load(&bed, trial, plan, &files);
+                bed.stop();
+                ended
             });
-            let ended = self.load(&bed, trial, plan, &files);
-            bed.stop();
-            ended
-        });
         if begun.is_err() {
             // What was measured stays; of a trial that could not begin, nothing does.
             if report_is_empty(files.path()) {
@@ -311,7 +314,14 @@ impl Runner<'_> {
             "arm {}: filling the store once, for all its trials",
             trial.arm
         ));
-        let bed = Bed::start(arm, etcds, Ground::Keep(&dir), trial.seed, self.control)?;
+        let bed = Bed::start(
+            arm,
+            etcds,
+            Ground::Keep(&dir),
+            trial.seed,
+            &self.costs,
+            self.control,
+        )?;
         let mut plan = self.plan(&bed, resolved)?;
         (plan.keep_data, plan.populate_only) = (true, true);
         let watch = Forwarded::new(&bed, self.control, &plan.control);

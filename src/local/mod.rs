@@ -20,7 +20,6 @@ pub use binary::{BinaryChoice, EtcdBinary, EtcdVersion};
 pub use cluster::LocalCluster;
 pub use error::LocalError;
 pub use fs::FileSystem;
-pub(crate) use medium::Bases;
-pub use medium::{Files, Medium};
+pub use medium::{Files, Medium, SyncCosts};
 pub use member::Member;
 pub use options::{LocalOptions, LocalTls};
