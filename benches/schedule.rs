@@ -45,6 +45,7 @@ fn schedules(c: &mut Criterion) {
         low: 1.0,
         high: 1.04,
         intensity: &one,
+        spread: true,
     };
     for members in [1_000, 100_000, 1_000_000] {
         let mut periodic = Periodic::new(&chain, members, 1, Stripe::WHOLE);
@@ -75,6 +76,7 @@ fn cluster() -> Timetable {
         low: 1.0,
         high: 1.04,
         intensity: RateProfile::constant(1.0),
+        spread: true,
     };
     let poisson = |rate| Schedule::Arrivals {
         process: Process::Poisson,

@@ -120,6 +120,7 @@ fn intent(run: &str) -> WriteIntent {
         writes: 1000,
         bytes: 1_000_000,
         closed_loop: false,
+        may_fill: false,
     }
 }
 
@@ -1016,4 +1017,35 @@ async fn compacted_by_a_run(flags: &[&str]) -> bool {
 async fn a_run_compacts_only_an_etcd_that_is_ours() {
     assert!(!compacted_by_a_run(&[]).await);
     assert!(compacted_by_a_run(&["--yes-this-etcd-is-mine"]).await);
+}
+
+#[tokio::test]
+async fn a_run_defragments_only_an_etcd_that_is_ours() {
+    let (_e, target) = etcd(&[]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("w.yaml");
+    let text = "apiVersion: etcdmark/v1alpha1\nkind: Workload\nmetadata: {name: w}\nspec:\n  cluster: {nodes: 10}\n  \
+                actors:\n    - {name: leases, kind: nodeLease, period: 1s}\n    - {name: cron, kind: defragmenter, \
+                period: 1s}\n  phases: {settle: 0s, warmup: 0s, duration: 3s}\n";
+    std::fs::write(&file, text).unwrap();
+    let run = |flags: &[&str]| {
+        let mut etcdmark = Command::new(env!("CARGO_BIN_EXE_etcdmark"));
+        etcdmark.arg("run").arg(&file).args(flags);
+        etcdmark.args(["-q", "--endpoints", &target.endpoints[0], "--out"]);
+        etcdmark.arg(dir.path().join("out")).output().unwrap()
+    };
+    let out = run(&[]);
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("actor \"cron\" defragments") && said.contains("--yes-this-etcd-is-mine"),
+        "{said}"
+    );
+    // Nothing was begun.
+    assert!(!dir.path().join("out/events.jsonl").exists());
+    let out = run(&["--yes-this-etcd-is-mine"]);
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(matches!(out.status.code(), Some(0 | 98)), "{said}");
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(text.contains("\ndefrag  main/"), "{text}");
 }

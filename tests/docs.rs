@@ -141,7 +141,8 @@ fn the_table_of_op_classes_is_current() {
          | get | Range of one key |\n\
          | list | Range over a prefix, in pages at a pinned revision |\n\
          | grant | LeaseGrant |\n\
-         | compact | Compact |\n";
+         | compact | Compact |\n\
+         | defragment | Defragment of each member in turn, a store's leader last (etcdctl, not kube-apiserver) |\n";
     expect("docs/reference/op-classes.md", &text);
 }
 

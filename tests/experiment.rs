@@ -17,7 +17,11 @@ mod ended;
 mod for_each;
 #[path = "experiment/harness.rs"]
 mod harness;
+#[path = "experiment/killed.rs"]
+mod killed;
 #[path = "experiment/played.rs"]
 mod played;
+#[path = "experiment/quota.rs"]
+mod quota;
 #[path = "experiment/snapshot.rs"]
 mod snapshot;

@@ -8,6 +8,10 @@
 )]
 
 mod common;
+#[path = "versions/defragmenter.rs"]
+mod defragmenter;
+#[path = "versions/idle.rs"]
+mod idle;
 #[path = "versions/medium.rs"]
 mod medium;
 

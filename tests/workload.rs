@@ -451,7 +451,11 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             "  load: {rateRamp: 5s}\n  actors:\n    - {name: p, kind: probe}\n".to_owned(),
-            "w.yaml:6:20: load.rateRamp: has no effect: every actor is closed-loop, a probe or a compactor; remove it",
+            "w.yaml:6:20: load.rateRamp: has no effect: every actor is closed-loop, a probe, a compactor or a defragmenter; remove it",
+        ),
+        (
+            "  actors:\n    - {name: d, kind: defragmenter}\n".to_owned(),
+            "w.yaml:7:7: actors.d.period: is missing; it says how often, the first time after one period: within the run's warm-up and duration, or nothing is defragmented",
         ),
         (
             with("  limits: {default: 0s}\n"),

@@ -2,10 +2,10 @@
 
 use super::CliError;
 use super::overrides::{self, Overridden, Override};
+use crate::etcd::given::{self, Given, Named};
 use crate::etcd::kind;
-use crate::etcd::target::{Credentials, MemberChoice, Target, TlsMaterial};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use crate::etcd::target::{MemberChoice, Target};
+use std::path::PathBuf;
 
 /// etcd to use.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -122,67 +122,30 @@ impl ClusterFlags {
             self.needs_endpoints()?;
             return Ok(found);
         }
-        let text = |flag: &Option<String>, var: &str| flag.clone().or_else(|| env(var));
-        let file = |flag: &Option<PathBuf>, name: &str, var: &str| match (flag, env(var)) {
-            (Some(path), _) => read(path, &format!("--{name}")).map(Some),
-            (None, Some(path)) => read(Path::new(&path), var).map(Some),
-            (None, None) => Ok(None),
+        let given = Given {
+            endpoints,
+            metrics_endpoints: self.metrics_endpoints.clone(),
+            cacert: self.cacert.clone(),
+            cert: self.cert.clone(),
+            key: self.key.clone(),
+            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
+            user: self.user.clone(),
+            password: self.password.clone(),
+            dial_timeout: self.dial_timeout.clone(),
+            command_timeout: self.command_timeout.clone(),
         };
-        let tls = TlsMaterial {
-            ca: file(&self.cacert, "cacert", "ETCDCTL_CACERT")?,
-            cert: file(&self.cert, "cert", "ETCDCTL_CERT")?,
-            key: file(&self.key, "key", "ETCDCTL_KEY")?,
-            insecure_skip_verify: self.insecure_skip_tls_verify
-                || truth(
-                    "ETCDCTL_INSECURE_SKIP_TLS_VERIFY",
-                    env("ETCDCTL_INSECURE_SKIP_TLS_VERIFY"),
-                )?,
-            server_name: None,
-        };
-        match (&tls.cert, &tls.key) {
-            (Some(_), None) => {
-                return Err(CliError::usage(
-                    "--cert needs --key (or ETCDCTL_KEY) beside it",
-                ));
-            }
-            (None, Some(_)) => {
-                return Err(CliError::usage(
-                    "--key needs --cert (or ETCDCTL_CERT) beside it",
-                ));
-            }
-            _ => {}
-        }
-        let any_tls = tls.ca.is_some() || tls.cert.is_some() || tls.insecure_skip_verify;
-        let endpoints = urls(&endpoints, any_tls, "--endpoints")?;
-        let overrides = self.override_servers(any_tls)?;
-        let servers = overrides.iter().flat_map(|o| &o.servers);
-        let mut all = endpoints.iter().chain(servers);
-        let secure = all.any(|e| e.starts_with("https://"));
-        if secure && tls.ca.is_none() && !tls.insecure_skip_verify {
-            return Err(CliError::usage(
-                "https endpoints need --cacert FILE (or ETCDCTL_CACERT), or --insecure-skip-tls-verify",
-            ));
-        }
-        if !secure && (self.cacert.is_some() || self.cert.is_some()) {
-            return Err(CliError::usage(format!(
-                "--cacert and --cert are for https endpoints, and --endpoints gives {}",
-                endpoints.join(",")
-            )));
-        }
-        let dial = text(&self.dial_timeout, "ETCDCTL_DIAL_TIMEOUT");
-        let command = text(&self.command_timeout, "ETCDCTL_COMMAND_TIMEOUT");
+        let tls = given.tls(Named::Flags, &env).map_err(CliError::usage)?;
+        let overrides = self.override_servers(tls.is_some())?;
+        let servers: Vec<&str> = overrides
+            .iter()
+            .flat_map(|o| &o.servers)
+            .map(String::as_str)
+            .collect();
+        let target = given.target(Named::Flags, tls, &servers, &env);
         let target = Target {
-            metrics_endpoints: urls(&self.metrics_endpoints, false, "--metrics-endpoints")?,
-            tls: any_tls.then_some(tls),
-            credentials: credentials(
-                text(&self.user, "ETCDCTL_USER"),
-                text(&self.password, "ETCDCTL_PASSWORD"),
-            )?,
-            dial_timeout: duration("--dial-timeout", dial, Duration::from_secs(2))?,
-            command_timeout: duration("--command-timeout", command, Duration::from_secs(5))?,
             members: self.target,
             owned: self.yes_this_etcd_is_mine,
-            ..Target::plain(endpoints)
+            ..target.map_err(CliError::usage)?
         };
         self.add(found, overrides, target)
     }
@@ -195,7 +158,8 @@ impl ClusterFlags {
                 .resources
                 .first()
                 .map_or(String::new(), |r| overrides::name(*r));
-            o.servers = urls(&o.servers, tls, &format!("--overrides {first}#"))?;
+            o.servers = given::urls(&o.servers, tls, &format!("--overrides {first}#"))
+                .map_err(CliError::usage)?;
         }
         Ok(all)
     }
@@ -224,7 +188,9 @@ impl ClusterFlags {
     /// The etcd of a kind cluster, as the container engine describes it; blocks.
     fn kind_target(&self, name: &str) -> Result<Found, CliError> {
         let found = kind::discover(name).map_err(|e| CliError::usage(e.to_string()))?;
-        let given = |flag: &Option<String>, name, default| duration(name, flag.clone(), default);
+        let given = |flag: &Option<String>, name, default| {
+            given::duration(name, flag.clone(), default).map_err(CliError::usage)
+        };
         let target = Target {
             dial_timeout: given(
                 &self.dial_timeout,
@@ -236,7 +202,8 @@ impl ClusterFlags {
                 "--command-timeout",
                 found.target.command_timeout,
             )?,
-            credentials: credentials(self.user.clone(), self.password.clone())?,
+            credentials: given::credentials(Named::Flags, self.user.clone(), self.password.clone())
+                .map_err(CliError::usage)?,
             members: self.target,
             owned: self.yes_this_etcd_is_mine,
             named_by: Some(format!("--kind {name}")),
@@ -270,103 +237,6 @@ impl ClusterFlags {
             None => Ok(()),
         }
     }
-}
-
-fn read(path: &Path, what: &str) -> Result<Vec<u8>, CliError> {
-    std::fs::read(path)
-        .map_err(|e| CliError::usage(format!("{what}: cannot read {}: {e}", path.display())))
-}
-
-/// Adds the scheme that etcdctl would and checks the form; drops doubles of the same text.
-fn urls(given: &[String], tls: bool, flag: &str) -> Result<Vec<String>, CliError> {
-    let mut urls: Vec<String> = Vec::new();
-    for raw in given.iter().map(|g| g.trim()) {
-        let url = match raw.split_once("://") {
-            Some(("http" | "https", _)) => raw.to_owned(),
-            Some((scheme, _)) => {
-                return Err(CliError::usage(format!(
-                    "{flag} {raw:?}: {scheme}:// is not http:// or https://"
-                )));
-            }
-            None if tls => format!("https://{raw}"),
-            None => format!("http://{raw}"),
-        };
-        let url = url.trim_end_matches('/').to_owned();
-        let parsed: Option<http::Uri> = url.parse().ok();
-        let port = parsed.as_ref().and_then(|u| u.port_u16());
-        let bare = parsed
-            .as_ref()
-            .is_some_and(|u| matches!(u.path(), "" | "/") && u.query().is_none());
-        if !bare || port.is_none_or(|p| p == 0) {
-            return Err(CliError::usage(format!(
-                "{flag} {raw:?} is not http://HOST:PORT or https://HOST:PORT (etcd's client port is 2379)"
-            )));
-        }
-        if urls.contains(&url) {
-            return Err(CliError::usage(format!(
-                "{flag} names {url} twice; leave one out"
-            )));
-        }
-        urls.push(url);
-    }
-    Ok(urls)
-}
-
-/// etcdctl's rule: `--user name:password`, unless `--password` is given too.
-fn credentials(
-    user: Option<String>,
-    password: Option<String>,
-) -> Result<Option<Credentials>, CliError> {
-    match (user, password) {
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(CliError::usage(
-            "--password (or ETCDCTL_PASSWORD) needs --user (or ETCDCTL_USER)",
-        )),
-        (Some(user), Some(password)) => Ok(Some(Credentials { user, password })),
-        (Some(both), None) => match both.split_once(':') {
-            Some((user, password)) if !user.is_empty() => Ok(Some(Credentials {
-                user: user.to_owned(),
-                password: password.to_owned(),
-            })),
-            _ => Err(CliError::usage(format!(
-                "--user {both:?} has no password: give --user NAME:PASSWORD, --password or ETCDCTL_PASSWORD"
-            ))),
-        },
-    }
-}
-
-fn truth(name: &str, value: Option<String>) -> Result<bool, CliError> {
-    match value.as_deref() {
-        None | Some("0" | "false" | "FALSE" | "False" | "f" | "F") => Ok(false),
-        Some("1" | "true" | "TRUE" | "True" | "t" | "T") => Ok(true),
-        Some(other) => Err(CliError::usage(format!(
-            "{name}={other} is neither true nor false"
-        ))),
-    }
-}
-
-/// A Go duration of one unit: `500ms`, `5s`, `1.5m`; more than 0 and at most an hour.
-fn duration(flag: &str, value: Option<String>, default: Duration) -> Result<Duration, CliError> {
-    let Some(text) = value else {
-        return Ok(default);
-    };
-    let unit = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit);
-    let scale = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        _ => f64::NAN,
-    };
-    let seconds = number.parse::<f64>().unwrap_or(f64::NAN) * scale;
-    if seconds > 0.0 && seconds <= 3600.0 {
-        return Ok(Duration::from_secs_f64(seconds));
-    }
-    Err(CliError::usage(format!(
-        "{flag} {text:?} is not a duration like 500ms, 5s or 1m (at most 60m)"
-    )))
 }
 
 #[cfg(test)]

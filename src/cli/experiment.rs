@@ -82,6 +82,9 @@ pub struct ChangeFlags {
     /// Play only this arm and others so named
     #[arg(long, value_name = "NAME")]
     pub arm: Vec<String>,
+    /// Play only this rung of the ladder and others so named
+    #[arg(long, value_name = "NAME")]
+    pub rung: Vec<String>,
     /// Play an arm whose data lie here; may be repeated (media, split-events; `forEach` in a file)
     #[arg(long, value_name = "DIR")]
     pub dir: Vec<PathBuf>,
@@ -126,6 +129,7 @@ impl ChangeFlags {
             pairs: self.pairs,
             seed: self.seed,
             arms: self.arm.clone(),
+            rungs: self.rung.clone(),
             dirs: self.dir.clone(),
             wal_dirs: self.wal_dir.clone(),
             media: self.medium.clone(),

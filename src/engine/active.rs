@@ -213,6 +213,7 @@ impl Active {
                 endpoints: endpoints.clone(),
                 objects: self.objects.clone(),
                 populations: self.populations.clone(),
+                clusters: stores.iter().map(|s| s.cluster.clone()).collect(),
                 auth: auth.clone(),
                 route: self.route.clone(),
                 anchor: self.anchor,

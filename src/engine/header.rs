@@ -69,10 +69,9 @@ fn classes(plan: &Plan) -> Vec<ClassInfo> {
         .collect()
 }
 
-/// The store that an op class is told with. Of several each has a compactor.
+/// The store that an op class is told with; of several, none where each has its own.
 pub(crate) fn store_name(plan: &Plan, class: OpClass) -> &str {
-    let compactor = matches!(class, OpClass::CompactorTxn | OpClass::CompactorCompact);
-    if compactor && plan.stores.len() > 1 {
+    if class.of_each_store() && plan.stores.len() > 1 {
         return ClassInfo::EACH_STORE;
     }
     &plan.stores[plan.store_of(class.info().resource)].name

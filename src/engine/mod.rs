@@ -7,6 +7,7 @@ mod active;
 mod attempt;
 mod background;
 pub mod control;
+mod defragment;
 mod estimate;
 mod finish;
 pub mod guards;
@@ -26,6 +27,7 @@ mod stream;
 mod thread;
 mod tick;
 mod verify;
+pub(crate) mod writes;
 
 pub use control::Control;
 pub use run::{RunError, run};

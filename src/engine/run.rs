@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::kube::actors::{Population, model};
 use crate::report::{Event, RunResult, Sink};
 use crate::schedule::Stripe;
-use crate::workload::Plan;
+use crate::workload::{Actor, ActorKind, Plan};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +62,7 @@ pub fn run(mut plan: Plan, sink: &mut dyn Sink) -> Result<RunResult, RunError> {
         .enable_all()
         .build()
         .map_err(|e| RunError::failure(format!("cannot start a runtime: {e}")))?;
+    may_defragment(&plan)?;
     let mut stores = Vec::new();
     for index in 0..plan.stores.len() {
         match runtime.block_on(ready(&mut plan, index, &stores)) {
@@ -106,6 +107,24 @@ pub fn run(mut plan: Plan, sink: &mut dyn Sink) -> Result<RunResult, RunError> {
     Ok(result)
 }
 
+/// Defragmenting stops whole members: only those of an etcd that is ours.
+fn may_defragment(plan: &Plan) -> Result<(), RunError> {
+    let defragmenter = |a: &&Actor| a.kind == ActorKind::Defragmenter;
+    let actor = plan.actors.iter().find(defragmenter);
+    let foreign = plan.stores.iter().find(|s| !s.target.owned);
+    let (Some(actor), Some(store)) = (actor, foreign) else {
+        return Ok(());
+    };
+    Err(RunError {
+        message: format!(
+            "actor {:?} defragments, which stops each member of store {} in turn, and etcdmark did not start that etcd: \
+             --yes-this-etcd-is-mine allows it, or leave the actor out",
+            actor.name, store.name
+        ),
+        exit: Exit::Usage,
+    })
+}
+
 /// Whether the store is, or may be, a live cluster's. A run on `/registry` itself shares it with nobody.
 fn live(plan: &Plan, store: &Ready) -> bool {
     plan.prefix != "/registry" && store.facts.may_be_live()
@@ -145,6 +164,7 @@ async fn ready(plan: &mut Plan, index: usize, earlier: &[Ready]) -> Result<Ready
         writes,
         bytes,
         closed_loop,
+        may_fill: plan.may_fill,
     };
     let refused = |message: String, exit| RunError { message, exit };
     let (cluster, facts) = preflight::check(&store.target, Some(&intent))

@@ -74,6 +74,9 @@ impl Shard {
             if matches!(step, Step::CompactorCompact(_)) && context.compact == 0 {
                 continue;
             }
+            if let Step::Defragment(class) = step {
+                return self.defragment(&context, class).await;
+            }
             if offered.take().is_none() {
                 self.recorder
                     .borrow_mut()
@@ -135,7 +138,7 @@ impl Shard {
                 turn
             }
             // Taken care of by `play`.
-            Step::SharedLease { .. } => Ok(clock::now()),
+            Step::SharedLease { .. } | Step::Defragment(_) => Ok(clock::now()),
         }
     }
 

@@ -5,7 +5,7 @@ use super::recorder::{Batch, Recorder};
 use super::shared_lease::Leases;
 use super::state::States;
 use crate::clock::{self, Nanos};
-use crate::etcd::control::MemberStatus;
+use crate::etcd::control::{Cluster, MemberStatus};
 use crate::etcd::wire::Pool;
 use crate::kube::actors::{Session, Step};
 use crate::kube::{Kind, ObjectRef, Objects, OpClass};
@@ -85,6 +85,8 @@ pub(crate) struct Shard {
     pub(crate) anchor: clock::Anchor,
     /// One per store.
     pub(crate) pools: Vec<Pool>,
+    /// One per store, for what is not load.
+    pub(crate) clusters: Vec<Cluster>,
     /// Store of each op class.
     pub(crate) route: Vec<usize>,
     pub(crate) states: RefCell<States>,
@@ -92,6 +94,8 @@ pub(crate) struct Shard {
     pub(crate) leases: RefCell<Leases>,
     /// What each compactor remembers, by its index: (version of the key, revision of the previous round).
     pub(crate) compactors: RefCell<HashMap<u64, (i64, i64)>>,
+    /// A turn of the defragmenter goes on.
+    pub(crate) defragmenting: Cell<bool>,
     pub(crate) scratch: RefCell<Vec<u8>>,
     pub(crate) messages: Sender<Message>,
     in_flight: Cell<usize>,
@@ -121,6 +125,7 @@ pub(crate) struct Parts {
     pub(crate) objects: Objects,
     pub(crate) anchor: clock::Anchor,
     pub(crate) pools: Vec<Pool>,
+    pub(crate) clusters: Vec<Cluster>,
     pub(crate) route: Vec<usize>,
     pub(crate) states: States,
     pub(crate) t0: Nanos,
@@ -143,11 +148,13 @@ impl Shard {
             objects: p.objects,
             anchor: p.anchor,
             pools: p.pools,
+            clusters: p.clusters,
             route: p.route,
             states: RefCell::new(p.states),
             recorder: RefCell::new(Recorder::new(p.index, p.t0, clock::now())),
             leases: RefCell::new(Leases::default()),
             compactors: RefCell::default(),
+            defragmenting: Cell::new(false),
             scratch: RefCell::new(Vec::with_capacity(32 * 1024)),
             messages: p.messages,
             in_flight: Cell::new(0),

@@ -9,6 +9,7 @@ use super::state::States;
 use super::tick::Ticker;
 use crate::clock::{Anchor, Nanos};
 use crate::etcd::auth::Auth;
+use crate::etcd::control::Cluster;
 use crate::etcd::wire::{Pool, Settings};
 use crate::kube::Objects;
 use crate::kube::actors::{Population, model};
@@ -50,6 +51,8 @@ pub(crate) struct Assignment {
     pub(crate) endpoints: Vec<Vec<String>>,
     pub(crate) objects: Objects,
     pub(crate) populations: Vec<Population>,
+    /// One per store, for what is not load.
+    pub(crate) clusters: Vec<Cluster>,
     /// One login per store, shared by the shards.
     pub(crate) auth: Vec<Option<Auth>>,
     pub(crate) route: Vec<usize>,
@@ -101,6 +104,7 @@ async fn shard_main(a: Assignment) -> Result<Ended, String> {
         objects: a.objects,
         anchor: a.anchor,
         pools,
+        clusters: a.clusters,
         route: a.route,
         states: States::new(part, &a.populations),
         t0: a.t0,

@@ -21,8 +21,8 @@ const MAX_ANSWER: usize = 256 << 20;
 pub struct Member {
     endpoint: String,
     timeout: Duration,
-    owned: bool,
-    client: Client,
+    pub(super) owned: bool,
+    pub(super) client: Client,
 }
 
 impl std::fmt::Debug for Member {
@@ -74,7 +74,7 @@ impl Member {
         &self.endpoint
     }
 
-    async fn call<T>(
+    pub(super) async fn call<T>(
         &self,
         call: &'static str,
         f: impl Future<Output = Result<T, EtcdError>>,
@@ -82,7 +82,7 @@ impl Member {
         bounded(&self.endpoint, call, self.timeout, f).await
     }
 
-    fn kv(&self) -> etcd_client::KvClient {
+    pub(super) fn kv(&self) -> etcd_client::KvClient {
         self.client
             .kv_client()
             .max_decoding_message_size(MAX_ANSWER)
@@ -156,7 +156,7 @@ impl Member {
             .collect())
     }
 
-    /// `KV/Range`, linearizable.
+    /// `KV/Range`, linearizable unless asked otherwise.
     pub async fn range(&self, spec: RangeSpec<'_>) -> Result<Page, ControlError> {
         let mut kv = self.kv();
         let mut r = self
@@ -241,39 +241,6 @@ impl Member {
             .call("LeaseTimeToLive", l.time_to_live(id, Some(options)))
             .await?;
         Ok((r.ttl() >= 0).then(|| r.keys().to_vec()))
-    }
-
-    /// Compacts the store up to `revision`; owned etcds only.
-    pub async fn compact(&self, revision: i64) -> Result<(), ControlError> {
-        self.own("Compact")?;
-        let mut kv = self.kv();
-        self.call("Compact", kv.compact(revision, None))
-            .await
-            .map(drop)
-    }
-
-    /// Defragments this member, which answers nothing meanwhile; owned etcds only. No timeout but `within`.
-    pub async fn defragment(&self, within: Duration) -> Result<(), ControlError> {
-        self.own("Defragment")?;
-        let mut m = self.client.maintenance_client();
-        bounded(&self.endpoint, "Defragment", within, m.defragment())
-            .await
-            .map(drop)
-    }
-
-    /// Has this member, which leads, hand over to the one with this id; owned etcds only.
-    pub async fn move_leader(&self, to: u64) -> Result<(), ControlError> {
-        self.own("MoveLeader")?;
-        let mut m = self.client.maintenance_client();
-        self.call("MoveLeader", m.move_leader(to)).await.map(drop)
-    }
-
-    fn own(&self, call: &'static str) -> Result<(), ControlError> {
-        if self.owned {
-            Ok(())
-        } else {
-            Err(ControlError::NotOwned { call })
-        }
     }
 }
 
@@ -410,7 +377,7 @@ impl Cluster {
 
 pub use crate::kube::requests::prefix_end;
 
-async fn bounded<T>(
+pub(super) async fn bounded<T>(
     endpoint: &str,
     call: &'static str,
     timeout: Duration,

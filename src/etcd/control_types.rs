@@ -159,6 +159,8 @@ pub struct RangeSpec<'a> {
     pub keys_only: bool,
     /// Only the count.
     pub count_only: bool,
+    /// Answered by the member alone, perhaps not with the newest.
+    pub serializable: bool,
 }
 
 impl<'a> RangeSpec<'a> {
@@ -171,6 +173,7 @@ impl<'a> RangeSpec<'a> {
             revision: 0,
             keys_only: false,
             count_only: false,
+            serializable: false,
         }
     }
 
@@ -186,6 +189,9 @@ impl<'a> RangeSpec<'a> {
         }
         if self.count_only {
             o = o.with_count_only();
+        }
+        if self.serializable {
+            o = o.with_serializable();
         }
         o
     }

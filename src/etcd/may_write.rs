@@ -156,7 +156,7 @@ fn room(intent: &WriteIntent, facts: &mut ClusterFacts) -> Result<(), PreflightE
         return Ok(());
     };
     let free = limit.saturating_sub(size);
-    if growth > free / 2 && growth > 0 {
+    if growth > free / 2 && growth > 0 && !intent.may_fill {
         let quota = facts.quota.to_string();
         return Err(PreflightError::TooBig {
             keys,

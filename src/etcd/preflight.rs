@@ -31,6 +31,8 @@ pub struct WriteIntent {
     pub bytes: u64,
     /// A closed loop writes more than that, as fast as etcd answers.
     pub closed_loop: bool,
+    /// The etcd may run full: that is what it was started for.
+    pub may_fill: bool,
 }
 
 /// What preflight found out about a cluster.

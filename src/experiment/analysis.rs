@@ -2,8 +2,10 @@
 
 use super::bed::Bed;
 use super::compare::Compare;
+use super::defrag::Defrag;
 use super::media::Media;
 use super::plan::ExperimentPlan;
+use super::quota::Quota;
 use super::result::{Comparison, Table, TrialResult};
 use super::versions::Versions;
 use crate::measure::paired::MIN_PAIRS;
@@ -12,7 +14,7 @@ use crate::workload::Plan;
 use std::fmt::Debug;
 
 /// All of them.
-pub const ALL: &[&dyn Analysis] = &[&Compare, &Media, &Versions];
+pub const ALL: &[&dyn Analysis] = &[&Compare, &Versions, &Quota, &Defrag, &Media];
 
 /// The analysis of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Analysis> {
@@ -32,12 +34,18 @@ pub trait Analysis: Debug + Sync {
         }
     }
 
+    /// Whether it fills etcds until they refuse to write.
+    fn fills(&self) -> bool {
+        false
+    }
+
     /// Who sees to a trial while it is played, if anybody; `plan` is what the engine is going to play.
     ///
     /// # Errors
     /// What ends the experiment, in words.
     fn attend(
         &self,
+        _bed: &Bed,
         _experiment: &ExperimentPlan,
         _plan: &Plan,
     ) -> Result<Option<Box<dyn Attendant>>, String> {

@@ -76,6 +76,12 @@ impl Etcd {
         Ok(etcd)
     }
 
+    /// Its quota is the experiment's own: it may be there to be reached.
+    pub(super) fn may_fill(&self) -> bool {
+        let quota = |f: &String| f.trim_start_matches('-').starts_with("quota-backend-bytes");
+        self.spec.flags.iter().any(quota)
+    }
+
     /// How it is started, on fresh data or on a copy of a snapshot's; `seed` is that of the times that a medium asks for.
     pub(super) fn options(&self, snapshot: Option<&Path>, seed: u64) -> LocalOptions {
         LocalOptions {

@@ -21,11 +21,13 @@ macro_rules! builtins {
 /// All of them.
 pub const BUILTINS: &[Builtin] = builtins![
     "versions",
+    "quota",
     "split-events",
     "media",
     "slow-member",
     "endpoints-vs-slices",
-    "compaction-interval"
+    "compaction-interval",
+    "defrag",
 ];
 
 /// The built-in of that name.

@@ -184,13 +184,18 @@ fn compare(metric: &Metric, base: &[Option<Measured>], arm: &[Option<Measured>])
 
 /// The median of what was measured, a miss being the largest; none if it is one.
 fn median(values: &[Option<Measured>]) -> Option<f64> {
-    let mut all: Vec<f64> = values.iter().flatten().map(|m| m.number()).collect();
+    middle(values.iter().flatten().map(|m| m.number())).filter(|m| m.is_finite())
+}
+
+/// The median; none of nothing.
+pub(super) fn middle(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut all: Vec<f64> = values.collect();
     all.sort_by(f64::total_cmp);
     let (low, high) = (
         all.get(all.len().checked_sub(1)? / 2)?,
         all.get(all.len() / 2)?,
     );
-    Some((low + high) / 2.0).filter(|m| m.is_finite())
+    Some((low + high) / 2.0)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use crate::etcd::target::MemberChoice;
 use crate::workload::file::{ApiVersion, ClusterSpec, Metadata, PhasesSpec, Spec};
+use crate::workload::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -73,6 +74,9 @@ pub struct ExperimentSpec {
     /// Who reads the trials. Default: `compare`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<String>,
+    /// How the analysis `quota` goes on once the etcd is full. Default: 60 s full, 10 s after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill: Option<FillSpec>,
     /// What `--smoke` changes. Default: one pair.
     #[serde(default)]
     pub smoke: SmokeSpec,
@@ -246,9 +250,28 @@ pub struct SmokeSpec {
     /// The ladder. Default: the experiment's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ladder: Option<LadderSpec>,
+    /// Only these arms. Default: all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arms: Vec<String>,
+    /// How the analysis `quota` goes on once the etcd is full. Default: the experiment's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill: Option<FillSpec>,
     /// Changes of the workload, each as `--set` takes it. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
+}
+
+/// What the analysis `quota` does with a full etcd.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FillSpec {
+    /// How long it is left full before the way back begins: longer than the node-monitor grace period (40 s, from
+    /// Kubernetes 1.32 on 50 s), or no node becomes NotReady. Default: 60s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Span>,
+    /// How long the load goes on once writes are answered again. Default: 10s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Span>,
 }
 
 impl EtcdSpec {

@@ -4,6 +4,7 @@ use super::edits::Edits;
 use super::error::ExperimentError;
 use super::file::LadderSpec;
 use super::load::ExperimentSource;
+use super::resolve::{Changes, known};
 
 /// One rung.
 #[derive(Debug, Default)]
@@ -16,8 +17,19 @@ pub(super) struct Rung {
 }
 
 impl ExperimentSource {
-    /// The rungs; one without a name where there is no ladder.
-    pub(super) fn rungs(&self, smoke: bool) -> Result<Vec<Rung>, ExperimentError> {
+    /// The rungs that are going to be played; one without a name where there is no ladder.
+    pub(super) fn rungs(&self, changes: &Changes) -> Result<Vec<Rung>, ExperimentError> {
+        let mut all = self.ladder(changes.smoke)?;
+        let names: Vec<&str> = all.iter().map(|r| r.name.as_str()).collect();
+        for name in &changes.rungs {
+            known("rung", name, &names)
+                .map_err(|m| ExperimentError::at(format!("--rung {name}"), m))?;
+        }
+        all.retain(|r| changes.rungs.is_empty() || changes.rungs.contains(&r.name));
+        Ok(all)
+    }
+
+    fn ladder(&self, smoke: bool) -> Result<Vec<Rung>, ExperimentError> {
         let spec = &self.file.spec;
         let (path, ladder) = match (&spec.smoke.ladder, &spec.ladder) {
             (Some(ladder), _) if smoke => ("smoke.ladder", ladder),

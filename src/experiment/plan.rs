@@ -46,6 +46,9 @@ pub struct ExperimentPlan {
     pub primary: Vec<String>,
     /// What is shown beside it.
     pub metrics: Vec<String>,
+    /// How the analysis `quota` goes on once the etcd is full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill: Option<Fill>,
     /// What is to be known of it beforehand, such as arms on one disk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -114,6 +117,16 @@ pub struct PlannedMedium {
     pub name: String,
     /// What it was when the experiment began: a file may change before it goes on.
     pub spec: MediumSpec,
+}
+
+/// What the analysis `quota` does with a full etcd; seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Fill {
+    /// How long it is left full before the way back begins.
+    pub hold: f64,
+    /// How long the load goes on once writes are answered again.
+    pub after: f64,
 }
 
 /// An arm that was left out.

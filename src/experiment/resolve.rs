@@ -11,10 +11,12 @@ use super::ladder::{Rung, label};
 use super::load::ExperimentSource;
 use super::metric::Metric;
 use super::order::order;
-use super::plan::{ArmPlan, ExperimentPlan, LeftOut, PLAN_VERSION, TrialPlan};
+use super::plan::{ArmPlan, ExperimentPlan, Fill, LeftOut, PLAN_VERSION, TrialPlan};
+use crate::workload::units::Span;
 use crate::workload::{Resolved, canonical_sha256, check_name, nearest};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Primary metrics at most: more hypotheses than that and none can be found with a few pairs.
 const MAX_PRIMARY: usize = 4;
@@ -33,6 +35,8 @@ pub struct Changes {
     pub seed: Option<u64>,
     /// Only these arms (`--arm`); all if empty.
     pub arms: Vec<String>,
+    /// Only these rungs (`--rung`); all if empty.
+    pub rungs: Vec<String>,
     /// Directories to make arms of (`--dir`).
     pub dirs: Vec<PathBuf>,
     /// Where these arms' write-ahead logs go (`--wal-dir`): none, one for all, or one for each.
@@ -102,8 +106,8 @@ impl ExperimentSource {
         let seed = changes.seed.or(spec.seed).unwrap_or(1);
         let snapshot = spec.snapshot.unwrap_or(false);
         self.names(analysis)?;
-        let chosen = self.chosen(&changes.arms)?;
-        let rungs = self.rungs(changes.smoke)?;
+        let chosen = self.chosen(changes)?;
+        let rungs = self.rungs(changes)?;
         let primary = self.metrics("primary", &spec.primary)?;
         if !(1..=MAX_PRIMARY).contains(&primary.len()) {
             let n = primary.len();
@@ -199,6 +203,7 @@ impl ExperimentSource {
             rungs: rungs.into_iter().map(|r| r.name).collect(),
             primary: spec.primary.clone(),
             metrics: spec.metrics.clone(),
+            fill: self.fill(changes.smoke, analysis)?,
             notes: Vec::new(),
             trials: Vec::new(),
         };
@@ -252,6 +257,30 @@ impl ExperimentSource {
         ))
     }
 
+    /// What becomes of a full etcd, where the analysis fills one.
+    fn fill(&self, smoke: bool, analysis: &dyn Analysis) -> Result<Option<Fill>, ExperimentError> {
+        let spec = &self.file.spec;
+        let fills = analysis.fills();
+        for (path, given) in [("fill", spec.fill), ("smoke.fill", spec.smoke.fill)] {
+            if given.is_some() && !fills {
+                let name = analysis.name();
+                let message = format!("the analysis {name} fills no etcd; leave it out");
+                return Err(self.wrong(path, message));
+            }
+        }
+        let own = spec.fill.unwrap_or_default();
+        let short = spec.smoke.fill.filter(|_| smoke).unwrap_or_default();
+        let seconds = |a: Option<Span>, b: Option<Span>, default: u64| {
+            a.or(b)
+                .map_or(Duration::from_secs(default), |s| s.0)
+                .as_secs_f64()
+        };
+        Ok(fills.then(|| Fill {
+            hold: seconds(short.hold, own.hold, 60),
+            after: seconds(short.after, own.after, 10),
+        }))
+    }
+
     /// Arms' names are names, once each; the baseline is one of them.
     fn names(&self, analysis: &dyn Analysis) -> Result<(), ExperimentError> {
         let spec = &self.file.spec;
@@ -277,15 +306,22 @@ impl ExperimentSource {
         }
     }
 
-    /// The arms that `--arm` names, in the file's order, with their index there.
-    fn chosen(&self, wanted: &[String]) -> Result<Vec<(usize, &ArmSpec)>, ExperimentError> {
-        let arms = &self.file.spec.arms;
-        let names: Vec<&str> = arms.iter().map(|a| a.name.as_str()).collect();
-        for name in wanted {
+    /// The arms that `--arm` names (else the smoke form's own choice), in the file's order, with their index there.
+    fn chosen(&self, changes: &Changes) -> Result<Vec<(usize, &ArmSpec)>, ExperimentError> {
+        let spec = &self.file.spec;
+        let names: Vec<&str> = spec.arms.iter().map(|a| a.name.as_str()).collect();
+        for name in &changes.arms {
             known("arm", name, &names)
                 .map_err(|m| ExperimentError::at(format!("--arm {name}"), m))?;
         }
-        let all = arms.iter().enumerate();
+        for (i, name) in spec.smoke.arms.iter().enumerate() {
+            known("arm", name, &names).map_err(|m| self.wrong(&format!("smoke.arms.{i}"), m))?;
+        }
+        let wanted = match changes.arms.is_empty() && changes.smoke {
+            true => &spec.smoke.arms,
+            false => &changes.arms,
+        };
+        let all = spec.arms.iter().enumerate();
         Ok(all
             .filter(|(_, a)| wanted.is_empty() || wanted.contains(&a.name))
             .collect())
@@ -380,7 +416,7 @@ fn hash(plan: &ExperimentPlan, arms: &[Arm]) -> String {
     }))
 }
 
-fn known(what: &str, name: &str, names: &[&str]) -> Result<(), String> {
+pub(super) fn known(what: &str, name: &str, names: &[&str]) -> Result<(), String> {
     if names.contains(&name) {
         return Ok(());
     }

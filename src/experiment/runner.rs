@@ -1,6 +1,7 @@
 //! Plays an experiment: one trial after the other, each a run of its own on etcds of its own.
 
 use super::analysis::Attendant;
+use super::arm::Etcd;
 use super::bed::{Bed, Ground};
 use super::directory::ExperimentDirectory;
 use super::error::ExperimentError;
@@ -202,6 +203,7 @@ impl Runner<'_> {
         let begun =
             Bed::start(arm, etcds, ground, trial.seed, &self.costs, self.control).and_then(|bed| {
                 let mut plan = self.plan(&bed, resolved)?;
+                plan.may_fill = etcds.iter().any(Etcd::may_fill);
                 plan.trial = Some(TrialCoordinates {
                     experiment: self.experiment.plan.name.clone(),
                     arm: trial.arm.clone(),
@@ -238,7 +240,7 @@ impl Runner<'_> {
             directory: files.path().to_owned(),
         };
         let planned = &self.experiment.plan;
-        let mut attendant = analysis.attend(planned, &plan).map_err(failed)?;
+        let mut attendant = analysis.attend(bed, planned, &plan).map_err(failed)?;
         let watch = Forwarded::new(bed, self.control, &plan.control);
         let mut sink = files.sink()?;
         let mut sinks: Vec<&mut dyn Sink> = vec![&mut sink];

@@ -13,7 +13,8 @@ pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
     let mut out = format!("{}\n", r.answer);
     wrap(&format!("question {}", r.plan.question), &mut out);
     wrap(&about(r), &mut out);
-    for rung in &r.plan.rungs {
+    let several = r.plan.arms.len() > 1;
+    for rung in r.plan.rungs.iter().filter(|_| several) {
         out.push('\n');
         if !rung.is_empty() {
             out.push_str(&format!("rung {rung}\n"));
@@ -54,7 +55,7 @@ fn about(r: &ExperimentResult) -> String {
         format!("{} pairs", p.pairs)
     };
     format!(
-        "experiment {}{}, seed {}; {pairs}{rungs} × {} arms; analysis {}{}",
+        "experiment {}{}, seed {}; {pairs}{rungs} × {}; analysis {}{}",
         p.name,
         if p.smoke {
             " (smoke form: it answers nothing)"
@@ -62,7 +63,10 @@ fn about(r: &ExperimentResult) -> String {
             ""
         },
         p.seed,
-        p.arms.len(),
+        match p.arms.len() {
+            1 => "1 arm".to_owned(),
+            n => format!("{n} arms"),
+        },
         p.analysis,
         if p.snapshot {
             "; every trial from a copy of its arm's bytes"

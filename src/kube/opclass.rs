@@ -24,6 +24,8 @@ pub enum Verb {
     Grant,
     /// Compact.
     Compact,
+    /// Defragment, of one member.
+    Defragment,
 }
 
 /// One row of the table.
@@ -104,6 +106,7 @@ op_classes! {
     ListEndpointSlices  "list/endpointslices"    "EndpointSlice lists"        List    EndpointSlices Range;
     CompactorTxn        "compactor/txn"          "compactor elections"        Update  Internal       Txn;
     CompactorCompact    "compactor/compact"      "compactions"                Compact Internal       Compact;
+    Defragment          "defragmenter/defragment" "defragmentations"          Defragment Internal    Defragment;
     ProbeGet            "probe/get"              "probe reads"                Get     Internal       Range;
     ProbeCreate         "probe/create"           "probe key creates"          Create  Internal       Txn;
     ProbeUpdate         "probe/update"           "probe writes"               Update  Internal       Txn;
@@ -116,15 +119,23 @@ impl OpClass {
     }
 
     /// The deadline that kube-apiserver gives the request, which travels as `grpc-timeout`: that of the API
-    /// request behind it. Its own loops (masterleases, peer leases, compaction) have none.
+    /// request behind it. Its own loops (masterleases, peer leases, compaction) and etcdctl defrag have none.
     pub const fn timeout(self) -> Option<Duration> {
         let info = self.info();
         match (info.resource, info.verb) {
-            (Resource::MasterLeases, _) | (_, Verb::Compact) => None,
+            (Resource::MasterLeases, _) | (_, Verb::Compact | Verb::Defragment) => None,
             _ if matches!(self, OpClass::CompactorTxn) => None,
             (_, Verb::Get | Verb::List) => Some(READ_TIMEOUT),
             _ => Some(WRITE_TIMEOUT),
         }
+    }
+
+    /// Whether each store has its own: compactions and defragmentations act on a store, not on a resource.
+    pub const fn of_each_store(self) -> bool {
+        matches!(
+            self,
+            OpClass::CompactorTxn | OpClass::CompactorCompact | OpClass::Defragment
+        )
     }
 
     /// Whether it writes an object.
@@ -163,7 +174,7 @@ mod tests {
         for class in OpClass::ALL {
             let name = class.name();
             let expected = match name.rsplit_once('/') {
-                Some(("master-lease" | "compactor", _)) => None,
+                Some(("master-lease" | "compactor" | "defragmenter", _)) => None,
                 Some(("list", _) | (_, "get")) => Some(60),
                 _ => Some(34),
             };

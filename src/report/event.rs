@@ -184,6 +184,8 @@ pub enum Event {
     Member(MemberEvent),
     /// A store's compactor had its turn.
     Compactor(CompactorEvent),
+    /// A member was defragmented.
+    Defragmentation(DefragmentationEvent),
     /// The first failure of its class in a phase, to the millisecond; intervals count them all.
     Failure(FailureEvent),
     /// A guard stopped the run.
@@ -652,6 +654,27 @@ pub struct CompactorEvent {
     pub won: bool,
     /// The revision up to which it drops history; 0 = none (the first round, a lost one, an etcd that is not ours).
     pub revision: i64,
+}
+
+/// A member was defragmented, or should have been. It answers nothing meanwhile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct DefragmentationEvent {
+    /// When it was over or had failed, seconds since t0.
+    pub t: f64,
+    /// Store.
+    pub store: String,
+    /// Member.
+    pub member: String,
+    /// It led its store when its turn came.
+    pub leader: bool,
+    /// How long it took, seconds.
+    pub seconds: f64,
+    /// The member's database file before, bytes; null = it did not say.
+    pub size_before: Option<u64>,
+    /// And after.
+    pub size_after: Option<u64>,
+    /// Why it failed; null = it did not.
+    pub error: Option<String>,
 }
 
 /// A failed attempt.

@@ -5,7 +5,8 @@
 //! lengths of the run are seconds since its t0.
 
 use super::event::{
-    ClassInfo, CleanupReport, Counts, GuardEvent, Header, MemberEvent, Note, Phase, VerifyReport,
+    ClassInfo, CleanupReport, Counts, DefragmentationEvent, GuardEvent, Header, MemberEvent, Note,
+    Phase, VerifyReport,
 };
 use crate::exit::Exit;
 use crate::measure::percentile::Headline;
@@ -52,6 +53,9 @@ pub struct RunResult {
     pub outages: Vec<Outage>,
     /// Members that became unreachable or reachable.
     pub members: Vec<MemberEvent>,
+    /// Members that were defragmented during the load.
+    #[serde(default)]
+    pub defragmentations: Vec<DefragmentationEvent>,
     /// Guards that stopped the run.
     pub guards: Vec<GuardEvent>,
     /// Remarks.

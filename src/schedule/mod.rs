@@ -89,6 +89,7 @@ pub fn expected(schedule: &Schedule, members: u64, from: Nanos, to: Nanos) -> Op
             low,
             high,
             intensity,
+            ..
         } => {
             let gap = (*period).max(1) as f64 / 1e9 * (low + high) / 2.0;
             Some(members as f64 * intensity.expected(from, to) / gap)
@@ -106,6 +107,7 @@ pub fn peak_rate(schedule: &Schedule, members: u64) -> Option<f64> {
             low,
             high,
             intensity,
+            ..
         } => {
             let gap = (*period).max(1) as f64 / 1e9 * (low + high) / 2.0;
             Some(members as f64 * intensity.max_rate() / gap)
@@ -157,6 +159,7 @@ mod tests {
             low: 1.0,
             high: 1.04,
             intensity: RateProfile::constant(1.0),
+            spread: true,
         };
         let n = expected(&periodic, 1000, 0, 102 * SECOND).unwrap();
         assert!((n - 10_000.0).abs() < 1e-6, "{n}");

@@ -21,6 +21,8 @@ pub struct Chain<'a> {
     pub high: f64,
     /// Speeds the population's time up or slows it down; 1 everywhere is Kubernetes' own rate.
     pub intensity: &'a RateProfile,
+    /// The first instants are spread uniformly over one period; else they come after one.
+    pub spread: bool,
 }
 
 /// One instant of one member.
@@ -60,10 +62,10 @@ impl Periodic {
     /// The most members a population can have.
     pub const MAX_MEMBERS: u64 = u32::MAX as u64;
 
-    /// The members m of 0..count (at most [`Periodic::MAX_MEMBERS`]) with m ≡ part (mod of). Their first
-    /// instants are spread uniformly over one period.
+    /// The members m of 0..count (at most [`Periodic::MAX_MEMBERS`]) with m ≡ part (mod of).
     pub fn new(chain: &Chain<'_>, count: u64, seed: u64, stripe: Stripe) -> Self {
         let period = chain.period.max(1) as f64;
+        let (low, width) = (chain.low.max(0.0), (chain.high - chain.low).max(0.0));
         let count = count.min(Self::MAX_MEMBERS);
         let step = usize::try_from(stripe.of()).unwrap_or(usize::MAX);
         let mine = (stripe.part()..count).step_by(step);
@@ -71,7 +73,8 @@ impl Periodic {
         let heap = mine
             .map(|m| m as u32)
             .map(|member| {
-                let at = (unit(mix(seed, u64::from(member), 0)) * period) as Nanos;
+                let u = unit(mix(seed, u64::from(member), 0));
+                let at = (period * if chain.spread { u } else { low + width * u }) as Nanos;
                 Reverse(Entry { at, member, k: 0 })
             })
             .collect();
@@ -80,8 +83,8 @@ impl Periodic {
             heap,
             seed,
             period,
-            low: chain.low.max(0.0),
-            width: (chain.high - chain.low).max(0.0),
+            low,
+            width,
             warp: (!warp.is_identity()).then_some(warp),
             cursor: 0,
         }
@@ -137,6 +140,7 @@ mod tests {
                 low: 1.0,
                 high: 1.04,
                 intensity,
+                spread: true,
             },
             count,
             11,
@@ -184,6 +188,21 @@ mod tests {
             seconds.iter().all(|&n| (850..1150).contains(&n)),
             "{seconds:?}"
         );
+    }
+
+    #[test]
+    fn a_cron_job_has_its_first_instant_after_one_period() {
+        let one = RateProfile::constant(1.0);
+        let chain = Chain {
+            period: PERIOD,
+            low: 1.0,
+            high: 1.0,
+            intensity: &one,
+            spread: false,
+        };
+        let ats = Periodic::new(&chain, 1, 11, Stripe::WHOLE).map(|b| (b.at, b.k));
+        let ats: Vec<(Nanos, u64)> = ats.take(3).collect();
+        assert_eq!(ats, [(PERIOD, 0), (2 * PERIOD, 1), (3 * PERIOD, 2)]);
     }
 
     #[test]

@@ -36,12 +36,14 @@ impl Source {
                 low,
                 high,
                 intensity,
+                spread,
             } => {
                 let chain = Chain {
                     period: *period,
                     low: *low,
                     high: *high,
                     intensity,
+                    spread: *spread,
                 };
                 Some(Source::Periodic(Periodic::new(
                     &chain, members, seed, stripe,
@@ -179,6 +181,7 @@ mod tests {
             low: 1.0,
             high: 1.1,
             intensity: RateProfile::constant(1.0),
+            spread: true,
         }
     }
 

@@ -185,17 +185,25 @@ impl Member {
     }
 
     async fn values(&mut self) -> Result<BTreeMap<String, f64>, HttpError> {
-        let mut values = metrics::parse(&self.client.get("/metrics", TIMEOUT).await?);
-        // Alarms are in no metric. Serializable: no read index; etcd below 3.5 ignores it and gives no reason.
-        if let Ok(health) = self
-            .client
-            .request("/health?serializable=true", TIMEOUT / 2)
-            .await
+        let page = self.client.get("/metrics", TIMEOUT).await?;
+        let mut values = metrics::parse(&page);
+        // Alarms are in no metric. Serializable: no read index.
+        if !proposes_health(&page)
+            && let Ok(health) = self
+                .client
+                .request("/health?serializable=true", TIMEOUT / 2)
+                .await
         {
             values.extend(health_values(&health.body));
         }
         Ok(values)
     }
+}
+
+/// etcd 3.4 answers `/health` by a raft proposal, which costs a sync of the log, and gives no reason: not worth it
+/// (`server/etcdserver/api/etcdhttp/metrics.go` of that release).
+fn proposes_health(page: &str) -> bool {
+    page.contains("etcd_server_version{server_version=\"3.4.")
 }
 
 /// etcd's `/health` body → `alarm.nospace`, `alarm.corrupt` (0 or 1). Empty where the version gives no
@@ -254,6 +262,13 @@ mod tests {
         assert_eq!(names(&target), ["m1", "m2"]);
         target.metrics_endpoints = vec!["http://127.0.0.1:2381".into()];
         assert_eq!(names(&target), ["127.0.0.1:2381"]);
+    }
+
+    #[test]
+    fn etcd_3_4_is_not_asked_for_its_health() {
+        let page = |v: &str| format!("# x\netcd_server_version{{server_version=\"{v}\"}} 1\n");
+        assert!(proposes_health(&page("3.4.30")));
+        assert!(!proposes_health(&page("3.5.4")) && !proposes_health(&page("3.40.1")));
     }
 
     #[test]

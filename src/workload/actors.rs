@@ -98,6 +98,7 @@ fn kind(
         Kind::Compactor => ActorKind::Compactor {
             stores: stores as u64,
         },
+        Kind::Defragmenter => ActorKind::Defragmenter,
         Kind::List => {
             let name = spec.resource.get_or_insert_with(|| "nodes".to_owned());
             let found = LISTED.into_iter().find(|r| r.plural() == name);

@@ -2,7 +2,7 @@
 
 use super::check::{self, number, rate, span, whole};
 use super::error::FieldError;
-use super::file::{ActorSpec, Jitter, LoadSpec, Stage};
+use super::file::{ActorSpec, Jitter, Kind, LoadSpec, Stage};
 use super::kinds::{DefaultArrivals, Form, within_rate};
 use super::plan::{Cluster, RateProfile, Schedule, Segment};
 use super::units::Span;
@@ -56,6 +56,11 @@ pub(super) fn schedule(
                 DefaultArrivals::Period(p, low, high) => (p, low, high),
                 _ => (Span::seconds(10), 1.0, 1.0),
             };
+            if spec.period.is_none() && spec.kind == Kind::Defragmenter {
+                let message = "is missing; it says how often, the first time after one period: within the run's warm-up and \
+                               duration, or nothing is defragmented";
+                return Err(FieldError::at(paths.of("period"), message));
+            }
             let period = *spec.period.get_or_insert(period);
             let period = span(&paths.of("period"), period, Span(Duration::from_millis(1)))?;
             let jitter = *spec.jitter.get_or_insert(Jitter { low, high });
@@ -85,6 +90,7 @@ pub(super) fn schedule(
                 low,
                 high,
                 intensity,
+                spread: spec.kind.spread(),
             })
         }
         Form::Rate => {

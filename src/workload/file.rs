@@ -72,7 +72,7 @@ pub struct Spec {
     /// The sources of traffic; one of each kind at most. Required.
     pub actors: Vec<ActorSpec>,
     /// Response-time limit per op class, past which an answer is late; the key `default` is for all
-    /// others. Default: `default: 1s`.
+    /// others. Default: `default: 1s`, and 1h for `defragmenter/defragment`.
     #[serde(default)]
     #[schemars(schema_with = "limits_schema")]
     pub limits: BTreeMap<String, Span>,
@@ -150,11 +150,13 @@ pub struct ActorSpec {
     /// What it models. Required.
     pub kind: Kind,
     /// Each member (node, lock, apiserver) repeats after this time × jitter. Default: nodeLease 10s,
-    /// nodeStatus 5m, leaderLease 2s, apiserverLease 10s, compactor 5m.
+    /// nodeStatus 5m, leaderLease 2s, apiserverLease 10s, compactor 5m; the defragmenter's has to be given. First instants are
+    /// spread over one period; the defragmenter's comes after one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub period: Option<Span>,
     /// Factors that `period` is multiplied with, uniformly. Default: nodeLease and apiserverLease 1 to
-    /// 1.04, nodeStatus 0.5 to 1.5, leaderLease 1 to 1.2, compactor 1 to 1.
+    /// 1.04, nodeStatus 0.5 to 1.5, leaderLease 1 to 1.2, compactor and
+    /// defragmenter 1 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jitter: Option<Jitter>,
     /// Arrivals per second. Default: list 1, probe 50.
@@ -218,6 +220,9 @@ pub enum Kind {
     EndpointSlice,
     /// kube-apiserver compacts etcd.
     Compactor,
+    /// An operator's cron job defragments every member of every store, one after the other, the leader last. Only in
+    /// an etcd that etcdmark started or that is yours (`--yes-this-etcd-is-mine`).
+    Defragmenter,
     /// A client without a watch cache lists every object of a resource.
     List,
     /// A quiet client reads one key.
@@ -273,7 +278,7 @@ pub struct PhasesSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LoadSpec {
-    /// Multiplies every open-loop rate, the probe's and the compactor's excepted. Default: 1.
+    /// Multiplies every open-loop rate, the probe's, the compactor's and the defragmenter's excepted. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_scale: Option<f64>,
     /// Rates rise linearly from zero over this time; stages begin after it. Default: 0s.

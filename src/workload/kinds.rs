@@ -29,7 +29,7 @@ pub(super) enum DefaultArrivals {
 
 impl Kind {
     /// Every kind, in the order of the reference page.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::NodeLease,
         Kind::NodeStatus,
         Kind::Event,
@@ -38,6 +38,7 @@ impl Kind {
         Kind::Endpoints,
         Kind::EndpointSlice,
         Kind::Compactor,
+        Kind::Defragmenter,
         Kind::List,
         Kind::Probe,
     ];
@@ -53,6 +54,7 @@ impl Kind {
             ActorKind::Endpoints => Kind::Endpoints,
             ActorKind::EndpointSlice => Kind::EndpointSlice,
             ActorKind::Compactor { .. } => Kind::Compactor,
+            ActorKind::Defragmenter => Kind::Defragmenter,
             ActorKind::List { .. } => Kind::List,
             ActorKind::Probe { .. } => Kind::Probe,
         }
@@ -69,6 +71,7 @@ impl Kind {
             Kind::Endpoints => "endpoints",
             Kind::EndpointSlice => "endpointSlice",
             Kind::Compactor => "compactor",
+            Kind::Defragmenter => "defragmenter",
             Kind::List => "list",
             Kind::Probe => "probe",
         }
@@ -78,7 +81,9 @@ impl Kind {
     pub(super) fn forms(self) -> &'static [Form] {
         match self {
             Kind::NodeLease | Kind::NodeStatus => &[Form::Period, Form::Rate, Form::Concurrency],
-            Kind::LeaderLease | Kind::ApiserverLease | Kind::Compactor => &[Form::Period],
+            Kind::LeaderLease | Kind::ApiserverLease | Kind::Compactor | Kind::Defragmenter => {
+                &[Form::Period]
+            }
             Kind::Event | Kind::Endpoints | Kind::EndpointSlice | Kind::List | Kind::Probe => {
                 &[Form::Rate, Form::Concurrency]
             }
@@ -99,6 +104,8 @@ impl Kind {
             Kind::NodeStatus => DefaultArrivals::Period(Span::seconds(300), 0.5, 1.5),
             Kind::LeaderLease => DefaultArrivals::Period(Span::seconds(2), 1.0, 1.2),
             Kind::Compactor => DefaultArrivals::Period(Span::seconds(300), 1.0, 1.0),
+            // Its period has to be given: a night's would be no turn in most runs.
+            Kind::Defragmenter => DefaultArrivals::Period(Span::seconds(86_400), 1.0, 1.0),
             Kind::Event => DefaultArrivals::PerNode(0.05),
             Kind::Endpoints | Kind::EndpointSlice => DefaultArrivals::PerService(0.08),
             Kind::List => DefaultArrivals::Rate(1.0),
@@ -115,9 +122,14 @@ impl Kind {
         }
     }
 
-    /// Whether `rateScale` and `rateRamp` apply: a probe stays quiet, a compactor keeps its clock.
+    /// Whether `rateScale` and `rateRamp` apply: a probe stays quiet, a compactor and a cron job keep their clocks.
     pub(super) fn scales(self) -> bool {
-        !matches!(self, Kind::Probe | Kind::Compactor)
+        !matches!(self, Kind::Probe | Kind::Compactor | Kind::Defragmenter)
+    }
+
+    /// Whether the first instants of its members are spread over one period; a cron job's comes after one.
+    pub(super) fn spread(self) -> bool {
+        self != Kind::Defragmenter
     }
 
     /// Members of its population, each with a chain of periods of its own.
@@ -128,7 +140,7 @@ impl Kind {
             Kind::ApiserverLease | Kind::Compactor => (cluster.apiservers, "apiservers"),
             Kind::Endpoints | Kind::EndpointSlice => (cluster.services, "services"),
             Kind::Event => (cluster.namespaces, "namespaces"),
-            Kind::List | Kind::Probe => (1, "nodes"),
+            Kind::Defragmenter | Kind::List | Kind::Probe => (1, "nodes"),
         }
     }
 
@@ -150,6 +162,7 @@ impl Kind {
             Kind::Endpoints => &[C::EndpointsUpdate],
             Kind::EndpointSlice => &[C::EndpointSliceUpdate],
             Kind::Compactor => &[C::CompactorTxn, C::CompactorCompact],
+            Kind::Defragmenter => &[C::Defragment],
             Kind::List => &[
                 C::ListNodes,
                 C::ListLeases,
@@ -171,7 +184,7 @@ impl Kind {
             Kind::Endpoints => &[Resource::Endpoints],
             Kind::EndpointSlice => &[Resource::EndpointSlices],
             Kind::List => &LISTED,
-            Kind::Compactor | Kind::Probe => &[Resource::Internal],
+            Kind::Compactor | Kind::Defragmenter | Kind::Probe => &[Resource::Internal],
         }
     }
 }

@@ -6,6 +6,7 @@ use super::file::LoadSpec;
 use super::plan::{Actor, AtCap, Limits, Load, Schedule, WireKind};
 use super::rates::ClassRate;
 use super::units::Span;
+use crate::kube::OpClass;
 
 /// Fills in and checks how the load is generated.
 pub(super) fn load(
@@ -61,6 +62,8 @@ fn default_shards() -> u64 {
 fn default_in_flight(rates: &[ClassRate], actors: &[Actor], limits: &Limits) -> u64 {
     let open: f64 = rates
         .iter()
+        // Members are defragmented one after the other, however long each takes.
+        .filter(|r| r.class != OpClass::Defragment)
         .filter_map(|r| r.per_second.map(|p| p * limits.of(r.class) as f64 / 1e9))
         .sum();
     let closed: u64 = actors

@@ -62,6 +62,8 @@ pub struct Plan {
     pub trial: Option<TrialCoordinates>,
     /// End after populate and leave the keys: the store is to be a snapshot, from which the same plan goes on.
     pub populate_only: bool,
+    /// Its etcds were given a quota to run into: they need not have room for all that is going to be written.
+    pub may_fill: bool,
     /// Drain or stop from outside.
     pub control: Control,
 }
@@ -222,6 +224,8 @@ pub enum ActorKind {
         /// Stores of the workload: an apiserver has a compactor for each.
         stores: u64,
     },
+    /// An operator's cron job: defragments every member of every store, one after the other.
+    Defragmenter,
     /// A client without a watch cache: lists every object of a resource, whole.
     List {
         /// What it lists.
@@ -245,8 +249,7 @@ pub enum Schedule {
         rate: RateProfile,
     },
     /// Open loop, each member of the actor's population (node, lock, apiserver …) on its own chain:
-    /// the next instant is the previous one + period × U(low, high). The first instants are spread
-    /// over one period.
+    /// the next instant is the previous one + period × U(low, high).
     Periodic {
         /// Mean-free base period, ns.
         period: Nanos,
@@ -256,6 +259,8 @@ pub enum Schedule {
         high: f64,
         /// Scales the rate over time: 1.0 everywhere unless ramped or staged.
         intensity: RateProfile,
+        /// The first instants are spread over one period; else they come after one.
+        spread: bool,
     },
     /// Closed loop: so many workers, each sends its next operation when the last was answered. Has
     /// service time only.

@@ -24,6 +24,7 @@ pub fn peak_rate(actor: &Actor, cluster: &Cluster) -> Option<f64> {
             low,
             high,
             intensity,
+            ..
         } => {
             let (members, _) = Kind::of(&actor.kind).population(cluster);
             Some(members as f64 * peak(intensity) / (*period as f64 / 1e9 * (low + high) / 2.0))
@@ -96,6 +97,8 @@ fn of_actor(cluster: &Cluster, actor: &Actor) -> Vec<ClassRate> {
                 ),
             ]
         }
+        // One of each member, which the file does not know: one at least.
+        ActorKind::Defragmenter => vec![(C::Defragment, rate)],
         ActorKind::List { resource } => vec![(list_class(resource), rate)],
         ActorKind::Probe { writes } => {
             let mut rows = vec![(C::ProbeGet, rate)];
@@ -123,7 +126,7 @@ pub fn populated_keys(cluster: &Cluster, actors: &[Actor]) -> u64 {
             .saturating_mul(cluster.slices_per_service()),
         ActorKind::Probe { writes } => u64::from(writes),
         ActorKind::List { resource } => listed_keys(cluster, actors, resource),
-        ActorKind::Event { .. } | ActorKind::Compactor { .. } => 0,
+        ActorKind::Event { .. } | ActorKind::Compactor { .. } | ActorKind::Defragmenter => 0,
     };
     actors.iter().map(keys).fold(0, u64::saturating_add)
 }

@@ -175,6 +175,7 @@ impl Resolved {
             source,
             trial: None,
             populate_only: false,
+            may_fill: false,
             control: run.control,
         })
     }

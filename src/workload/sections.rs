@@ -7,7 +7,11 @@ use super::file::{ActorSpec, ClusterSpec, Kind, LoadSpec, PhasesSpec, PopulateSp
 use super::plan::{Actor, Cluster, Limits, Phases, Populate, Schedule, Threshold};
 use super::thresholds::{op_class, primary, sent, threshold};
 use super::units::{Length, Span};
+use crate::kube::OpClass;
 use std::time::Duration;
+
+/// Within which a defragmentation is not late, unless the file says so.
+const DEFRAGMENTATION: Duration = Duration::from_secs(3600);
 
 /// The hollow cluster; what is left out follows from the nodes.
 pub(super) fn cluster(
@@ -107,8 +111,7 @@ pub(super) fn effective_scaling(
     match set.into_iter().find(|(_, set)| *set) {
         None => Ok(()),
         Some((path, _)) => {
-            let message =
-                "has no effect: every actor is closed-loop, a probe or a compactor; remove it";
+            let message = "has no effect: every actor is closed-loop, a probe, a compactor or a defragmenter; remove it";
             Err(FieldError::at(path, message))
         }
     }
@@ -133,6 +136,8 @@ pub(super) fn limits(spec: &mut Spec) -> Result<Limits, FieldError> {
         .entry("default".to_owned())
         .or_insert(Span::seconds(1));
     let mut limits = Limits::all(default.0);
+    // How long it takes is what is asked; nobody waits for it.
+    limits.set(OpClass::Defragment, DEFRAGMENTATION);
     for (name, limit) in &spec.limits {
         let path = format!("limits.{name}");
         if name != "default" {

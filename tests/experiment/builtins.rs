@@ -1,7 +1,8 @@
-//! The built-in experiments: each is a file that resolves, and those about versions, stores and media are
-//! played in their smoke forms.
+//! The built-in experiments: each is a file that resolves; a closer look at what came of those that have an expectation
+//! of their own.
 
-use crate::harness::{Desk, Said, file, json};
+use crate::harness::{Desk, file, json};
+use crate::killed::{killed_and_gone_on_with, results};
 use etcdmark::experiment::{BUILTINS, Changes, ExperimentSource};
 use etcdmark::local::BinaryChoice;
 use serde_json::Value;
@@ -70,31 +71,19 @@ fn list_and_show_name_them() {
 #[test]
 fn versions_is_played_on_every_etcd_that_is_here() {
     let here = versions();
-    let desk = Desk::new("");
-    let said = desk.etcdmark(&["experiment", "versions", "--smoke", "--out", "out"]);
-    if here < 2 {
-        assert!(
-            said.code == 2 && said.stderr.contains("left of the 2"),
-            "{said:?}"
-        );
+    let Some((desk, said)) = killed_and_gone_on_with("versions") else {
+        assert!(here < 2);
         return;
-    }
-    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    };
     assert!(said.stdout.starts_with("etcd 3."), "{said:?}");
     for rung in ["rung steady", "rung beside-lists"] {
         assert!(said.stdout.contains(rung), "{said:?}");
     }
     let plan = json(&desk.out().join("plan.json"));
-    let trials = plan["trials"].as_array().unwrap();
-    assert_eq!(trials.len(), 2 * here);
     assert_eq!(plan["leftOut"].as_array().unwrap().len(), 4 - here);
-    for trial in trials {
-        let result = json(
-            &desk
-                .out()
-                .join(trial["directory"].as_str().unwrap())
-                .join("result.json"),
-        );
+    let results = results(&desk);
+    assert_eq!(results.len(), 2 * here);
+    for (trial, result) in results {
         let version = result["header"]["stores"][0]["members"][0]["version"]
             .as_str()
             .unwrap();
@@ -124,13 +113,8 @@ fn versions_is_played_on_every_etcd_that_is_here() {
 
 #[test]
 fn split_events_gives_events_an_etcd_of_their_own() {
-    let desk = Desk::new("");
-    let said = desk.etcdmark(&["experiment", "split-events", "--smoke", "--out", "out"]);
-    assert!(matches!(said.code, 0 | 98), "{said:?}");
-    let plan = json(&desk.out().join("plan.json"));
-    for trial in plan["trials"].as_array().unwrap() {
-        let result = trial["directory"].as_str().unwrap();
-        let result = json(&desk.out().join(result).join("result.json"));
+    let (desk, _) = killed_and_gone_on_with("split-events").unwrap();
+    for (trial, result) in results(&desk) {
         let stores = result["header"]["stores"].as_array().unwrap();
         let events = stores.iter().find(|s| s["name"] == "events");
         assert_eq!(events.is_some(), trial["arm"] != "shared", "{stores:?}");
@@ -141,21 +125,9 @@ fn split_events_gives_events_an_etcd_of_their_own() {
     }
 }
 
-/// Plays the smoke form of an experiment on emulated media; none where syncs cannot be held.
-fn on_media(name: &str) -> Option<(Desk, Said)> {
-    let desk = Desk::new("");
-    let said = desk.etcdmark(&["experiment", name, "--smoke", "--out", "out"]);
-    if said.code == 2 && said.stderr.contains("seccomp") {
-        eprintln!("not tested: {}", said.stderr);
-        return None;
-    }
-    assert!(matches!(said.code, 0 | 98), "{said:?}");
-    Some((desk, said))
-}
-
 #[test]
 fn media_shows_what_one_writer_and_many_get() {
-    let Some((desk, said)) = on_media("media") else {
+    let Some((desk, said)) = killed_and_gone_on_with("media") else {
         return;
     };
     let result = desk.result();
@@ -201,7 +173,7 @@ fn media_shows_what_one_writer_and_many_get() {
 
 #[test]
 fn slow_member_keeps_the_leader_where_it_was_pinned() {
-    let Some((desk, said)) = on_media("slow-member") else {
+    let Some((desk, said)) = killed_and_gone_on_with("slow-member") else {
         return;
     };
     let result = desk.result();
@@ -234,6 +206,30 @@ fn slow_member_keeps_the_leader_where_it_was_pinned() {
     assert_eq!(
         said.stdout.contains("elections: no leader changed"),
         !changed,
+        "{said:?}"
+    );
+}
+
+#[test]
+fn defrag_stops_the_arm_that_it_shall() {
+    let (desk, said) = killed_and_gone_on_with("defrag").unwrap();
+    for (trial, result) in results(&desk) {
+        let turns = result["defragmentations"].as_array().unwrap();
+        let expected = usize::from(trial["arm"] == "defragmented");
+        assert_eq!(turns.len(), expected, "{turns:?}");
+        assert!(turns.iter().all(|t| t["error"].is_null()), "{turns:?}");
+        assert_eq!(result["verify"]["lost"], 0);
+    }
+    let data = &desk.result()["data"];
+    assert_eq!(data[0]["arm"], "defragmented");
+    let (took, size) = (&data[0]["seconds"], &data[0]["sizeAfter"]);
+    let (took, size) = (took.as_f64().unwrap(), size.as_f64().unwrap());
+    // 500 Nodes of 10 kB each.
+    assert!(size > 4e6, "{data}");
+    assert_eq!(data[0]["perGb"].as_f64(), Some(took / size * 1e9), "{data}");
+    assert!(
+        said.stdout
+            .starts_with("a defragmentation stops a member for "),
         "{said:?}"
     );
 }

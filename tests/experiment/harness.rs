@@ -100,8 +100,13 @@ impl Desk {
     }
 
     /// The same, under way.
+    pub(crate) fn begin(&self, args: &[&str]) -> Playing<'_> {
+        self.start(&[&["experiment", "x.yaml", "--out", "out"], args].concat())
+    }
+
+    /// `etcdmark ARGS`, an experiment, under way.
     pub(crate) fn start(&self, args: &[&str]) -> Playing<'_> {
-        let mut command = self.command(&[&["experiment", "x.yaml", "--out", "out"], args].concat());
+        let mut command = self.command(args);
         let file = |name| File::create(self.home.path().join(name)).unwrap();
         let child = command
             .stdout(file("stdout"))
@@ -175,11 +180,16 @@ impl Playing<'_> {
         }
     }
 
-    /// Waits until the `n`-th trial measures; its directory.
-    pub(crate) fn until_measuring(&mut self, n: usize) -> PathBuf {
-        let mut found = PathBuf::new();
+    /// Waits until the `n`-th trial measures; its directory. An error where the experiment ended before.
+    pub(crate) fn until_measuring(&mut self, n: usize) -> Result<PathBuf, ()> {
+        let (mut found, mut ended) = (PathBuf::new(), false);
         self.wait("measuring trial", |playing| {
-            let trials = playing.desk.trials();
+            ended = playing.child.try_wait().unwrap().is_some();
+            if ended {
+                return true;
+            }
+            let mut trials = playing.desk.trials();
+            trials.retain(|name| !name.ends_with(".invalid"));
             let Some(name) = trials.get(n - 1) else {
                 return false;
             };
@@ -188,7 +198,7 @@ impl Playing<'_> {
             let measures = all.iter().position(|e| e["phase"] == "measure");
             measures.is_some_and(|at| all[at..].iter().any(|e| e["type"] == "interval"))
         });
-        found
+        if ended { Err(()) } else { Ok(found) }
     }
 
     pub(crate) fn finish(mut self) -> Said {

@@ -210,6 +210,7 @@ fn without_ids(rpc: Rpc, answer: Bytes) -> String {
         Rpc::Txn => plain!(m::TxnResponse),
         Rpc::Compact => plain!(m::CompactionResponse),
         Rpc::LeaseGrant => plain!(m::LeaseGrantResponse),
+        Rpc::Defragment => unreachable!("goes through etcd-client"),
     }
 }
 

@@ -46,17 +46,20 @@ pub enum Rpc {
     Compact,
     /// etcdserverpb.Lease/LeaseGrant
     LeaseGrant,
+    /// etcdserverpb.Maintenance/Defragment; goes through etcd-client, since it is for one member and rare
+    Defragment,
 }
 
 impl Rpc {
     /// Every one.
-    pub const ALL: [Rpc; 6] = [
+    pub const ALL: [Rpc; 7] = [
         Rpc::Range,
         Rpc::RangeStream,
         Rpc::Put,
         Rpc::Txn,
         Rpc::Compact,
         Rpc::LeaseGrant,
+        Rpc::Defragment,
     ];
 
     /// The HTTP/2 `:path`.
@@ -68,6 +71,7 @@ impl Rpc {
             Rpc::Txn => "/etcdserverpb.KV/Txn",
             Rpc::Compact => "/etcdserverpb.KV/Compact",
             Rpc::LeaseGrant => "/etcdserverpb.Lease/LeaseGrant",
+            Rpc::Defragment => "/etcdserverpb.Maintenance/Defragment",
         }
     }
 
@@ -80,6 +84,7 @@ impl Rpc {
             Rpc::Txn => "Txn",
             Rpc::Compact => "Compact",
             Rpc::LeaseGrant => "LeaseGrant",
+            Rpc::Defragment => "Defragment",
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod apiserver_lease;
 mod compactor;
+mod defragmenter;
 mod endpoint_slice;
 mod endpoints;
 mod event;
@@ -75,6 +76,7 @@ pub fn model(kind: &ActorKind, cluster: &Cluster, part: Stripe, seed: u64) -> Bo
         ActorKind::Compactor { stores } => Box::new(compactor::Compactor {
             members: cluster.apiservers.saturating_mul(*stores),
         }),
+        ActorKind::Defragmenter => Box::new(defragmenter::Defragmenter),
         ActorKind::List { resource } => Box::new(list::List::new(*resource, cluster, part)),
         ActorKind::Probe { writes } => Box::new(probe::Probe { writes: *writes }),
     }

@@ -64,6 +64,8 @@ pub enum Step {
     CompactorTxn(OpClass),
     /// Compact of the revision that the previous round saw, if this session's Txn won.
     CompactorCompact(OpClass),
+    /// Defragment every member of every store, one after the other; each is an operation.
+    Defragment(OpClass),
 }
 
 impl Step {
@@ -71,7 +73,7 @@ impl Step {
     pub fn class(self) -> OpClass {
         match self {
             Step::Create(c, _) | Step::Get(c) | Step::List(c) | Step::Grant(c, _) => c,
-            Step::CompactorTxn(c) | Step::CompactorCompact(c) => c,
+            Step::CompactorTxn(c) | Step::CompactorCompact(c) | Step::Defragment(c) => c,
             Step::Update { class, .. } | Step::SharedLease { class, .. } => class,
         }
     }

@@ -4,7 +4,8 @@
 use crate::etcd::wire::Rpc;
 use crate::kube::OpClass;
 use crate::report::event::{
-    CompactorEvent, End, Header, Interval, Phase, ServerSample, StoreInfo, VerifyReport,
+    CompactorEvent, DefragmentationEvent, End, Header, Interval, Phase, ServerSample, StoreInfo,
+    VerifyReport,
 };
 use crate::report::result::{Accounts, RevisionAccount, RpcAccount};
 use crate::server::metrics;
@@ -21,8 +22,8 @@ pub(super) struct Books {
     load: BTreeMap<OpClass, (u64, u64)>,
     /// Revisions of acknowledged attempts since populate began, by op class.
     revisions: BTreeMap<OpClass, u64>,
-    /// (steps, answered, won) of each store's compactor.
-    compactors: BTreeMap<(String, OpClass), (u64, u64, u64)>,
+    /// (attempts, answered, revisions) by store of the op classes that belong to no one store.
+    by_store: BTreeMap<(String, OpClass), (u64, u64, u64)>,
     latest: Readings,
     /// The last readings before the load.
     before: Option<Readings>,
@@ -67,11 +68,19 @@ impl Books {
         let Some(class) = OpClass::by_name(&c.class) else {
             return;
         };
-        let key = (c.store.clone(), class);
-        let (steps, answered, won) = self.compactors.entry(key).or_default();
-        *steps += 1;
-        *answered += u64::from(c.answered);
-        *won += u64::from(c.won && class.is_write());
+        let revision = c.won && class.is_write();
+        self.count(&c.store, class, c.answered, revision);
+    }
+
+    pub(super) fn defragmentation(&mut self, d: &DefragmentationEvent) {
+        self.count(&d.store, OpClass::Defragment, d.error.is_none(), false);
+    }
+
+    fn count(&mut self, store: &str, class: OpClass, answered: bool, revision: bool) {
+        let mine = self.by_store.entry((store.to_owned(), class)).or_default();
+        mine.0 += 1;
+        mine.1 += u64::from(answered);
+        mine.2 += u64::from(revision);
     }
 
     /// (attempts, answered, revisions) of an op class in a store; None where its steps took more than an attempt
@@ -79,8 +88,7 @@ impl Books {
     fn share(&self, header: &Header, store: &str, class: OpClass) -> Option<(u64, u64, u64)> {
         let (attempts, answered) = self.load.get(&class).copied().unwrap_or_default();
         let revisions = self.revisions.get(&class).copied().unwrap_or_default();
-        let compactor = matches!(class, OpClass::CompactorTxn | OpClass::CompactorCompact);
-        if !compactor || header.stores.len() < 2 {
+        if !class.of_each_store() || header.stores.len() < 2 {
             let mine = routed(header, class) == Some(store);
             return Some(if mine {
                 (attempts, answered, revisions)
@@ -88,12 +96,12 @@ impl Books {
                 (0, 0, 0)
             });
         }
-        let of_class = self.compactors.iter().filter(|((_, c), _)| *c == class);
+        let of_class = self.by_store.iter().filter(|((_, c), _)| *c == class);
         let (steps, done) = of_class.fold((0, 0), |(n, m), (_, s)| (n + s.0, m + s.1));
         if (steps, done) != (attempts, answered) {
             return None;
         }
-        let mine = self.compactors.get(&(store.to_owned(), class));
+        let mine = self.by_store.get(&(store.to_owned(), class));
         Some(mine.copied().unwrap_or_default())
     }
 

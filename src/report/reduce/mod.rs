@@ -48,6 +48,7 @@ pub struct Reducer {
     outages: outages::Outages,
     populate: Option<Progress>,
     members: Vec<super::MemberEvent>,
+    defragmentations: Vec<super::DefragmentationEvent>,
     guards: Vec<super::GuardEvent>,
     notes: Vec<super::Note>,
     verify: Option<super::VerifyReport>,
@@ -135,6 +136,11 @@ impl Reducer {
             Event::Compactor(c) => {
                 self.seen(c.t);
                 self.books.compactor(c);
+            }
+            Event::Defragmentation(d) => {
+                self.seen(d.t);
+                self.books.defragmentation(d);
+                self.defragmentations.push(d.clone());
             }
             Event::Failure(f) => {
                 self.seen(f.t);
@@ -276,6 +282,7 @@ impl Reducer {
             host,
             outages: self.outages.all(self.last),
             members: self.members.clone(),
+            defragmentations: self.defragmentations.clone(),
             guards: self.guards.clone(),
             notes: self.notes.clone(),
             populate: self.populated(),

@@ -6,10 +6,11 @@ mod server;
 mod table;
 pub(crate) mod units;
 
+use super::DefragmentationEvent;
 use super::result::{Outage, RunResult, ThresholdResult};
 use crate::measure::validity::Verdict;
 use std::path::Path;
-use units::{count, seconds};
+use units::{bytes, count, seconds};
 
 pub use quota_plan::render as quota_plan;
 pub use sentence::{fault, sentence};
@@ -30,6 +31,7 @@ pub fn render(r: &RunResult, dir: Option<&Path>) -> String {
     lines.extend(server::servers(r));
     lines.extend(server::client(r));
     lines.extend(server::store_work(r));
+    lines.extend(r.defragmentations.iter().take(NOTES).map(defragmentation));
     lines.extend(r.outages.iter().map(outage));
     lines.extend(r.guards.iter().map(|g| {
         format!(
@@ -106,6 +108,26 @@ fn about(r: &RunResult) -> String {
     format!(
         "workload {}, run {}, seed {}; {times}{limit}",
         h.workload, h.run_id, h.seed
+    )
+}
+
+fn defragmentation(d: &DefragmentationEvent) -> String {
+    let size = |s: Option<u64>| s.map_or("unknown".to_owned(), |b| bytes(b as f64));
+    let what = match &d.error {
+        None => format!(
+            "took {}, db {} before, {} after",
+            seconds(d.seconds),
+            size(d.size_before),
+            size(d.size_after)
+        ),
+        Some(error) => format!("FAILED after {}: {error}", seconds(d.seconds)),
+    };
+    format!(
+        "defrag  {}/{}{} at {} {what}",
+        d.store,
+        d.member,
+        if d.leader { " (leader)" } else { "" },
+        seconds((d.t - d.seconds).max(0.0))
     )
 }
 

@@ -1,0 +1,188 @@
+//! What a plan writes into a store, by its sources: for preflight's estimate and for a forecast of the file's growth.
+
+use super::populate::created;
+use super::run::populations;
+use crate::clock::Nanos;
+use crate::kube::actors::{LeaseUse, Session, Step, model};
+use crate::kube::{ObjectRef, Objects, Write};
+use crate::schedule::{self, Stripe};
+use crate::workload::{Actor, Plan, Schedule};
+
+/// Sessions of an actor that are looked at.
+const SAMPLE: u64 = 256;
+
+/// One write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// It makes a new key.
+    pub(crate) create: bool,
+    /// Bytes of the key.
+    pub(crate) key: u64,
+    /// Bytes of the value.
+    pub(crate) value: u64,
+    /// Seconds after which the key's etcd lease ends, if it has one.
+    pub(crate) ttl: Option<i64>,
+}
+
+/// What one actor writes.
+#[derive(Clone, Debug)]
+pub(crate) struct Writes {
+    schedule: Schedule,
+    members: u64,
+    /// Sessions that were looked at.
+    looked_at: u64,
+    /// What they write into the store.
+    pub(crate) written: Vec<Written>,
+}
+
+impl Writes {
+    /// How many of each of [`Writes::written`] are expected in the first `length` of the load; none in a closed loop.
+    pub(crate) fn each(&self, length: Nanos) -> Option<f64> {
+        let sessions = schedule::expected(&self.schedule, self.members, 0, length)?;
+        Some(sessions / self.looked_at.max(1) as f64)
+    }
+}
+
+/// What is there before the load: numbers of like keys.
+pub(crate) fn populated(plan: &Plan, store: usize) -> Vec<(u64, Written)> {
+    let objects = objects(plan);
+    let mut all = Vec::new();
+    for p in populations(plan) {
+        let n = p.cells.saturating_mul(p.per_cell);
+        if plan.store_of(p.kind.resource()) == store && n > 0 {
+            let first = ObjectRef {
+                kind: p.kind,
+                index: 0,
+            };
+            all.push((n, written(&objects, plan, first, created(p.kind), true)));
+        }
+    }
+    all
+}
+
+/// What each actor writes during the load.
+pub(crate) fn writes(plan: &Plan, store: usize) -> Vec<Writes> {
+    let objects = objects(plan);
+    plan.actors
+        .iter()
+        .map(|a| of_actor(&objects, plan, store, a))
+        .collect()
+}
+
+fn of_actor(objects: &Objects, plan: &Plan, store: usize, actor: &Actor) -> Writes {
+    let schedule = &actor.schedule;
+    let mut model = model(&actor.kind, &plan.cluster, Stripe::WHOLE, plan.seed);
+    let members = model.members();
+    let (mut looked_at, mut all) = (0, Vec::new());
+    for (index, round) in sample(schedule, members) {
+        let Some(session) = model.session(index, round) else {
+            continue;
+        };
+        looked_at += 1;
+        if plan.store_of(session.object.kind.resource()) == store {
+            all.extend(of_session(objects, plan, &session));
+        }
+    }
+    Writes {
+        schedule: schedule.clone(),
+        members,
+        looked_at,
+        written: all,
+    }
+}
+
+fn of_session<'a>(
+    objects: &'a Objects,
+    plan: &'a Plan,
+    session: &'a Session,
+) -> impl Iterator<Item = Written> + 'a {
+    let granted = session.steps.iter().find_map(|step| match step {
+        Step::Grant(_, ttl) | Step::SharedLease { ttl, .. } => Some(ttl),
+        _ => None,
+    });
+    session.steps.iter().filter_map(move |step| {
+        let (create, lease) = match step {
+            Step::Create(_, lease) => (true, lease),
+            Step::Update { lease, .. } => (false, lease),
+            _ => return None,
+        };
+        let ttl = granted.filter(|_| lease == LeaseUse::Granted);
+        let one = written(objects, plan, session.object, u32::from(!create), create);
+        Some(Written { ttl, ..one })
+    })
+}
+
+fn objects(plan: &Plan) -> Objects {
+    let (seed, epoch) = (plan.seed, plan.epoch);
+    Objects::new(
+        &plan.cluster,
+        seed,
+        epoch,
+        plan.event_spacing(),
+        &plan.prefix,
+    )
+}
+
+fn written(
+    objects: &Objects,
+    plan: &Plan,
+    object: ObjectRef,
+    sequence: u32,
+    create: bool,
+) -> Written {
+    let mut out = Vec::new();
+    objects.key(object, &mut out);
+    let key = out.len() as u64;
+    let at = plan.epoch;
+    objects.value(object, Write { sequence, at }, &mut out);
+    Written {
+        create,
+        key,
+        value: out.len() as u64 - key,
+        ttl: None,
+    }
+}
+
+/// Arrivals, or members with their rounds, that stand for all: of few members each as often, of many every so manieth.
+fn sample(schedule: &Schedule, members: u64) -> Vec<(u64, u64)> {
+    match (schedule, members) {
+        (Schedule::Periodic { .. }, 0) => Vec::new(),
+        (Schedule::Periodic { .. }, n @ 1..SAMPLE) => {
+            let all = SAMPLE / n * n;
+            (0..all).map(|i| (i % n, i / n)).collect()
+        }
+        (Schedule::Periodic { .. }, n) => {
+            let at = |i| (u128::from(n) * i / u128::from(SAMPLE)) as u64;
+            (0..u128::from(SAMPLE)).map(|i| (at(i), 0)).collect()
+        }
+        _ => (0..SAMPLE).map(|i| (i, 0)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::RateProfile;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn every_member_stands_for_as_many() {
+        let periodic = Schedule::Periodic {
+            period: 1,
+            low: 1.0,
+            high: 1.0,
+            intensity: RateProfile::constant(1.0),
+            spread: true,
+        };
+        for members in [1, 2, 39, 255, 256, 1_000_000] {
+            let mut times = BTreeMap::new();
+            for (index, _) in sample(&periodic, members) {
+                assert!(index < members);
+                *times.entry(index).or_insert(0) += 1;
+            }
+            assert_eq!(times.len() as u64, members.min(SAMPLE));
+            assert!(times.values().all(|n| *n == times[&0]), "{times:?}");
+        }
+        assert!(sample(&periodic, 0).is_empty());
+    }
+}
