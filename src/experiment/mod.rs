@@ -32,7 +32,6 @@ pub mod result;
 mod runner;
 pub mod say;
 pub mod schema;
-mod syncs;
 pub mod text;
 mod versions;
 
