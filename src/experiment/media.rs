@@ -47,7 +47,7 @@ fn elections(evidence: &Evidence<'_>, arms: &[ArmFound]) -> String {
     let changed: Vec<String> = changed
         .map(|a| {
             format!(
-                "{} {} in {} trials",
+                "{} {} (trials: {})",
                 a.arm,
                 three(a.leader_changes),
                 a.trials
@@ -56,7 +56,7 @@ fn elections(evidence: &Evidence<'_>, arms: &[ArmFound]) -> String {
         .collect();
     if !changed.is_empty() {
         return format!(
-            "elections: {}; a leader that waits for its disk longer than the election timeout (1 s by default) is replaced",
+            "elections, as leader changes: {}; a leader that waits for its disk longer than the election timeout (1 s by default) is replaced",
             changed.join(", ")
         );
     }
