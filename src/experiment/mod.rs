@@ -34,7 +34,6 @@ mod runner;
 pub mod say;
 pub mod schema;
 mod split;
-mod syncs;
 pub mod text;
 mod versions;
 
