@@ -11,6 +11,10 @@ mod builtins;
 mod ended;
 #[path = "experiment/for_each.rs"]
 mod for_each;
+#[path = "experiment/forbidden.rs"]
+mod forbidden;
+#[path = "experiment/given.rs"]
+mod given;
 #[path = "experiment/harness.rs"]
 mod harness;
 #[path = "experiment/killed.rs"]

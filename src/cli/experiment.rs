@@ -97,6 +97,12 @@ pub struct ChangeFlags {
     /// Give any field of every arm's workload a value, as `etcdmark run --set` does; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
+    /// Allow arms' endpoints that hold a live Kubernetes cluster's keys
+    #[arg(long)]
+    pub allow_live_cluster: bool,
+    /// Allow acts on the whole etcd (compaction, defragmentation, filling it) at arms' endpoints
+    #[arg(long)]
+    pub yes_this_etcd_is_mine: bool,
 }
 
 /// What is done instead of playing one.
@@ -134,6 +140,8 @@ impl ChangeFlags {
             wal_dirs: self.wal_dir.clone(),
             media: self.medium.clone(),
             set: self.set.clone(),
+            allow_live_cluster: self.allow_live_cluster,
+            yes_this_etcd_is_mine: self.yes_this_etcd_is_mine,
         }
     }
 }

@@ -17,6 +17,7 @@ mod edits;
 mod error;
 pub mod file;
 mod for_each;
+mod given;
 mod ladder;
 mod leader;
 mod load;

@@ -1,8 +1,8 @@
 //! Plays an experiment: one trial after the other, each a run of its own on etcds of its own.
 
 use super::analysis::Attendant;
-use super::arm::Etcd;
-use super::bed::{Bed, Ground};
+use super::arm::StoreEtcd;
+use super::bed::{self, Bed, Ground};
 use super::directory::ExperimentDirectory;
 use super::error::ExperimentError;
 use super::leader;
@@ -11,7 +11,8 @@ use super::reduce::{Found, reduce};
 use super::resolve::Experiment;
 use super::result::{ExperimentResult, State};
 use crate::clock::{self, SECOND};
-use crate::engine::{self, Control};
+use crate::engine::{self, Control, guards};
+use crate::etcd::manifest;
 use crate::local::Bases;
 use crate::report::{Event, HistogramLine, Note, RunDirectory, RunResult, Sink, SinkError, Tee};
 use crate::workload::{Phases, Plan, Resolved, RunSettings, TrialCoordinates};
@@ -62,7 +63,7 @@ pub fn run(
     }
     let mut begun = Ok(());
     if done < runner.found.len() {
-        begun = check_media(experiment);
+        begun = check_media(experiment).and_then(|()| reach(experiment, control));
     }
     for (index, trial) in experiment.plan.trials.iter().enumerate() {
         if runner.found[index].settled() {
@@ -103,6 +104,29 @@ fn check_media(experiment: &Experiment) -> Result<(), ExperimentError> {
             checked.map_err(|source| ExperimentError::Local {
                 arm: arm.name.clone(),
                 source: Box::new(source),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Reaches the etcds that arms are given, before the first one is loaded.
+fn reach(experiment: &Experiment, control: &Control) -> Result<(), ExperimentError> {
+    if experiment
+        .arms
+        .iter()
+        .all(|arm| arm.given().next().is_none())
+    {
+        return Ok(());
+    }
+    let runtime = bed::runtime()?;
+    for arm in &experiment.arms {
+        for etcd in arm.given() {
+            runtime.block_on(async {
+                tokio::select! {
+                    reached = etcd.reach(&arm.name) => reached,
+                    () = control.until_interrupted() => Err(ExperimentError::Interrupted),
+                }
             })?;
         }
     }
@@ -199,8 +223,19 @@ impl Runner<'_> {
             .map_err(|e| ExperimentError::at("--out", e.to_string()))?;
         let ground = snapshot.as_deref().map_or(Ground::Fresh, Ground::Copy);
         let begun = Bed::start(arm, etcds, ground, trial.seed, self.control).and_then(|bed| {
-            let mut plan = self.plan(&bed, resolved)?;
-            plan.may_fill = etcds.iter().any(Etcd::may_fill);
+            let run_id = self.run_id(etcds);
+            for etcd in etcds {
+                if let StoreEtcd::Given(etcd) = etcd {
+                    bed.block_on(async {
+                        tokio::select! {
+                            swept = etcd.sweep(arm, &run_id) => swept,
+                            () = self.control.until_interrupted() => Err(ExperimentError::Interrupted),
+                        }
+                    })?;
+                }
+            }
+            let mut plan = self.plan(&bed, resolved, run_id)?;
+            plan.may_fill = etcds.iter().any(StoreEtcd::may_fill);
             plan.trial = Some(TrialCoordinates {
                 experiment: self.experiment.plan.name.clone(),
                 arm: trial.arm.clone(),
@@ -273,20 +308,35 @@ impl Runner<'_> {
         Ok((result, after))
     }
 
-    fn plan(&self, bed: &Bed, resolved: Resolved) -> Result<Plan, ExperimentError> {
-        let name = &self.experiment.plan.name;
+    /// The same keys in every trial. In an etcd that stays, another experiment of that name has others: what this one
+    /// finds there it wrote itself.
+    fn run_id(&self, etcds: &[StoreEtcd]) -> String {
+        let plan = &self.experiment.plan;
+        match etcds.iter().any(|e| matches!(e, StoreEtcd::Given(_))) {
+            true => format!("{:.50}-{:.8}", plan.name, plan.hash),
+            false => plan.name.clone(),
+        }
+    }
+
+    fn plan(&self, bed: &Bed, resolved: Resolved, run_id: String) -> Result<Plan, ExperimentError> {
+        let targets = bed.targets();
+        let given = targets.iter().any(|t| t.local_members.is_empty());
         let settings = RunSettings {
-            // The same keys in every trial.
-            run_id: name.clone(),
-            prefix: format!("/registry-etcdmark/{name}"),
+            prefix: format!("{}/{run_id}", manifest::HOME),
+            run_id,
             epoch: clock::unix_now(),
             keep_data: false,
             verify: true,
-            guards: Vec::new(),
-            allow_live_cluster: false,
+            // As for `run`: nobody else is harmed where etcdmark started the etcd itself.
+            guards: if given {
+                guards::ALL.to_vec()
+            } else {
+                Vec::new()
+            },
+            allow_live_cluster: self.experiment.allow_live_cluster,
             control: Control::default(),
         };
-        Ok(resolved.into_plan(bed.targets(), settings)?)
+        Ok(resolved.into_plan(targets, settings)?)
     }
 
     /// The snapshot of a trial's arm and rung: the one that is there, or a new one.
@@ -312,7 +362,7 @@ impl Runner<'_> {
             trial.arm
         ));
         let bed = Bed::start(arm, etcds, Ground::Keep(&dir), trial.seed, self.control)?;
-        let mut plan = self.plan(&bed, resolved)?;
+        let mut plan = self.plan(&bed, resolved, self.run_id(etcds))?;
         (plan.keep_data, plan.populate_only) = (true, true);
         let watch = Forwarded::new(&bed, self.control, &plan.control);
         let mut sinks: Vec<&mut dyn Sink> = Vec::new();

@@ -23,4 +23,5 @@ pub use fs::FileSystem;
 pub(crate) use medium::Bases;
 pub use medium::{Files, Medium};
 pub use member::Member;
+pub(crate) use options::quota_flag;
 pub use options::{LocalOptions, LocalTls};
