@@ -5,7 +5,7 @@ use super::recorder::Attempt;
 use super::session::Context;
 use super::shard::Shard;
 use crate::clock;
-use crate::etcd::control::{Cluster, ControlError, Member, MemberStatus};
+use crate::etcd::control::{ControlError, Member};
 use crate::etcd::errors::classify;
 use crate::etcd::wire::RpcError;
 use crate::kube::OpClass;
@@ -25,7 +25,7 @@ impl Shard {
         let mut at = Context { ..*context };
         let mut offered = true;
         for (store, cluster) in self.clusters.iter().enumerate() {
-            for (member, leads) in leader_last(cluster).await {
+            for (member, leads) in cluster.leader_last().await {
                 // Nothing is begun once the run ends; what is offered already is censored then.
                 if self.closing.get() || self.plan.control.draining() {
                     break;
@@ -101,17 +101,6 @@ impl Shard {
             .map_or(member.endpoint(), |(_, name)| name)
             .to_owned()
     }
-}
-
-/// The members that answer with whether they lead, the one that does last.
-async fn leader_last(cluster: &Cluster) -> Vec<(&Member, bool)> {
-    let mut members = Vec::new();
-    for member in cluster.each() {
-        let leads = |s: MemberStatus| s.leader != 0 && s.leader == s.member_id;
-        members.push((member, member.status().await.is_ok_and(leads)));
-    }
-    members.sort_by_key(|(_, leads)| *leads);
-    members
 }
 
 /// Bytes of the member's database file.

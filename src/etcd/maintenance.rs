@@ -1,7 +1,7 @@
 //! What acts on a whole member or cluster: compaction, defragmentation, alarms, snapshots. Owned etcds only, but for
 //! the snapshot, which only reads.
 
-use super::control::{Alarm, ControlError, Member, bounded};
+use super::control::{Alarm, Cluster, ControlError, Member, MemberStatus, bounded};
 use etcd_client::{AlarmAction, AlarmType, CompactionOptions, Error as EtcdError};
 use std::time::Duration;
 
@@ -81,5 +81,19 @@ impl Member {
         } else {
             Err(ControlError::NotOwned { call })
         }
+    }
+}
+
+impl Cluster {
+    /// The members, each with whether it leads, the one that does last: the order in which they are defragmented. It
+    /// leads for as long as possible, and an election comes at the end if at all.
+    pub async fn leader_last(&self) -> Vec<(&Member, bool)> {
+        let mut members = Vec::new();
+        for member in self.each() {
+            let leads = |s: MemberStatus| s.leader != 0 && s.leader == s.member_id;
+            members.push((member, member.status().await.is_ok_and(leads)));
+        }
+        members.sort_by_key(|(_, leads)| *leads);
+        members
     }
 }

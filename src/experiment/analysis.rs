@@ -3,6 +3,7 @@
 use super::bed::Bed;
 use super::compare::Compare;
 use super::defrag::Defrag;
+use super::media::Media;
 use super::plan::ExperimentPlan;
 use super::quota::Quota;
 use super::result::{Comparison, Table, TrialResult};
@@ -13,7 +14,7 @@ use crate::workload::Plan;
 use std::fmt::Debug;
 
 /// All of them.
-pub const ALL: &[&dyn Analysis] = &[&Compare, &Versions, &Quota, &Defrag];
+pub const ALL: &[&dyn Analysis] = &[&Compare, &Versions, &Quota, &Media, &Defrag];
 
 /// The analysis of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Analysis> {

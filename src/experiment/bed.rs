@@ -6,7 +6,7 @@ use super::leader;
 use crate::engine::Control;
 use crate::etcd::Target;
 use crate::etcd::target::MemberChoice;
-use crate::local::{LocalCluster, LocalOptions};
+use crate::local::{LocalCluster, LocalOptions, SyncCosts};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -42,13 +42,14 @@ pub(super) enum Ground<'a> {
 }
 
 impl Bed {
-    /// Starts the etcds of an arm, those that it is not given, and waits until they answer. `seed` is that of the times that
-    /// media ask for.
+    /// Starts the etcds of an arm, those that it is not given, and waits until they answer. `seed` is that of the times
+    /// that media ask for, `costs` what syncs cost where they are emulated.
     pub(super) fn start(
         arm: &str,
         etcds: &[StoreEtcd],
         ground: Ground<'_>,
         seed: u64,
+        costs: &SyncCosts,
         control: &Control,
     ) -> Result<Bed, ExperimentError> {
         let mut bed = Bed {
@@ -71,7 +72,7 @@ impl Bed {
             };
             let started = bed.runtime.block_on(async {
                 tokio::select! {
-                    started = LocalCluster::start(options(etcd, ground, seed)) => started.map_err(failed),
+                    started = LocalCluster::start(options(etcd, ground, seed, costs)) => started.map_err(failed),
                     // Dropping an etcd that is starting ends it and removes its directory.
                     () = control.until_interrupted() => Err(ExperimentError::Interrupted),
                 }
@@ -162,9 +163,9 @@ pub(super) fn runtime() -> Result<Runtime, ExperimentError> {
         .map_err(|e| ExperimentError::at("experiment", format!("cannot start a runtime: {e}")))
 }
 
-fn options(etcd: &Etcd, ground: Ground<'_>, seed: u64) -> LocalOptions {
+fn options(etcd: &Etcd, ground: Ground<'_>, seed: u64, costs: &SyncCosts) -> LocalOptions {
     let below = |dir: &Path| -> PathBuf { dir.join(&etcd.store) };
-    match ground {
+    let mut options = match ground {
         Ground::Fresh => etcd.options(None, seed),
         Ground::Copy(dir) => etcd.options(Some(&below(dir)), seed),
         Ground::Keep(dir) => LocalOptions {
@@ -175,5 +176,7 @@ fn options(etcd: &Etcd, ground: Ground<'_>, seed: u64) -> LocalOptions {
             member_media: BTreeMap::new(),
             ..etcd.options(None, seed)
         },
-    }
+    };
+    options.sync_costs = costs.clone();
+    options
 }

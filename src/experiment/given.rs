@@ -1,13 +1,15 @@
 //! An etcd of an arm that runs already: nothing is started, only etcdmark's own keys are written, and after each trial
 //! they are deleted, as `etcdmark run --endpoints` does it.
 
-use super::arm::Arm;
+use super::arm::{Arm, StoreEtcd};
+use super::bed::{self, Bed};
 use super::error::ExperimentError;
 use super::file::EtcdSpec;
 use super::load::ExperimentSource;
 use super::plan::StorePlan;
 use super::resolve::Changes;
 use crate::clock::{self, SECOND};
+use crate::engine::Control;
 use crate::etcd::Target;
 use crate::etcd::cleanup::{CleanupError, cleanup_run};
 use crate::etcd::given::{Given, Named};
@@ -157,9 +159,50 @@ impl ExperimentSource {
     }
 }
 
+/// Reaches the etcds that arms are given, before the first one is loaded.
+pub(super) fn reach(arms: &[Arm], control: &Control) -> Result<(), ExperimentError> {
+    let mut runtime = None;
+    for arm in arms {
+        for etcd in arm.given() {
+            let runtime = match &runtime {
+                Some(runtime) => runtime,
+                None => runtime.insert(bed::runtime()?),
+            };
+            runtime.block_on(unless_interrupted(control, etcd.reach(&arm.name)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes what earlier trials of this experiment left in the given ones of an arm.
+pub(super) fn sweep(
+    bed: &Bed,
+    arm: &str,
+    etcds: &[StoreEtcd],
+    run_id: &str,
+    control: &Control,
+) -> Result<(), ExperimentError> {
+    for etcd in etcds {
+        if let StoreEtcd::Given(etcd) = etcd {
+            bed.block_on(unless_interrupted(control, etcd.sweep(arm, run_id)))?;
+        }
+    }
+    Ok(())
+}
+
+async fn unless_interrupted(
+    control: &Control,
+    work: impl Future<Output = Result<(), ExperimentError>>,
+) -> Result<(), ExperimentError> {
+    tokio::select! {
+        done = work => done,
+        () = control.until_interrupted() => Err(ExperimentError::Interrupted),
+    }
+}
+
 impl GivenEtcd {
     /// Reaches it, before any is loaded: what is wrong with the last arm shall not be found after an hour.
-    pub(super) async fn reach(&self, arm: &str) -> Result<(), ExperimentError> {
+    async fn reach(&self, arm: &str) -> Result<(), ExperimentError> {
         let checked = preflight::check(&self.target, None).await;
         checked
             .map(drop)
@@ -167,7 +210,7 @@ impl GivenEtcd {
     }
 
     /// Deletes what an earlier trial of this experiment left that was killed. A lock that it left is waited for.
-    pub(super) async fn sweep(&self, arm: &str, run_id: &str) -> Result<(), ExperimentError> {
+    async fn sweep(&self, arm: &str, run_id: &str) -> Result<(), ExperimentError> {
         let unreached = |e: PreflightError| refused(arm, self, e.exit(), e);
         let cluster = preflight::reach(&self.target)
             .await

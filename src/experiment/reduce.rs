@@ -69,9 +69,6 @@ pub fn reduce(plan: &ExperimentPlan, found: &[Found]) -> ExperimentResult {
     let findings = analysis::by_name(&plan.analysis)
         .unwrap_or(&Compare)
         .answer(&evidence);
-    let of = plan.trials.iter().zip(found);
-    let moved = of.filter_map(|(t, f)| leader::moved(plan.arm(&t.arm)?, t, f.result.as_ref()?));
-    let moved: Vec<String> = moved.collect();
     let complete = found.iter().all(Found::settled);
     let answer = if complete {
         findings.answer
@@ -91,7 +88,12 @@ pub fn reduce(plan: &ExperimentPlan, found: &[Found]) -> ExperimentResult {
         answer,
         comparisons,
         tables: findings.tables,
-        notes: [plan.notes.clone(), moved, findings.notes].concat(),
+        notes: [
+            plan.notes.clone(),
+            leader::all_moved(plan, found),
+            findings.notes,
+        ]
+        .concat(),
         data: findings.data,
         trials,
     }

@@ -1,20 +1,21 @@
 //! Plays an experiment: one trial after the other, each a run of its own on etcds of its own.
 
-use super::analysis::Attendant;
 use super::arm::StoreEtcd;
-use super::bed::{self, Bed, Ground};
+use super::bed::{Bed, Ground};
 use super::directory::ExperimentDirectory;
 use super::error::ExperimentError;
+use super::given;
 use super::leader;
 use super::plan::TrialPlan;
 use super::reduce::{Found, reduce};
+use super::remarked::Remarked;
 use super::resolve::Experiment;
 use super::result::{ExperimentResult, State};
 use crate::clock::{self, SECOND};
 use crate::engine::{self, Control, guards};
 use crate::etcd::manifest;
-use crate::local::Bases;
-use crate::report::{Event, HistogramLine, Note, RunDirectory, RunResult, Sink, SinkError, Tee};
+use crate::local::SyncCosts;
+use crate::report::{RunDirectory, RunResult, Sink, Tee};
 use crate::workload::{Phases, Plan, Resolved, RunSettings, TrialCoordinates};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,7 @@ pub fn run(
         control,
         observer,
         found: directory.found(),
+        costs: SyncCosts::default(),
         played: 0.0,
         count: 0,
     };
@@ -63,7 +65,9 @@ pub fn run(
     }
     let mut begun = Ok(());
     if done < runner.found.len() {
-        begun = check_media(experiment).and_then(|()| reach(experiment, control));
+        begun = runner
+            .check_media()
+            .and_then(|()| given::reach(&experiment.arms, control));
     }
     for (index, trial) in experiment.plan.trials.iter().enumerate() {
         if runner.found[index].settled() {
@@ -95,56 +99,34 @@ pub fn run(
     Ok(result)
 }
 
-/// Refuses a medium that cannot be had in any arm before the first one is played.
-fn check_media(experiment: &Experiment) -> Result<(), ExperimentError> {
-    let mut bases = Bases::default();
-    for arm in &experiment.arms {
-        for etcd in arm.places() {
-            let checked = etcd.options(None, 1).check_media(&mut bases);
-            checked.map_err(|source| ExperimentError::Local {
-                arm: arm.name.clone(),
-                source: Box::new(source),
-            })?;
-        }
-    }
-    Ok(())
-}
-
-/// Reaches the etcds that arms are given, before the first one is loaded.
-fn reach(experiment: &Experiment, control: &Control) -> Result<(), ExperimentError> {
-    if experiment
-        .arms
-        .iter()
-        .all(|arm| arm.given().next().is_none())
-    {
-        return Ok(());
-    }
-    let runtime = bed::runtime()?;
-    for arm in &experiment.arms {
-        for etcd in arm.given() {
-            runtime.block_on(async {
-                tokio::select! {
-                    reached = etcd.reach(&arm.name) => reached,
-                    () = control.until_interrupted() => Err(ExperimentError::Interrupted),
-                }
-            })?;
-        }
-    }
-    Ok(())
-}
-
 struct Runner<'a> {
     experiment: &'a Experiment,
     directory: &'a ExperimentDirectory,
     control: &'a Control,
     observer: &'a mut dyn Observer,
     found: Vec<Found>,
+    /// What syncs cost where media are emulated: measured once, the same in all trials.
+    costs: SyncCosts,
     /// Seconds that trials took, and how many of them.
     played: f64,
     count: u32,
 }
 
 impl Runner<'_> {
+    /// Refuses a medium that cannot be had in any arm before the first one is played.
+    fn check_media(&mut self) -> Result<(), ExperimentError> {
+        for arm in &self.experiment.arms {
+            for etcd in arm.places() {
+                let checked = etcd.options(None, 1).check_media(&mut self.costs);
+                checked.map_err(|source| ExperimentError::Local {
+                    arm: arm.name.clone(),
+                    source: Box::new(source),
+                })?;
+            }
+        }
+        Ok(())
+    }
+
     /// Plays a trial, and once more if it was invalid.
     fn trial(&mut self, index: usize, trial: &TrialPlan) -> Result<(), ExperimentError> {
         if self.found[index].state() == State::Invalid {
@@ -188,14 +170,14 @@ impl Runner<'_> {
                     directory: self.directory.trial(trial),
                 });
             }
-            let plan = &self.experiment.plan;
+            let arm = self.experiment.plan.arm(&trial.arm);
             let result = self.found[index].result.as_ref();
-            if let Some(moved) = plan
-                .arm(&trial.arm)
+            if let Some(moved) = arm
                 .zip(result)
-                .and_then(|(arm, run)| leader::moved(arm, trial, run))
+                .and_then(|(arm, run)| leader::moved(arm, &run.stores))
             {
-                self.observer.say(&moved);
+                self.observer
+                    .say(&format!("trial {}: {moved}", trial.trial));
             }
             return self
                 .directory
@@ -222,31 +204,23 @@ impl Runner<'_> {
         let files = RunDirectory::create(&self.directory.trial(trial))
             .map_err(|e| ExperimentError::at("--out", e.to_string()))?;
         let ground = snapshot.as_deref().map_or(Ground::Fresh, Ground::Copy);
-        let begun = Bed::start(arm, etcds, ground, trial.seed, self.control).and_then(|bed| {
-            let run_id = self.run_id(etcds);
-            for etcd in etcds {
-                if let StoreEtcd::Given(etcd) = etcd {
-                    bed.block_on(async {
-                        tokio::select! {
-                            swept = etcd.sweep(arm, &run_id) => swept,
-                            () = self.control.until_interrupted() => Err(ExperimentError::Interrupted),
-                        }
-                    })?;
-                }
-            }
-            let mut plan = self.plan(&bed, resolved, run_id)?;
-            plan.may_fill = etcds.iter().any(StoreEtcd::may_fill);
-            plan.trial = Some(TrialCoordinates {
-                experiment: self.experiment.plan.name.clone(),
-                arm: trial.arm.clone(),
-                pair: trial.pair,
-                trial: trial.trial,
-                order: trial.order,
+        let begun =
+            Bed::start(arm, etcds, ground, trial.seed, &self.costs, self.control).and_then(|bed| {
+                let run_id = self.run_id(etcds);
+                given::sweep(&bed, arm, etcds, &run_id, self.control)?;
+                let mut plan = self.plan(&bed, resolved, run_id)?;
+                plan.may_fill = etcds.iter().any(StoreEtcd::may_fill);
+                plan.trial = Some(TrialCoordinates {
+                    experiment: self.experiment.plan.name.clone(),
+                    arm: trial.arm.clone(),
+                    pair: trial.pair,
+                    trial: trial.trial,
+                    order: trial.order,
+                });
+                let ended = self.load(&bed, trial, plan, &files);
+                bed.stop();
+                ended
             });
-            let ended = self.load(&bed, trial, plan, &files);
-            bed.stop();
-            ended
-        });
         if begun.is_err() {
             // What was measured stays; of a trial that could not begin, nothing does.
             if report_is_empty(files.path()) {
@@ -361,7 +335,14 @@ impl Runner<'_> {
             "arm {}: filling the store once, for all its trials",
             trial.arm
         ));
-        let bed = Bed::start(arm, etcds, Ground::Keep(&dir), trial.seed, self.control)?;
+        let bed = Bed::start(
+            arm,
+            etcds,
+            Ground::Keep(&dir),
+            trial.seed,
+            &self.costs,
+            self.control,
+        )?;
         let mut plan = self.plan(&bed, resolved, self.run_id(etcds))?;
         (plan.keep_data, plan.populate_only) = (true, true);
         let watch = Forwarded::new(&bed, self.control, &plan.control);
@@ -427,96 +408,5 @@ impl Forwarded {
 impl Drop for Forwarded {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// Writes the attendant's notes into the stream: those from before right after its header, before anything is loaded;
-/// the others after the event that they are about.
-struct Remarked<'a> {
-    inner: Tee<'a>,
-    bed: &'a Bed,
-    attendant: Option<&'a mut dyn Attendant>,
-    /// How far the stream has come, seconds.
-    t: f64,
-}
-
-impl Sink for Remarked<'_> {
-    fn event(&mut self, event: &Event) -> Result<(), SinkError> {
-        self.inner.event(event)?;
-        let mut notes = Vec::new();
-        match event {
-            Event::Header(_) => notes.extend(self.attendant.iter_mut().flat_map(|a| a.before())),
-            Event::Phase(phase) => self.t = phase.t,
-            Event::Interval(interval) => self.t = interval.t + interval.length,
-            _ => {}
-        }
-        if let Some(attendant) = &mut self.attendant {
-            notes.extend(attendant.event(self.bed, event));
-        }
-        for text in notes {
-            let (t, level) = (self.t, "info".to_owned());
-            self.inner.event(&Event::Note(Note { t, level, text }))?;
-        }
-        Ok(())
-    }
-
-    fn histogram(&mut self, line: &HistogramLine<'_>) -> Result<(), SinkError> {
-        self.inner.histogram(line)
-    }
-
-    fn flush(&mut self) -> Result<(), SinkError> {
-        self.inner.flush()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::{Collector, Phase, PhaseEvent};
-
-    #[derive(Debug)]
-    struct AtMeasure;
-
-    impl Attendant for AtMeasure {
-        fn before(&mut self) -> Vec<String> {
-            vec!["a prediction".to_owned()]
-        }
-
-        fn event(&mut self, _: &Bed, event: &Event) -> Vec<String> {
-            match event {
-                Event::Phase(p) if p.phase == Phase::Measure => vec!["measuring".to_owned()],
-                _ => Vec::new(),
-            }
-        }
-    }
-
-    #[test]
-    fn notes_stand_where_they_belong() {
-        let mut collector = Collector::default();
-        let mut sink = Remarked {
-            inner: Tee::new(vec![&mut collector]),
-            bed: &Bed::empty(),
-            attendant: Some(&mut AtMeasure),
-            t: 0.0,
-        };
-        let phase = |t, phase| Event::Phase(PhaseEvent { t, phase });
-        let events = [
-            Event::Header(Box::default()),
-            phase(1.0, Phase::Populate),
-            phase(2.5, Phase::Measure),
-        ];
-        for event in &events {
-            sink.event(event).unwrap();
-        }
-        let said: Vec<(usize, f64, &str)> = collector
-            .events
-            .iter()
-            .enumerate()
-            .filter_map(|(i, e)| match e {
-                Event::Note(n) => Some((i, n.t, n.text.as_str())),
-                _ => None,
-            })
-            .collect();
-        assert_eq!(said, [(1, 0.0, "a prediction"), (4, 2.5, "measuring")]);
     }
 }

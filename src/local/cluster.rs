@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -20,6 +21,11 @@ use crate::etcd::target::{LocalMember, TlsMaterial};
 
 /// A port that was free may be taken before etcd binds it: so often is a start repeated with other ports.
 const PORT_ATTEMPTS: usize = 5;
+
+/// How long an etcd may take to end after SIGTERM, before SIGKILL: the leader of three seeks a successor for 7 s, among
+/// members that are ending too. Whose data go with it is not waited for that long.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+const STOP_TIMEOUT_SCRATCH: Duration = Duration::from_secs(2);
 
 /// Running etcds that etcdmark started. [`stop`](Self::stop) ends them in an orderly way; dropping kills them; and
 /// if this process is killed, the kernel kills them.
@@ -100,7 +106,7 @@ impl LocalCluster {
             if let Err(error) = self.check() {
                 return error;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
@@ -180,7 +186,7 @@ impl LocalCluster {
     /// until it answers.
     pub async fn restart_member(&self, index: usize) -> Result<(), LocalError> {
         let member = self.member(index)?;
-        member.stop().await;
+        member.stop(STOP_TIMEOUT).await;
         for attempt in 1.. {
             member.spawn()?;
             match wait_ready(member, self.tls.as_ref()).await {
@@ -193,9 +199,16 @@ impl LocalCluster {
         Ok(())
     }
 
-    /// Ends all members (SIGTERM, then SIGKILL after 10 s) and removes the data directory unless the user named it.
+    /// Ends all members (SIGTERM, then SIGKILL after 10 s, or after 2 s where the data are going to be removed) and removes
+    /// the data directory unless the user named it.
     pub async fn stop(self) {
-        futures_util::future::join_all(self.members.iter().map(Member::stop)).await;
+        let patience = if self.dirs.data.goes() {
+            STOP_TIMEOUT_SCRATCH
+        } else {
+            STOP_TIMEOUT
+        };
+        let stops = self.members.iter().map(|m| m.stop(patience));
+        futures_util::future::join_all(stops).await;
     }
 
     fn member(&self, index: usize) -> Result<&Member, LocalError> {

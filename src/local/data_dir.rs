@@ -67,6 +67,11 @@ impl DataDir {
         })
     }
 
+    /// Whether it goes when it is dropped.
+    pub(super) fn goes(&self) -> bool {
+        self.lock.is_some()
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -14,8 +14,6 @@ use super::medium::Emulated;
 use super::supervisor;
 use crate::etcd::target::LocalMedium;
 
-/// How long an etcd may take to end after SIGTERM, before SIGKILL. A 3-member shutdown transfers leadership first.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);
 const TAIL_LINES: usize = 10;
 
@@ -159,12 +157,12 @@ impl Member {
         }
     }
 
-    /// Asks for an orderly end (SIGTERM), waits up to 10 s, then kills.
-    pub(super) async fn stop(&self) {
+    /// Asks for an orderly end (SIGTERM), waits so long for it, then kills.
+    pub(super) async fn stop(&self, patience: Duration) {
         let asked = self.signal(Signal::TERM).is_ok();
         // A paused process would not see the request.
         let _ = self.signal(Signal::CONT);
-        let polls = STOP_TIMEOUT.as_millis() / POLL.as_millis();
+        let polls = patience.as_millis() / POLL.as_millis();
         for _ in 0..polls {
             if !asked || self.pid().is_none() {
                 break;

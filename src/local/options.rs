@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::binary::{BinaryChoice, EtcdVersion};
 use super::error::LocalError;
-use super::medium::Medium;
+use super::medium::{Medium, SyncCosts};
 
 /// The database file of an etcd that holds nothing, bytes (3.4.23, 3.5.35, 3.6.16 and 3.7.3): with a quota of no more, etcd is
 /// full when it starts.
@@ -50,6 +50,8 @@ pub struct LocalOptions {
     pub medium: Option<Medium>,
     /// Members, from 0, that get another one.
     pub member_media: BTreeMap<usize, Medium>,
+    /// What syncs cost where media are going to be emulated, as far as it was measured before.
+    pub sync_costs: SyncCosts,
     /// Seed of the times that media ask for.
     pub seed: u64,
     /// The data directory of a stopped one-member cluster ([`crate::local::LocalCluster::data_dir`]): begin from a copy
@@ -71,6 +73,7 @@ impl Default for LocalOptions {
             wal_dir: None,
             medium: None,
             member_media: BTreeMap::new(),
+            sync_costs: SyncCosts::default(),
             seed: 1,
             snapshot: None,
             flags: Vec::new(),

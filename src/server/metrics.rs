@@ -3,7 +3,7 @@
 //! [`TABLE`] is the whole list. Counters are kept as etcd gives them (cumulative since its start):
 //! readers difference them. Histograms are kept as `.seconds` (`_sum`) and `.count` (`_count`), whose
 //! differences give the exact mean; etcd's buckets begin at 1 ms and cannot tell fast disks apart
-//! (`server/storage/wal/metrics.go`, `server/storage/backend/metrics.go`).
+//! (`server/storage/wal/metrics.go`, `server/storage/backend/metrics.go`): only those of its log's syncs are kept.
 //!
 //! [`ServerSample::values`]: crate::report::ServerSample::values
 
@@ -16,6 +16,8 @@ pub enum Take {
     Value,
     /// `_sum` as `NAME.seconds` and `_count` as `NAME.count`, summed over all label sets.
     SumCount,
+    /// That, and each `_bucket` but the last as `NAME.le.BOUND`: how many were at most so long (cumulative, as Prometheus has it).
+    Histogram,
     /// One value per `grpc_method` and `grpc_code`: `NAME.METHOD.CODE`; zeros are left out.
     Grpc,
 }
@@ -46,7 +48,7 @@ macro_rules! rows {
 
 // short name, family, how it is taken, unit, whether every version from 3.4 to 3.7 has it
 rows! {
-    "wal_fsync"             "etcd_disk_wal_fsync_duration_seconds"                       SumCount "s"     true;
+    "wal_fsync"             "etcd_disk_wal_fsync_duration_seconds"                       Histogram "s"    true;
     "wal.bytes"             "etcd_disk_wal_write_bytes_total"                            Value    "bytes" false;
     "commit"                "etcd_disk_backend_commit_duration_seconds"                  SumCount "s"     true;
     "commit_spill"          "etcd_debugging_disk_backend_commit_spill_duration_seconds"  SumCount "s"     false;
@@ -110,7 +112,11 @@ pub fn parse(page: &str) -> BTreeMap<String, f64> {
         for (row, suffix) in rows_of(name) {
             let key = match row.take {
                 Take::Value => row.name.to_owned(),
-                Take::SumCount => format!("{}.{suffix}", row.name),
+                Take::Histogram if suffix == "le" => match label(labels, "le") {
+                    Some(bound) if bound != "+Inf" => format!("{}.le.{bound}", row.name),
+                    _ => continue,
+                },
+                Take::SumCount | Take::Histogram => format!("{}.{suffix}", row.name),
                 Take::Grpc => {
                     let (Some(method), Some(code)) =
                         (label(labels, "grpc_method"), label(labels, "grpc_code"))
@@ -146,14 +152,17 @@ pub fn is_etcd(values: &BTreeMap<String, f64>) -> bool {
 }
 
 fn rows_of(name: &str) -> impl Iterator<Item = (&'static Row, &'static str)> {
-    let (base, suffix) = match (name.strip_suffix("_sum"), name.strip_suffix("_count")) {
-        (Some(base), _) => (base, "seconds"),
-        (_, Some(base)) => (base, "count"),
-        _ => (name, ""),
-    };
+    let ends = [("_sum", "seconds"), ("_count", "count"), ("_bucket", "le")];
+    let (base, suffix) = ends
+        .iter()
+        .find_map(|(end, suffix)| Some((name.strip_suffix(end)?, *suffix)))
+        .unwrap_or((name, ""));
     let (name, base) = (name.to_owned(), base.to_owned());
     TABLE.iter().filter_map(move |row| match row.take {
-        Take::SumCount if !suffix.is_empty() && row.family == base => Some((row, suffix)),
+        Take::SumCount if matches!(suffix, "seconds" | "count") && row.family == base => {
+            Some((row, suffix))
+        }
+        Take::Histogram if !suffix.is_empty() && row.family == base => Some((row, suffix)),
         Take::Value | Take::Grpc if row.family == name => Some((row, "")),
         _ => None,
     })
@@ -231,6 +240,7 @@ broken{le="1" 3
             ("peer_rtt.count", 3.0),
             ("raft.has_leader", 1.0),
             ("wal_fsync.count", 108.0),
+            ("wal_fsync.le.0.001", 100.0),
             ("wal_fsync.seconds", 0.25),
         ];
         let want: BTreeMap<String, f64> = want.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect();

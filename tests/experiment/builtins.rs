@@ -126,16 +126,88 @@ fn split_events_gives_events_an_etcd_of_their_own() {
 }
 
 #[test]
-fn media_is_played_where_syncs_can_be_held() {
+fn media_shows_what_one_writer_and_many_get() {
     let Some((desk, said)) = killed_and_gone_on_with("media") else {
         return;
     };
     let result = desk.result();
-    let all = result["trials"].as_array().unwrap();
-    let trial = all.iter().find(|t| t["arm"] == "openai-2018").unwrap();
-    let fsync = trial["values"]["etcd:fsync"]["value"].as_f64().unwrap();
+    let trials = result["trials"].as_array().unwrap();
+    let done = |t: &&Value| t["state"] == "done";
+    let of = |arm: &str, rung: &str| {
+        trials
+            .iter()
+            .filter(done)
+            .find(|t| t["arm"] == arm && t["rung"] == rung)
+    };
     // A held sync takes at least as long as the medium asks for, however busy the machine is.
+    let openai = trials.iter().find(|t| t["arm"] == "openai-2018").unwrap();
+    let fsync = openai["values"]["etcd:fsync"]["value"].as_f64().unwrap();
     assert!(fsync > 0.0015, "{said:?}");
+    assert!(
+        said.stdout.contains("elections: none; a single member"),
+        "{said:?}"
+    );
+    let data = result["data"].as_array().unwrap();
+    assert_eq!(data.len(), 3);
+    for arm in data {
+        let name = arm["arm"].as_str().unwrap();
+        if of(name, "nodes-100").is_none() || of(name, "saturated").is_none() {
+            continue;
+        }
+        let writer = &arm["oneWriter"];
+        let number = |v: &Value| v.as_f64().unwrap();
+        let one = number(&writer["writesPerSecond"]);
+        // A write waits for its sync, and one sync at most is done for each write where one writes at a time.
+        assert!(one < number(&writer["syncsPerSecond"]), "{arm}");
+        assert!(number(&writer["many"]["writesPerSecond"]) > one, "{arm}");
+        assert!(number(&writer["many"]["writesPerSync"]) > 1.0, "{arm}");
+        let syncs = &arm["syncs"][0]["syncs"];
+        let within = syncs["withinNs"].as_object().unwrap();
+        assert_eq!(within.len(), 14, "{arm}");
+        assert_eq!(within["8192000000"], syncs["count"], "{arm}");
+        if name == "openai-2018" {
+            assert_eq!(within["1000000"], 0.0, "{arm}");
+        }
+    }
+}
+
+#[test]
+fn slow_member_keeps_the_leader_where_it_was_pinned() {
+    let Some((desk, said)) = killed_and_gone_on_with("slow-member") else {
+        return;
+    };
+    let result = desk.result();
+    for trial in result["trials"].as_array().unwrap() {
+        let run = desk.out().join(trial["directory"].as_str().unwrap());
+        let run = json(&run.join("result.json"));
+        let members = run["header"]["stores"][0]["members"].as_array().unwrap();
+        let leader = members.iter().find(|m| m["leader"] == true).unwrap();
+        assert_eq!(leader["name"], "etcd-0", "{said:?}");
+        let named = |name: &str| {
+            let found = members.iter().find(|m| m["name"] == name);
+            found.map(|m| m["medium"]["name"].as_str().unwrap())
+        };
+        let media = match trial["arm"].as_str().unwrap() {
+            "none-slow" => ["local-ssd", "local-ssd"],
+            "slow-follower" | "slow-follower-asked" => ["local-ssd", "hdd"],
+            "slow-leader" => ["hdd", "local-ssd"],
+            _ => ["stalls", "local-ssd"],
+        };
+        assert_eq!(named("etcd-0"), Some(media[0]), "{said:?}");
+        if let Some(second) = named("etcd-1") {
+            assert_eq!(second, media[1], "{said:?}");
+        }
+    }
+    // The leader is looked at again: it stayed, or it is said that it did not.
+    let moved = said.stdout.contains("etcd-0 was to lead main, and");
+    let data = result["data"].as_array().unwrap();
+    let changed = data.iter().any(|a| a["leaderChanges"] != 0.0);
+    assert_eq!(moved, changed, "{said:?}");
+    assert_eq!(
+        said.stdout.contains("elections: no leader changed"),
+        !changed,
+        "{said:?}"
+    );
 }
 
 #[test]

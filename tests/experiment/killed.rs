@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::path::Path;
 
 /// Those that a test of their own plays, to look closer at what came out.
-const ELSEWHERE: [&str; 4] = ["versions", "split-events", "media", "defrag"];
+const ELSEWHERE: [&str; 5] = ["versions", "split-events", "media", "slow-member", "defrag"];
 
 /// The data directories of a trial's etcds.
 fn data_dirs(trial: &Path) -> Vec<String> {

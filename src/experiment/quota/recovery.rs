@@ -3,7 +3,7 @@
 use super::record::Step;
 use crate::clock::{self, Nanos, SECOND};
 use crate::etcd::Target;
-use crate::etcd::control::{Cluster, ControlError, Member, RangeSpec};
+use crate::etcd::control::{Cluster, ControlError, RangeSpec};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -62,14 +62,15 @@ async fn steps(
         begun,
         first.status().await?.db_size,
     );
-    for (member, of) in leader_last(&cluster).await? {
+    let several = cluster.each().len() > 1;
+    for (member, _) in cluster.leader_last().await {
         let begun = clock::now();
         member.defragment(WITHIN).await?;
-        end(
-            format!("defragment{of}"),
-            begun,
-            member.status().await?.db_size,
-        );
+        let name = match several {
+            true => format!("defragment {}", member.endpoint()),
+            false => "defragment".to_owned(),
+        };
+        end(name, begun, member.status().await?.db_size);
     }
     let begun = clock::now();
     for alarm in first.alarms().await? {
@@ -77,27 +78,6 @@ async fn steps(
     }
     end("disarm".to_owned(), begun, first.status().await?.db_size);
     Ok(())
-}
-
-/// The members, each with what to call it; the leader comes last, so that it is asked to stand still once only.
-async fn leader_last(cluster: &Cluster) -> Result<Vec<(&Member, String)>, ControlError> {
-    let mut all = Vec::new();
-    for member in cluster.each() {
-        let status = member.status().await?;
-        all.push((member, status.leader == status.member_id));
-    }
-    all.sort_by_key(|(_, leads)| *leads);
-    let alone = all.len() == 1;
-    let named = |(member, _)| {
-        let member: &Member = member;
-        let of = if alone {
-            String::new()
-        } else {
-            format!(" {}", member.endpoint())
-        };
-        (member, of)
-    };
-    Ok(all.into_iter().map(named).collect())
 }
 
 /// Reads one key that is not there, again and again, and notes from when to when each took.
