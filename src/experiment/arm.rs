@@ -39,7 +39,7 @@ impl Arm {
         let first = self.etcds.first().into_iter().flatten();
         first.filter_map(|etcd| match etcd {
             StoreEtcd::Started(_) => None,
-            StoreEtcd::Given(etcd) => Some(etcd),
+            StoreEtcd::Given(etcd) => Some(etcd.as_ref()),
         })
     }
 }
@@ -50,7 +50,7 @@ pub(super) enum StoreEtcd {
     /// Started for each trial.
     Started(Box<Etcd>),
     /// Runs already.
-    Given(GivenEtcd),
+    Given(Box<GivenEtcd>),
 }
 
 impl StoreEtcd {

@@ -34,7 +34,7 @@ impl ExperimentSource {
                 None => (format!("{path}.etcd"), of_arm.clone()),
             };
             if let Some(given) = self.given(&path, store, &spec, snapshot, changes)? {
-                etcds.push(StoreEtcd::Given(given));
+                etcds.push(StoreEtcd::Given(Box::new(given)));
                 continue;
             }
             self.placement(&path, &spec, snapshot)?;
