@@ -1,5 +1,9 @@
 //! Experiments, from the file to the answer, on real etcds.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may panic and speak"
+)]
 
 mod common;
 
@@ -25,3 +29,5 @@ mod played;
 mod quota;
 #[path = "experiment/snapshot.rs"]
 mod snapshot;
+#[path = "experiment/split.rs"]
+mod split;

@@ -7,6 +7,7 @@
 
 pub mod analysis;
 mod arm;
+mod arm_split;
 pub mod bed;
 mod builtin;
 pub mod compare;
@@ -34,6 +35,7 @@ pub mod result;
 mod runner;
 pub mod say;
 pub mod schema;
+mod split;
 mod syncs;
 pub mod text;
 mod versions;

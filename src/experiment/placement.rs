@@ -37,7 +37,12 @@ impl ExperimentSource {
                 etcds.push(StoreEtcd::Given(Box::new(given)));
                 continue;
             }
-            self.placement(&path, &spec, snapshot)?;
+            if let Err(e) = self.placement(&path, &spec, snapshot) {
+                return match arm.optional {
+                    Some(true) => Ok(Err(e.reason(&path))),
+                    _ => Err(e),
+                };
+            }
             let media = self.media(&path, &spec)?;
             match Etcd::find(store, spec, media) {
                 Ok(etcd) => etcds.push(StoreEtcd::Started(Box::new(etcd))),
