@@ -263,7 +263,6 @@ impl Runner<'_> {
             };
             engine::run(plan, &mut remarked)
         };
-        drop(watch);
         let result = played.map_err(|source| ExperimentError::Run {
             trial: trial.trial,
             arm: trial.arm.clone(),
@@ -271,9 +270,13 @@ impl Runner<'_> {
         })?;
         let whole = matches!(result.outcome.outcome.as_str(), "completed" | "guard");
         let after = match attendant.filter(|_| whole) {
-            Some(attendant) => attendant.after(bed, &result).map_err(failed)?,
+            Some(attendant) => match attendant.after(bed, &result) {
+                Err(_) if self.control.interrupted() => return Err(ExperimentError::Interrupted),
+                after => after.map_err(failed)?,
+            },
             None => None,
         };
+        drop(watch);
         if let Some(value) = &after {
             self.directory.note(trial, value)?;
         }

@@ -1,21 +1,18 @@
 //! What fillings tell: the answer and its tables. Pure.
 
 use super::record::{Answered, Record};
+use super::tables;
 use crate::experiment::analysis::{Evidence, Findings};
-use crate::experiment::result::Table;
 use crate::report::RunResult;
-use crate::report::text::units::{bytes, count, rate, seconds, three};
-use std::collections::BTreeMap;
+use crate::report::text::units::{count, seconds, three};
 
-/// An autoscaler (or anybody) that replaces unready nodes, but not when more than this share of them is.
-const GUARD: f64 = 0.5;
 /// A forecast this near has come true.
 const NEAR: f64 = 0.10;
 
 /// One filling with where it comes from.
-struct Filled<'a> {
-    name: String,
-    record: Record,
+pub(super) struct Filled<'a> {
+    pub(super) name: String,
+    pub(super) record: Record,
     run: &'a RunResult,
 }
 
@@ -27,17 +24,9 @@ pub(super) fn answer(evidence: &Evidence<'_>) -> Findings {
             ..Findings::default()
         };
     }
-    let mut tables = vec![
-        forecasts(&all),
-        filling(&all),
-        while_full(&all),
-        blast(&all),
-    ];
-    tables.extend([recovery(&all), at_full(&all), matrix(&all)]);
-    tables.retain(|t| !t.rows.is_empty());
     Findings {
         answer: sentence(&all),
-        tables,
+        tables: tables::all(&all),
         notes: notes(&all),
         data: serde_json::json!({
             "fillings": all.iter().map(|f| serde_json::json!({
@@ -98,7 +87,7 @@ fn fillings<'a>(evidence: &'a Evidence<'_>) -> Vec<Filled<'a>> {
 
 impl Filled<'_> {
     /// By which share of the true time the forecast of that number was late (above 0: it came later than said).
-    fn off(&self, forecast: usize) -> Option<f64> {
+    pub(super) fn off(&self, forecast: usize) -> Option<f64> {
         let said = self.record.forecasts.get(forecast)?.full_at?;
         Some(self.record.full_at? / said - 1.0)
     }
@@ -215,239 +204,6 @@ fn written(f: &Filled<'_>) -> u64 {
         .sum()
 }
 
-fn table(title: &str, columns: &[&str], rows: Vec<Vec<String>>) -> Table {
-    Table {
-        title: title.to_owned(),
-        columns: columns.iter().map(|c| (*c).to_owned()).collect(),
-        rows,
-    }
-}
-
-fn forecasts(all: &[Filled<'_>]) -> Table {
-    let mut rows = Vec::new();
-    for f in all {
-        for (i, said) in f.record.forecasts.iter().enumerate() {
-            rows.push(vec![
-                if i == 0 {
-                    f.name.clone()
-                } else {
-                    String::new()
-                },
-                said.when.clone(),
-                bytes(said.used),
-                format!("{}/s", bytes(said.growth)),
-                said.full_at.map_or("never".to_owned(), seconds),
-                f.record
-                    .full_at
-                    .filter(|_| i + 1 == f.record.forecasts.len())
-                    .map_or(String::new(), seconds),
-                f.off(i).map_or(String::new(), signed),
-            ]);
-        }
-    }
-    table(
-        "time to full, seconds of load: (Q - used) / growth, as was said, and as it came",
-        &["", "said", "used", "growth", "full at", "came at", "off"],
-        rows,
-    )
-}
-
-fn filling(all: &[Filled<'_>]) -> Table {
-    let row = |f: &Filled<'_>| {
-        let r = &f.record;
-        let quota = r.quota as f64;
-        let p99 = |q: Option<&super::record::Quarter>| match q {
-            Some(q) if q.missed * 100 > q.offered => "missed".to_owned(),
-            Some(q) => q.p99.map_or("-".to_owned(), seconds),
-            None => "-".to_owned(),
-        };
-        vec![
-            f.name.clone(),
-            bytes(quota),
-            format!("{}/s", rate(r.rate)),
-            r.critical_rate
-                .map_or("-".to_owned(), |c| format!("{}/s", rate(c))),
-            r.at_once
-                .map_or("-".to_owned(), |size| signed(size / quota - 1.0)),
-            bytes(r.largest),
-            bytes(r.rss),
-            p99(r.quarters.first()),
-            p99(r.quarters.last()),
-        ]
-    };
-    table(
-        "filling: overshoot, memory, and Lease renewals in the first and the last quarter of the way",
-        &[
-            "",
-            "quota",
-            "writes",
-            "critical rate",
-            "overshoot",
-            "file at most",
-            "RSS",
-            "p99 first",
-            "p99 last",
-        ],
-        all.iter()
-            .filter(|f| f.record.full_at.is_some())
-            .map(row)
-            .collect(),
-    )
-}
-
-fn while_full(all: &[Filled<'_>]) -> Table {
-    let mut rows = Vec::new();
-    for f in all {
-        for (i, (class, a)) in f.record.while_full.iter().enumerate() {
-            let Answered {
-                ok,
-                no_space,
-                other,
-            } = a;
-            rows.push(vec![
-                if i == 0 {
-                    f.name.clone()
-                } else {
-                    String::new()
-                },
-                class.clone(),
-                ok.to_string(),
-                no_space.to_string(),
-                others(other),
-            ]);
-        }
-    }
-    table(
-        "while full: what was answered and what was refused",
-        &["", "op class", "answered", "no space", "other errors"],
-        rows,
-    )
-}
-
-fn blast(all: &[Filled<'_>]) -> Table {
-    let row = |f: &Filled<'_>| {
-        let (r, b) = (&f.record, &f.record.blast);
-        let share = b.not_ready as f64 / r.nodes.max(1) as f64;
-        let guarded = if share > GUARD { 0 } else { b.not_ready };
-        vec![
-            f.name.clone(),
-            seconds(b.silence),
-            format!("{} ({})", seconds(b.grace), r.kubernetes),
-            format!("{} of {}", b.not_ready, r.nodes),
-            b.first_at
-                .zip(r.full_at)
-                .map_or("-".to_owned(), |(t, full)| seconds(t - full)),
-            b.not_ready.to_string(),
-            guarded.to_string(),
-        ]
-    };
-    table(
-        "the cluster: nodes whose Lease was not renewed within the node-monitor grace period, and what an autoscaler would replace",
-        &[
-            "",
-            "no renewal for",
-            "grace period",
-            "NotReady",
-            "first after full by",
-            "replaced",
-            "with a 50 % guard",
-        ],
-        all.iter()
-            .filter(|f| f.record.full_at.is_some())
-            .map(row)
-            .collect(),
-    )
-}
-
-fn recovery(all: &[Filled<'_>]) -> Table {
-    let mut rows = Vec::new();
-    for f in all {
-        for (i, step) in f.record.recovery.iter().enumerate() {
-            let last = i + 1 == f.record.recovery.len();
-            let back = f.record.writable_at.filter(|_| last);
-            rows.push(vec![
-                if i == 0 {
-                    f.name.clone()
-                } else {
-                    String::new()
-                },
-                step.name.clone(),
-                seconds(step.took),
-                seconds(step.reads_stood),
-                bytes(step.size as f64),
-                back.map_or("no".to_owned(), |_| "yes".to_owned()),
-            ]);
-        }
-    }
-    table(
-        "the way back, beside the load",
-        &[
-            "",
-            "step",
-            "took",
-            "reads stood still",
-            "file after",
-            "writes answered",
-        ],
-        rows,
-    )
-}
-
-fn at_full(all: &[Filled<'_>]) -> Table {
-    let row = |f: &Filled<'_>| {
-        let a = &f.record.at_full;
-        vec![
-            f.name.clone(),
-            bytes(a.size as f64),
-            a.restart.map_or("-".to_owned(), seconds),
-            format!(
-                "{} ({})",
-                seconds(a.snapshot),
-                bytes(a.snapshot_bytes as f64)
-            ),
-            seconds(a.compact),
-            seconds(a.defragment),
-        ]
-    };
-    table(
-        "a full file without load",
-        &["", "file", "restart", "snapshot", "compact", "defragment"],
-        all.iter()
-            .filter(|f| f.record.at_full.size > 0)
-            .map(row)
-            .collect(),
-    )
-}
-
-/// One row per operation; the columns are the etcds, each once.
-fn matrix(all: &[Filled<'_>]) -> Table {
-    let mut etcds: Vec<&Filled<'_>> = Vec::new();
-    for f in all.iter().filter(|f| !f.record.matrix.is_empty()) {
-        if etcds.iter().all(|e| e.record.etcd != f.record.etcd) {
-            etcds.push(f);
-        }
-    }
-    let Some(first) = etcds.first() else {
-        return Table::default();
-    };
-    let mut columns = vec!["".to_owned(), "expected".to_owned()];
-    columns.extend(etcds.iter().map(|f| format!("etcd {}", f.record.etcd)));
-    let row = |(i, c): (usize, &super::record::Checked)| {
-        let mut cells = vec![c.operation.clone(), c.expected.clone()];
-        cells.extend(etcds.iter().map(|f| match f.record.matrix.get(i) {
-            Some(c) if c.holds() => c.found.clone(),
-            Some(c) => format!("{} (!)", c.found),
-            None => "-".to_owned(),
-        }));
-        cells
-    };
-    Table {
-        title: "the operation matrix: a full etcd asked one operation after the other".to_owned(),
-        columns,
-        rows: first.record.matrix.iter().enumerate().map(row).collect(),
-    }
-}
-
 fn notes(all: &[Filled<'_>]) -> Vec<String> {
     let mut notes = Vec::new();
     for f in all {
@@ -506,19 +262,6 @@ fn notes(all: &[Filled<'_>]) -> Vec<String> {
     notes
 }
 
-/// `197 object-gone`; `0`.
-fn others(other: &BTreeMap<String, u64>) -> String {
-    let named: Vec<String> = other
-        .iter()
-        .map(|(name, n)| format!("{n} {name}"))
-        .collect();
-    if named.is_empty() {
-        "0".to_owned()
-    } else {
-        named.join(", ")
-    }
-}
-
 fn later(off: f64) -> String {
     let how = if off < 0.0 { "earlier" } else { "later" };
     format!("{} {how}", percent(off.abs()))
@@ -532,7 +275,7 @@ fn percent(share: f64) -> String {
     format!("{} %", three(share * 100.0))
 }
 
-fn signed(share: f64) -> String {
+pub(super) fn signed(share: f64) -> String {
     format!(
         "{}{}",
         if share < 0.0 { "-" } else { "+" },

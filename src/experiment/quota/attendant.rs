@@ -104,7 +104,12 @@ impl Attendant for Filling {
             && record.not_recovered.is_none()
         {
             let quota = record.quota.unsigned_abs();
-            (record.matrix, record.at_full) = bed.block_on(matrix::check(etcd, quota))?;
+            (record.matrix, record.at_full) = bed.block_on(async {
+                tokio::select! {
+                    checked = matrix::check(etcd, quota) => checked,
+                    () = self.control.until_interrupted() => Err("interrupted".to_owned()),
+                }
+            })?;
         }
         serde_json::to_value(&self.record)
             .map(Some)

@@ -10,6 +10,7 @@ mod matrix;
 mod record;
 mod recovery;
 mod renewals;
+mod tables;
 
 use super::analysis::{Analysis, Attendant, Evidence, Findings, Least};
 use super::bed::Bed;
