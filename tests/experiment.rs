@@ -25,3 +25,5 @@ mod played;
 mod quota;
 #[path = "experiment/snapshot.rs"]
 mod snapshot;
+#[path = "experiment/split.rs"]
+mod split;

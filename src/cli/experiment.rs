@@ -32,6 +32,7 @@ Examples:
   etcdmark experiment versions --out results/versions
   etcdmark experiment versions --arm 3.5 --arm 3.7 --pairs 10
   etcdmark experiment media --dir /mnt/nvme --dir /mnt/gp3 --medium hdd
+  etcdmark experiment split-events --dir /mnt/other --split events,leases
   etcdmark experiment my-experiment.yaml --set cluster.nodes=2000"
 )]
 pub struct Args {
@@ -94,6 +95,10 @@ pub struct ChangeFlags {
     /// Play an arm on this emulated storage medium, as for `etcdmark run`; may be repeated (media)
     #[arg(long, value_name = "NAME|FILE")]
     pub medium: Vec<String>,
+    /// Play an arm in which these resources have an etcd each, as for `etcdmark run`: events,leases+nodes; may be
+    /// repeated (split-events)
+    #[arg(long, value_name = "RESOURCE[,…]")]
+    pub split: Vec<String>,
     /// Give any field of every arm's workload a value, as `etcdmark run --set` does; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
@@ -118,7 +123,7 @@ pub enum Command {
         plan: bool,
         #[command(flatten)]
         #[expect(missing_docs, reason = "clap would show it as help")]
-        changes: ChangeFlags,
+        changes: Box<ChangeFlags>,
     },
 }
 
@@ -133,6 +138,7 @@ impl ChangeFlags {
             dirs: self.dir.clone(),
             wal_dirs: self.wal_dir.clone(),
             media: self.medium.clone(),
+            splits: self.split.clone(),
             set: self.set.clone(),
         }
     }

@@ -1,7 +1,6 @@
 //! A throwaway etcd of our own: what `run` uses when no endpoints are given.
 
 use super::CliError;
-use crate::kube::Resource;
 use crate::local::{BinaryChoice, LocalCluster, LocalError, LocalOptions, Medium};
 use crate::workload::Split;
 use std::collections::BTreeMap;
@@ -67,37 +66,11 @@ impl LocalFlags {
     /// # Errors
     /// A word that is no resource, or one that is given twice.
     pub fn splits(&self) -> Result<Vec<Split>, CliError> {
-        let known = || {
-            Resource::ALL
-                .into_iter()
-                .filter(|r| *r != Resource::Internal)
-        };
-        let mut seen = Vec::new();
-        let mut splits = Vec::new();
-        for group in &self.split {
-            let mut resources = Vec::new();
-            for word in group.split('+').map(str::trim) {
-                let Some(found) = known().find(|r| r.plural() == word) else {
-                    let names: Vec<&str> = known().map(Resource::plural).collect();
-                    return Err(CliError::usage(format!(
-                        "--split {word:?} is not a resource; known: {}",
-                        names.join(", ")
-                    )));
-                };
-                if seen.contains(&found) {
-                    return Err(CliError::usage(format!(
-                        "--split names {word} twice: a resource is in one etcd"
-                    )));
-                }
-                seen.push(found);
-                resources.push(found);
-            }
-            splits.push(Split {
-                flag: "--split",
-                resources,
-            });
+        if self.split.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(splits)
+        Split::parse("--split", &self.split.join(","))
+            .map_err(|e| CliError::usage(format!("--split {e}")))
     }
 
     /// Starts it. With several stores each gets a directory below `--data-dir` and `--wal-dir`. `seed` is that of the times

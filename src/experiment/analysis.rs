@@ -7,6 +7,7 @@ use super::media::Media;
 use super::plan::ExperimentPlan;
 use super::quota::Quota;
 use super::result::{Comparison, Table, TrialResult};
+use super::split::Split;
 use super::versions::Versions;
 use crate::measure::paired::MIN_PAIRS;
 use crate::report::{Event, RunResult};
@@ -14,7 +15,7 @@ use crate::workload::Plan;
 use std::fmt::Debug;
 
 /// All of them.
-pub const ALL: &[&dyn Analysis] = &[&Compare, &Versions, &Quota, &Defrag, &Media];
+pub const ALL: &[&dyn Analysis] = &[&Compare, &Versions, &Quota, &Media, &Defrag, &Split];
 
 /// The analysis of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Analysis> {

@@ -78,9 +78,9 @@ fn rows(evidence: &Evidence<'_>) -> Vec<Row> {
                     d.error.is_none().then_some((d.seconds, sizes))
                 })
                 .collect();
-            let median = |of: &dyn Fn(&(f64, (f64, f64))) -> f64| middle(done.iter().map(of));
+            let median = |of: fn(&(f64, (f64, f64))) -> f64| middle(done.iter().map(of));
             let (Some(took), Some(size_before), Some(size_after)) =
-                (median(&|d| d.0), median(&|d| d.1.0), median(&|d| d.1.1))
+                (median(|d| d.0), median(|d| d.1.0), median(|d| d.1.1))
             else {
                 continue;
             };

@@ -3,7 +3,7 @@
 use super::error::ExperimentError;
 use super::load::ExperimentSource;
 use crate::workload::file::{ApiVersion, DocumentKind, Metadata, WorkloadFile};
-use crate::workload::{Overrides, Resolved, Source, WorkloadError};
+use crate::workload::{Overrides, Resolved, Source, Split, WorkloadError};
 use serde::Serialize;
 
 /// What messages call a workload that is written out in the experiment's file.
@@ -57,6 +57,11 @@ impl Edits {
             let place = source.place(&format!("{path}.{field}"));
             self.push(&place, field, &format!("{to}.{field}"), &value.to_string());
         }
+    }
+
+    /// Resources get a store of their own.
+    pub(super) fn split(&mut self, splits: Vec<Split>) {
+        self.0.split(splits);
     }
 
     pub(super) fn extend(&mut self, more: &Edits) {

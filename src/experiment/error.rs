@@ -108,6 +108,17 @@ impl ExperimentError {
         }
     }
 
+    /// What is wrong below a path, without the path.
+    pub(super) fn reason(&self, path: &str) -> String {
+        match self {
+            ExperimentError::Field { message, .. } => {
+                let below = message.strip_prefix(path).and_then(|m| m.strip_prefix('.'));
+                below.unwrap_or(message).to_owned()
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// The exit code that fits.
     pub fn exit(&self) -> Exit {
         match self {

@@ -44,7 +44,7 @@ pub struct ExperimentSpec {
     pub etcd: EtcdSpec,
     /// What is compared; two or more. Required.
     pub arms: Vec<ArmSpec>,
-    /// The arms that `--dir` and `--medium` make. Default: none, these flags are refused.
+    /// The arms that `--dir`, `--medium` and `--split` make. Default: none, these flags are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_each: Option<ForEachSpec>,
     /// The arm that the others are compared with. Default: the first one.
@@ -146,7 +146,8 @@ pub struct ArmSpec {
     /// What it is, in a few words. Default: empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Leave the arm out, and say so, where its version of etcd is not to be had. Default: false.
+    /// Leave the arm out, and say so, where its version of etcd is not to be had, or where a directory of its etcds is not
+    /// there, cannot be written or has no room. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optional: Option<bool>,
     /// Its etcd. Default: the experiment's.
@@ -155,6 +156,10 @@ pub struct ArmSpec {
     /// Its stores, each an etcd cluster of its own. Default: the workload's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stores: Vec<ArmStoreSpec>,
+    /// Resources that get an etcd of their own, instead of `stores`, as `run --split` takes them: `events,leases`, or
+    /// `events+leases` for one that both share. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
     /// Its hollow cluster, where it differs from the workload's. Default: the workload's.
     #[serde(default)]
     pub cluster: ClusterSpec,
@@ -163,7 +168,7 @@ pub struct ArmSpec {
     pub set: Vec<String>,
 }
 
-/// What the command line may name, and the arm that each makes: in its texts `{dir}` (or `{medium}`) stands for what
+/// What the command line may name, and the arm that each makes: in its texts `{dir}` (`{medium}`, `{split}`) stands for what
 /// was named, and `{name}` for a name made of that.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -177,6 +182,9 @@ pub struct ForEachSpec {
     /// The arm of a `--medium`. Default: it is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medium: Option<ArmSpec>,
+    /// The arm of a `--split`. Default: it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<ArmSpec>,
 }
 
 /// One store of an arm.

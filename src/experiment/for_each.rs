@@ -1,4 +1,4 @@
-//! Arms that the command line makes: one for each `--dir` and `--medium`, of the file's template.
+//! Arms that the command line makes: one for each `--dir`, `--medium` and `--split`, of the file's template.
 
 use super::builtin::BUILTINS;
 use super::error::ExperimentError;
@@ -9,9 +9,12 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
 
+/// What a list of resources may take of an arm's name.
+const LONGEST_SPLIT: usize = 30;
+
 /// What one flag named.
 struct Named {
-    /// The flag, the template and the placeholder: `dir` or `medium`.
+    /// The flag, the template and the placeholder: `dir`, `medium` or `split`.
     kind: &'static str,
     /// As given.
     value: String,
@@ -22,8 +25,12 @@ struct Named {
 }
 
 impl ForEachSpec {
-    fn templates(&self) -> [(&'static str, Option<&ArmSpec>); 2] {
-        [("dir", self.dir.as_ref()), ("medium", self.medium.as_ref())]
+    fn templates(&self) -> [(&'static str, Option<&ArmSpec>); 3] {
+        [
+            ("dir", self.dir.as_ref()),
+            ("medium", self.medium.as_ref()),
+            ("split", self.split.as_ref()),
+        ]
     }
 
     fn template(&self, kind: &str) -> Option<&ArmSpec> {
@@ -126,6 +133,22 @@ impl Named {
         }
     }
 
+    /// `events,leases+nodes` → `events-leases.nodes`, and where that is no name any more, `7-stores`.
+    fn split(list: &str) -> Self {
+        let name = list.replace(' ', "").replace(',', "-").replace('+', ".");
+        let stores = list.split(',').count();
+        Named {
+            kind: "split",
+            value: list.to_owned(),
+            words: vec![if name.len() > LONGEST_SPLIT {
+                format!("{stores}-stores")
+            } else {
+                name
+            }],
+            wal_dir: None,
+        }
+    }
+
     /// The flags that make its arm, for messages.
     fn flags(&self) -> String {
         let wal = self.wal_dir.as_ref();
@@ -160,7 +183,7 @@ impl Named {
     }
 }
 
-/// Directories first, then media, each in the order given.
+/// Directories first, then media, then splits, each in the order given.
 fn named(changes: &Changes) -> Result<Vec<Named>, ExperimentError> {
     let (dirs, wals) = (&changes.dirs, &changes.wal_dirs);
     if !wals.is_empty() && (dirs.is_empty() || ![1, dirs.len()].contains(&wals.len())) {
@@ -180,7 +203,8 @@ fn named(changes: &Changes) -> Result<Vec<Named>, ExperimentError> {
     let dirs = dirs.iter().enumerate();
     let dirs = dirs.map(|(i, dir)| Named::dir(dir, wals.get(i).or(wals.first())));
     let media = changes.media.iter().map(|m| Named::medium(m));
-    Ok(dirs.chain(media).collect())
+    let splits = changes.splits.iter().map(|s| Named::split(s));
+    Ok(dirs.chain(media).chain(splits).collect())
 }
 
 /// A path's parts, each fit for an arm's name.
@@ -268,6 +292,12 @@ mod tests {
                 &[]
             ),
             ["gp3", "gp3-wal-nvme", "root"]
+        );
+        let split = |list| Named::split(list).words;
+        assert_eq!(split("events, leases+nodes"), ["events-leases.nodes"]);
+        assert_eq!(
+            split("events,leases,nodes,csinodes,endpoints"),
+            ["5-stores"]
         );
         for name in called(&[("/x/.Cache é", None)], &["../.yaml"]) {
             assert_eq!(label(&name), Ok(()), "{name}");

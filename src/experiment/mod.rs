@@ -7,6 +7,7 @@
 
 pub mod analysis;
 mod arm;
+mod arm_split;
 pub mod bed;
 mod builtin;
 pub mod compare;
@@ -32,6 +33,7 @@ pub mod result;
 mod runner;
 pub mod say;
 pub mod schema;
+mod split;
 pub mod text;
 mod versions;
 

@@ -31,7 +31,12 @@ impl ExperimentSource {
                 ),
                 None => (format!("{path}.etcd"), of_arm.clone()),
             };
-            self.placement(&path, &spec, snapshot)?;
+            if let Err(e) = self.placement(&path, &spec, snapshot) {
+                return match arm.optional {
+                    Some(true) => Ok(Err(e.reason(&path))),
+                    _ => Err(e),
+                };
+            }
             let media = self.media(&path, &spec)?;
             match Etcd::find(store, spec, media) {
                 Ok(etcd) => etcds.push(etcd),

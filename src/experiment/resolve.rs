@@ -43,6 +43,8 @@ pub struct Changes {
     pub wal_dirs: Vec<PathBuf>,
     /// Media to make arms of (`--medium`): names or files.
     pub media: Vec<String>,
+    /// Splits to make arms of (`--split`), each as `run --split` takes it.
+    pub splits: Vec<String>,
     /// Further changes of the workload (`--set`), applied last.
     pub set: Vec<String>,
 }
@@ -130,6 +132,7 @@ impl ExperimentSource {
                 resolved.push(t.resolve(seed)?);
             }
             for workload in &resolved {
+                self.written(arm, &path, workload)?;
                 for (i, metric) in primary.iter().enumerate() {
                     metric.fits(&workload.rates()).map_err(|m| {
                         at(
@@ -362,6 +365,9 @@ impl ExperimentSource {
                 .collect();
             let place = self.place(&format!("{path}.stores"));
             edits.push(&place, "stores", "stores", &Value::from(stores).to_string());
+        }
+        if let Some(list) = &arm.split {
+            edits.split(self.splits(arm, path, list)?);
         }
         edits.extend(&self.set(path, &arm.set)?);
         for assignment in &changes.set {

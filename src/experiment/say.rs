@@ -3,7 +3,7 @@
 use super::metric::{Scale, Unit};
 use super::plan::ExperimentPlan;
 use super::result::Comparison;
-use crate::measure::paired::{MIN_PAIRS, Reading};
+use crate::measure::paired::{MIN_PAIRS, MeanInterval, Reading};
 use crate::report::text::units::{bytes, rate, seconds, three};
 
 /// A figure in its unit.
@@ -45,6 +45,16 @@ pub fn interval(c: &Comparison) -> String {
         }
         _ => "-".to_owned(),
     }
+}
+
+/// A mean difference with its interval: `+0.1 cores (+0.08 to +0.12)`.
+pub fn more(mean: f64, interval: Option<MeanInterval>, unit: Unit) -> String {
+    // Bytes may be of two units.
+    let bare = |x: f64| signed(x, unit).trim_end_matches(" cores").to_owned();
+    let interval = interval.map_or(String::new(), |i| {
+        format!(" ({} to {})", bare(i.low), bare(i.high))
+    });
+    format!("{}{interval}", signed(mean, unit))
 }
 
 /// `differs`, `equivalent within 10 %`, `inconclusive, about 12 pairs more`.
@@ -116,6 +126,9 @@ pub fn basis(plan: &ExperimentPlan, about: &[&Comparison]) -> String {
 }
 
 fn signed(value: f64, unit: Unit) -> String {
-    let sign = if value < 0.0 { "-" } else { "+" };
-    format!("{sign}{}", figure(value.abs(), unit))
+    let text = figure(value.abs(), unit);
+    // What rounds to nothing is not less than nothing.
+    let nothing = !text.contains(|c: char| ('1'..='9').contains(&c));
+    let sign = if value < 0.0 && !nothing { "-" } else { "+" };
+    format!("{sign}{text}")
 }

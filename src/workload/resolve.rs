@@ -5,7 +5,7 @@ use super::KubernetesVersion;
 use super::actors::actor;
 use super::check::{self, span};
 use super::error::{FieldError, WorkloadError};
-use super::file::WorkloadFile;
+use super::file::{Kind, WorkloadFile};
 use super::hash::plan_hash;
 use super::load_shape::load;
 use super::plan::{
@@ -20,6 +20,8 @@ use super::units::Span;
 use crate::clock::UnixNanos;
 use crate::engine::Control;
 use crate::etcd::Target;
+use crate::kube::Resource;
+use std::collections::BTreeSet;
 
 /// A checked workload. Everything of a [`Plan`] that does not depend on where and when it runs.
 #[derive(Clone, Debug)]
@@ -178,6 +180,16 @@ impl Resolved {
             may_fill: false,
             control: run.control,
         })
+    }
+
+    /// Resources of which its actors have objects: what a store can hold.
+    pub fn resources(&self) -> BTreeSet<Resource> {
+        let of = |a: &Actor| {
+            let kind = a.kind.clone();
+            let all = Kind::of(&kind).resources().iter().copied();
+            all.filter(move |r| kind.touches(*r) && *r != Resource::Internal)
+        };
+        self.actors.iter().flat_map(of).collect()
     }
 
     /// Requests per second of every op class of the load, at its peak.

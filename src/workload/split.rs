@@ -1,6 +1,7 @@
 //! Resources that get a store of their own, whatever the workload says: what `--overrides` and `--split` ask for.
 
 use super::file::StoreSpec;
+use super::stores::resource;
 use crate::kube::Resource;
 
 /// The longest name that a store may have.
@@ -16,6 +17,28 @@ pub struct Split {
 }
 
 impl Split {
+    /// `events,leases+nodes`: one store for each word, with `+` several resources in one. The error quotes what is
+    /// wrong, to stand behind the flag's name.
+    ///
+    /// # Errors
+    /// A word that is no resource, or one that is given twice.
+    pub fn parse(flag: &'static str, list: &str) -> Result<Vec<Split>, String> {
+        let mut splits: Vec<Split> = Vec::new();
+        for store in list.split(',') {
+            let mut resources = Vec::new();
+            for word in store.split('+').map(str::trim) {
+                let found = resource(word)?;
+                let twice = splits.iter().flat_map(|s| &s.resources).chain(&resources);
+                if twice.into_iter().any(|r| *r == found) {
+                    return Err(format!("names {word} twice: a resource is in one etcd"));
+                }
+                resources.push(found);
+            }
+            splits.push(Split { flag, resources });
+        }
+        Ok(splits)
+    }
+
     /// `events`, `leases-nodes`: its resources' names.
     pub fn name(&self) -> String {
         let names: Vec<&str> = self.resources.iter().map(|r| r.plural()).collect();
@@ -155,6 +178,29 @@ mod tests {
         // The last one takes the rest.
         let (specs, _) = after(vec![spec("a", Some(&["events"]))], &[&[Resource::Events]]);
         assert_eq!(specs[0], spec("a", None));
+    }
+
+    #[test]
+    fn a_list_is_stores_and_their_resources() {
+        let stores = |list: &str| -> Vec<String> {
+            let splits = Split::parse("--split", list).unwrap();
+            splits.iter().map(Split::name).collect()
+        };
+        assert_eq!(stores("events"), ["events"]);
+        assert_eq!(stores("events, leases+nodes"), ["events", "leases-nodes"]);
+        for (list, message) in [
+            (
+                "evnts",
+                "\"evnts\" is not a resource; did you mean \"events\"?",
+            ),
+            ("events,", "\"\" is not a resource; known: leases, nodes,"),
+            ("internal", "\"internal\" is not a resource"),
+            ("events,leases+events", "names events twice"),
+            ("events+events", "names events twice"),
+        ] {
+            let said = Split::parse("--split", list).unwrap_err();
+            assert!(said.starts_with(message), "{list}: {said}");
+        }
     }
 
     #[test]

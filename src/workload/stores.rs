@@ -117,7 +117,8 @@ fn routable() -> impl Iterator<Item = Resource> {
         .filter(|r| *r != Resource::Internal)
 }
 
-fn resource(name: &str) -> Result<Resource, String> {
+/// A resource that can be routed, by its name.
+pub(super) fn resource(name: &str) -> Result<Resource, String> {
     routable().find(|r| r.plural() == name).ok_or_else(|| {
         let names: Vec<&str> = routable().map(Resource::plural).collect();
         format!("{name:?} is not a resource{}", hint(name, &names))

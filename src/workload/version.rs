@@ -2,6 +2,7 @@
 //! and 1.33 are from source.
 
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A Kubernetes minor version whose requests are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +75,18 @@ impl KubernetesVersion {
     /// Peer leases are on by default since 1.36.
     pub fn has_peer_leases(self) -> bool {
         self >= KubernetesVersion::V1_36
+    }
+}
+
+impl KubernetesVersion {
+    /// kube-controller-manager's `--node-monitor-grace-period`: a node whose Lease was not renewed for so long becomes
+    /// NotReady. 40 s, 50 s since 1.32 (kubernetes/kubernetes#126287).
+    pub fn node_monitor_grace(self) -> Duration {
+        Duration::from_secs(if self >= KubernetesVersion::V1_32 {
+            50
+        } else {
+            40
+        })
     }
 }
 

@@ -76,6 +76,26 @@ fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
         ),
         (
             "etcd: {flags: [\"--backend-batch-limit=10\"]}",
+            "split: evnts",
+            "x.yaml:17:14: arms.1.split: \"evnts\" is not a resource; did you mean \"events\"?",
+        ),
+        (
+            "etcd: {flags: [\"--backend-batch-limit=10\"]}",
+            "split: leases,nodes+leases",
+            "x.yaml:17:14: arms.1.split: names leases twice: a resource is in one etcd",
+        ),
+        (
+            "etcd: {flags: [\"--backend-batch-limit=10\"]}",
+            "split: leases,events",
+            "x.yaml:17:14: arms.1.split: no actor of the workload writes events; written: leases, nodes, csinodes",
+        ),
+        (
+            "etcd: {flags: [\"--backend-batch-limit=10\"]}",
+            "split: leases\n      stores: [{name: main}]",
+            "x.yaml:17:14: arms.1.split: given beside stores; give one of the two",
+        ),
+        (
+            "etcd: {flags: [\"--backend-batch-limit=10\"]}",
             "etcd: {medium: hddd}",
             "x.yaml:17:22: arms.1.etcd.medium: medium \"hddd\": no such preset and no such file; did you mean \"hdd\"?",
         ),

@@ -26,7 +26,7 @@ pub(crate) fn killed_and_gone_on_with(name: &str) -> Option<(Desk, Said)> {
     let args = ["experiment", name, "--smoke", "--out", "out"];
     let plan = desk.etcdmark(&["experiment", "show", name, "--plan", "--smoke"]);
     if plan.code == 2 && plan.stderr.contains("left of the") {
-        println!("{name} is not played: {}", plan.stderr);
+        eprintln!("{name} is not played: {}", plan.stderr);
         return None;
     }
     let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
@@ -36,7 +36,7 @@ pub(crate) fn killed_and_gone_on_with(name: &str) -> Option<(Desk, Said)> {
     let Ok(trial) = playing.until_measuring(nth) else {
         let said = playing.finish();
         assert!(said.stderr.contains("seccomp"), "{name}: {said:?}");
-        println!("{name} is not played: {}", said.stderr);
+        eprintln!("{name} is not played: {}", said.stderr);
         return None;
     };
     let dirs = data_dirs(&trial);

@@ -67,12 +67,18 @@ fn filled(said: &Said, record: &Value) {
             said.stdout
         );
     }
-    let over = number(&record["largest"], "largest") / number(&record["quota"], "quota");
-    assert!(over >= 1.0, "{record}");
+    let over = number(&record["atOnce"], "atOnce") / number(&record["quota"], "quota");
+    // As of the last commit it was full; the sample is as old at most.
+    assert!(over >= 0.9, "{record}");
     let answered = record["whileFull"].as_object().unwrap();
     for (class, counts) in answered {
         let (ok, no_space) = (&counts["ok"], counts["noSpace"].as_u64().unwrap());
-        assert_eq!(counts["other"], 0, "{class}: {counts}");
+        // An Event that was to be updated may have expired.
+        let other = counts["other"].as_object().unwrap();
+        assert!(
+            other.keys().all(|e| e == "object-gone"),
+            "{class}: {counts}"
+        );
         if WRITES.contains(&class.as_str()) {
             assert_eq!(*ok, 0, "{class}: {counts}");
         } else if class != "compactor/txn" {

@@ -393,7 +393,7 @@ fn bad_overrides_and_splits_are_named_before_anything_starts() {
         ),
         (
             &["--split", "event"],
-            "--split \"event\" is not a resource; known: leases",
+            "--split \"event\" is not a resource; did you mean \"events\"?",
         ),
         (
             &["--split", "events", "--split", "leases,events"],

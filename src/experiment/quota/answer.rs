@@ -5,6 +5,7 @@ use crate::experiment::analysis::{Evidence, Findings};
 use crate::experiment::result::Table;
 use crate::report::RunResult;
 use crate::report::text::units::{bytes, count, rate, seconds, three};
+use std::collections::BTreeMap;
 
 /// An autoscaler (or anybody) that replaces unready nodes, but not when more than this share of them is.
 const GUARD: f64 = 0.5;
@@ -266,8 +267,9 @@ fn filling(all: &[Filled<'_>]) -> Table {
             format!("{}/s", rate(r.rate)),
             r.critical_rate
                 .map_or("-".to_owned(), |c| format!("{}/s", rate(c))),
+            r.at_once
+                .map_or("-".to_owned(), |size| signed(size / quota - 1.0)),
             bytes(r.largest),
-            signed(r.largest / quota - 1.0),
             bytes(r.rss),
             p99(r.quarters.first()),
             p99(r.quarters.last()),
@@ -280,8 +282,8 @@ fn filling(all: &[Filled<'_>]) -> Table {
             "quota",
             "writes",
             "critical rate",
-            "file at most",
             "overshoot",
+            "file at most",
             "RSS",
             "p99 first",
             "p99 last",
@@ -311,7 +313,7 @@ fn while_full(all: &[Filled<'_>]) -> Table {
                 class.clone(),
                 ok.to_string(),
                 no_space.to_string(),
-                other.to_string(),
+                others(other),
             ]);
         }
     }
@@ -468,9 +470,13 @@ fn notes(all: &[Filled<'_>]) -> Vec<String> {
         }
         if let Some(compactor) = r.while_full.get("compactor/txn") {
             let Answered { ok, no_space, .. } = compactor;
+            let refused = match ok {
+                0 => "each time".to_owned(),
+                ok => format!("each time but {ok}"),
+            };
             notes.push(format!(
-                "{}: kube-apiserver's compactor came {} times while full and was refused each time but {ok}: it cannot free \
-                 a full etcd, since its first step is a write",
+                "{}: kube-apiserver's compactor came {} times while full and was refused {refused}: it cannot free a \
+                 full etcd, since its first step is a write",
                 f.name,
                 ok + no_space
             ));
@@ -498,6 +504,19 @@ fn notes(all: &[Filled<'_>]) -> Vec<String> {
         }
     }
     notes
+}
+
+/// `197 object-gone`; `0`.
+fn others(other: &BTreeMap<String, u64>) -> String {
+    let named: Vec<String> = other
+        .iter()
+        .map(|(name, n)| format!("{n} {name}"))
+        .collect();
+    if named.is_empty() {
+        "0".to_owned()
+    } else {
+        named.join(", ")
+    }
 }
 
 fn later(off: f64) -> String {

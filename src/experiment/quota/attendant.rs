@@ -134,6 +134,7 @@ impl Filling {
         };
         if self.record.full_at.is_some() {
             if self.recovery.is_none() {
+                self.record.at_once.get_or_insert(size);
                 self.record.largest = self.record.largest.max(size);
                 self.record.rss = value("process.rss").unwrap_or(self.record.rss);
             }
@@ -232,12 +233,14 @@ impl Filling {
     /// What was answered in a second in which etcd was full throughout.
     fn answers(&mut self, interval: &Interval) {
         for (class, counts) in &interval.classes {
-            let no_space = counts.errors.get(NO_SPACE).map_or(0, |e| e.count);
-            let all: u64 = counts.errors.values().map(|e| e.count).sum();
             let into: &mut Answered = self.record.while_full.entry(class.clone()).or_default();
             into.ok += counts.ok;
-            into.no_space += no_space;
-            into.other += all - no_space;
+            for (name, error) in &counts.errors {
+                match name.as_str() {
+                    NO_SPACE => into.no_space += error.count,
+                    _ => *into.other.entry(name.clone()).or_default() += error.count,
+                }
+            }
         }
     }
 

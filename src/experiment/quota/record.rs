@@ -23,8 +23,9 @@ pub(super) struct Record {
     pub(super) rate: f64,
     /// The first write that etcd refused for want of space; none if it never came.
     pub(super) full_at: Option<f64>,
-    /// The file when the load began, and the largest size while it was full, bytes.
+    /// The file when the load began, when it was first seen full, and at its largest while full, bytes.
     pub(super) used: f64,
+    pub(super) at_once: Option<f64>,
     pub(super) largest: f64,
     /// Memory of the etcd when it was full, bytes.
     pub(super) rss: f64,
@@ -78,8 +79,8 @@ pub(super) struct Answered {
     pub(super) ok: u64,
     /// `database space exceeded`.
     pub(super) no_space: u64,
-    /// Other errors.
-    pub(super) other: u64,
+    /// Other errors, by name.
+    pub(super) other: BTreeMap<String, u64>,
 }
 
 /// The hollow cluster's view.

@@ -91,12 +91,10 @@ impl Renewals {
     }
 }
 
-/// kube-controller-manager's `--node-monitor-grace-period`: 40 s, from 1.32 on 50 s (kubernetes/kubernetes#126287).
+/// The node-monitor grace period, seconds; an unknown version is a newer one.
 fn grace(version: &str) -> f64 {
-    match KubernetesVersion::parse(version) {
-        Some(v) if v < KubernetesVersion::V1_32 => 40.0,
-        _ => 50.0,
-    }
+    let version = KubernetesVersion::parse(version).unwrap_or(KubernetesVersion::V1_37);
+    version.node_monitor_grace().as_secs_f64()
 }
 
 #[cfg(test)]

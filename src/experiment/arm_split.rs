@@ -1,0 +1,48 @@
+//! An arm's `split:` resources that get an etcd of their own, in short.
+
+use super::error::ExperimentError;
+use super::file::ArmSpec;
+use super::load::ExperimentSource;
+use crate::kube::Resource;
+use crate::workload::{Resolved, Split};
+
+impl ExperimentSource {
+    /// What an arm splits off.
+    pub(super) fn splits(
+        &self,
+        arm: &ArmSpec,
+        path: &str,
+        list: &str,
+    ) -> Result<Vec<Split>, ExperimentError> {
+        let wrong = |message: String| Err(self.wrong(&format!("{path}.split"), message));
+        if !arm.stores.is_empty() {
+            return wrong("given beside stores; give one of the two".to_owned());
+        }
+        Split::parse("split", list).or_else(wrong)
+    }
+
+    /// An etcd for what nobody writes would be an idle one.
+    pub(super) fn written(
+        &self,
+        arm: &ArmSpec,
+        path: &str,
+        workload: &Resolved,
+    ) -> Result<(), ExperimentError> {
+        let Some(list) = &arm.split else {
+            return Ok(());
+        };
+        let written = workload.resources();
+        let idle = self.splits(arm, path, list)?.into_iter();
+        let mut idle = idle.filter(|s| s.resources.iter().all(|r| !written.contains(r)));
+        let Some(split) = idle.next() else {
+            return Ok(());
+        };
+        let names: Vec<&str> = written.into_iter().map(Resource::plural).collect();
+        let message = format!(
+            "no actor of the workload writes {}; written: {}",
+            split.name(),
+            names.join(", ")
+        );
+        Err(self.wrong(&format!("{path}.split"), message))
+    }
+}
