@@ -15,6 +15,10 @@ mod builtins;
 mod ended;
 #[path = "experiment/for_each.rs"]
 mod for_each;
+#[path = "experiment/forbidden.rs"]
+mod forbidden;
+#[path = "experiment/given.rs"]
+mod given;
 #[path = "experiment/harness.rs"]
 mod harness;
 #[path = "experiment/killed.rs"]

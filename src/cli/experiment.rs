@@ -102,6 +102,12 @@ pub struct ChangeFlags {
     /// Give any field of every arm's workload a value, as `etcdmark run --set` does; may be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
+    /// Allow arms' endpoints that hold a live Kubernetes cluster's keys
+    #[arg(long)]
+    pub allow_live_cluster: bool,
+    /// Allow acts on the whole etcd (compaction, defragmentation, filling it) at arms' endpoints
+    #[arg(long)]
+    pub yes_this_etcd_is_mine: bool,
 }
 
 /// What is done instead of playing one.
@@ -140,6 +146,8 @@ impl ChangeFlags {
             media: self.medium.clone(),
             splits: self.split.clone(),
             set: self.set.clone(),
+            allow_live_cluster: self.allow_live_cluster,
+            yes_this_etcd_is_mine: self.yes_this_etcd_is_mine,
         }
     }
 }

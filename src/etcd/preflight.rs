@@ -140,6 +140,9 @@ pub async fn check(
         chosen,
         quota,
     };
+    facts
+        .notes
+        .extend(facts.quota.known().and_then(quota::warning));
     match write {
         Some(intent) => may_write(target, &cluster, intent, &mut facts).await?,
         // Shows a missing user or permission, and a quorum that is lost, before the command's own reads do.

@@ -8,6 +8,21 @@ use crate::server::http;
 /// etcd's default (`server/storage/quota.go`).
 pub const DEFAULT: i64 = 2 << 30;
 
+/// The largest that etcd suggests (`maxQuotaBytes` there): it warns of more in its log, and takes it.
+pub const SUGGESTED: i64 = 8 << 30;
+
+/// etcd's own warning, where there is reason for one.
+pub fn warning(quota: i64) -> Option<String> {
+    (quota > SUGGESTED).then(|| {
+        format!(
+            "the quota of {} is above the {} that etcd suggests at most (etcd warns of it in its log): a larger file takes \
+             longer to start, to copy and to defragment",
+            bytes(quota as f64),
+            bytes(SUGGESTED as f64)
+        )
+    })
+}
+
 /// The quota, and how it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quota {

@@ -1,10 +1,14 @@
-//! An arm, ready to be played: which etcds it starts and which traffic they get.
+//! An arm, ready to be played: which etcds it starts or is given, and which traffic they get.
 
 use super::edits::Traffic;
 use super::file::EtcdSpec;
+use super::given::GivenEtcd;
 use super::plan::{PlannedMedium, StorePlan};
+use crate::etcd::quota;
 use crate::etcd::target::MemberChoice;
-use crate::local::{BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium};
+use crate::local::{
+    BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium, quota_flag,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -13,7 +17,7 @@ use std::path::Path;
 pub(super) struct Arm {
     pub(super) name: String,
     /// Of each rung one per store, in the workload's order.
-    pub(super) etcds: Vec<Vec<Etcd>>,
+    pub(super) etcds: Vec<Vec<StoreEtcd>>,
     /// One per rung.
     pub(super) traffic: Vec<Traffic>,
     /// The effective workloads, one per rung.
@@ -21,13 +25,61 @@ pub(super) struct Arm {
 }
 
 impl Arm {
-    /// Its etcds on its first rung: they lie in the same place on all of them.
+    /// The etcds that it starts on its first rung: they lie in the same place on all of them.
     pub(super) fn places(&self) -> impl Iterator<Item = &Etcd> {
-        self.etcds.first().into_iter().flatten()
+        let first = self.etcds.first().into_iter().flatten();
+        first.filter_map(|etcd| match etcd {
+            StoreEtcd::Started(etcd) => Some(etcd.as_ref()),
+            StoreEtcd::Given(_) => None,
+        })
+    }
+
+    /// The etcds that it is given, the same on every rung.
+    pub(super) fn given(&self) -> impl Iterator<Item = &GivenEtcd> {
+        let first = self.etcds.first().into_iter().flatten();
+        first.filter_map(|etcd| match etcd {
+            StoreEtcd::Started(_) => None,
+            StoreEtcd::Given(etcd) => Some(etcd.as_ref()),
+        })
     }
 }
 
-/// The etcd cluster of one store of an arm.
+/// Of one store of an arm.
+#[derive(Clone, Debug)]
+pub(super) enum StoreEtcd {
+    /// Started for each trial.
+    Started(Box<Etcd>),
+    /// Runs already.
+    Given(Box<GivenEtcd>),
+}
+
+impl StoreEtcd {
+    /// The same with a rung's flags, which a given one does not take.
+    pub(super) fn on_rung(&self, flags: &[String]) -> Result<Self, LocalError> {
+        match self {
+            StoreEtcd::Started(etcd) => Ok(StoreEtcd::Started(Box::new(etcd.on_rung(flags)?))),
+            StoreEtcd::Given(etcd) => Ok(StoreEtcd::Given(etcd.clone())),
+        }
+    }
+
+    /// Its quota may be there to be reached: the experiment set it, or the user said that it is theirs.
+    pub(super) fn may_fill(&self) -> bool {
+        match self {
+            StoreEtcd::Started(etcd) => etcd.may_fill(),
+            StoreEtcd::Given(etcd) => etcd.target.owned,
+        }
+    }
+
+    /// What `plan.json` says of it.
+    pub(super) fn plan(&self) -> StorePlan {
+        match self {
+            StoreEtcd::Started(etcd) => etcd.plan(),
+            StoreEtcd::Given(etcd) => etcd.plan(),
+        }
+    }
+}
+
+/// The etcd cluster of one store of an arm, that is started.
 #[derive(Clone, Debug)]
 pub(super) struct Etcd {
     pub(super) store: String,
@@ -78,8 +130,17 @@ impl Etcd {
 
     /// Its quota is the experiment's own: it may be there to be reached.
     pub(super) fn may_fill(&self) -> bool {
-        let quota = |f: &String| f.trim_start_matches('-').starts_with("quota-backend-bytes");
-        self.spec.flags.iter().any(quota)
+        self.quota().is_some()
+    }
+
+    /// What its flags say of it, bytes.
+    fn quota(&self) -> Option<i64> {
+        self.spec.flags.iter().find_map(|f| quota_flag(f))
+    }
+
+    /// What etcd will warn of.
+    pub(super) fn warning(&self) -> Option<String> {
+        quota::warning(self.quota()?)
     }
 
     /// How it is started, on fresh data or on a copy of a snapshot's; `seed` is that of the times that a medium asks for.
@@ -116,6 +177,7 @@ impl Etcd {
         let name = |dir: &Option<std::path::PathBuf>| dir.as_ref().map(|d| d.display().to_string());
         StorePlan {
             store: self.store.clone(),
+            endpoints: Vec::new(),
             version: self.binary.version.to_string(),
             members: self.spec.members.unwrap_or(1),
             flags: self.spec.flags.clone(),

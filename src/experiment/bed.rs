@@ -1,6 +1,6 @@
-//! The etcds of a trial: started for it, ended with it.
+//! The etcds of a trial: started for it and ended with it, or given.
 
-use super::arm::Etcd;
+use super::arm::{Etcd, StoreEtcd};
 use super::error::ExperimentError;
 use super::leader;
 use crate::engine::Control;
@@ -12,15 +12,22 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use tokio::runtime::Runtime;
 
-/// Running etcds, one cluster per store. Dropping it kills them and removes their data.
+/// Running etcds, one cluster per store. Dropping it kills those that it started and removes their data.
 #[derive(Debug)]
 pub struct Bed {
     runtime: Runtime,
-    etcds: Vec<(String, LocalCluster)>,
-    /// Which of their members get the load.
-    loaded: Vec<MemberChoice>,
+    stores: Vec<(String, Standing)>,
     /// Their data are kept: they are going to be a snapshot.
     kept: bool,
+}
+
+/// One store's etcd.
+#[derive(Debug)]
+enum Standing {
+    /// It was started, and these members get the load.
+    Started(Box<LocalCluster>, MemberChoice),
+    /// It runs already.
+    Given(Box<Target>),
 }
 
 /// On what the etcds begin.
@@ -35,30 +42,30 @@ pub(super) enum Ground<'a> {
 }
 
 impl Bed {
-    /// Starts the etcds of an arm and waits until they answer. `seed` is that of the times that media ask
-    /// for, `costs` what syncs cost where they are emulated.
+    /// Starts the etcds of an arm, those that it is not given, and waits until they answer. `seed` is that of the times
+    /// that media ask for, `costs` what syncs cost where they are emulated.
     pub(super) fn start(
         arm: &str,
-        etcds: &[Etcd],
+        etcds: &[StoreEtcd],
         ground: Ground<'_>,
         seed: u64,
         costs: &SyncCosts,
         control: &Control,
     ) -> Result<Bed, ExperimentError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .map_err(|e| {
-                ExperimentError::at("experiment", format!("cannot start a runtime: {e}"))
-            })?;
         let mut bed = Bed {
-            runtime,
-            etcds: Vec::new(),
-            loaded: etcds.iter().map(Etcd::target).collect(),
+            runtime: runtime()?,
+            stores: Vec::new(),
             kept: matches!(ground, Ground::Keep(_)),
         };
         for etcd in etcds {
+            let etcd = match etcd {
+                StoreEtcd::Started(etcd) => etcd,
+                StoreEtcd::Given(etcd) => {
+                    let given = Standing::Given(Box::new(etcd.target.clone()));
+                    bed.stores.push((etcd.store.clone(), given));
+                    continue;
+                }
+            };
             let failed = |source| ExperimentError::Local {
                 arm: arm.to_owned(),
                 source: Box::new(source),
@@ -77,7 +84,8 @@ impl Bed {
                     reason,
                 })?;
             }
-            bed.etcds.push((etcd.store.clone(), started));
+            let started = Standing::Started(Box::new(started), etcd.target());
+            bed.stores.push((etcd.store.clone(), started));
         }
         Ok(bed)
     }
@@ -89,34 +97,36 @@ impl Bed {
             runtime: tokio::runtime::Builder::new_current_thread()
                 .build()
                 .unwrap(),
-            etcds: Vec::new(),
-            loaded: Vec::new(),
+            stores: Vec::new(),
             kept: false,
         }
     }
 
-    /// The etcd of a store.
+    /// The etcd of a store, if it was started for it.
     pub fn etcd(&self, store: &str) -> Option<&LocalCluster> {
-        self.etcds
-            .iter()
-            .find(|(name, _)| name == store)
-            .map(|(_, etcd)| etcd)
+        let mut all = self.etcds().filter(|(name, _)| *name == store);
+        all.next().map(|(_, etcd)| etcd)
     }
 
-    /// Every store's name and etcd, in the workload's order.
+    /// The etcds that were started with their stores' names, in the workload's order.
     pub fn etcds(&self) -> impl Iterator<Item = (&str, &LocalCluster)> {
-        self.etcds.iter().map(|(name, etcd)| (name.as_str(), etcd))
+        self.stores.iter().filter_map(|(name, etcd)| match etcd {
+            Standing::Started(etcd, _) => Some((name.as_str(), etcd.as_ref())),
+            Standing::Given(_) => None,
+        })
     }
 
     /// How to reach them, in the workload's order.
     pub fn targets(&self) -> Vec<Target> {
-        let target = |((_, etcd), members): (&(String, LocalCluster), &MemberChoice)| {
-            let mut target = etcd.target();
-            target.disposable = !self.kept;
-            target.members = *members;
-            target
+        let target = |(_, etcd): &(String, Standing)| match etcd {
+            Standing::Started(etcd, members) => Target {
+                disposable: !self.kept,
+                members: *members,
+                ..etcd.target()
+            },
+            Standing::Given(target) => target.as_ref().clone(),
         };
-        self.etcds.iter().zip(&self.loaded).map(target).collect()
+        self.stores.iter().map(target).collect()
     }
 
     /// Waits for work that talks to them.
@@ -131,12 +141,26 @@ impl Bed {
         self.runtime.spawn(work)
     }
 
-    /// Ends the etcds in an orderly way.
+    /// Ends the etcds that were started in an orderly way.
     pub(super) fn stop(self) {
-        let Bed { runtime, etcds, .. } = self;
-        let stops = etcds.into_iter().map(|(_, etcd)| etcd.stop());
+        let Bed {
+            runtime, stores, ..
+        } = self;
+        let stops = stores.into_iter().filter_map(|(_, etcd)| match etcd {
+            Standing::Started(etcd, _) => Some(etcd.stop()),
+            Standing::Given(_) => None,
+        });
         runtime.block_on(futures_util::future::join_all(stops));
     }
+}
+
+/// For what talks to etcds beside the engine.
+pub(super) fn runtime() -> Result<Runtime, ExperimentError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|e| ExperimentError::at("experiment", format!("cannot start a runtime: {e}")))
 }
 
 fn options(etcd: &Etcd, ground: Ground<'_>, seed: u64, costs: &SyncCosts) -> LocalOptions {

@@ -71,16 +71,14 @@ fn rows(evidence: &Evidence<'_>) -> Vec<Row> {
                 .filter_map(|(_, run)| run.as_ref())
                 .flat_map(|run| &run.defragmentations)
                 .collect();
-            let done: Vec<_> = all
-                .iter()
-                .filter_map(|d| {
-                    let sizes = (d.size_before? as f64, d.size_after? as f64);
-                    d.error.is_none().then_some((d.seconds, sizes))
-                })
-                .collect();
-            let median = |of: fn(&(f64, (f64, f64))) -> f64| middle(done.iter().map(of));
+            // Of each that succeeded: seconds, bytes before, bytes after.
+            let done = all.iter().filter(|d| d.error.is_none());
+            let done =
+                done.filter_map(|d| Some([d.seconds, d.size_before? as f64, d.size_after? as f64]));
+            let done: Vec<[f64; 3]> = done.collect();
+            let median = |column: usize| middle(done.iter().map(move |d| d[column]));
             let (Some(took), Some(size_before), Some(size_after)) =
-                (median(|d| d.0), median(|d| d.1.0), median(|d| d.1.1))
+                (median(0), median(1), median(2))
             else {
                 continue;
             };
@@ -94,8 +92,8 @@ fn rows(evidence: &Evidence<'_>) -> Vec<Row> {
                 size_after,
                 per_gb: middle(
                     done.iter()
-                        .filter(|d| d.1.1 > 0.0)
-                        .map(|d| d.0 / d.1.1 * 1e9),
+                        .filter(|d| d[2] > 0.0)
+                        .map(|d| d[0] / d[2] * 1e9),
                 ),
             });
         }

@@ -66,6 +66,18 @@ pub enum ExperimentError {
         /// Which member, and what etcd said.
         reason: String,
     },
+    /// An etcd that an arm names cannot be used.
+    #[error("arm {arm}, store {store}: {message}")]
+    Given {
+        /// The arm.
+        arm: String,
+        /// The store.
+        store: String,
+        /// Why, and what to do.
+        message: String,
+        /// The exit code that fits.
+        exit: Exit,
+    },
     /// A trial could not begin.
     #[error("trial {trial} (arm {arm}): {source}")]
     Run {
@@ -129,6 +141,7 @@ impl ExperimentError {
             ExperimentError::Directory { usage, .. } if *usage => Exit::Usage,
             ExperimentError::Local { source, .. } if source.is_usage() => Exit::Usage,
             ExperimentError::Run { source, .. } => source.exit,
+            ExperimentError::Given { exit, .. } => *exit,
             ExperimentError::Interrupted => Exit::Interrupted,
             _ => Exit::Failure,
         }

@@ -97,8 +97,8 @@ pub struct WorkloadSpec {
     pub set: Vec<String>,
 }
 
-/// An etcd cluster that etcdmark starts for a trial. What is left out is as the one above says (the store's, the
-/// arm's, the experiment's).
+/// An etcd cluster that etcdmark starts for a trial; or, with `endpoints`, one that runs already, of which only etcdmark's
+/// own keys are touched. What is left out is as the one above says (the store's, the arm's, the experiment's).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EtcdSpec {
@@ -135,6 +135,28 @@ pub struct EtcdSpec {
     /// Which members get the load: `all`, the `leader`, or the `followers`. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<MemberChoice>,
+    /// Members of an etcd that runs already: `[https://10.0.0.1:2379]`. What says how one is started is refused beside it.
+    /// Default: none, one is started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<String>,
+    /// Where its `/metrics` is, when apart from the endpoints. Default: there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics_endpoints: Vec<String>,
+    /// CA that signed its certificates, PEM. Default: ETCDCTL_CACERT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cacert: Option<PathBuf>,
+    /// Client certificate, PEM. Default: ETCDCTL_CERT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert: Option<PathBuf>,
+    /// Client key, PEM. Default: ETCDCTL_KEY.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// Accept any server certificate. Default: ETCDCTL_INSECURE_SKIP_TLS_VERIFY, else false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insecure_skip_tls_verify: Option<bool>,
+    /// etcd user; the password is in ETCDCTL_PASSWORD and never in a file. Default: ETCDCTL_USER.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
 }
 
 /// One variant.
@@ -286,6 +308,19 @@ impl EtcdSpec {
     /// This one, with what it leaves out taken from `base`.
     #[must_use]
     pub fn over(&self, base: &EtcdSpec) -> EtcdSpec {
+        let base = &match self.endpoints.is_empty() {
+            true => base.clone(),
+            // One that runs already has nothing of one that would be started.
+            false => EtcdSpec {
+                cacert: base.cacert.clone(),
+                cert: base.cert.clone(),
+                key: base.key.clone(),
+                insecure_skip_tls_verify: base.insecure_skip_tls_verify,
+                user: base.user.clone(),
+                target: base.target,
+                ..EtcdSpec::default()
+            },
+        };
         let name = |flag: &str| {
             flag.split('=')
                 .next()
@@ -299,6 +334,10 @@ impl EtcdSpec {
         let named = self.version.is_some() || self.path.is_some();
         let inherited =
             |own: &Option<PathBuf>, above: &Option<PathBuf>| own.clone().or_else(|| above.clone());
+        let either = |own: &Vec<String>, above: &Vec<String>| match own.is_empty() {
+            true => above.clone(),
+            false => own.clone(),
+        };
         EtcdSpec {
             version: if named {
                 self.version.clone()
@@ -323,6 +362,15 @@ impl EtcdSpec {
                 .collect(),
             leader: self.leader.or(base.leader),
             target: self.target.or(base.target),
+            endpoints: either(&self.endpoints, &base.endpoints),
+            metrics_endpoints: either(&self.metrics_endpoints, &base.metrics_endpoints),
+            cacert: inherited(&self.cacert, &base.cacert),
+            cert: inherited(&self.cert, &base.cert),
+            key: inherited(&self.key, &base.key),
+            insecure_skip_tls_verify: self
+                .insecure_skip_tls_verify
+                .or(base.insecure_skip_tls_verify),
+            user: self.user.clone().or_else(|| base.user.clone()),
         }
     }
 }

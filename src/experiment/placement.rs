@@ -1,9 +1,10 @@
 //! Which etcds an arm starts and where: looked at before the first one is started.
 
-use super::arm::{Etcd, Media};
+use super::arm::{Etcd, Media, StoreEtcd};
 use super::error::ExperimentError;
 use super::file::{ArmSpec, EtcdSpec};
 use super::load::ExperimentSource;
+use super::resolve::Changes;
 use crate::disk::{DiskError, place::Place};
 use crate::local::{LocalError, Medium};
 use std::collections::BTreeMap;
@@ -19,7 +20,8 @@ impl ExperimentSource {
         path: &str,
         stores: &[String],
         snapshot: bool,
-    ) -> Result<Result<Vec<Etcd>, String>, ExperimentError> {
+        changes: &Changes,
+    ) -> Result<Result<Vec<StoreEtcd>, String>, ExperimentError> {
         let of_arm = arm.etcd.over(&self.file.spec.etcd);
         let mut etcds = Vec::new();
         for store in stores {
@@ -31,6 +33,10 @@ impl ExperimentSource {
                 ),
                 None => (format!("{path}.etcd"), of_arm.clone()),
             };
+            if let Some(given) = self.given(&path, store, &spec, snapshot, changes)? {
+                etcds.push(StoreEtcd::Given(Box::new(given)));
+                continue;
+            }
             if let Err(e) = self.placement(&path, &spec, snapshot) {
                 return match arm.optional {
                     Some(true) => Ok(Err(e.reason(&path))),
@@ -39,7 +45,7 @@ impl ExperimentSource {
             }
             let media = self.media(&path, &spec)?;
             match Etcd::find(store, spec, media) {
-                Ok(etcd) => etcds.push(etcd),
+                Ok(etcd) => etcds.push(StoreEtcd::Started(Box::new(etcd))),
                 Err(LocalError::NotFound { wanted, searched }) if arm.optional == Some(true) => {
                     let wanted = wanted.unwrap_or_default();
                     return Ok(Err(format!(

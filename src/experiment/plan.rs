@@ -74,7 +74,10 @@ pub struct ArmPlan {
 pub struct StorePlan {
     /// The store's name.
     pub store: String,
-    /// etcd's exact version.
+    /// Of an etcd that runs already; none = it is started for each trial.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<String>,
+    /// etcd's exact version; empty where it runs already, each trial's result has it.
     pub version: String,
     /// Members.
     pub members: usize,

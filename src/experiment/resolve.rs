@@ -2,7 +2,7 @@
 //! before the first etcd is started.
 
 use super::analysis::{self, Analysis};
-use super::arm::{Arm, Etcd};
+use super::arm::{Arm, StoreEtcd};
 use super::disks;
 use super::edits::{Edits, Traffic};
 use super::error::ExperimentError;
@@ -47,6 +47,10 @@ pub struct Changes {
     pub splits: Vec<String>,
     /// Further changes of the workload (`--set`), applied last.
     pub set: Vec<String>,
+    /// `--allow-live-cluster`, of etcds that run already.
+    pub allow_live_cluster: bool,
+    /// `--yes-this-etcd-is-mine`, of all of them.
+    pub yes_this_etcd_is_mine: bool,
 }
 
 /// A checked experiment.
@@ -56,6 +60,8 @@ pub struct Experiment {
     pub plan: ExperimentPlan,
     pub(super) analysis: &'static dyn Analysis,
     pub(super) arms: Vec<Arm>,
+    /// Given etcds may be a live cluster's.
+    pub(super) allow_live_cluster: bool,
 }
 
 impl Experiment {
@@ -63,7 +69,7 @@ impl Experiment {
     pub(super) fn scene(
         &self,
         trial: &TrialPlan,
-    ) -> Result<(&str, &[Etcd], Resolved), ExperimentError> {
+    ) -> Result<(&str, &[StoreEtcd], Resolved), ExperimentError> {
         let rung = self
             .plan
             .rungs
@@ -143,12 +149,12 @@ impl ExperimentSource {
                 }
             }
             let stores: Vec<String> = resolved[0].stores.iter().map(|s| s.name.clone()).collect();
-            match self.etcds(arm, &path, &stores, snapshot)? {
+            match self.etcds(arm, &path, &stores, snapshot, changes)? {
                 Ok(etcds) => {
                     plans.push(ArmPlan {
                         name: arm.name.clone(),
                         description: arm.description.clone().unwrap_or_default(),
-                        stores: etcds.iter().map(Etcd::plan).collect(),
+                        stores: etcds.iter().map(StoreEtcd::plan).collect(),
                     });
                     arms.push(Arm {
                         name: arm.name.clone(),
@@ -163,6 +169,7 @@ impl ExperimentSource {
                 }),
             }
         }
+        self.distinct(&arms, changes)?;
         let least = analysis.least().arms;
         if arms.len() < least {
             let out: Vec<String> = left_out
@@ -214,10 +221,12 @@ impl ExperimentSource {
         plan.hash = hash(&plan, &arms);
         // Remarks decide nothing.
         plan.notes = disks::shared(&arms);
+        plan.notes.extend(warnings(&arms));
         Ok(Experiment {
             plan,
             analysis,
             arms,
+            allow_live_cluster: changes.allow_live_cluster,
         })
     }
 
@@ -377,8 +386,37 @@ impl ExperimentSource {
     }
 }
 
+/// What etcd will warn of, each once.
+fn warnings(arms: &[Arm]) -> Vec<String> {
+    let mut all = Vec::new();
+    for arm in arms {
+        let started = arm.etcds.iter().flatten().filter_map(|etcd| match etcd {
+            StoreEtcd::Started(etcd) => etcd.warning(),
+            StoreEtcd::Given(_) => None,
+        });
+        for warning in started.map(|w| format!("arm {}: {w}", arm.name)) {
+            if !all.contains(&warning) {
+                all.push(warning);
+            }
+        }
+    }
+    all
+}
+
 /// An arm's etcds on each rung.
-fn on_rungs(arm: &str, etcds: &[Etcd], rungs: &[Rung]) -> Result<Vec<Vec<Etcd>>, ExperimentError> {
+fn on_rungs(
+    arm: &str,
+    etcds: &[StoreEtcd],
+    rungs: &[Rung],
+) -> Result<Vec<Vec<StoreEtcd>>, ExperimentError> {
+    let given = etcds.iter().any(|e| matches!(e, StoreEtcd::Given(_)));
+    if let Some(rung) = rungs.iter().find(|r| given && !r.flags.is_empty()) {
+        let message = format!(
+            "etcd.flags are for etcds that etcdmark starts, and arm {arm} has endpoints; leave them out"
+        );
+        return Err(ExperimentError::at(format!("rung {}", rung.name), message));
+    }
+
     let on_rung = |rung: &Rung| {
         let etcds = etcds.iter().map(|e| e.on_rung(&rung.flags));
         etcds.collect::<Result<Vec<_>, _>>()

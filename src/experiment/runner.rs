@@ -1,19 +1,21 @@
 //! Plays an experiment: one trial after the other, each a run of its own on etcds of its own.
 
-use super::analysis::Attendant;
-use super::arm::Etcd;
+use super::arm::StoreEtcd;
 use super::bed::{Bed, Ground};
 use super::directory::ExperimentDirectory;
 use super::error::ExperimentError;
+use super::given;
 use super::leader;
 use super::plan::TrialPlan;
 use super::reduce::{Found, reduce};
+use super::remarked::Remarked;
 use super::resolve::Experiment;
 use super::result::{ExperimentResult, State};
 use crate::clock::{self, SECOND};
-use crate::engine::{self, Control};
+use crate::engine::{self, Control, guards};
+use crate::etcd::manifest;
 use crate::local::SyncCosts;
-use crate::report::{Event, HistogramLine, Note, RunDirectory, RunResult, Sink, SinkError, Tee};
+use crate::report::{RunDirectory, RunResult, Sink, Tee};
 use crate::workload::{Phases, Plan, Resolved, RunSettings, TrialCoordinates};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -63,7 +65,9 @@ pub fn run(
     }
     let mut begun = Ok(());
     if done < runner.found.len() {
-        begun = runner.check_media();
+        begun = runner
+            .check_media()
+            .and_then(|()| given::reach(&experiment.arms, control));
     }
     for (index, trial) in experiment.plan.trials.iter().enumerate() {
         if runner.found[index].settled() {
@@ -202,8 +206,10 @@ impl Runner<'_> {
         let ground = snapshot.as_deref().map_or(Ground::Fresh, Ground::Copy);
         let begun =
             Bed::start(arm, etcds, ground, trial.seed, &self.costs, self.control).and_then(|bed| {
-                let mut plan = self.plan(&bed, resolved)?;
-                plan.may_fill = etcds.iter().any(Etcd::may_fill);
+                let run_id = self.run_id(etcds);
+                given::sweep(&bed, arm, etcds, &run_id, self.control)?;
+                let mut plan = self.plan(&bed, resolved, run_id)?;
+                plan.may_fill = etcds.iter().any(StoreEtcd::may_fill);
                 plan.trial = Some(TrialCoordinates {
                     experiment: self.experiment.plan.name.clone(),
                     arm: trial.arm.clone(),
@@ -276,20 +282,35 @@ impl Runner<'_> {
         Ok((result, after))
     }
 
-    fn plan(&self, bed: &Bed, resolved: Resolved) -> Result<Plan, ExperimentError> {
-        let name = &self.experiment.plan.name;
+    /// The same keys in every trial. In an etcd that stays, another experiment of that name has others: what this one
+    /// finds there it wrote itself.
+    fn run_id(&self, etcds: &[StoreEtcd]) -> String {
+        let plan = &self.experiment.plan;
+        match etcds.iter().any(|e| matches!(e, StoreEtcd::Given(_))) {
+            true => format!("{:.50}-{:.8}", plan.name, plan.hash),
+            false => plan.name.clone(),
+        }
+    }
+
+    fn plan(&self, bed: &Bed, resolved: Resolved, run_id: String) -> Result<Plan, ExperimentError> {
+        let targets = bed.targets();
+        let given = targets.iter().any(|t| t.local_members.is_empty());
         let settings = RunSettings {
-            // The same keys in every trial.
-            run_id: name.clone(),
-            prefix: format!("/registry-etcdmark/{name}"),
+            prefix: format!("{}/{run_id}", manifest::HOME),
+            run_id,
             epoch: clock::unix_now(),
             keep_data: false,
             verify: true,
-            guards: Vec::new(),
-            allow_live_cluster: false,
+            // As for `run`: nobody else is harmed where etcdmark started the etcd itself.
+            guards: if given {
+                guards::ALL.to_vec()
+            } else {
+                Vec::new()
+            },
+            allow_live_cluster: self.experiment.allow_live_cluster,
             control: Control::default(),
         };
-        Ok(resolved.into_plan(bed.targets(), settings)?)
+        Ok(resolved.into_plan(targets, settings)?)
     }
 
     /// The snapshot of a trial's arm and rung: the one that is there, or a new one.
@@ -322,7 +343,7 @@ impl Runner<'_> {
             &self.costs,
             self.control,
         )?;
-        let mut plan = self.plan(&bed, resolved)?;
+        let mut plan = self.plan(&bed, resolved, self.run_id(etcds))?;
         (plan.keep_data, plan.populate_only) = (true, true);
         let watch = Forwarded::new(&bed, self.control, &plan.control);
         let mut sinks: Vec<&mut dyn Sink> = Vec::new();
@@ -387,96 +408,5 @@ impl Forwarded {
 impl Drop for Forwarded {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// Writes the attendant's notes into the stream: those from before right after its header, before anything is loaded;
-/// the others after the event that they are about.
-struct Remarked<'a> {
-    inner: Tee<'a>,
-    bed: &'a Bed,
-    attendant: Option<&'a mut dyn Attendant>,
-    /// How far the stream has come, seconds.
-    t: f64,
-}
-
-impl Sink for Remarked<'_> {
-    fn event(&mut self, event: &Event) -> Result<(), SinkError> {
-        self.inner.event(event)?;
-        let mut notes = Vec::new();
-        match event {
-            Event::Header(_) => notes.extend(self.attendant.iter_mut().flat_map(|a| a.before())),
-            Event::Phase(phase) => self.t = phase.t,
-            Event::Interval(interval) => self.t = interval.t + interval.length,
-            _ => {}
-        }
-        if let Some(attendant) = &mut self.attendant {
-            notes.extend(attendant.event(self.bed, event));
-        }
-        for text in notes {
-            let (t, level) = (self.t, "info".to_owned());
-            self.inner.event(&Event::Note(Note { t, level, text }))?;
-        }
-        Ok(())
-    }
-
-    fn histogram(&mut self, line: &HistogramLine<'_>) -> Result<(), SinkError> {
-        self.inner.histogram(line)
-    }
-
-    fn flush(&mut self) -> Result<(), SinkError> {
-        self.inner.flush()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::{Collector, Phase, PhaseEvent};
-
-    #[derive(Debug)]
-    struct AtMeasure;
-
-    impl Attendant for AtMeasure {
-        fn before(&mut self) -> Vec<String> {
-            vec!["a prediction".to_owned()]
-        }
-
-        fn event(&mut self, _: &Bed, event: &Event) -> Vec<String> {
-            match event {
-                Event::Phase(p) if p.phase == Phase::Measure => vec!["measuring".to_owned()],
-                _ => Vec::new(),
-            }
-        }
-    }
-
-    #[test]
-    fn notes_stand_where_they_belong() {
-        let mut collector = Collector::default();
-        let mut sink = Remarked {
-            inner: Tee::new(vec![&mut collector]),
-            bed: &Bed::empty(),
-            attendant: Some(&mut AtMeasure),
-            t: 0.0,
-        };
-        let phase = |t, phase| Event::Phase(PhaseEvent { t, phase });
-        let events = [
-            Event::Header(Box::default()),
-            phase(1.0, Phase::Populate),
-            phase(2.5, Phase::Measure),
-        ];
-        for event in &events {
-            sink.event(event).unwrap();
-        }
-        let said: Vec<(usize, f64, &str)> = collector
-            .events
-            .iter()
-            .enumerate()
-            .filter_map(|(i, e)| match e {
-                Event::Note(n) => Some((i, n.t, n.text.as_str())),
-                _ => None,
-            })
-            .collect();
-        assert_eq!(said, [(1, 0.0, "a prediction"), (4, 2.5, "measuring")]);
     }
 }

@@ -173,12 +173,14 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
             .stores
             .iter()
             .map(|s| {
-                let members = if s.members == 1 {
+                let members = if s.members == 1 || !s.endpoints.is_empty() {
                     String::new()
                 } else {
                     format!(", {} members", s.members)
                 };
+                let running = s.endpoints.join(",");
                 let data = match &s.data_dir {
+                    _ if !s.endpoints.is_empty() => format!("that runs at {running}"),
                     Some(dir) => format!(", data in {dir} on {}", s.file_system),
                     None => format!(", data on {}", s.file_system),
                 };

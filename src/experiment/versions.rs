@@ -41,6 +41,7 @@ fn answer(evidence: &Evidence<'_>) -> String {
     }
     let version = |arm: &str| {
         let found = plan.arm(arm).and_then(|a| a.stores.first());
+        let found = found.filter(|s| !s.version.is_empty());
         found.map_or(arm.to_owned(), |s| s.version.clone())
     };
     let on = |c: &Comparison| {

@@ -73,6 +73,12 @@ pub enum LocalError {
     /// An `--etcd-flag` that is not of the form `--name=value`.
     #[error("--etcd-flag {0}: write it as etcd takes it, --name=value")]
     BadFlag(String),
+    /// A quota below an empty database.
+    #[error(
+        "--etcd-flag {0}: an empty database has 20 KiB already, so etcd would refuse every write at once; give more, such \
+         as --quota-backend-bytes=2147483648"
+    )]
+    QuotaTooSmall(String),
     /// A directory that the user named holds something.
     #[error("{flag} {}: not empty, and a measurement needs a fresh store; name a new or an empty directory on the disk to be measured", .path.display())]
     DataDirInUse {
@@ -210,6 +216,7 @@ impl LocalError {
                 | Self::Members(_)
                 | Self::ReservedFlag { .. }
                 | Self::BadFlag(_)
+                | Self::QuotaTooSmall(_)
                 | Self::DataDirInUse { .. }
                 | Self::DataDir { .. }
                 | Self::Medium(_)

@@ -22,4 +22,5 @@ pub use error::LocalError;
 pub use fs::FileSystem;
 pub use medium::{Files, Medium, SyncCosts};
 pub use member::Member;
+pub(crate) use options::quota_flag;
 pub use options::{LocalOptions, LocalTls};

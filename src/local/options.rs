@@ -7,6 +7,10 @@ use super::binary::{BinaryChoice, EtcdVersion};
 use super::error::LocalError;
 use super::medium::{Medium, SyncCosts};
 
+/// The database file of an etcd that holds nothing, bytes (3.4.23, 3.5.35, 3.6.16 and 3.7.3): with a quota of no more, etcd is
+/// full when it starts.
+const EMPTY_DB: i64 = 20 << 10;
+
 /// Flags that etcdmark sets itself, and which of its own flags to use instead.
 const RESERVED: [(&str, &str); 14] = [
     ("name", ""),
@@ -146,7 +150,17 @@ fn flag_name(flag: &str) -> Option<&str> {
     Some(bare.split('=').next().unwrap_or(bare))
 }
 
+/// The quota that a flag sets, bytes; none for another flag, or where etcd will not take it.
+pub(crate) fn quota_flag(flag: &str) -> Option<i64> {
+    flag_name(flag).filter(|n| *n == "quota-backend-bytes")?;
+    flag.split_once('=')?.1.parse().ok()
+}
+
 fn check_flag(flag: &str) -> Result<(), LocalError> {
+    // 0 is etcd's default, and less none at all.
+    if quota_flag(flag).is_some_and(|q| (1..=EMPTY_DB).contains(&q)) {
+        return Err(LocalError::QuotaTooSmall(flag.to_owned()));
+    }
     let name = flag_name(flag)
         .filter(|n| !n.is_empty())
         .ok_or_else(|| LocalError::BadFlag(flag.to_owned()))?;
@@ -180,6 +194,15 @@ mod tests {
             with_flag("--data-dir=/x"),
             Err(LocalError::ReservedFlag { .. })
         ));
+        for (quota, taken) in [
+            ("4096", false),
+            ("20480", false),
+            ("1048576", true),
+            ("-1", true),
+        ] {
+            let checked = with_flag(&format!("--quota-backend-bytes={quota}"));
+            assert_eq!(checked.is_ok(), taken, "{quota}: {checked:?}");
+        }
         assert!(matches!(
             with_flag("-name=x"),
             Err(LocalError::ReservedFlag { .. })

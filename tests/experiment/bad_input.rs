@@ -234,3 +234,54 @@ fn a_port_that_is_taken_is_said() {
     );
     assert_eq!(desk.out().exists(), !trials.is_empty());
 }
+
+#[test]
+fn a_quota_that_etcd_warns_of_and_one_that_nothing_fits_in_are_said() {
+    let quota = |bytes: &str| {
+        let flag = format!("--quota-backend-bytes={bytes}");
+        Desk::new(&file("").replace("--backend-batch-limit=10", &flag))
+    };
+    let warning = "the quota of 16 GiB is above the 8 GiB that etcd suggests at most";
+    let desk = quota("17179869184");
+    let plan = desk.etcdmark(&["experiment", "show", "x.yaml", "--plan"]);
+    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
+    let note = plan["notes"][0].as_str().unwrap();
+    assert!(
+        note.starts_with("arm small-batch: ") && note.contains(warning),
+        "{note}"
+    );
+    let run = |flag: &str| {
+        let load = ["run", "node-heartbeats", "--nodes", "5", "--warmup", "0s"];
+        let tail = [
+            "--duration",
+            "1s",
+            "--out",
+            "of-run",
+            "-q",
+            "--etcd-flag",
+            flag,
+        ];
+        let etcd = common::etcd_binary().path.map(|p| p.display().to_string());
+        let etcd = etcd.map(|path| ["--etcd".to_owned(), path]);
+        let etcd: Vec<&str> = etcd.iter().flatten().map(String::as_str).collect();
+        desk.etcdmark(&[&load[..], &tail, &etcd].concat())
+    };
+    let said = run("--quota-backend-bytes=17179869184");
+    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    // The note is broken into lines.
+    let text = said.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(warning), "{said:?}");
+
+    std::fs::remove_dir_all(desk.home.path().join("of-run")).unwrap();
+    let small = "--etcd-flag --quota-backend-bytes=4096: an empty database has 20 KiB already, so etcd would refuse every \
+                 write at once; give more";
+    let said = run("--quota-backend-bytes=4096");
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.stderr.contains(small), "{said:?}");
+    let desk = quota("4096");
+    let said = desk.play(&["--smoke"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    let small = format!("arm small-batch: {small}");
+    assert!(said.stderr.contains(&small), "{said:?}");
+    assert!(!desk.out().exists());
+}

@@ -79,7 +79,7 @@ impl Desk {
         }
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("etcdmark"));
         for (name, _) in std::env::vars_os() {
             let bytes = name.as_encoded_bytes();

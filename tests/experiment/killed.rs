@@ -1,5 +1,6 @@
 //! Every built-in experiment is killed (SIGKILL) while it measures: no etcd stays, what was measured is readable, and the
 //! same command goes on to the end. That is also how CI plays the smoke forms.
+#![expect(clippy::print_stderr, reason = "says what is not tested here")]
 
 use crate::harness::{Desk, Said, events, json, until_no_process_with};
 use etcdmark::experiment::BUILTINS;
