@@ -90,6 +90,12 @@ pub trait Attendant: Debug {
     ) -> Result<Option<serde_json::Value>, String> {
         Ok(None)
     }
+
+    /// Instead of [`Attendant::after`], when the trial was not played to its end: puts right what must not stay so in an
+    /// etcd that stays. What it returns is said.
+    fn leave(self: Box<Self>, _bed: &Bed) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// All that an answer may be made of.

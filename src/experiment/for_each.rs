@@ -207,6 +207,9 @@ fn named(changes: &Changes) -> Result<Vec<Named>, ExperimentError> {
     Ok(dirs.chain(media).chain(splits).collect())
 }
 
+/// Characters of a directory's name that go into an arm's.
+const LONGEST_WORD: usize = 30;
+
 /// A path's parts, each fit for an arm's name.
 fn words(path: &Path) -> Vec<String> {
     let parts = path.components().filter_map(|part| match part {
@@ -216,8 +219,12 @@ fn words(path: &Path) -> Vec<String> {
     let fit = |part: String| -> String {
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
         let fit = |c: char| if fits(c) { c } else { '-' };
-        let part: String = part.chars().map(fit).collect();
-        part.trim_matches(['-', '.']).to_owned()
+        let part: Vec<char> = part.chars().map(fit).collect();
+        // Of pvc-UUID the end tells it from others; an arm's name has 40 characters at most.
+        let end: String = part[part.len().saturating_sub(LONGEST_WORD)..]
+            .iter()
+            .collect();
+        end.trim_matches(['-', '.']).to_owned()
     };
     let words: Vec<String> = parts.map(fit).filter(|p| !p.is_empty()).collect();
     if words.is_empty() {
@@ -299,7 +306,8 @@ mod tests {
             split("events,leases,nodes,csinodes,endpoints"),
             ["5-stores"]
         );
-        for name in called(&[("/x/.Cache é", None)], &["../.yaml"]) {
+        let volume = "/x/pvc-0b5f1c1e-2f0a-4d52-9c61-4c7a1f1b8e33";
+        for name in called(&[("/x/.Cache é", None), (volume, None)], &["../.yaml"]) {
             assert_eq!(label(&name), Ok(()), "{name}");
         }
     }

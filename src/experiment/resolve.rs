@@ -326,16 +326,24 @@ impl ExperimentSource {
             known("arm", name, &names)
                 .map_err(|m| ExperimentError::at(format!("--arm {name}"), m))?;
         }
-        for (i, name) in spec.smoke.arms.iter().enumerate() {
-            known("arm", name, &names).map_err(|m| self.wrong(&format!("smoke.arms.{i}"), m))?;
-        }
-        let wanted = match changes.arms.is_empty() && changes.smoke {
-            true => &spec.smoke.arms,
-            false => &changes.arms,
+        // Arms that flags made are played whatever the smoke form chooses of the file's; they may have replaced those.
+        let written = spec.arms.len() - self.made.len();
+        let of_file = if written > 0 {
+            spec.smoke.arms.as_slice()
+        } else {
+            &[]
         };
+        for (i, name) in of_file.iter().enumerate() {
+            known("arm", name, &names[..written])
+                .map_err(|m| self.wrong(&format!("smoke.arms.{i}"), m))?;
+        }
+        let by_smoke = changes.arms.is_empty() && changes.smoke;
+        let wanted = if by_smoke { of_file } else { &changes.arms };
         let all = spec.arms.iter().enumerate();
         Ok(all
-            .filter(|(_, a)| wanted.is_empty() || wanted.contains(&a.name))
+            .filter(|(i, a)| {
+                wanted.is_empty() || wanted.contains(&a.name) || (by_smoke && *i >= written)
+            })
             .collect())
     }
 

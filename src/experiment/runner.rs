@@ -269,7 +269,13 @@ impl Runner<'_> {
             source,
         })?;
         let whole = matches!(result.outcome.outcome.as_str(), "completed" | "guard");
-        let after = match attendant.filter(|_| whole) {
+        let after = match attendant {
+            Some(attendant) if !whole => {
+                for line in attendant.leave(bed) {
+                    self.observer.say(&line);
+                }
+                None
+            }
             Some(attendant) => match attendant.after(bed, &result) {
                 Err(_) if self.control.interrupted() => return Err(ExperimentError::Interrupted),
                 after => after.map_err(failed)?,

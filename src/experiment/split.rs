@@ -182,7 +182,8 @@ fn isolation(evidence: &Evidence<'_>, rung: &str) -> Option<String> {
         let counts = |f: fn(&crate::report::Counts) -> u64| {
             trials.sum(|t| t.class(victim).map_or(0, |c| f(&c.counts)))
         };
-        let (failed, offered) = (counts(|c| c.failed), counts(|c| c.offered));
+        let unanswered = |c: &crate::report::Counts| c.failed + c.skipped + c.censored;
+        let (failed, offered) = (counts(unanswered), counts(|c| c.offered));
         let filled = trials.0.iter().any(|t| t.no_space().is_some());
         (offered > 0).then(|| match failed {
             0 if filled => format!("none in {arm}"),

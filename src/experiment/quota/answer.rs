@@ -3,6 +3,7 @@
 use super::record::{Answered, Record};
 use super::tables;
 use crate::experiment::analysis::{Evidence, Findings};
+use crate::experiment::result::State;
 use crate::report::RunResult;
 use crate::report::text::units::{count, seconds, three};
 
@@ -17,17 +18,18 @@ pub(super) struct Filled<'a> {
 }
 
 pub(super) fn answer(evidence: &Evidence<'_>) -> Findings {
-    let all = fillings(evidence);
+    let (all, unreadable) = fillings(evidence);
     if all.is_empty() {
         return Findings {
             answer: "no etcd was filled to its end yet".to_owned(),
+            notes: unreadable,
             ..Findings::default()
         };
     }
     Findings {
         answer: sentence(&all),
         tables: tables::all(&all),
-        notes: notes(&all),
+        notes: [unreadable, notes(&all)].concat(),
         data: serde_json::json!({
             "fillings": all.iter().map(|f| serde_json::json!({
                 "trial": f.name,
@@ -39,7 +41,9 @@ pub(super) fn answer(evidence: &Evidence<'_>) -> Findings {
     }
 }
 
-fn fillings<'a>(evidence: &'a Evidence<'_>) -> Vec<Filled<'a>> {
+/// What there is, in the order of rungs and arms; and what there is that cannot be read.
+fn fillings<'a>(evidence: &'a Evidence<'_>) -> (Vec<Filled<'a>>, Vec<String>) {
+    let mut unreadable = Vec::new();
     let plan = evidence.plan;
     let mut all: Vec<(usize, Filled<'a>)> = Vec::new();
     let of_trials = evidence
@@ -48,11 +52,18 @@ fn fillings<'a>(evidence: &'a Evidence<'_>) -> Vec<Filled<'a>> {
         .zip(evidence.runs)
         .zip(evidence.after);
     for ((trial, run), after) in of_trials {
-        let (Some(run), Some(after)) = (run, after) else {
+        let (Some(run), Some(after), State::Done) = (run, after, trial.state) else {
             continue;
         };
-        let Ok(record) = serde_json::from_value::<Record>(after.clone()) else {
-            continue;
+        let record = match serde_json::from_value::<Record>(after.clone()) {
+            Ok(record) => record,
+            Err(e) => {
+                unreadable.push(format!(
+                    "{}/after.json is not understood, perhaps another version of etcdmark wrote it: {e}",
+                    trial.directory
+                ));
+                continue;
+            }
         };
         let mut name = format!("etcd {}", record.etcd);
         let like = |a: &&crate::experiment::plan::ArmPlan| {
@@ -82,7 +93,7 @@ fn fillings<'a>(evidence: &'a Evidence<'_>) -> Vec<Filled<'a>> {
         all.push((place, Filled { name, record, run }));
     }
     all.sort_by_key(|(place, _)| *place);
-    all.into_iter().map(|(_, f)| f).collect()
+    (all.into_iter().map(|(_, f)| f).collect(), unreadable)
 }
 
 impl Filled<'_> {
@@ -136,32 +147,38 @@ fn sentence(all: &[Filled<'_>]) -> String {
         .map(|a| a.no_space)
         .sum();
     let writes_ok: u64 = full.iter().map(|f| written(f)).sum();
-    let blast = full.iter().max_by_key(|f| f.record.blast.not_ready);
-    let blast = blast.map_or(String::new(), |f| {
-        let b = &f.record.blast;
-        if b.not_ready > 0 {
-            format!(
-                "; {} of {} nodes would be NotReady",
-                b.not_ready, f.record.nodes
-            )
-        } else {
-            "; no node was without a renewal for its grace period".to_owned()
-        }
+    let renewing = full
+        .iter()
+        .filter_map(|f| Some((f, f.record.blast.as_ref()?)));
+    let blast = renewing.max_by_key(|(_, b)| b.not_ready);
+    let blast = blast.map_or(String::new(), |(f, b)| match b.not_ready {
+        0 => format!(
+            "; nobody can be said to have become NotReady: renewals were missing for {}, the grace period is {}",
+            seconds(b.silence),
+            seconds(b.grace)
+        ),
+        n if n == f.record.nodes => format!("; all of {n} nodes would be NotReady"),
+        n => format!("; at least {n} of {} nodes would be NotReady", f.record.nodes),
     });
-    let lost: u64 = full
+    let swept = swept(&full);
+    let missing: Vec<&str> = all
         .iter()
-        .filter_map(|f| f.run.verify.as_ref())
-        .map(|v| v.lost)
-        .sum();
-    let acknowledged: u64 = full
-        .iter()
-        .filter_map(|f| f.run.verify.as_ref())
-        .map(|v| v.acknowledged)
-        .sum();
+        .filter(|f| f.record.full_at.is_none())
+        .map(|f| f.name.as_str())
+        .collect();
+    let missing = match missing.as_slice() {
+        [] => String::new(),
+        names => format!("; not full within the load's time: {}", names.join(", ")),
+    };
     let stuck = full
         .iter()
         .find(|f| f.record.not_recovered.is_some() || f.record.writable_at.is_none());
     let back = match stuck {
+        // Nobody has led it back: nothing is known of the way.
+        Some(f) if f.record.not_recovered.is_none() && f.record.recovery.is_empty() => format!(
+            "; the load of {} ended before the way back began: give it a longer --set phases.duration",
+            f.name
+        ),
         Some(f) => format!(
             "; {} did not come back: {}",
             f.name,
@@ -178,13 +195,45 @@ fn sentence(all: &[Filled<'_>]) -> String {
             )
         }
     };
+    let counted = full.iter().any(|f| !f.record.while_full.is_empty());
+    let then = if counted {
+        format!(
+            "; then {} writes were refused for want of space and {} answered",
+            count(refused),
+            none(writes_ok)
+        )
+    } else {
+        "; no whole second of the full etcd was counted".to_owned()
+    };
+    format!("{when}{missing}{then}{blast}{back}; {swept}")
+}
+
+/// What the sweeps after the load say of the acknowledged writes, and of how many keys they can say it: an Event that
+/// has expired cannot be looked for.
+fn swept(full: &[&Filled<'_>]) -> String {
+    let reports = || full.iter().filter_map(|f| f.run.verify.as_ref());
+    let undone = reports().find_map(|v| v.incomplete.as_deref());
+    if reports().count() < full.len() || undone.is_some() {
+        let why = undone.map_or(String::new(), |why| format!(": {why}"));
+        return format!(
+            "whether acknowledged writes were lost is not known, a sweep could not be done{why}"
+        );
+    }
+    let sum = |of: fn(&crate::report::VerifyReport) -> u64| reports().map(of).sum::<u64>();
+    let (lost, expired) = (sum(|v| v.lost), sum(|v| v.expired));
+    let beside = match expired {
+        0 => String::new(),
+        n => format!(", {} more had expired", count(n)),
+    };
     format!(
-        "{when}; then {} writes were refused and {} answered{blast}{back}; {} of {} acknowledged writes {} lost",
-        count(refused),
-        none(writes_ok),
+        "{} acknowledged {} lost ({} keys compared{beside})",
         none(lost),
-        count(acknowledged),
-        if lost == 1 { "was" } else { "were" },
+        if lost == 1 {
+            "write was"
+        } else {
+            "writes were"
+        },
+        count(sum(|v| v.keys)),
     )
 }
 
@@ -216,7 +265,7 @@ fn notes(all: &[Filled<'_>]) -> Vec<String> {
                 percent(NEAR)
             ));
         }
-        if let Some(v) = &f.run.verify {
+        if let Some(v) = f.run.verify.as_ref().filter(|v| v.incomplete.is_none()) {
             notes.push(format!(
                 "{}: {} writes were indeterminate (refused, perhaps applied all the same); the sweep found {} of them applied",
                 f.name,
@@ -224,7 +273,8 @@ fn notes(all: &[Filled<'_>]) -> Vec<String> {
                 none(v.indeterminate_applied)
             ));
         }
-        if let Some(compactor) = r.while_full.get("compactor/txn") {
+        let compactor = r.while_full.get("compactor/txn");
+        if let Some(compactor) = compactor.filter(|c| c.no_space > 0) {
             let Answered { ok, no_space, .. } = compactor;
             let refused = match ok {
                 0 => "each time".to_owned(),
@@ -250,12 +300,10 @@ fn notes(all: &[Filled<'_>]) -> Vec<String> {
                 broken.join("; ")
             ));
         }
-        if r.full_at.is_some() && r.blast.not_ready == 0 {
+        if let Some(reason) = &r.not_checked {
             notes.push(format!(
-                "{}: renewals were missing for {}, less than the grace period of {}",
-                f.name,
-                seconds(r.blast.silence),
-                seconds(r.blast.grace)
+                "{}: it could not be filled once more, for the operation matrix: {reason}",
+                f.name
             ));
         }
     }

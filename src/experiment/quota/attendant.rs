@@ -42,6 +42,8 @@ pub(super) struct Filling {
     pub(super) recovery: Option<Arc<Mutex<Recovery>>>,
     /// Steps of it that were told already.
     pub(super) told: usize,
+    /// Why the etcd is no more.
+    pub(super) died: Option<String>,
 }
 
 impl Attendant for Filling {
@@ -52,8 +54,7 @@ impl Attendant for Filling {
         let said = self.say("before anything", 0.0, used, full_at);
         let critical = self.record.critical_rate.map_or(String::new(), |r| {
             format!(
-                "; with kube-apiserver's compactor every {} it would take more than {}/s to fill it with history: \
-                 (Q - live) / (2 I b)",
+                "; with kube-apiserver's compactor every {} it is never full below {}/s of this mix",
                 seconds(self.record.interval),
                 rate(r)
             )
@@ -82,6 +83,12 @@ impl Attendant for Filling {
         bed: &Bed,
         _result: &RunResult,
     ) -> Result<Option<serde_json::Value>, String> {
+        if let Some(reason) = self.died.take() {
+            return Err(reason);
+        }
+        if self.must_be_led_back(bed) {
+            self.lead_back(bed);
+        }
         let record = &mut self.record;
         if let Some(recovery) = &self.recovery {
             let done = recovery
@@ -104,20 +111,60 @@ impl Attendant for Filling {
             && record.not_recovered.is_none()
         {
             let quota = record.quota.unsigned_abs();
-            (record.matrix, record.at_full) = bed.block_on(async {
+            let checked = bed.block_on(async {
                 tokio::select! {
-                    checked = matrix::check(etcd, quota) => checked,
-                    () = self.control.until_interrupted() => Err("interrupted".to_owned()),
+                    checked = matrix::check(etcd, quota) => Some(checked),
+                    () = self.control.until_interrupted() => None,
                 }
-            })?;
+            });
+            match checked.ok_or("interrupted")? {
+                Ok(checked) => (record.matrix, record.at_full) = checked,
+                Err(reason) => record.not_checked = Some(reason),
+            }
         }
         serde_json::to_value(&self.record)
             .map(Some)
             .map_err(|e| e.to_string())
     }
+
+    fn leave(mut self: Box<Self>, bed: &Bed) -> Vec<String> {
+        if !self.must_be_led_back(bed) {
+            return Vec::new();
+        }
+        match self.lead_back(bed) {
+            None => vec![
+                "the etcd was full and has been led back: compacted, defragmented, disarmed"
+                    .to_owned(),
+            ],
+            Some(reason) => vec![format!(
+                "the etcd is full and could not be led back ({reason}): etcdctl compact --physical REVISION; etcdctl defrag; \
+                 etcdctl alarm disarm"
+            )],
+        }
+    }
 }
 
 impl Filling {
+    /// It is full, it stays when the trial is over, and nobody has led it back.
+    fn must_be_led_back(&self, bed: &Bed) -> bool {
+        let ended = self.recovery.as_ref().is_some_and(|r| {
+            let recovery = r.lock().unwrap_or_else(PoisonError::into_inner);
+            recovery.ended && recovery.error.is_none()
+        });
+        self.record.full_at.is_some() && !ended && bed.etcds().next().is_none()
+    }
+
+    /// Leads it back without load; why that failed, if so.
+    fn lead_back(&mut self, bed: &Bed) -> Option<String> {
+        let target = bed.targets().into_iter().next()?;
+        let recovery = Arc::new(Mutex::new(Recovery::default()));
+        self.recovery = Some(Arc::clone(&recovery));
+        let start = self.begun.map_or(0, |(_, begun)| begun);
+        bed.block_on(recover(target, start, Arc::clone(&recovery)));
+        let recovery = recovery.lock().unwrap_or_else(PoisonError::into_inner);
+        recovery.error.clone()
+    }
+
     fn phase(&mut self, phase: &PhaseEvent) -> Vec<String> {
         if self.begun.is_some() || !matches!(phase.phase, Phase::Warmup | Phase::Measure) {
             return Vec::new();
@@ -175,6 +222,14 @@ impl Filling {
         let Some((begun, clock_begun)) = self.begun else {
             return Vec::new();
         };
+        if let Some(dead) = bed.etcds().find_map(|(_, etcd)| etcd.check().err()) {
+            // Nothing that comes now speaks of a full etcd.
+            self.control.drain();
+            return match self.died.replace(dead.to_string()) {
+                None => vec![format!("the etcd is no more: {dead}")],
+                Some(_) => Vec::new(),
+            };
+        }
         let (from, to) = (interval.t - begun, interval.t - begun + interval.length);
         self.renewals.second(interval, from, to);
         let Some(full_at) = self.record.full_at else {

@@ -1,7 +1,7 @@
 //! When a plan's writes fill a store: (Q − used) / (r × b), with the plan's own objects, rates and expiries.
 
 use crate::engine::writes::{Writes, Written, populated, writes};
-use crate::measure::quota_model::{Growth, Put, Share, bytes_per_revision, delete_size, put_size};
+use crate::measure::quota_model::{Put, Share, bytes_per_revision, delete_size, put_size};
 use crate::workload::Plan;
 
 /// Numbers that decide some bytes of an element: a revision of five digits, an etcd lease's id of 63 bits.
@@ -27,8 +27,9 @@ pub(super) struct Forecast {
 pub(super) struct Load {
     /// Elements: puts, and the tombstones of what has expired.
     mix: Vec<Share>,
-    /// Revisions.
+    /// Revisions, and those of them that are puts.
     pub(super) revisions: f64,
+    pub(super) puts: f64,
     /// Bytes of the file that one of them takes, at this mix and rate: b.
     pub(super) each: f64,
     /// Keys that were created and have not expired, in bytes of the file.
@@ -76,6 +77,7 @@ impl Forecast {
             let each = source.each(nanos(seconds)).unwrap_or(0.0);
             for w in &source.written {
                 load.mix.push(share(each, put(w)));
+                load.puts += each;
                 let expired = w.ttl.map_or(0.0, |ttl| {
                     source.each(nanos(seconds - ttl as f64)).unwrap_or(0.0)
                 });
@@ -120,24 +122,27 @@ impl Forecast {
         Some(high)
     }
 
-    /// The rate of writes of this mix at which kube-apiserver's compactor can no longer keep the file under `quota`,
-    /// revisions per second: (Q − alive) / (2 × I × b), `interval` being the compactor's, seconds. What is alive is
-    /// what populate left and what is created within the interval, or until it expires.
+    /// The rate of this mix at which kube-apiserver's compactor can no longer keep the file under `quota`, puts per
+    /// second. Its rounds come every `interval`, seconds, and between one and two of them stay, so at s times the
+    /// plan's rate the file has at the most what populate left + s × (what is alive of what was created + the
+    /// elements of two intervals).
     pub(super) fn critical_rate(&self, quota: f64, interval: f64) -> Option<f64> {
-        let load = self.load(2.0 * interval);
-        let mut growth = Growth {
-            quota,
-            used: 0.0,
-            live: self.populated,
-            rate: load.revisions / (2.0 * interval),
-            bytes: load.each,
-            live_rate: 0.0,
-        };
+        let window = 2.0 * interval;
+        let history = self.load(window);
+        let lives = self.sources.iter().flat_map(|s| &s.written);
+        let longest = lives.filter_map(|w| w.ttl).max().unwrap_or(0) as f64;
+        let alive = self.load(window.max(longest)).alive;
+        let (room, mut times, mut each) = (quota - self.populated, 0.0, history.each);
         // At another rate pages are filled otherwise: each round comes nearer.
         for _ in 0..4 {
-            growth.bytes = bytes_per_revision(&load.mix, growth.critical_rate(interval)?);
+            let all = (alive / history.each + history.revisions) * each;
+            if all <= 0.0 || !all.is_finite() {
+                return None;
+            }
+            times = room.max(0.0) / all;
+            each = bytes_per_revision(&history.mix, times * history.revisions / window);
         }
-        growth.critical_rate(interval)
+        Some(times * history.puts / window)
     }
 }
 
@@ -234,11 +239,25 @@ mod tests {
     }
 
     #[test]
-    fn the_compactor_is_beaten_by_history_only() {
-        let forecast = Forecast::of(&plan(&[("actors.events.rate", "1000")]), 0).unwrap();
+    fn the_critical_rate_counts_what_is_alive_and_what_two_intervals_wrote() {
+        let of = |ttl| {
+            let changes = [("actors.events.rate", "1000"), ("actors.events.ttl", ttl)];
+            Forecast::of(&plan(&changes), 0).unwrap()
+        };
+        // Events that live for an hour and a minute: ten minutes of history beside 61 of living ones. A tenth of the
+        // arrivals are updates, which add to history only.
+        let forecast = of("1h");
         let rate = forecast.critical_rate(2e9, 300.0).unwrap();
         let each = forecast.load(600.0).each;
-        assert!(close(rate, 2e9 / (600.0 * each)), "{rate}");
+        let by_hand = 2e9 / (each * (600.0 + 0.9 * 3660.0));
+        assert!((rate / by_hand - 1.0).abs() < 0.05, "{rate}, {by_hand}");
+        // Short-lived ones leave room, but for their tombstones.
+        let short = of("10s").critical_rate(2e9, 300.0).unwrap();
+        assert!(
+            short > 4.0 * rate && short < 2e9 / (600.0 * each),
+            "{short}"
+        );
+        assert_eq!(forecast.critical_rate(0.0, 300.0), Some(0.0));
     }
 
     #[test]

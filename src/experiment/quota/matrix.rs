@@ -4,8 +4,9 @@
 //! put, and LeaseGrant, is refused before it is proposed; all else goes on. An alarm is never cleared by itself.
 
 use super::record::{AtFull, Checked};
+use super::recovery::full_alarms;
 use crate::clock::{self, SECOND};
-use crate::etcd::control::{Alarm, ControlError, Member, RangeSpec};
+use crate::etcd::control::{ControlError, Member, RangeSpec};
 use crate::local::LocalCluster;
 use etcd_client::{Compare, CompareOp, Txn, TxnOp};
 use std::time::Duration;
@@ -39,7 +40,7 @@ pub(super) async fn check(
         .await
         .map_err(words)?;
     member.defragment(WITHIN).await.map_err(words)?;
-    disarm(&member, member.alarms().await.map_err(words)?).await?;
+    disarm(&member).await?;
     let prefix = "/etcdmark-quota/";
     let key = |name: &str| format!("{prefix}{name}");
     let lease = member.lease_grant(3600).await.map_err(words)?;
@@ -96,7 +97,7 @@ pub(super) async fn check(
     told("Watch", "ok", watched);
     told("Status", "ok", member.status().await.map(drop));
     let alarms = member.alarms().await;
-    told("Alarm list", "ok", alarms.clone().map(drop));
+    told("Alarm list", "ok", alarms.map(drop));
     told("Snapshot", "ok", Ok(()));
     told(
         "LeaseKeepAlive",
@@ -177,7 +178,7 @@ pub(super) async fn check(
         refused,
         member.txn(put(&kept, 1)).await.map(drop),
     );
-    disarm(&member, alarms.unwrap_or_default()).await?;
+    disarm(&member).await?;
     told(
         "Put, after compaction and disarming",
         refused,
@@ -192,8 +193,7 @@ pub(super) async fn check(
         refused,
         member.txn(put(&kept, 1)).await.map(drop),
     );
-    let raised = member.alarms().await.map_err(words)?;
-    disarm(&member, raised).await?;
+    disarm(&member).await?;
     told(
         "Put, after compaction, defragmentation and disarming",
         "ok",
@@ -202,9 +202,9 @@ pub(super) async fn check(
     Ok((all, at_full))
 }
 
-/// Clears these alarms.
-async fn disarm(member: &Member, alarms: Vec<Alarm>) -> Result<(), String> {
-    for alarm in alarms {
+/// Clears the alarms of a full file.
+async fn disarm(member: &Member) -> Result<(), String> {
+    for alarm in full_alarms(member).await.map_err(words)? {
         member.disarm(&alarm).await.map_err(words)?;
     }
     Ok(())

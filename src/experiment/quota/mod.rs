@@ -17,6 +17,7 @@ use super::bed::Bed;
 use super::plan::ExperimentPlan;
 use crate::etcd::control::Cluster;
 use crate::etcd::quota;
+use crate::report::text::units::bytes;
 use crate::workload::Plan;
 use attendant::Filling;
 use forecast::Forecast;
@@ -78,6 +79,16 @@ impl Analysis for Quota {
             );
         };
         let forecast = Forecast::of(plan, 0)?;
+        if forecast.populated >= limit as f64 {
+            return Err(format!(
+                "populate alone writes about {} for {} nodes, and the quota is {found}: use fewer cluster.nodes, or a \
+                 larger --quota-backend-bytes",
+                bytes(forecast.populated),
+                plan.cluster.nodes
+            ));
+        }
+        let until = forecast.time_to(limit as f64 - forecast.populated);
+        let until = until.unwrap_or(10.0).max(1.0);
         let quota = i64::try_from(limit).unwrap_or(i64::MAX);
         let record = Record {
             etcd: members.first().map_or(String::new(), |m| m.version.clone()),
@@ -86,7 +97,7 @@ impl Analysis for Quota {
             quota,
             interval: COMPACTION_INTERVAL,
             critical_rate: forecast.critical_rate(limit as f64, COMPACTION_INTERVAL),
-            rate: forecast.load(10.0).revisions / 10.0,
+            rate: forecast.load(until).puts / until,
             ..Record::default()
         };
         Ok(Some(Box::new(Filling {
@@ -99,6 +110,7 @@ impl Analysis for Quota {
             size: 0.0,
             recovery: None,
             told: 0,
+            died: None,
         })))
     }
 

@@ -16,10 +16,10 @@ pub(super) struct Record {
     pub(super) quota: i64,
     /// What was said of the time to full, in order.
     pub(super) forecasts: Vec<Said>,
-    /// The compactor's interval that the critical rate is for, seconds, and that rate, writes per second.
+    /// The compactor's interval that the critical rate is for, seconds, and that rate, puts per second.
     pub(super) interval: f64,
     pub(super) critical_rate: Option<f64>,
-    /// Writes per second, as planned until full.
+    /// Puts per second, as planned until full.
     pub(super) rate: f64,
     /// The first write that etcd refused for want of space; none if it never came.
     pub(super) full_at: Option<f64>,
@@ -33,14 +33,16 @@ pub(super) struct Record {
     pub(super) quarters: Vec<Quarter>,
     /// What was answered while full: whole seconds only, per op class.
     pub(super) while_full: BTreeMap<String, Answered>,
-    /// What it means for the cluster.
-    pub(super) blast: Blast,
+    /// What it means for the cluster; none where no node renews a Lease.
+    pub(super) blast: Option<Blast>,
     /// The way back, step by step.
     pub(super) recovery: Vec<Step>,
     /// Why it came to no end, if so.
     pub(super) not_recovered: Option<String>,
     /// The first second in which all writes were answered again.
     pub(super) writable_at: Option<f64>,
+    /// Why the etcd was not filled once more, if so.
+    pub(super) not_checked: Option<String>,
     /// The operation matrix.
     pub(super) matrix: Vec<Checked>,
     /// What the full file costs.
@@ -135,7 +137,7 @@ impl Checked {
 pub(super) struct AtFull {
     /// The file, bytes.
     pub(super) size: i64,
-    /// From the process' start to a linearizable read, seconds.
+    /// From the request to end to a linearizable read, seconds.
     pub(super) restart: Option<f64>,
     /// To read a snapshot, seconds, and its bytes.
     pub(super) snapshot: f64,

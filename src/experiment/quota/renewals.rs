@@ -60,7 +60,11 @@ impl Renewals {
 
     /// Which of `nodes` the node controller would have called NotReady. Renewals are counted, not told apart: of `ok`
     /// renewals within a grace period at most so many nodes had one, so the others had none.
-    pub(super) fn blast(&self, nodes: u64, version: &str) -> Blast {
+    /// None where nobody renews.
+    pub(super) fn blast(&self, nodes: u64, version: &str) -> Option<Blast> {
+        if self.answered.iter().all(|(_, _, ok)| *ok == 0) {
+            return None;
+        }
         let grace = grace(version);
         let mut blast = Blast {
             grace,
@@ -87,7 +91,7 @@ impl Renewals {
             }
             blast.not_ready = blast.not_ready.max(silent);
         }
-        blast
+        Some(blast)
     }
 }
 
@@ -119,19 +123,20 @@ mod tests {
         let ok: Vec<u64> = (0..100)
             .map(|t| if (30..90).contains(&t) { 0 } else { 10 })
             .collect();
-        let blast = seconds(&ok).blast(100, "1.31");
+        let blast = seconds(&ok).blast(100, "1.31").unwrap();
         assert_eq!(
             (blast.grace, blast.silence, blast.not_ready),
             (40.0, 60.0, 100)
         );
         // The first of them renewed in second 20, and 60 s on the window of 40 s begins after it.
         assert_eq!(blast.first_at, Some(61.0));
-        let later = seconds(&ok).blast(100, "1.37");
+        let later = seconds(&ok).blast(100, "1.37").unwrap();
         assert_eq!((later.grace, later.first_at), (50.0, Some(71.0)));
         let short: Vec<u64> = (0..100)
             .map(|t| if (30..60).contains(&t) { 0 } else { 10 })
             .collect();
-        assert_eq!(seconds(&short).blast(100, "1.37").not_ready, 0);
+        assert_eq!(seconds(&short).blast(100, "1.37").unwrap().not_ready, 0);
+        assert_eq!(seconds(&[0; 90]).blast(100, "1.37"), None);
     }
 
     #[test]

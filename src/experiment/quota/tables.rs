@@ -134,20 +134,20 @@ fn while_full(all: &[Filled<'_>]) -> Table {
 
 fn blast(all: &[Filled<'_>]) -> Table {
     let row = |f: &Filled<'_>| {
-        let (r, b) = (&f.record, &f.record.blast);
+        let (r, b) = (&f.record, f.record.blast.as_ref()?);
         let share = b.not_ready as f64 / r.nodes.max(1) as f64;
         let guarded = if share > GUARD { 0 } else { b.not_ready };
-        vec![
+        Some(vec![
             f.name.clone(),
             seconds(b.silence),
             format!("{} ({})", seconds(b.grace), r.kubernetes),
-            format!("{} of {}", b.not_ready, r.nodes),
+            format!("at least {} of {}", b.not_ready, r.nodes),
             b.first_at
                 .zip(r.full_at)
                 .map_or("-".to_owned(), |(t, full)| seconds(t - full)),
             b.not_ready.to_string(),
             guarded.to_string(),
-        ]
+        ])
     };
     table(
         "the cluster: nodes whose Lease was not renewed within the node-monitor grace period, and what an autoscaler would replace",
@@ -162,7 +162,7 @@ fn blast(all: &[Filled<'_>]) -> Table {
         ],
         all.iter()
             .filter(|f| f.record.full_at.is_some())
-            .map(row)
+            .filter_map(row)
             .collect(),
     )
 }
