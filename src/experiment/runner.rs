@@ -209,7 +209,8 @@ impl Runner<'_> {
                 let run_id = self.run_id(etcds);
                 given::sweep(&bed, arm, etcds, &run_id, self.control)?;
                 let mut plan = self.plan(&bed, resolved, run_id)?;
-                plan.may_fill = etcds.iter().any(StoreEtcd::may_fill);
+                plan.may_fill =
+                    self.experiment.analysis.fills() || etcds.iter().any(StoreEtcd::may_fill);
                 plan.trial = Some(TrialCoordinates {
                     experiment: self.experiment.plan.name.clone(),
                     arm: trial.arm.clone(),

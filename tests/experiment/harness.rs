@@ -182,8 +182,21 @@ impl Playing<'_> {
 
     /// Waits until the `n`-th trial measures; its directory. An error where the experiment ended before.
     pub(crate) fn until_measuring(&mut self, n: usize) -> Result<PathBuf, ()> {
+        self.until(n, |all| {
+            let measures = all.iter().position(|e| e["phase"] == "measure");
+            measures.is_some_and(|at| all[at..].iter().any(|e| e["type"] == "interval"))
+        })
+    }
+
+    /// Waits until this holds of the events of the `n`-th trial; its directory. An error where the experiment ended
+    /// before.
+    pub(crate) fn until(
+        &mut self,
+        n: usize,
+        holds: impl Fn(&[Value]) -> bool,
+    ) -> Result<PathBuf, ()> {
         let (mut found, mut ended) = (PathBuf::new(), false);
-        self.wait("measuring trial", |playing| {
+        self.wait("such events of the trial", |playing| {
             ended = playing.child.try_wait().unwrap().is_some();
             if ended {
                 return true;
@@ -194,9 +207,7 @@ impl Playing<'_> {
                 return false;
             };
             found = playing.desk.out().join("trials").join(name);
-            let all = events(&found);
-            let measures = all.iter().position(|e| e["phase"] == "measure");
-            measures.is_some_and(|at| all[at..].iter().any(|e| e["type"] == "interval"))
+            holds(&events(&found))
         });
         if ended { Err(()) } else { Ok(found) }
     }

@@ -1,7 +1,11 @@
 //! `experiment quota`: filled to NOSPACE on every etcd that is here, led back, and asked operation by operation.
 
 use crate::common;
-use crate::harness::{Desk, Said, events, json};
+use crate::harness::{Desk, Said, events, json, processes_with};
+use etcd_client::{Txn, TxnOp};
+use etcdmark::etcd::control::Cluster;
+use etcdmark::local::LocalOptions;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// Names of a record's map whose op classes write.
@@ -195,6 +199,91 @@ fn an_etcd_that_is_never_full_is_said_to_be_so() {
     assert!(matches!(said.code, 0 | 98), "{said:?}");
     assert!(
         said.stdout.starts_with("not full within the load's time"),
+        "{said:?}"
+    );
+}
+
+/// Events at a rate that fills 4 MiB in some seconds.
+const FLOOD: &str = "        - {name: leases, kind: nodeLease}
+        - {name: events, kind: event, rate: 800, ttl: 4s}";
+
+fn noted(text: &'static str) -> impl Fn(&[Value]) -> bool {
+    move |all| {
+        let mut notes = all.iter().filter(|e| e["type"] == "note");
+        notes.any(|e| e["text"].as_str().unwrap().contains(text))
+    }
+}
+
+#[test]
+fn an_etcd_that_stays_is_led_back_when_the_trial_is_interrupted_and_never_filled_unasked() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let options = LocalOptions {
+        flags: vec!["--quota-backend-bytes=4194304".to_owned()],
+        ..common::options()
+    };
+    let etcd = runtime.block_on(common::start(options));
+    let endpoint = etcd.endpoints()[0].clone();
+    let theirs = file(FLOOD, "0", "  fill: {hold: 60s}").replace("duration: 3s", "duration: 2m");
+    let theirs: String = theirs
+        .lines()
+        .map(|line| match line.starts_with("  etcd: ") {
+            true => format!("  etcd: {{endpoints: [{endpoint:?}]}}\n"),
+            false => format!("{line}\n"),
+        })
+        .collect();
+    let desk = Desk::new(&theirs);
+    let said = desk.play(&["--smoke"]);
+    assert!(
+        said.code != 0 && said.stderr.contains("--yes-this-etcd-is-mine"),
+        "{said:?}"
+    );
+    assert!(desk.trials().is_empty(), "{said:?}");
+
+    let mut playing = desk.start(&["--smoke", "--yes-this-etcd-is-mine"]);
+    let full = playing.until(1, noted("full after"));
+    if full.is_ok() {
+        playing.signal(Signal::INT);
+    }
+    let said = playing.finish();
+    assert!(full.is_ok() && said.code == 130, "{said:?}");
+    assert!(said.stderr.contains("has been led back"), "{said:?}");
+    runtime.block_on(async {
+        let cluster = Cluster::connect(&etcd.target()).await.unwrap();
+        assert_eq!(cluster.alarms().await.unwrap(), []);
+        let put = Txn::new().and_then(vec![TxnOp::put("x", "y", None)]);
+        cluster.txn(put).await.unwrap();
+        etcd.stop().await;
+    });
+}
+
+#[test]
+fn an_etcd_that_dies_is_said_to_be_dead() {
+    let desk = Desk::new(&file(FLOOD, "1073741824", "").replace("duration: 3s", "duration: 2m"));
+    let mut playing = desk.start(&["--smoke"]);
+    let trial = playing.until_measuring(1).unwrap();
+    let members = &events(&trial)[0]["stores"][0]["members"];
+    let dir = members[0]["data_dir"].as_str().unwrap();
+    for pid in processes_with(dir) {
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    }
+    let said = playing.finish();
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stderr.contains("etcd-0"), "{said:?}");
+}
+
+#[test]
+fn a_load_that_ends_before_the_way_back_says_just_that() {
+    let desk = Desk::new(&file(FLOOD, "4194304", "").replace("duration: 3s", "duration: 12s"));
+    let said = desk.play(&["--smoke"]);
+    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    assert!(
+        said.stdout.contains("ended before the way back began"),
+        "{said:?}"
+    );
+    let populated = file(LEASES, "4194304", "").replace("nodes: 10}", "nodes: 20000}");
+    let said = Desk::new(&populated).play(&["--smoke"]);
+    assert!(
+        said.code == 1 && said.stderr.contains("populate alone writes about"),
         "{said:?}"
     );
 }
