@@ -16,7 +16,7 @@ use crate::engine::{self, Control, guards};
 use crate::etcd::manifest;
 use crate::local::SyncCosts;
 use crate::report::{RunDirectory, RunResult, Sink, Tee};
-use crate::workload::{Phases, Plan, Resolved, RunSettings, TrialCoordinates};
+use crate::workload::{GuardKind, Phases, Plan, Resolved, RunSettings, TrialCoordinates};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -209,8 +209,13 @@ impl Runner<'_> {
                 let run_id = self.run_id(etcds);
                 given::sweep(&bed, arm, etcds, &run_id, self.control)?;
                 let mut plan = self.plan(&bed, resolved, run_id)?;
-                plan.may_fill =
-                    self.experiment.analysis.fills() || etcds.iter().any(StoreEtcd::may_fill);
+                let fills = self.experiment.analysis.fills();
+                plan.may_fill = fills || etcds.iter().any(StoreEtcd::may_fill);
+                if fills {
+                    // What these would stop is what is asked for.
+                    let about_room = [GuardKind::Quota, GuardKind::Alarm];
+                    plan.guards.retain(|g| !about_room.contains(g));
+                }
                 plan.trial = Some(TrialCoordinates {
                     experiment: self.experiment.plan.name.clone(),
                     arm: trial.arm.clone(),

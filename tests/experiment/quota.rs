@@ -239,7 +239,14 @@ fn an_etcd_that_stays_is_led_back_when_the_trial_is_interrupted_and_never_filled
     );
     assert!(desk.trials().is_empty(), "{said:?}");
 
-    let mut playing = desk.start(&["--smoke", "--yes-this-etcd-is-mine"]);
+    let mut playing = desk.start(&[
+        "experiment",
+        "x.yaml",
+        "--out",
+        "out",
+        "--smoke",
+        "--yes-this-etcd-is-mine",
+    ]);
     let full = playing.until(1, noted("full after"));
     if full.is_ok() {
         playing.signal(Signal::INT);
@@ -259,7 +266,7 @@ fn an_etcd_that_stays_is_led_back_when_the_trial_is_interrupted_and_never_filled
 #[test]
 fn an_etcd_that_dies_is_said_to_be_dead() {
     let desk = Desk::new(&file(FLOOD, "1073741824", "").replace("duration: 3s", "duration: 2m"));
-    let mut playing = desk.start(&["--smoke"]);
+    let mut playing = desk.start(&["experiment", "x.yaml", "--out", "out", "--smoke"]);
     let trial = playing.until_measuring(1).unwrap();
     let members = &events(&trial)[0]["stores"][0]["members"];
     let dir = members[0]["data_dir"].as_str().unwrap();
