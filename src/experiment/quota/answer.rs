@@ -225,16 +225,13 @@ fn swept(full: &[&Filled<'_>]) -> String {
         0 => String::new(),
         n => format!(", {} more had expired", count(n)),
     };
-    format!(
-        "{} acknowledged {} lost ({} keys compared{beside})",
-        none(lost),
-        if lost == 1 {
-            "write was"
-        } else {
-            "writes were"
-        },
-        count(sum(|v| v.keys)),
-    )
+    let what = match lost {
+        0 => "no acknowledged write was lost".to_owned(),
+        1 => "1 acknowledged write was lost".to_owned(),
+        n => format!("{} acknowledged writes were lost", count(n)),
+    };
+    let keys = count(sum(|v| v.keys));
+    format!("{what} ({keys} keys compared{beside})")
 }
 
 /// Writes that were answered well while full.
