@@ -23,14 +23,6 @@ pub(super) fn all(of: &[Filled<'_>]) -> Vec<Table> {
     tables
 }
 
-fn table(title: &str, columns: &[&str], rows: Vec<Vec<String>>) -> Table {
-    Table {
-        title: title.to_owned(),
-        columns: columns.iter().map(|c| (*c).to_owned()).collect(),
-        rows,
-    }
-}
-
 fn forecasts(all: &[Filled<'_>]) -> Table {
     let mut rows = Vec::new();
     for f in all {
@@ -53,7 +45,7 @@ fn forecasts(all: &[Filled<'_>]) -> Table {
             ]);
         }
     }
-    table(
+    Table::new(
         "time to full, seconds of load: (Q - used) / growth, as was said, and as it came",
         &["", "said", "used", "growth", "full at", "came at", "off"],
         rows,
@@ -83,7 +75,7 @@ fn filling(all: &[Filled<'_>]) -> Table {
             p99(r.quarters.last()),
         ]
     };
-    table(
+    Table::new(
         "filling: overshoot, memory, and Lease renewals in the first and the last quarter of the way",
         &[
             "",
@@ -125,7 +117,7 @@ fn while_full(all: &[Filled<'_>]) -> Table {
             ]);
         }
     }
-    table(
+    Table::new(
         "while full: what was answered and what was refused",
         &["", "op class", "answered", "no space", "other errors"],
         rows,
@@ -149,7 +141,7 @@ fn blast(all: &[Filled<'_>]) -> Table {
             guarded.to_string(),
         ])
     };
-    table(
+    Table::new(
         "the cluster: nodes whose Lease was not renewed within the node-monitor grace period, and what an autoscaler would replace",
         &[
             "",
@@ -187,7 +179,7 @@ fn recovery(all: &[Filled<'_>]) -> Table {
             ]);
         }
     }
-    table(
+    Table::new(
         "the way back, beside the load",
         &[
             "",
@@ -217,7 +209,7 @@ fn at_full(all: &[Filled<'_>]) -> Table {
             seconds(a.defragment),
         ]
     };
-    table(
+    Table::new(
         "a full file without load",
         &["", "file", "restart", "snapshot", "compact", "defragment"],
         all.iter()

@@ -79,7 +79,7 @@ impl Tables<'_> {
             ]);
         }
         let grace = format!("> {}", seconds(self.grace()));
-        table(
+        Table::new(
             &format!("{}, all trials of an arm together", title(self.victim)),
             &[
                 "rung", "arm", "offered", "failed", "dropped", "> 10 s", &grace, "slowest",
@@ -129,7 +129,7 @@ impl Tables<'_> {
             ]);
         }
         let failed = format!("{} failed", title(self.victim));
-        table(
+        Table::new(
             "a full quota",
             &[
                 "rung",
@@ -183,7 +183,7 @@ impl Tables<'_> {
                 or_none(trials.median(|t| t.noted.felt.defragmentation)),
             ]);
         }
-        table(
+        Table::new(
             &format!(
                 "pauses: the longest defragmentation, in any store and in that of the {0}; the slowest of these when nothing was \
                  going on, beside compactions and beside defragmentations (median of the trials)",
@@ -256,7 +256,7 @@ impl Tables<'_> {
         } else {
             format!(" on rung {rung}")
         };
-        table(
+        Table::new(
             &format!("what the etcds take{on} (median of the trials; memory at its largest)"),
             &[
                 "arm",
@@ -309,13 +309,5 @@ impl Tables<'_> {
             let first = of.next();
             a.stores.len() > 1 && of.all(|f| Some(f) == first)
         })
-    }
-}
-
-fn table(title: &str, columns: &[&str], rows: Vec<Vec<String>>) -> Table {
-    Table {
-        title: title.to_owned(),
-        columns: columns.iter().map(|c| (*c).to_owned()).collect(),
-        rows,
     }
 }
