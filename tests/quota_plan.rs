@@ -10,10 +10,10 @@ mod common;
 
 use etcd_client::{Client, PutOptions, Txn, TxnOp};
 use etcdmark::clock;
+use etcdmark::kube::{Cluster, KubernetesVersion};
 use etcdmark::kube::{Kind, ObjectRef, Objects, Write};
 use etcdmark::local::{LocalCluster, LocalOptions};
 use etcdmark::measure::quota_model::{Put, Share, bytes_per_revision, put_size};
-use etcdmark::workload::{Cluster, KubernetesVersion};
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
@@ -209,7 +209,7 @@ fn json(args: &[&str]) -> Value {
     let (code, stdout, stderr) = quota_plan(args);
     assert_eq!(code, 0, "{stderr}");
     let plan: Value = serde_json::from_str(&stdout).unwrap();
-    let schema = etcdmark::report::quota_plan::schema().unwrap();
+    let schema = etcdmark::quota_plan::schema().unwrap();
     let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
     let errors: Vec<String> = validator
         .iter_errors(&plan)
@@ -384,7 +384,7 @@ fn bad_input_is_named() {
 #[test]
 fn the_committed_schema_is_the_generated_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/quota-plan.schema.json");
-    let schema = etcdmark::report::quota_plan::schema().unwrap();
+    let schema = etcdmark::quota_plan::schema().unwrap();
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         std::fs::write(&path, &schema).unwrap();
     }

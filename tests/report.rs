@@ -4,16 +4,17 @@
 
 use etcdmark::exit::Exit;
 use etcdmark::kube::OpClass;
+use etcdmark::measure::BatchMeans;
 use etcdmark::measure::percentile::Headline;
 use etcdmark::measure::validity::Verdict;
 use etcdmark::measure::{effective_sample_size, hist, merge_batch_means};
 use etcdmark::report::{
-    BatchMeans, ClassInfo, ClientSample, Collector, Counts, Effect, End, Environment, ErrorCount,
-    Event, FailureEvent, GuardEvent, Header, HistogramLine, HistogramTag, Interval, MemberEvent,
-    MemberInfo, Metric, Note, Phase, PhaseEvent, Progress, Reducer, ReportError, RunDirectory,
-    RunResult, Sequence, ServerSample, Sink, StoreInfo, Tee, VerifyReport, hgrm, json, rebuild,
-    text,
+    ClassInfo, ClientSample, Collector, Counts, End, Environment, ErrorCount, Event, FailureEvent,
+    GuardEvent, Header, HistogramLine, HistogramTag, Interval, MemberEvent, MemberInfo, Metric,
+    Note, Phase, PhaseEvent, Progress, Reducer, ReportError, RunDirectory, RunResult, Sequence,
+    ServerSample, Sink, StoreInfo, Tee, VerifyReport, hgrm, json, rebuild, text,
 };
+use etcdmark::rpc::Effect;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -31,7 +32,7 @@ struct Script {
     response: fn(class: &str, second: u64) -> Vec<u64>,
     /// What a second's counts are, given those responses.
     counts: fn(class: &str, second: u64, responses: &[u64]) -> Counts,
-    lag: u64,
+    schedule_lag: u64,
     end: Option<End>,
     extra: Vec<Event>,
 }
@@ -102,7 +103,7 @@ impl Script {
             seconds: 10,
             response: steady,
             counts: all_ok,
-            lag: 50_000,
+            schedule_lag: 50_000,
             end: end("completed", None),
             extra: Vec::new(),
         }
@@ -136,7 +137,7 @@ impl Script {
                     levels: vec![(1000, 4.0), (500, 2.0), (250, 0.5)],
                 };
                 let sequence = Sequence {
-                    shard: 0,
+                    worker: 0,
                     phase: Phase::Measure,
                     class: class.name.clone(),
                     latency: means.clone(),
@@ -185,7 +186,10 @@ impl Script {
             };
             if !class.closed_loop {
                 line(Metric::Response, &mut responses.iter().copied());
-                line(Metric::Lag, &mut responses.iter().map(|_| self.lag));
+                line(
+                    Metric::ScheduleLag,
+                    &mut responses.iter().map(|_| self.schedule_lag),
+                );
             }
             line(Metric::Service, &mut responses.iter().map(|r| r / 5 * 4));
             responses.iter().for_each(|r| all.saturating_record(*r));
@@ -203,7 +207,7 @@ impl Script {
             phase: Some(Phase::Measure),
             cpu_seconds: 0.1,
             wall_seconds: 1.0,
-            shard_cpu_seconds: vec![0.1],
+            worker_cpu_seconds: vec![0.1],
             rss: 40 << 20,
             in_flight_seconds: 0.3,
             service_seconds: 0.3,
@@ -290,7 +294,7 @@ all                      120     120  2.8 ms  3.98 ms    4 ms    4 ms       0  3
 
 etcd    m1 3.6.15 leader: fsync mean 1.2 ms (1,000×), commit mean 3 ms (100×), db 30 MiB of 2 GiB
         (in use 10 MiB), RSS 100 MiB, CPU 0.25 cores
-client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, pacing lag p50 50 µs, p99 50 µs
+client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, schedule lag p50 50 µs, p99 50 µs
 filled  2,000 keys in 500 ms (4,000/s)
 verify  2,000 keys, 3,200 acknowledged writes, none lost
 passed  node-lease/update: p99 < 1s (found 0.003981)
@@ -453,7 +457,7 @@ fn a_killed_run_is_divided_by_the_time_that_is_counted() {
 }
 
 #[test]
-fn the_sample_size_is_of_all_shards_and_the_busiest_one_is_judged_over_the_whole_phase() {
+fn the_sample_size_is_of_all_workers_and_the_busiest_one_is_judged_over_the_whole_phase() {
     let mut reducer = Reducer::new();
     let mut script = Script::new();
     let means = |count, v: f64| BatchMeans {
@@ -461,16 +465,16 @@ fn the_sample_size_is_of_all_shards_and_the_busiest_one_is_judged_over_the_whole
         mean: 3e6,
         levels: vec![(count, v), (count / 2, v / 2.0), (count / 4, v / 4.0)],
     };
-    let sequence = |shard, count| {
+    let sequence = |worker, count| {
         Event::Sequence(Sequence {
-            shard,
+            worker,
             phase: Phase::Measure,
             class: LEASE.to_owned(),
             latency: means(count, 4.0),
             miss: means(count, 0.0),
         })
     };
-    // What shard 0 and 1 said after ten seconds is replaced by what they say at the end.
+    // What worker 0 and 1 said after ten seconds is replaced by what they say at the end.
     script.extra = vec![
         sequence(0, 100),
         sequence(1, 100),
@@ -492,7 +496,7 @@ fn the_sample_size_is_of_all_shards_and_the_busiest_one_is_judged_over_the_whole
     let both = merge_batch_means(&[means(400, 4.0), means(600, 4.0)]);
     assert_eq!(sample.effective, effective_sample_size(&both));
     assert!(sample.effective > effective_sample_size(&means(400, 4.0)));
-    let busy = r.client.busiest_shard;
+    let busy = r.client.busiest_worker;
     assert!((busy - 0.37).abs() < 1e-9, "{busy}");
     assert_eq!(r.validity.verdict, Verdict::Valid);
 }
@@ -575,7 +579,7 @@ fn shared_cores_are_doubtful_and_a_lagging_generator_is_invalid() {
         first_line(&r),
         "1,000 nodes' traffic carried; Lease renewals p99 3.98 ms, limit 1 s; doubtful: shares 2 cores with etcd"
     );
-    script.lag = 3 * MS;
+    script.schedule_lag = 3 * MS;
     let r = script.result();
     assert_eq!(
         (r.validity.verdict, r.exit()),

@@ -4,11 +4,11 @@
 use etcd_client::{Client, ConnectOptions};
 use etcdmark::clock;
 use etcdmark::engine::guards::{ALL, Guards};
-use etcdmark::etcd::Target;
-use etcdmark::etcd::target::{LocalMember, TlsMaterial};
 use etcdmark::report::{Event, ServerSample};
 use etcdmark::server::http::{self, HttpError};
 use etcdmark::server::{Timeline, metrics};
+use etcdmark::target::Target;
+use etcdmark::target::{LocalMember, TlsMaterial};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -187,12 +187,13 @@ async fn every_promised_family_is_there_and_rpcs_are_counted_exactly() {
         ("main", "m1")
     );
     assert_eq!(
-        metrics::rpcs(&after.values, "Put") - metrics::rpcs(&before.values, "Put"),
+        etcdmark::report::rpcs(&after.values, "Put")
+            - etcdmark::report::rpcs(&before.values, "Put"),
         37.0
     );
     assert_eq!(
-        metrics::rpcs(&after.values, "Range"),
-        metrics::rpcs(&before.values, "Range"),
+        etcdmark::report::rpcs(&after.values, "Range"),
+        etcdmark::report::rpcs(&before.values, "Range"),
         "scraping reads nothing"
     );
     let grew = |name: &str| after.values[name] - before.values[name];

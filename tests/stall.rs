@@ -15,12 +15,12 @@ mod relay;
 
 use etcdmark::clock::{self, Anchor, Nanos, SECOND};
 use etcdmark::engine;
-use etcdmark::etcd::Target;
 use etcdmark::local::{LocalCluster, LocalOptions};
 use etcdmark::measure::percentile::Headline;
 use etcdmark::measure::validity::Verdict;
 use etcdmark::report::{ClassResult, SinkError};
 use etcdmark::report::{Collector, Event, HistogramLine, Percentiles, Phase, RunResult, Sink};
+use etcdmark::target::Target;
 use etcdmark::workload::{Overrides, RunSettings, Source};
 use relay::Script;
 use std::sync::Mutex;

@@ -9,9 +9,10 @@ mod scripted;
 mod secure;
 
 use etcdmark::clock;
-use etcdmark::etcd::Target;
-use etcdmark::etcd::target::Credentials;
-use etcdmark::etcd::wire::{Call, Pool, Reply, Rpc, RpcError, Settings};
+use etcdmark::etcd::wire::{Call, Pool, Reply, Settings};
+use etcdmark::rpc::{Rpc, RpcError};
+use etcdmark::target::Credentials;
+use etcdmark::target::Target;
 use futures_util::future::join_all;
 use h2::server::Builder;
 use scripted::{Server, answer, fail, frame, handler, read, serve};

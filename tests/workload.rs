@@ -3,16 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use etcdmark::engine::Control;
-use etcdmark::etcd::Target;
+use etcdmark::control::Control;
+use etcdmark::kube::{ActorKind, KubernetesVersion};
 use etcdmark::kube::{OpClass, Resource};
+use etcdmark::schedule::{Process, Schedule, Segment};
+use etcdmark::target::Target;
 use etcdmark::workload::schema::{
     fields_without_default, json_schema, json_schema_text, reference,
 };
-use etcdmark::workload::{
-    ActorKind, BUILTINS, KubernetesVersion, Overrides, Process, Resolved, RunSettings, Schedule,
-    Segment, Source,
-};
+use etcdmark::workload::{BUILTINS, Overrides, Resolved, RunSettings, Source};
 use std::path::Path;
 use std::time::Duration;
 
@@ -178,7 +177,7 @@ fn what_is_in_flight_follows_littles_law() {
     .unwrap();
     // 500 creates and 0.5 grants per second, 1 s limit, ten times that.
     assert_eq!(r.load.max_in_flight, 5005);
-    assert_eq!(r.load.connections, 21.max(r.load.shards));
+    assert_eq!(r.load.connections, 21.max(r.load.workers));
     assert_eq!(
         set("events", &["cluster.nodes=1"])
             .unwrap()
@@ -259,7 +258,7 @@ fn the_hash_covers_keys_values_and_instants_and_nothing_else() {
     assert_eq!(base.len(), 64);
     assert_eq!(base, hash(&["cluster.nodes=1000"]));
     for same in [
-        "load.shards=2",
+        "load.workers=2",
         "limits.default=2s",
         "phases.duration=1m",
         "load.maxInFlight=99",
@@ -442,8 +441,8 @@ fn values_without_sense_say_where_and_what_is_right() {
             "w.yaml:6:21: load.rateScale: 0 is out of range; use a number above 0 and at most 1,000,000",
         ),
         (
-            with("  load: {shards: 4, connections: 2}\n"),
-            "w.yaml:6:34: load.connections: 2 is fewer than the 4 shards; use at least 4, or fewer shards",
+            with("  load: {workers: 4, connections: 2}\n"),
+            "w.yaml:6:35: load.connections: 2 is fewer than the 4 workers; use at least 4, or fewer workers",
         ),
         (
             with("  limits: {node-lease/updat: 1s}\n"),

@@ -5,7 +5,7 @@ use super::descriptors;
 use super::output::{Format, complain, print, print_json};
 use super::progress::Progress;
 use super::signals;
-use crate::engine::Control;
+use crate::control::Control;
 use crate::exit::Exit;
 use crate::experiment::{
     BUILTINS, Changes, Experiment, ExperimentDirectory, ExperimentError, ExperimentResult,
@@ -22,7 +22,7 @@ use std::path::PathBuf;
     about = "Compare two or more arms (etcd versions, flags, disks, stores) under the same traffic",
     args_conflicts_with_subcommands = true,
     after_help = "\
-Arms' trials are interleaved in random order within pairs, each on an etcd of its own that etcdmark
+Arms' trials are interleaved in random order within blocks, each on an etcd of its own that etcdmark
 starts. Ctrl-C ends the trial under way and keeps what is done; the same command with the same --out
 goes on from there.
 
@@ -30,7 +30,7 @@ Examples:
   etcdmark experiment list
   etcdmark experiment versions --smoke               a minute, to see that it works; no answer
   etcdmark experiment versions --out results/versions
-  etcdmark experiment versions --arm 3.5 --arm 3.7 --pairs 10
+  etcdmark experiment versions --arm 3.5 --arm 3.7 --blocks 10
   etcdmark experiment media --dir /mnt/nvme --dir /mnt/gp3 --medium hdd
   etcdmark experiment split-events --dir /mnt/other --split events,leases
   etcdmark experiment my-experiment.yaml --set cluster.nodes=2000"
@@ -74,18 +74,18 @@ pub struct ChangeFlags {
     /// Play the short form, which shows in a minute that the experiment works and answers nothing
     #[arg(long)]
     pub smoke: bool,
-    /// Trials of each arm on each rung, at least 6 (fewer with --smoke)
+    /// Trials of each arm on each level, at least 6 (fewer with --smoke)
     #[arg(long, value_name = "N")]
-    pub pairs: Option<u32>,
-    /// Seed of the order and of the workloads; pair n has seed + n - 1
+    pub blocks: Option<u32>,
+    /// Seed of the order and of the workloads; block n has seed + n - 1
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Play only this arm and others so named
     #[arg(long, value_name = "NAME")]
     pub arm: Vec<String>,
-    /// Play only this rung of the ladder and others so named
+    /// Play only this level of the sweep and others so named
     #[arg(long, value_name = "NAME")]
-    pub rung: Vec<String>,
+    pub level: Vec<String>,
     /// Play an arm whose data lie here; may be repeated (media, split-events; `forEach` in a file)
     #[arg(long, value_name = "DIR")]
     pub dir: Vec<PathBuf>,
@@ -137,10 +137,10 @@ impl ChangeFlags {
     fn changes(&self) -> Changes {
         Changes {
             smoke: self.smoke,
-            pairs: self.pairs,
+            blocks: self.blocks,
             seed: self.seed,
             arms: self.arm.clone(),
-            rungs: self.rung.clone(),
+            levels: self.level.clone(),
             dirs: self.dir.clone(),
             wal_dirs: self.wal_dir.clone(),
             media: self.medium.clone(),
@@ -326,10 +326,10 @@ impl Watching {
 impl Observer for Watching {
     fn begins(&mut self, trial: &TrialPlan, of: usize, again: bool, left: f64) {
         self.close();
-        let rung = if trial.rung.is_empty() {
+        let level = if trial.level.is_empty() {
             String::new()
         } else {
-            format!(", rung {}", trial.rung)
+            format!(", level {}", trial.level)
         };
         let again = if again { ", once more" } else { "" };
         let left = match left {
@@ -338,8 +338,8 @@ impl Observer for Watching {
             s => format!("{:.1} h", s / 3600.0),
         };
         self.say(&format!(
-            "trial {} of {of}: arm {}, pair {}{rung}{again}; about {left} left",
-            trial.trial, trial.arm, trial.pair
+            "trial {} of {of}: arm {}, block {}{level}{again}; about {left} left",
+            trial.trial, trial.arm, trial.block
         ));
         if !self.quiet && (self.verbose || std::io::stderr().is_terminal()) {
             self.progress = Some(Progress::new(self.verbose, None));

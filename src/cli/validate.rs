@@ -4,7 +4,8 @@ use super::CliError;
 use super::output::{Format, print, print_json};
 use super::workload_flags::WorkloadFlags;
 use crate::exit::Exit;
-use crate::workload::{Length, Resolved, Source, grouped};
+use crate::human::{Length, grouped};
+use crate::workload::{Resolved, Source};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! The result for people: the verdicts, a line per directory, then what explains them.
 
 use super::result::{Comparison, DirectoryResult, DiskResult};
-use crate::report::text::units::{bytes, count, ns, rate, seconds};
+use crate::human::numbers::{bytes, count, ns, rate, seconds};
 use crate::report::text::{align, wrap};
 
 /// The result, lines ending in newlines, without colour.

@@ -65,10 +65,10 @@ impl ExperimentDirectory {
             let there = read_plan(path)?;
             if there.hash != plan.hash {
                 return refuse(format!(
-                    "it holds another plan ({}, {} pairs, seed {}{}; hash {:.12}, this one is {:.12}); give the same file and \
+                    "it holds another plan ({}, {} blocks, seed {}{}; hash {:.12}, this one is {:.12}); give the same file and \
                      flags to go on with that one, or name a new directory",
                     there.name,
-                    there.pairs,
+                    there.blocks,
                     there.seed,
                     if there.smoke { ", smoke form" } else { "" },
                     there.hash,
@@ -163,12 +163,12 @@ impl ExperimentDirectory {
         let _ = fs::remove_dir(&self.path);
     }
 
-    /// Where the snapshot of an arm on a rung is kept.
+    /// Where the snapshot of an arm on a level is kept.
     pub(super) fn snapshot(&self, trial: &TrialPlan) -> PathBuf {
-        let dash = if trial.rung.is_empty() { "" } else { "-" };
+        let dash = if trial.level.is_empty() { "" } else { "-" };
         self.path
             .join(SNAPSHOTS)
-            .join(format!("{}{dash}{}", trial.rung, trial.arm))
+            .join(format!("{}{dash}{}", trial.level, trial.arm))
     }
 
     /// Removes the snapshots, when all trials are done. Best effort: what stays does no harm.

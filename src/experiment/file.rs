@@ -1,9 +1,10 @@
 //! The experiment file's types: what a user may write. Everything that may be left out is an `Option`; each doc
 //! comment's "Default:" and "Required." are the reference page's columns.
 
-use crate::etcd::target::MemberChoice;
-use crate::workload::file::{ApiVersion, ClusterSpec, Metadata, PhasesSpec, Spec};
-use crate::workload::units::Span;
+use crate::document::{ApiVersion, Metadata};
+use crate::human::units::Span;
+use crate::target::MemberChoice;
+use crate::workload::file::{ClusterSpec, PhasesSpec, Spec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -50,13 +51,13 @@ pub struct ExperimentSpec {
     /// The arm that the others are compared with. Default: the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<String>,
-    /// A fixed ladder: every arm is played on every rung. Default: one rung, the workload as it is.
+    /// A fixed sweep: every arm is played on every level. Default: one level, the workload as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ladder: Option<LadderSpec>,
-    /// Trials of each arm on each rung, at least 6; one trial of every arm next to each other is a pair. Default: 6.
+    pub sweep: Option<SweepSpec>,
+    /// Trials of each arm on each level, at least 6; one trial of every arm next to each other is a block. Default: 6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pairs: Option<u32>,
-    /// Seed of the order and of the workloads; pair n has seed + n - 1. Default: 1.
+    pub blocks: Option<u32>,
+    /// Seed of the order and of the workloads; block n has seed + n - 1. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     /// Fill each arm's etcd once and begin every trial from a copy of these bytes, all with one seed; needs one
@@ -77,7 +78,7 @@ pub struct ExperimentSpec {
     /// How the analysis `quota` goes on once the etcd is full. Default: 60 s full, 10 s after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fill: Option<FillSpec>,
-    /// What `--smoke` changes. Default: one pair.
+    /// What `--smoke` changes. Default: one block.
     #[serde(default)]
     pub smoke: SmokeSpec,
 }
@@ -223,45 +224,45 @@ pub struct ArmStoreSpec {
     pub etcd: EtcdSpec,
 }
 
-/// The rungs. Exactly one of the three is given.
+/// The levels. Exactly one of the three is given.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct LadderSpec {
+pub struct SweepSpec {
     /// Multiples of every open-loop rate. Default: by one of the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rate_scale: Vec<f64>,
     /// Numbers of hollow nodes. Default: by one of the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<u64>,
-    /// Rungs with names of their own. Default: by one of the others.
+    /// Levels with names of their own. Default: by one of the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rungs: Vec<RungSpec>,
+    pub levels: Vec<LevelSpec>,
 }
 
-/// One rung.
+/// One level.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RungSpec {
+pub struct LevelSpec {
     /// Lowercase letters, digits, dots and dashes. Required.
     pub name: String,
     /// Changes of the workload, each as `--set` takes it. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
-    /// Every arm's etcds on this rung. Default: as the arms say.
-    #[serde(default, skip_serializing_if = "RungEtcdSpec::is_empty")]
-    pub etcd: RungEtcdSpec,
+    /// Every arm's etcds on this level. Default: as the arms say.
+    #[serde(default, skip_serializing_if = "LevelEtcdSpec::is_empty")]
+    pub etcd: LevelEtcdSpec,
 }
 
-/// What a rung changes of every etcd.
+/// What a level changes of every etcd.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RungEtcdSpec {
+pub struct LevelEtcdSpec {
     /// etcd's own flags, `--name=value`; one replaces the arm's same flag. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
 }
 
-impl RungEtcdSpec {
+impl LevelEtcdSpec {
     fn is_empty(&self) -> bool {
         self.flags.is_empty()
     }
@@ -271,15 +272,15 @@ impl RungEtcdSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SmokeSpec {
-    /// Pairs. Default: 1.
+    /// Blocks. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pairs: Option<u32>,
+    pub blocks: Option<u32>,
     /// How long the phases last. Default: the experiment's.
     #[serde(default)]
     pub phases: PhasesSpec,
-    /// The ladder. Default: the experiment's.
+    /// The sweep. Default: the experiment's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ladder: Option<LadderSpec>,
+    pub sweep: Option<SweepSpec>,
     /// Only these arms. Default: all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arms: Vec<String>,

@@ -192,7 +192,11 @@ fn histograms(dir: &Path, reducer: &mut Reducer) -> Result<bool, ReportError> {
     let mut log = HlogReader::new(reader);
     for entry in &mut log {
         let entry = entry.map_err(refused)?;
-        let tag = entry.parsed_tag().map_err(refused)?;
+        let tag = entry.tag.as_deref().map(str::parse).transpose();
+        let tag = tag.map_err(|problem| {
+            let line = entry.line;
+            refused(HlogError::Line { line, problem })
+        })?;
         let (start, length, histogram) = (entry.start, entry.length, &entry.histogram);
         reducer.histogram(&HistogramLine {
             start,

@@ -2,10 +2,13 @@
 //! [`super::Source::resolve`] fills it in. Each doc comment's "Default:" and "Required." are the reference
 //! page's columns.
 
-use super::KubernetesVersion;
-use super::plan::{AtCap, Process, WireKind};
-use super::units::{Length, Span};
+use super::plan::AtCap;
+use crate::document::{ApiVersion, Metadata};
+use crate::human::units::{Length, Span};
+use crate::kube::KubernetesVersion;
 use crate::kube::Resource;
+use crate::rpc::WireKind;
+use crate::schedule::Process;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,30 +28,11 @@ pub struct WorkloadFile {
     pub spec: Spec,
 }
 
-/// Version of the file's format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ApiVersion {
-    /// The only one so far.
-    #[serde(rename = "etcdmark/v1alpha1")]
-    V1Alpha1,
-}
-
 /// What the file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DocumentKind {
     /// A workload.
     Workload,
-}
-
-/// What the workload is called.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Metadata {
-    /// Lowercase letters, digits and dashes. Required.
-    pub name: String,
-    /// One line for `etcdmark list`. Default: empty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
 }
 
 /// What the workload does.
@@ -172,7 +156,7 @@ pub struct ActorSpec {
     /// probe constant, others poisson.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrival: Option<Process>,
-    /// Closed loop with so many workers: each sends when its last request was answered. Such a result
+    /// Closed loop with so many clients: each sends when its last request was answered. Such a result
     /// has service time only. Default: open loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u64>,
@@ -286,11 +270,11 @@ pub struct LoadSpec {
     pub rate_ramp: Option<Span>,
     /// Engine threads. Default: 1 up to 4 cores, then one per 4 cores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shards: Option<u64>,
-    /// Connections per store, over all shards. Default: maxInFlight / 250, from 8 to 64.
+    pub workers: Option<u64>,
+    /// Connections per store, over all workers. Default: maxInFlight / 250, from 8 to 64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
-    /// Requests in flight, over all shards. Default: 10 × rate × limit, from 64 to 10,000.
+    /// Requests in flight, over all workers. Default: 10 × rate × limit, from 64 to 10,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_in_flight: Option<u64>,
     /// What happens to a request that is due while the cap is reached: it waits (`queue`), or is dropped
@@ -300,7 +284,7 @@ pub struct LoadSpec {
     /// Which client carries the requests. Default: h2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wire: Option<WireKind>,
-    /// Spin the last microseconds before an instant instead of sleeping; costs a core per shard. Default: false.
+    /// Spin the last microseconds before an instant instead of sleeping; costs a core per worker. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spin: Option<bool>,
     /// Attempts of one request, lost compare-and-swaps included. Default: 5.

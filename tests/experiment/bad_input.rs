@@ -121,23 +121,23 @@ fn added_keys_are_checked_too() {
             "x.yaml:23:13: baseline: \"plane\" is no arm of this experiment; did you mean \"plain\"?",
         ),
         (
-            "  pairs: 5\n",
-            "x.yaml:23:10: 5 pairs; use 6 to 1000: with fewer there is no interval",
+            "  blocks: 5\n",
+            "x.yaml:23:10: 5 blocks; use 6 to 1000: with fewer there is no interval",
         ),
         (
             "  analysis: comparison\n",
             "analysis: \"comparison\" is not known; did you mean \"compare\"?",
         ),
         (
-            "  ladder: {nodes: [10], rateScale: [1]}\n",
-            "ladder: give exactly one of rateScale, nodes and rungs",
+            "  sweep: {nodes: [10], rateScale: [1]}\n",
+            "sweep: give exactly one of rateScale, nodes and levels",
         ),
         (
-            "  ladder: {nodes: [10, 10]}\n",
-            "rung \"nodes-10\" is given twice",
+            "  sweep: {nodes: [10, 10]}\n",
+            "level \"nodes-10\" is given twice",
         ),
         (
-            "  ladder: {rateScale: [-1]}\n",
+            "  sweep: {rateScale: [-1]}\n",
             "rateScale -1: load.rateScale: -1 is out of range",
         ),
     ] {
@@ -160,7 +160,7 @@ fn a_wrong_flag_names_the_flag() {
             &["--arm", "plain"],
             "1 arm is left of the 2 that the analysis compare needs",
         ),
-        (&["--pairs", "2"], "--pairs 2: 2 pairs; use 6 to 1000"),
+        (&["--blocks", "2"], "--blocks 2: 2 blocks; use 6 to 1000"),
         (
             &["--smoke", "--set", "cluster.nods=1"],
             "--set cluster.nods=1: unknown field",

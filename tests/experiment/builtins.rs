@@ -76,8 +76,8 @@ fn versions_is_played_on_every_etcd_that_is_here() {
         return;
     };
     assert!(said.stdout.starts_with("etcd 3."), "{said:?}");
-    for rung in ["rung steady", "rung beside-lists"] {
-        assert!(said.stdout.contains(rung), "{said:?}");
+    for level in ["level steady", "level beside-lists"] {
+        assert!(said.stdout.contains(level), "{said:?}");
     }
     let plan = json(&desk.out().join("plan.json"));
     assert_eq!(plan["leftOut"].as_array().unwrap().len(), 4 - here);
@@ -98,7 +98,7 @@ fn versions_is_played_on_every_etcd_that_is_here() {
             .iter()
             .filter(|c| c["class"]["name"] == "list/nodes")
             .collect();
-        if trial["rung"] == "steady" {
+        if trial["level"] == "steady" {
             assert!(
                 lists.iter().all(|l| l["figures"]["counts"]["offered"] == 0),
                 "{lists:?}"
@@ -131,7 +131,7 @@ fn split_events_shields_lease_renewals_from_a_full_quota() {
         };
         let full = |class: &str| counts(class)["errors"]["no-space"]["count"].as_u64();
         let noted = json(&directory.join("after.json"));
-        if trial["rung"] == "maintenance" {
+        if trial["level"] == "maintenance" {
             assert_eq!(full("node-lease/update"), None);
             let members = result["defragmentations"].as_array().unwrap();
             assert!(members.len() >= stores.len(), "{members:?}");
@@ -174,11 +174,11 @@ fn media_shows_what_one_writer_and_many_get() {
     let result = desk.result();
     let trials = result["trials"].as_array().unwrap();
     let done = |t: &&Value| t["state"] == "done";
-    let of = |arm: &str, rung: &str| {
+    let of = |arm: &str, level: &str| {
         trials
             .iter()
             .filter(done)
-            .find(|t| t["arm"] == arm && t["rung"] == rung)
+            .find(|t| t["arm"] == arm && t["level"] == level)
     };
     // A held sync takes at least as long as the medium asks for, however busy the machine is.
     let openai = trials.iter().find(|t| t["arm"] == "openai-2018").unwrap();

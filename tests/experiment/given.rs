@@ -84,7 +84,7 @@ fn with(old: &str, new: &str, more: &str) -> String {
 #[test]
 fn etcds_that_run_already_are_compared_and_left_as_they_were() {
     let theirs = Theirs::new();
-    let desk = Desk::new(&theirs.file("  smoke: {pairs: 2}\n"));
+    let desk = Desk::new(&theirs.file("  smoke: {blocks: 2}\n"));
     let said = desk.play(&["--smoke"]);
     assert!(matches!(said.code, 0 | 98), "{said:?}");
     assert!(
@@ -282,8 +282,8 @@ fn what_makes_no_sense_there_is_refused_by_name() {
         (
             old,
             new,
-            "  ladder: {rungs: [{name: a, etcd: {flags: [\"--a=1\"]}}]}\n",
-            "rung a: etcd.flags are for etcds that etcdmark starts, and arm old has endpoints"
+            "  sweep: {levels: [{name: a, etcd: {flags: [\"--a=1\"]}}]}\n",
+            "level a: etcd.flags are for etcds that etcdmark starts, and arm old has endpoints"
                 .to_owned(),
         ),
     ] {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 #[test]
-fn arms_are_played_in_pairs_and_the_result_is_made_of_their_files() {
-    let desk = Desk::new(&file("  smoke: {pairs: 2}\n"));
+fn arms_are_played_in_blocks_and_the_result_is_made_of_their_files() {
+    let desk = Desk::new(&file("  smoke: {blocks: 2}\n"));
     let said = desk.play(&["--smoke", "--seed", "5"]);
     assert!(matches!(said.code, 0 | 98), "{said:?}");
     assert!(said.stderr.contains("trial 1 of 4: arm "), "{said:?}");
@@ -18,9 +18,9 @@ fn arms_are_played_in_pairs_and_the_result_is_made_of_their_files() {
 
     let plan = json(&desk.out().join("plan.json"));
     let trials = plan["trials"].as_array().unwrap();
-    for pair in trials.chunks(2) {
-        assert_eq!(pair[0]["seed"], pair[1]["seed"], "one seed in a pair");
-        assert_ne!(pair[0]["arm"], pair[1]["arm"]);
+    for block in trials.chunks(2) {
+        assert_eq!(block[0]["seed"], block[1]["seed"], "one seed in a block");
+        assert_ne!(block[0]["arm"], block[1]["arm"]);
     }
     assert_ne!(trials[0]["seed"], trials[2]["seed"]);
     for trial in trials {
@@ -32,13 +32,13 @@ fn arms_are_played_in_pairs_and_the_result_is_made_of_their_files() {
         );
         let header = &result["header"];
         assert_eq!(header["experiment"], "tiny");
-        for field in ["arm", "pair", "trial", "order", "seed"] {
+        for field in ["arm", "block", "trial", "order", "seed"] {
             assert_eq!(header[field], trial[field], "{field}");
         }
         assert_eq!(result["outcome"]["outcome"], "completed");
         assert_eq!(result["verify"]["lost"], 0);
     }
-    // The same traffic in a pair: the same plan, the same keys, on another etcd.
+    // The same traffic in a block: the same plan, the same keys, on another etcd.
     let header = |i: usize| {
         json(
             &desk
@@ -90,16 +90,16 @@ fn arms_are_played_in_pairs_and_the_result_is_made_of_their_files() {
     let other = desk.play(&["--smoke", "--seed", "6"]);
     assert_eq!(other.code, 2, "{other:?}");
     assert!(
-        other
-            .stderr
-            .contains("--out out: it holds another plan (tiny, 2 pairs, seed 5, smoke form; hash "),
+        other.stderr.contains(
+            "--out out: it holds another plan (tiny, 2 blocks, seed 5, smoke form; hash "
+        ),
         "{other:?}"
     );
 }
 
 #[test]
 fn an_invalid_trial_is_played_once_more_and_a_torn_one_again() {
-    let desk = Desk::new(&file("  ladder: {nodes: [10, 20]}\n"));
+    let desk = Desk::new(&file("  sweep: {nodes: [10, 20]}\n"));
     let first = desk.play(&["--smoke", "--quiet"]);
     assert!(matches!(first.code, 0 | 98), "{first:?}");
     let names: Vec<String> = desk

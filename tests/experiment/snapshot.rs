@@ -7,7 +7,7 @@ use std::path::Path;
 fn every_trial_of_an_arm_begins_from_a_copy_of_the_same_bytes() {
     let wal = tempfile::tempdir().unwrap();
     let flags = "etcd: {flags: [\"--backend-batch-limit=10\"]";
-    let text = file("  snapshot: true\n  smoke: {pairs: 2}\n");
+    let text = file("  snapshot: true\n  smoke: {blocks: 2}\n");
     let desk = Desk::new(&text.replace(
         flags,
         &format!("{flags}, walDir: {:?}", wal.path().display().to_string()),

@@ -2,10 +2,11 @@
 
 use super::local;
 use bytes::Bytes;
-use etcdmark::etcd::Target;
-use etcdmark::etcd::messages as m;
-use etcdmark::etcd::wire::{Call, Pool, Rpc, RpcError, Settings};
-use etcdmark::workload::plan::WireKind;
+use etcdmark::etcd::wire::{Call, Pool, Settings};
+use etcdmark::rpc::WireKind;
+use etcdmark::rpc::messages as m;
+use etcdmark::rpc::{Rpc, RpcError};
+use etcdmark::target::Target;
 use prost::Message;
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
@@ -262,11 +263,11 @@ async fn streamed(wire: WireKind) -> Vec<Result<String, RpcError>> {
 #[test]
 fn a_range_in_chunks_is_the_range_on_both_wires() {
     let binary = crate::common::etcd_binary().find().expect("a real etcd");
-    let streams = etcdmark::etcd::preflight::version(&binary.version.to_string()) >= Some((3, 7));
+    let streams = etcdmark::store::preflight::version(&binary.version.to_string()) >= Some((3, 7));
     local(async {
         let h2 = streamed(WireKind::H2).await;
         let tonic = streamed(WireKind::Tonic).await;
-        let name = |e: &RpcError| etcdmark::etcd::errors::classify(e).name;
+        let name = |e: &RpcError| etcdmark::rpc::errors::classify(e).name;
         assert_eq!(h2[0], tonic[0]);
         for answers in [&h2, &tonic] {
             let (range, chunks, future) = (&answers[0], &answers[1], &answers[2]);
@@ -349,7 +350,7 @@ fn both_wires_get_the_same_answers_and_counts_from_a_real_etcd() {
         let failures: Vec<&str> = h2
             .iter()
             .filter_map(|r| r.as_ref().err())
-            .map(|e| etcdmark::etcd::errors::classify(e).name)
+            .map(|e| etcdmark::rpc::errors::classify(e).name)
             .collect();
         let expected = [
             "request-too-large",

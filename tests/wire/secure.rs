@@ -2,10 +2,10 @@
 
 use super::real::{Etcd, start};
 use super::{local, put};
-use etcdmark::etcd::Target;
-use etcdmark::etcd::target::TlsMaterial;
 use etcdmark::etcd::tls::{self, DialError};
 use etcdmark::etcd::wire::{Pool, PoolError, Settings, probe};
+use etcdmark::target::Target;
+use etcdmark::target::TlsMaterial;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::time::Duration;
 
@@ -105,13 +105,13 @@ async fn works(etcd: &Etcd, tls: TlsMaterial) {
     let pool = Pool::connect(&target, &target.endpoints, 2, Settings::default())
         .await
         .expect("pool");
-    let range = etcdmark::etcd::messages::RangeRequest {
+    let range = etcdmark::rpc::messages::RangeRequest {
         key: "k".into(),
         ..Default::default()
     };
     let frame = super::scripted::frame(&prost::Message::encode_to_vec(&range));
     let call = etcdmark::etcd::wire::Call {
-        rpc: etcdmark::etcd::wire::Rpc::Range,
+        rpc: etcdmark::rpc::Rpc::Range,
         frame,
         timeout: Some(Duration::from_secs(10)),
     };

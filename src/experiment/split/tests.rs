@@ -1,4 +1,4 @@
-//! Six pairs of two arms on two rungs, made up: the words are a function of the numbers.
+//! Six blocks of two arms on two levels, made up: the words are a function of the numbers.
 
 use crate::experiment::{ExperimentPlan, Found, reduce};
 use crate::kube::OpClass;
@@ -17,26 +17,26 @@ fn plan() -> ExperimentPlan {
                "fileSystem": "ext4", "walDir": null})
     };
     let mut trials = Vec::new();
-    for pair in 1..=6 {
-        for rung in ["flood", "quota"] {
+    for block in 1..=6 {
+        for level in ["flood", "quota"] {
             for arm in ["shared", "split"] {
                 let n = trials.len() + 1;
                 trials.push(
-                    json!({"trial": n, "pair": pair, "rung": rung, "arm": arm, "order": 1,
-                                   "seed": pair, "directory": format!("trials/{n}")}),
+                    json!({"trial": n, "block": block, "level": level, "arm": arm, "order": 1,
+                                   "seed": block, "directory": format!("trials/{n}")}),
                 );
             }
         }
     }
     serde_json::from_value(json!({
         "version": 1, "hash": "", "name": "split-events", "question": "?", "analysis": "split",
-        "smoke": false, "seed": 1, "pairs": 6, "snapshot": false, "baseline": "shared",
+        "smoke": false, "seed": 1, "blocks": 6, "snapshot": false, "baseline": "shared",
         "arms": [
             {"name": "shared", "description": "", "stores": [store("main")]},
             {"name": "split", "description": "", "stores": [store("main"), store("events")]},
         ],
-        "leftOut": [], "rungs": ["flood", "quota"],
-        "rungFlags": {"quota": ["--quota-backend-bytes=67108864"]},
+        "leftOut": [], "levels": ["flood", "quota"],
+        "levelFlags": {"quota": ["--quota-backend-bytes=67108864"]},
         "primary": ["node-lease/update:p99"], "metrics": [], "trials": trials,
     }))
     .unwrap()
@@ -91,7 +91,7 @@ fn store(name: &str, cores: f64, mib: f64) -> StoreResult {
 }
 
 /// A trial: which etcd was full, and what failed there.
-fn run(split: bool, full: bool, pair: u32) -> RunResult {
+fn run(split: bool, full: bool, block: u32) -> RunResult {
     let mut run = Reducer::new().result();
     run.outcome.outcome = "completed".to_owned();
     run.validity.verdict = Verdict::Valid;
@@ -113,9 +113,9 @@ fn run(split: bool, full: bool, pair: u32) -> RunResult {
         class(OpClass::EventCreate, events, 9000, failed(3000), 9),
         class(OpClass::EventPatch, events, 1000, 0, 9),
     ];
-    run.stores = vec![store("main", 0.2 + f64::from(pair) / 100.0, 50.0)];
+    run.stores = vec![store("main", 0.2 + f64::from(block) / 100.0, 50.0)];
     if split {
-        run.stores[0].members[0].cpu_cores = Some(0.1 + f64::from(pair) / 100.0);
+        run.stores[0].members[0].cpu_cores = Some(0.1 + f64::from(block) / 100.0);
         run.stores.push(store("events", 0.2, 40.0));
     }
     if full {
@@ -136,8 +136,8 @@ fn found(plan: &ExperimentPlan, filled: impl Fn(&str) -> bool) -> Vec<Found> {
     let one = |t: &crate::experiment::TrialPlan| Found {
         result: Some(run(
             t.arm == "split",
-            t.rung == "quota" && filled(&t.arm),
-            t.pair,
+            t.level == "quota" && filled(&t.arm),
+            t.block,
         )),
         ended: true,
         after: Some(
@@ -158,7 +158,7 @@ fn the_answer_is_effect_isolation_and_cost_with_intervals() {
         result.answer,
         "Lease renewals p99 beside 1,000 Events/s, against shared: split ×0.5 (0.5 to 0.5), differs; at a full quota of \
          64 MiB 31 % of Lease renewals fail in shared, none in split; split costs +0.1 cores (+0.1 to +0.1) \
-         and +40 MiB (+40 MiB to +40 MiB) of memory (95 % intervals over 6 pairs)"
+         and +40 MiB (+40 MiB to +40 MiB) of memory (95 % intervals over 6 blocks)"
     );
     let titled = |title: &str| {
         let mut tables = result.tables.iter();
@@ -214,7 +214,7 @@ fn the_answer_is_effect_isolation_and_cost_with_intervals() {
     assert_eq!(trials.len(), 24);
     let full = trials
         .iter()
-        .find(|t| t["rung"] == "quota" && t["pair"] == 3);
+        .find(|t| t["level"] == "quota" && t["block"] == 3);
     let full = full.unwrap();
     assert_eq!(
         (&full["arm"], &full["failed"]),
@@ -226,7 +226,7 @@ fn the_answer_is_effect_isolation_and_cost_with_intervals() {
         (&json!(10_000), &json!(7000))
     );
     // Of two etcds together, and of each.
-    let cost = rows("what the etcds take on rung flood");
+    let cost = rows("what the etcds take on level flood");
     assert_eq!(cost[1][..4], ["split", "all", "0.34 cores", "90 MiB"]);
     assert_eq!(cost[3][..4], ["split", "events", "0.2 cores", "40 MiB"]);
 }
@@ -256,7 +256,7 @@ fn without_trials_there_is_no_answer() {
     let result = reduce(&plan, &none);
     assert_eq!(
         result.answer,
-        "unfinished, 0 of 24 trials done: no pair of trials is done yet that could tell of node-lease/update:p99"
+        "unfinished, 0 of 24 trials done: no block of trials is done yet that could tell of node-lease/update:p99"
     );
     assert!(result.tables.is_empty(), "{:?}", result.tables);
 }
