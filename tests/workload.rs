@@ -204,7 +204,10 @@ fn what_is_in_flight_follows_littles_law() {
 
 #[test]
 fn stages_scale_and_ramp_make_one_profile() {
-    let spec = "  load: {rateScale: 2, rateRamp: 10s}\n  actors:\n    - name: e\n      kind: event\n      rate: 100\n      stages:\n        - {duration: 5s, multiplier: 1}\n        - {duration: 20s, rate: 300, ramp: true}\n        - {duration: 1s, multiplier: 10}\n        - {duration: 1s, multiplier: 1}\n";
+    let spec = "  load: {rateScale: 2, rateRamp: 10s}\n  actors:\n    - name: e\n      kind: event\n      rate: \
+                100\n      stages:\n        - {duration: 5s, multiplier: 1}\n        - {duration: 20s, rate: \
+                300, ramp: true}\n        - {duration: 1s, multiplier: 10}\n        - {duration: 1s, \
+                multiplier: 1}\n";
     let r = resolve(spec).unwrap();
     let Schedule::Arrivals {
         process: Process::Poisson,
@@ -378,7 +381,7 @@ fn unknown_repeated_and_mistyped_keys_say_where_and_what_is_right() {
         ),
         (
             "  actors: []\n---\nkind: Workload\n",
-            "w.yaml:8:1: a second document begins here; a file holds one workload",
+            "w.yaml:8:1: a second document begins here, but a file holds one workload",
         ),
         (
             "  load: {spin: maybe}\n",
@@ -447,15 +450,18 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             with("  limits: {node-lease/updat: 1s}\n"),
-            "w.yaml:6:30: limits.node-lease/updat: \"node-lease/updat\" is not an op class; did you mean \"node-lease/update\"?",
+            "w.yaml:6:30: limits.node-lease/updat: \"node-lease/updat\" is not an op class; did you mean \
+             \"node-lease/update\"?",
         ),
         (
             "  load: {rateRamp: 5s}\n  actors:\n    - {name: p, kind: probe}\n".to_owned(),
-            "w.yaml:6:20: load.rateRamp: has no effect: every actor is closed-loop, a probe, a compactor or a defragmenter; remove it",
+            "w.yaml:6:20: load.rateRamp: has no effect, because every actor is closed-loop, a probe, a \
+             compactor or a defragmenter; remove it",
         ),
         (
             "  actors:\n    - {name: d, kind: defragmenter}\n".to_owned(),
-            "w.yaml:7:7: actors.d.period: is missing; it says how often, the first time after one period: within the run's warm-up and duration, or nothing is defragmented",
+            "w.yaml:7:7: actors.d.period: is missing; choose a period shorter than warm-up plus duration, \
+             because the first defragmentation comes after one period",
         ),
         (
             with("  limits: {default: 0s}\n"),
@@ -463,7 +469,8 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             with("  thresholds: [\"node-lease/update: p99 < 5\"]\n"),
-            "w.yaml:6:16: thresholds.0: \"node-lease/update: p99 < 5\": \"5\" is not a duration: write a number with a unit, such as 10s, 5m or 100ms",
+            "w.yaml:6:16: thresholds.0: \"node-lease/update: p99 < 5\": \"5\" is not a duration: write a number \
+             with a unit, such as 10s, 5m or 100ms",
         ),
         (
             with("  thresholds: [\"all: missed <= 101%\"]\n"),
@@ -477,7 +484,8 @@ fn values_without_sense_say_where_and_what_is_right() {
             with(
                 "  stores:\n    - {name: a, resources: [events]}\n    - {name: b, resources: [leases, events]}\n",
             ),
-            "w.yaml:8:28: stores.b.resources: \"events\" is already in store \"a\"; a resource is in exactly one store",
+            "w.yaml:8:28: stores.b.resources: \"events\" is already in store \"a\"; a resource is in exactly \
+             one store",
         ),
         (
             with("  stores:\n    - {name: a, resources: [events]}\n"),
@@ -509,7 +517,8 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             actor("kind: nodeLease\nperiod: 5s\nrate: 100"),
-            "w.yaml:10:13: actors.a.rate: given beside period; an actor takes exactly one of period, a rate and concurrency",
+            "w.yaml:10:13: actors.a.rate: given beside period; an actor takes exactly one of period, a rate and \
+             concurrency",
         ),
         (
             actor("kind: event\nperiod: 5s"),
@@ -529,7 +538,8 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             actor("kind: event\nratePerNode: 20000"),
-            "w.yaml:9:20: actors.a.ratePerNode: actor \"a\" would send 20000000 requests/s; at most 10,000,000/s make sense",
+            "w.yaml:9:20: actors.a.ratePerNode: actor \"a\" would send 20000000 requests/s; at most \
+             10,000,000/s make sense",
         ),
         (
             actor("kind: event\nseriesShare: 1.5"),
@@ -553,7 +563,7 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             actor("kind: nodeLease\nstages: [{duration: 1s, rate: 5}]"),
-            "w.yaml:9:37: actors.a.stages.0.rate: a periodic actor's rate follows from its period; use multiplier",
+            "w.yaml:9:37: actors.a.stages.0.rate: the rate of a periodic actor follows from its period; use multiplier",
         ),
         (
             actor("kind: nodeLease\nstages: [{duration: 1s}]"),
@@ -600,7 +610,7 @@ fn overrides_name_the_flag_and_the_nearest_path() {
         ),
         (
             "cluster.nodes",
-            "--set cluster.nodes: no PATH=VALUE; write for example --set cluster.podsPerNode=50",
+            "--set cluster.nodes: must be PATH=VALUE, for example --set cluster.podsPerNode=50",
         ),
         (
             "cluster.nodes.x=1",
@@ -616,15 +626,18 @@ fn overrides_name_the_flag_and_the_nearest_path() {
         ),
         (
             "limits.event/creat=1s",
-            "--set limits.event/creat=1s: limits.event/creat: \"event/creat\" is not an op class; did you mean \"event/create\"?",
+            "--set limits.event/creat=1s: limits.event/creat: \"event/creat\" is not an op class; did you mean \
+             \"event/create\"?",
         ),
         (
             "actors.events.ttl=5",
-            "--set actors.events.ttl=5: ttl: \"5\" is not a duration: write a number with a unit, such as 10s, 5m or 100ms",
+            "--set actors.events.ttl=5: ttl: \"5\" is not a duration: write a number with a unit, such as 10s, \
+             5m or 100ms",
         ),
         (
             "actors.events.rate=.nan",
-            "--set actors.events.rate=.nan: actors.events.rate: NaN is out of range; use a number above 0 and at most 10,000,000 per second",
+            "--set actors.events.rate=.nan: actors.events.rate: NaN is out of range; use a number above 0 and \
+             at most 10,000,000 per second",
         ),
         ("cluster.nodes=[1", "--set cluster.nodes=[1: "),
     ] {
@@ -674,7 +687,10 @@ fn a_workload_that_is_not_there_names_the_builtins() {
 
 #[test]
 fn a_live_clusters_load_comes_up_slowly_whatever_the_file_says() {
-    let spec = "  actors:\n    - {name: a, kind: event, rate: 100}\n    - {name: b, kind: endpoints, rate: 100, stages: [{duration: 1s, rate: 500, ramp: true}]}\n    - {name: c, kind: nodeLease, stages: [{duration: 1s, multiplier: 3}]}\n    - {name: d, kind: nodeStatus, concurrency: 4}\n  phases: {warmup: 5s, duration: 10s}\n";
+    let spec = "  actors:\n    - {name: a, kind: event, rate: 100}\n    - {name: b, kind: endpoints, rate: 100, \
+                stages: [{duration: 1s, rate: 500, ramp: true}]}\n    - {name: c, kind: nodeLease, stages: \
+                [{duration: 1s, multiplier: 3}]}\n    - {name: d, kind: nodeStatus, concurrency: 4}\n  phases: \
+                {warmup: 5s, duration: 10s}\n";
     let settings = RunSettings {
         run_id: "r".to_owned(),
         epoch: 0,

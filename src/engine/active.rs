@@ -224,7 +224,7 @@ impl Active {
             let thread = std::thread::Builder::new()
                 .name(format!("etcdmark-shard{index}"))
                 .spawn(move || thread::main(assignment))
-                .map_err(|e| format!("cannot start a shard's thread: {e}"))?;
+                .map_err(|e| format!("cannot start a worker thread: {e}"))?;
             self.shards.push(thread);
         }
         Ok(())
@@ -271,7 +271,7 @@ impl Active {
         let mut next = match self.messages.recv_timeout(LOOK) {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return Err("all shards have gone".to_owned()),
+            Err(RecvTimeoutError::Disconnected) => return Err("all workers have ended".to_owned()),
         };
         while let Some(message) = next {
             match message {

@@ -30,13 +30,13 @@ impl Analysis for Compare {
 pub fn answer(evidence: &Evidence<'_>) -> String {
     let first = evidence.comparisons.iter().filter(|c| c.primary);
     let Some(metric) = evidence.plan.primary.first() else {
-        return "nothing was asked".to_owned();
+        return "no metric to compare".to_owned();
     };
     let about: Vec<&Comparison> = first
         .filter(|c| c.metric == *metric && c.arm_median.is_some() | (c.pairs > 0))
         .collect();
     let Some(rung) = about.last().map(|c| c.rung.clone()) else {
-        return format!("no pair of trials is done yet that could tell of {metric}");
+        return format!("no complete block measures {metric} yet");
     };
     let parts: Vec<String> = about
         .iter()
@@ -47,7 +47,7 @@ pub fn answer(evidence: &Evidence<'_>) -> String {
     let on = if rung.is_empty() {
         String::new()
     } else {
-        format!(" on rung {rung}")
+        format!(" on level {rung}")
     };
     format!(
         "{title}{on}, against {}: {}{}",

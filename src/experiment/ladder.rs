@@ -22,7 +22,7 @@ impl ExperimentSource {
         let mut all = self.ladder(changes.smoke)?;
         let names: Vec<&str> = all.iter().map(|r| r.name.as_str()).collect();
         for name in &changes.rungs {
-            known("rung", name, &names)
+            known("level", name, &names)
                 .map_err(|m| ExperimentError::at(format!("--rung {name}"), m))?;
         }
         all.retain(|r| changes.rungs.is_empty() || changes.rungs.contains(&r.name));
@@ -78,11 +78,11 @@ impl ExperimentSource {
                 }
                 all
             }
-            _ => return Err(self.wrong(path, "give exactly one of rateScale, nodes and rungs")),
+            _ => return Err(self.wrong(path, "give exactly one of rateScale, nodes and levels")),
         };
         for (i, Rung { name, .. }) in all.iter().enumerate() {
             if all[..i].iter().any(|r| r.name == *name) {
-                return Err(self.wrong(path, format!("rung {name:?} is given twice")));
+                return Err(self.wrong(path, format!("level {name:?} is given twice")));
             }
         }
         Ok(all)
@@ -106,6 +106,7 @@ pub(super) fn label(name: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{name:?} is not a name; use up to 40 lowercase letters, digits, dots and dashes, the first a letter or digit"
+        "{name:?} is not a valid name; use up to 40 lowercase letters, digits, dots and dashes, starting with a \
+         letter or digit"
     ))
 }

@@ -56,16 +56,17 @@ fn elections(evidence: &Evidence<'_>, arms: &[ArmFound]) -> String {
         .collect();
     if !changed.is_empty() {
         return format!(
-            "elections, as leader changes: {}; a leader that waits for its disk longer than the election timeout (1 s by default) is replaced",
+            "leader changes: {}; etcd replaces a leader that waits for its disk longer than the election \
+             timeout (1 s by default)",
             changed.join(", ")
         );
     }
     let single = |a: &super::plan::ArmPlan| a.stores.iter().all(|s| s.members == 1);
     if evidence.plan.arms.iter().all(single) {
-        return "elections: none; a single member has nobody who could replace it, however long it waits for its disk"
+        return "elections: none; no other member can replace a single member, however long it waits for its disk"
             .to_owned();
     }
-    "elections: no leader changed in any trial".to_owned()
+    "elections: the leader did not change in any trial".to_owned()
 }
 
 /// Every primary metric on the lowest rung, how high each arm came, and how alike the arms are where etcd is saturated.
@@ -89,7 +90,7 @@ fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> St
         let rung = if rung.is_empty() {
             String::new()
         } else {
-            format!(" on rung {rung}")
+            format!(" on level {rung}")
         };
         if !parts.is_empty() {
             let basis = say::basis(plan, &about);
@@ -104,7 +105,7 @@ fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> St
         };
         let arms: Vec<String> = arms.iter().map(up_to).collect();
         let arms = arms.join(", ");
-        sentences.push(format!("Highest rung within the limit: {arms}"));
+        sentences.push(format!("Highest level within the limit: {arms}"));
     }
     if let Some(rung) = played.closed
         && let Some(metric) = plan.metrics.iter().find(|m| m.ends_with(":rate"))
@@ -112,11 +113,11 @@ fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> St
         let about = on(rung, metric);
         if !about.is_empty() {
             let clauses = clauses(metric, &about);
-            sentences.push(format!("In a closed loop (rung {rung}), {clauses}"));
+            sentences.push(format!("In a closed loop (level {rung}), {clauses}"));
         }
     }
     if sentences.is_empty() {
-        return "no pair of trials is done that could tell".to_owned();
+        return "no block is complete".to_owned();
     }
     sentences.join(". ")
 }

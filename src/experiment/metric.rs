@@ -125,7 +125,7 @@ impl Metric {
             let meant = nearest(figure, figures.iter().copied())
                 .map_or(String::new(), |n| format!("; did you mean {n:?}?"));
             format!(
-                "{text:?}: {figure:?} is not a figure of it{meant} (figures: {})",
+                "{text:?}: {figure:?} is not one of its figures{meant} (figures: {})",
                 figures.join(", ")
             )
         })?;
@@ -146,7 +146,7 @@ impl Metric {
                 None => {
                     let names: Vec<&str> = sent.iter().map(|c| c.class.name()).collect();
                     return Err(format!(
-                        "no actor sends {}; sent: all, {}",
+                        "no actor sends {}; the workload sends: all, {}",
                         class.name(),
                         names.join(", ")
                     ));
@@ -158,7 +158,8 @@ impl Metric {
         if open || closed_too {
             return Ok(());
         }
-        Err("a closed loop has no response time; use service-p50, service-p99, service-mean, errors or rate".to_owned())
+        Err("a closed loop has no response time; use service-p50, service-p99, service-mean, errors or \
+             rate".to_owned())
     }
 
     /// Of a trial; none where it was not measured.

@@ -77,8 +77,9 @@ impl Experiment {
             .position(|r| *r == trial.rung)
             .unwrap_or(0);
         let arm = self.arms.iter().find(|a| a.name == trial.arm);
-        let arm =
-            arm.ok_or_else(|| ExperimentError::at("plan", format!("no arm {:?}", trial.arm)))?;
+        let arm = arm.ok_or_else(|| {
+            ExperimentError::at("plan", format!("there is no arm {:?}", trial.arm))
+        })?;
         let workload = arm.traffic[rung].resolve(trial.seed)?;
         Ok((&arm.name, &arm.etcds[rung], workload))
     }
@@ -177,7 +178,7 @@ impl ExperimentSource {
                 .map(|l| format!("; {}: {}", l.arm, l.reason))
                 .collect();
             let message = format!(
-                "{} left of the {least} that the analysis {} needs{}",
+                "{} left, but the analysis {} needs at least {least}{}",
                 match arms.len() {
                     1 => "1 arm is".to_owned(),
                     n => format!("{n} arms are"),
@@ -261,11 +262,11 @@ impl ExperimentSource {
         let why = if changes.smoke {
             ""
         } else {
-            ": with fewer there is no interval (--smoke plays fewer, and answers nothing)"
+            ", because fewer give no interval (--smoke runs fewer and draws no conclusion)"
         };
         Err(ExperimentError::at(
             place,
-            format!("{pairs} pairs; use {least} to {MAX_PAIRS}{why}"),
+            format!("{pairs} blocks; use {least} to {MAX_PAIRS}{why}"),
         ))
     }
 
@@ -276,7 +277,7 @@ impl ExperimentSource {
         for (path, given) in [("fill", spec.fill), ("smoke.fill", spec.smoke.fill)] {
             if given.is_some() && !fills {
                 let name = analysis.name();
-                let message = format!("the analysis {name} fills no etcd; leave it out");
+                let message = format!("the analysis {name} does not fill an etcd; remove it");
                 return Err(self.wrong(path, message));
             }
         }
@@ -301,7 +302,7 @@ impl ExperimentSource {
             let (n, name) = (spec.arms.len(), analysis.name());
             return Err(self.wrong(
                 "arms",
-                format!("has {n}; the analysis {name} needs {least} to {MAX_ARMS}"),
+                format!("has {n} arms; the analysis {name} needs {least} to {MAX_ARMS}"),
             ));
         }
         let names: Vec<&str> = spec.arms.iter().map(|a| a.name.as_str()).collect();
@@ -420,9 +421,9 @@ fn on_rungs(
     let given = etcds.iter().any(|e| matches!(e, StoreEtcd::Given(_)));
     if let Some(rung) = rungs.iter().find(|r| given && !r.flags.is_empty()) {
         let message = format!(
-            "etcd.flags are for etcds that etcdmark starts, and arm {arm} has endpoints; leave them out"
+            "etcd.flags apply only to etcds that etcdmark starts, but arm {arm} has endpoints; remove them"
         );
-        return Err(ExperimentError::at(format!("rung {}", rung.name), message));
+        return Err(ExperimentError::at(format!("level {}", rung.name), message));
     }
 
     let on_rung = |rung: &Rung| {
@@ -475,7 +476,7 @@ pub(super) fn known(what: &str, name: &str, names: &[&str]) -> Result<(), String
     let meant = nearest(name, names.iter().copied())
         .map_or(String::new(), |n| format!("; did you mean {n:?}?"));
     Err(format!(
-        "{name:?} is no {what} of this experiment{meant} ({what}s: {})",
+        "this experiment has no {what} {name:?}{meant} ({what}s: {})",
         names.join(", ")
     ))
 }

@@ -65,25 +65,25 @@ pub fn reading(c: &Comparison) -> String {
     };
     match c.reading {
         Reading::Differs if c.estimate.is_none() && c.arm_missed > 0 => {
-            "differs: missed in every pair".to_owned()
+            "differs: missed in every block".to_owned()
         }
         Reading::Differs if c.estimate.is_none() => {
-            "differs: the baseline missed in every pair".to_owned()
+            "differs: the baseline missed in every block".to_owned()
         }
         Reading::Differs => "differs".to_owned(),
         Reading::Equivalent => format!("equivalent within {delta}"),
         Reading::Inconclusive if c.pairs == 0 => "not measured".to_owned(),
         Reading::Inconclusive if c.arm_missed + c.baseline_missed > 0 => {
             format!(
-                "inconclusive: missed in {} of {} pairs",
+                "inconclusive: missed in {} of {} blocks",
                 c.arm_missed.max(c.baseline_missed),
                 c.pairs
             )
         }
         Reading::Inconclusive if c.pairs < MIN_PAIRS as u64 => "no interval".to_owned(),
         Reading::Inconclusive => match c.more_pairs {
-            Some(1) => "inconclusive, about 1 pair more".to_owned(),
-            Some(n) => format!("inconclusive, about {n} pairs more"),
+            Some(1) => "inconclusive, needs about 1 more block".to_owned(),
+            Some(n) => format!("inconclusive, needs about {n} more blocks"),
             None => "inconclusive".to_owned(),
         },
     }
@@ -115,13 +115,13 @@ pub fn basis(plan: &ExperimentPlan, about: &[&Comparison]) -> String {
     let pairs = about.iter().map(|c| c.pairs).min().unwrap_or(0);
     let plural = if pairs == 1 { "" } else { "s" };
     if about.iter().any(|c| c.low.is_some()) {
-        return format!(" (95 % intervals over {pairs} pairs)");
+        return format!(" (95 % intervals over {pairs} blocks)");
     }
-    let why = if plan.smoke { "a smoke form" } else { "so far" };
+    let why = if plan.smoke { "a smoke test" } else { "so far" };
     if pairs < MIN_PAIRS as u64 {
-        format!(" ({why}, {pairs} pair{plural}: no interval is possible, it takes {MIN_PAIRS})")
+        format!(" ({why}, {pairs} block{plural}: an interval needs at least {MIN_PAIRS})")
     } else {
-        format!(" ({pairs} pairs)")
+        format!(" ({pairs} blocks)")
     }
 }
 

@@ -63,7 +63,7 @@ impl Analysis for Split {
         let answer = if parts.is_empty() {
             let metric = evidence.plan.primary.first();
             let metric = metric.map_or("anything", String::as_str);
-            format!("no pair of trials is done yet that could tell of {metric}")
+            format!("no complete block measures {metric} yet")
         } else {
             format!("{}{}", parts.join("; "), say::basis(evidence.plan, &about))
         };
@@ -173,7 +173,7 @@ fn isolation(evidence: &Evidence<'_>, rung: &str) -> Option<String> {
     }
     if base.0.iter().all(|t| t.no_space().is_none()) {
         return Some(format!(
-            "the quota of {size} was not reached in {}",
+            "{} did not reach the quota of {size}",
             evidence.plan.baseline
         ));
     }
@@ -187,7 +187,7 @@ fn isolation(evidence: &Evidence<'_>, rung: &str) -> Option<String> {
         let filled = trials.0.iter().any(|t| t.no_space().is_some());
         (offered > 0).then(|| match failed {
             0 if filled => format!("none in {arm}"),
-            0 => format!("none in {arm}, which did not fill up"),
+            0 => format!("none in {arm}, which did not reach the quota"),
             n => format!("{} in {arm}", percent(n as f64 / offered as f64)),
         })
     };

@@ -83,7 +83,7 @@ pub(crate) fn name(path: &str, value: &str) -> Result<(), FieldError> {
     let rule = "use up to 63 lowercase letters, digits and dashes, starting with a letter";
     Err(FieldError::at(
         path,
-        format!("{value:?} is not a name; {rule}"),
+        format!("{value:?} is not a valid name; {rule}"),
     ))
 }
 

@@ -30,7 +30,7 @@ pub(super) fn load(
     let connections = whole("load.connections", connections, 1, 10_000)?;
     if connections < shards {
         let message = format!(
-            "{connections} is fewer than the {shards} shards; use at least {shards}, or fewer shards"
+            "{connections} is fewer than the {shards} workers; use at least {shards}, or fewer workers"
         );
         return Err(FieldError::at("load.connections", message));
     }

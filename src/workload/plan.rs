@@ -389,17 +389,17 @@ pub struct Load {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AtCap {
-    /// It keeps its intended instant and waits.
+    /// The request waits; its response time counts from its intended instant.
     Queue,
-    /// It is dropped once it is late, and counted as skipped.
+    /// The request is dropped once it is late, and counts as skipped.
     Skip,
 }
 
-/// Which implementation carries the hot path.
+/// Client implementation that sends the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WireKind {
-    /// The h2 crate directly.
+    /// The h2 crate, used directly.
     H2,
     /// tonic.
     Tonic,

@@ -92,12 +92,13 @@ fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
         (
             "etcd: {flags: [\"--backend-batch-limit=10\"]}",
             "split: leases\n      stores: [{name: main}]",
-            "x.yaml:17:14: arms.1.split: given beside stores; give one of the two",
+            "x.yaml:17:14: arms.1.split: cannot be combined with stores; remove one of them",
         ),
         (
             "etcd: {flags: [\"--backend-batch-limit=10\"]}",
             "etcd: {medium: hddd}",
-            "x.yaml:17:22: arms.1.etcd.medium: medium \"hddd\": no such preset and no such file; did you mean \"hdd\"?",
+            "x.yaml:17:22: arms.1.etcd.medium: medium \"hddd\": no such preset and no such file; did you mean \
+             \"hdd\"?",
         ),
     ] {
         assert!(good.contains(from), "{from}");
@@ -130,7 +131,7 @@ fn added_keys_are_checked_too() {
         ),
         (
             "  ladder: {nodes: [10], rateScale: [1]}\n",
-            "ladder: give exactly one of rateScale, nodes and rungs",
+            "ladder: give exactly one of rateScale, nodes and levels",
         ),
         (
             "  ladder: {nodes: [10, 10]}\n",

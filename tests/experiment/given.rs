@@ -186,7 +186,8 @@ fn a_live_cluster_and_acts_on_the_whole_etcd_need_a_word() {
 #[test]
 fn what_makes_no_sense_there_is_refused_by_name() {
     let (old, new) = ("endpoints: [\"a:1\"]", "endpoints: [\"b:1\"]");
-    let starts = "is for an etcd that etcdmark starts, and endpoints names one that runs; leave one of the two out";
+    let starts = "applies only to an etcd that etcdmark starts, but endpoints names an external etcd; remove \
+                  one of them";
     for (old, new, more, message) in [
         (
             old,

@@ -92,7 +92,7 @@ fn arms_are_played_in_pairs_and_the_result_is_made_of_their_files() {
     assert!(
         other
             .stderr
-            .contains("--out out: it holds another plan (tiny, 2 pairs, seed 5, smoke form; hash "),
+            .contains("--out out: it holds another plan (tiny, 2 pairs, seed 5, smoke test; hash "),
         "{other:?}"
     );
 }

@@ -40,7 +40,7 @@ impl Played<'_> {
         let columns = ["arm"].into_iter().chain(self.open.iter().copied());
         Some(Table {
             title: format!(
-                "the ladder: {}, and the highest rung on which at most 1 % of every op class missed its limit",
+                "sweep: {}, and the highest level at which at most 1 % of each op class missed its limit",
                 metric.title()
             ),
             columns: columns
@@ -79,13 +79,16 @@ pub(super) fn writers(arms: &[ArmFound]) -> Option<Table> {
         .iter()
         .find_map(|a| a.one_writer.as_ref()?.many.as_ref());
     let rung = rung.map_or(String::new(), |m| {
-        format!("; many: the writes that etcd committed on rung {}", m.rung)
+        format!(
+            "; many writers: writes that etcd committed on level {}",
+            m.rung
+        )
     });
     (!rows.is_empty()).then(|| Table {
         title: format!(
-            "latency-bound: what one writer can do, by the means of its writes and of etcd's log syncs{rung}"
+            "latency-bound: the rate of one writer, from the mean times of its writes and of etcd's log syncs{rung}"
         ),
-        columns: ["arm", "a write", "one writer", "syncs", "many", "one of many", "writes per sync"]
+        columns: ["arm", "mean write", "one writer", "syncs", "many writers", "share of one", "writes per sync"]
             .map(str::to_owned)
             .to_vec(),
         rows,
@@ -107,7 +110,8 @@ pub(super) fn syncs(arms: &[ArmFound]) -> Option<Table> {
         .flat_map(|a| a.syncs.iter().map(move |m| row(a, m)));
     let rows: Vec<Vec<String>> = rows.collect();
     (!rows.is_empty()).then(|| Table {
-        title: "etcd's log syncs on the open-loop rungs: the mean is exact, the rest as fine as etcd's buckets".to_owned(),
+        title: "etcd's log syncs on the open-loop levels: the mean is exact; the other columns have the \
+                resolution of etcd's buckets".to_owned(),
         columns: ["arm"].into_iter().chain(Syncs::COLUMNS).map(str::to_owned).collect(),
         rows,
     })
