@@ -290,14 +290,14 @@ all                      120     120  2.8 ms  3.98 ms    4 ms    4 ms       0  3
 
 etcd    m1 3.6.15 leader: fsync mean 1.2 ms (1,000×), commit mean 3 ms (100×), db 30 MiB of 2 GiB
         (in use 10 MiB), RSS 100 MiB, CPU 0.25 cores
-client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, pacing lag p50 50 µs, p99 50 µs
+client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, schedule lag p50 50 µs, p99 50 µs
 filled  2,000 keys in 500 ms (4,000/s)
 verify  2,000 keys, 3,200 acknowledged writes, none lost
 passed  node-lease/update: p99 < 1s (found 0.003981)
 passed  all: missed <= 1% (found 0)
 passed  all: rate > 110/s (found 120)
 valid   the generator kept up
-files   out/r1 (again: etcdmark report out/r1)
+files   out/r1 (to print again: etcdmark report out/r1)
 ";
     assert_eq!(text::render(&r, Some(Path::new("out/r1"))), expected);
 }
@@ -902,7 +902,7 @@ fn a_wrong_directory_says_what_is_missing() {
     assert!(message(dir.path()).contains("events.jsonl is missing"));
     fs::write(dir.path().join("events.jsonl"), "").unwrap();
     assert!(
-        message(dir.path()).contains("has no header"),
+        message(dir.path()).contains("no header"),
         "{}",
         message(dir.path())
     );
@@ -926,7 +926,7 @@ fn a_directory_that_holds_something_is_refused() {
     fs::write(&file, "x").unwrap();
     let message = |p: &Path| RunDirectory::create(p).unwrap_err().to_string();
     assert!(
-        message(dir.path()).contains("not empty (it holds file)"),
+        message(dir.path()).contains("not empty (it contains file)"),
         "{}",
         message(dir.path())
     );

@@ -307,7 +307,7 @@ fn stores_route_every_resource_to_one_place() {
         .unwrap_err();
     assert_eq!(
         one.to_string(),
-        "the workload has 2 stores (main, events) and 1 etcd clusters were given; give one for each"
+        "the workload has 2 stores (main, events), but 1 etcd clusters are given; name one for each store"
     );
     let plan = r
         .clone()
@@ -401,7 +401,7 @@ fn unknown_repeated_and_mistyped_keys_say_where_and_what_is_right() {
             .resolve(&Overrides::new())
             .unwrap_err()
             .to_string(),
-        "w.yaml:4:9: metadata.name: \"T T\" is not a name; use up to 63 lowercase letters, digits and dashes, starting with a letter"
+        "w.yaml:4:9: metadata.name: \"T T\" is not a valid name; use up to 63 lowercase letters, digits and dashes, starting with a letter"
     );
     let wrong = Source::parse("w.yaml".to_owned(), HEAD.replace("v1alpha1", "v2")).unwrap_err();
     assert_eq!(
@@ -446,7 +446,7 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             with("  load: {shards: 4, connections: 2}\n"),
-            "w.yaml:6:34: load.connections: 2 is fewer than the 4 shards; use at least 4, or fewer shards",
+            "w.yaml:6:34: load.connections: 2 is fewer than the 4 workers; use at least 4, or fewer workers",
         ),
         (
             with("  limits: {node-lease/updat: 1s}\n"),
@@ -478,22 +478,21 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             with("  primary: [\"all:p50\", \"all:p90\", \"all:p99\", \"all:max\", \"all:mean\"]\n"),
-            "w.yaml:6:12: primary: 5 metrics are given; at most 4, so that a comparison stays a test",
+            "w.yaml:6:12: primary: 5 metrics are given; use at most 4",
         ),
         (
             with(
                 "  stores:\n    - {name: a, resources: [events]}\n    - {name: b, resources: [leases, events]}\n",
             ),
-            "w.yaml:8:28: stores.b.resources: \"events\" is already in store \"a\"; a resource is in exactly \
-             one store",
+            "w.yaml:8:28: stores.b.resources: \"events\" is already in store \"a\"; a resource belongs to exactly one store",
         ),
         (
             with("  stores:\n    - {name: a, resources: [events]}\n"),
-            "w.yaml:7:5: stores: no store has \"leases\"; add it to one, or leave resources out of one store",
+            "w.yaml:7:5: stores: no store has \"leases\"; add it to a store, or omit resources in one store",
         ),
         (
             with("  stores:\n    - {name: a}\n    - {name: b}\n"),
-            "w.yaml:8:7: stores.b.resources: missing, as in store \"a\"; only one store may take the rest",
+            "w.yaml:8:7: stores.b.resources: is missing here and in store \"a\"; only one store may take all other resources",
         ),
         (
             with("  stores:\n    - {name: a, resources: [event]}\n"),
@@ -513,16 +512,15 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             "  actors:\n    - {name: A b, kind: event}\n".to_owned(),
-            "w.yaml:7:14: actors.0.name: \"A b\" is not a name; use up to 63 lowercase letters, digits and dashes, starting with a letter",
+            "w.yaml:7:14: actors.0.name: \"A b\" is not a valid name; use up to 63 lowercase letters, digits and dashes, starting with a letter",
         ),
         (
             actor("kind: nodeLease\nperiod: 5s\nrate: 100"),
-            "w.yaml:10:13: actors.a.rate: given beside period; an actor takes exactly one of period, a rate and \
-             concurrency",
+            "w.yaml:10:13: actors.a.rate: cannot be combined with period; an actor needs exactly one of period, a rate and concurrency",
         ),
         (
             actor("kind: event\nperiod: 5s"),
-            "w.yaml:9:15: actors.a.period: kind event does not take it; use rate or concurrency",
+            "w.yaml:9:15: actors.a.period: kind event does not support it; use rate or concurrency",
         ),
         (
             actor("kind: event\nrate: 0"),
@@ -538,8 +536,7 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             actor("kind: event\nratePerNode: 20000"),
-            "w.yaml:9:20: actors.a.ratePerNode: actor \"a\" would send 20000000 requests/s; at most \
-             10,000,000/s make sense",
+            "w.yaml:9:20: actors.a.ratePerNode: actor \"a\" would send 20000000 requests/s; the maximum is 10,000,000/s",
         ),
         (
             actor("kind: event\nseriesShare: 1.5"),
@@ -547,7 +544,7 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             actor("kind: probe\nttl: 1h"),
-            "w.yaml:9:12: actors.a.ttl: only kind event takes it; this actor is of kind probe",
+            "w.yaml:9:12: actors.a.ttl: only kind event supports it; this actor has kind probe",
         ),
         (
             actor("kind: nodeLease\nperiod: 0s"),
@@ -574,14 +571,14 @@ fn values_without_sense_say_where_and_what_is_right() {
                 "  cluster: {{services: 0}}\n{}",
                 actor("kind: endpoints\nrate: 1")
             ),
-            "w.yaml:6:23: cluster.services: 0 gives actor \"a\" (endpoints) nothing to do; use at least 1",
+            "w.yaml:6:23: cluster.services: 0 leaves actor \"a\" (endpoints) without work; use at least 1",
         ),
         (
             format!(
                 "  cluster: {{endpointsPerService: 5000}}\n{}",
                 actor("kind: endpoints")
             ),
-            "w.yaml:6:34: cluster.endpointsPerService: 5,000 is more than Endpoints hold (Kubernetes cuts them at 1,000); use at most 1,000, or no endpoints actor",
+            "w.yaml:6:34: cluster.endpointsPerService: 5,000 is too many: Kubernetes truncates Endpoints at 1,000; use at most 1,000, or remove the endpoints actor",
         ),
     ] {
         check(&mut wrong, error(&spec), message);

@@ -94,12 +94,12 @@ mod tests {
         let text = text(&rows);
         assert!(
             text.starts_with(
-                "cluster          All of a cluster's steady traffic, sized by nodes\n"
+                "cluster          All of a cluster's steady traffic, scaled by nodes\n"
             ),
             "{text}"
         );
         assert!(
-            text.contains("\nprobe            What a quiet client sees"),
+            text.contains("\nprobe            What an idle client experiences"),
             "{text}"
         );
         assert!(text.lines().all(|l| l.chars().count() <= 105), "{text}");

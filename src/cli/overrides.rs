@@ -266,17 +266,17 @@ mod tests {
         for (value, says) in [
             (
                 "/registry/events#http://a:1",
-                "names a key: kube-apiserver takes group/resource; write /events",
+                "names a key, but kube-apiserver expects GROUP/RESOURCE; write /events",
             ),
             ("/registry/minions#http://a:1", "write /nodes"),
             (
                 "events#http://a:1",
-                "has no API group: kube-apiserver takes group/resource; write /events",
+                "has no API group, but kube-apiserver expects GROUP/RESOURCE; write /events",
             ),
             ("leases#http://a:1", "write coordination.k8s.io/leases"),
             (
                 "/leases#http://a:1",
-                "is not what kube-apiserver calls this resource; write coordination.k8s.io/leases",
+                "is not kube-apiserver's name of this resource; write coordination.k8s.io/leases",
             ),
             ("/masterleases#http://a:1", "write /apiServerIPInfo"),
             ("v1/events#http://a:1", "write /events"),
@@ -286,11 +286,11 @@ mod tests {
             ),
             (
                 "/events#http://a:1,http://b:1",
-                "\"http://b:1\" has no resource: the servers of one override are separated by semicolons",
+                "\"http://b:1\" has no resource: separate the servers of one override with semicolons",
             ),
             (
                 "/events#http://a:1;/nodes#http://b:1",
-                "has two #: overrides are separated by commas",
+                "has two #: separate overrides with commas",
             ),
             (
                 "/events",

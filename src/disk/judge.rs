@@ -238,7 +238,7 @@ mod tests {
         );
         assert_eq!(
             say(9 * MS, 8 * MS, None, 200.0),
-            "/mnt/x: fdatasync p99 9 ms (95 %: 8 ms or more), within etcd's 10 ms, but not for certain; 200 sequential \
+            "/mnt/x: fdatasync p99 9 ms (95 %: 8 ms or more), within etcd's 10 ms, but the interval crosses it; 200 sequential \
              syncs/s, fewer than the 500 recommended under heavy load"
         );
         assert_eq!(

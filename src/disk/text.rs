@@ -181,7 +181,7 @@ mod tests {
         );
         assert_eq!(
             between(1.02, Some((0.97, 1.07))),
-            "/a and /b: no difference shown (mean fdatasync 1.02 times as long; 95 %: 0.97 to 1.07; 60 pairs of \
+            "/a and /b: no significant difference (mean fdatasync 1.02 times as long; 95 %: 0.97 to 1.07; 60 pairs of \
              turns)"
         );
         assert!(

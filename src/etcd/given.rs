@@ -299,7 +299,7 @@ mod tests {
         assert_eq!((found.user, found.password), ("bench".into(), "p".into()));
         assert_eq!(
             target(&user, &env[..1]).unwrap_err(),
-            "user \"bench\" has no password: give ETCDCTL_PASSWORD in the environment"
+            "user \"bench\" has no password: set ETCDCTL_PASSWORD in the environment"
         );
     }
 }

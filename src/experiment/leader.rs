@@ -130,11 +130,11 @@ mod tests {
         for (run, said) in [
             (
                 run(2, 1.0),
-                "etcd-1 was to lead main, and etcd-2 led at the end",
+                "etcd-1 should lead main, but etcd-2 was the leader at the end",
             ),
             (
                 run(1, 2.0),
-                "etcd-1 was to lead main, and another member was the leader for a while",
+                "etcd-1 should lead main, but another member was the leader for a while",
             ),
         ] {
             assert_eq!(moved(&arm(Some(1)), &run).as_deref(), Some(said));

@@ -295,7 +295,7 @@ mod tests {
             ),
             (
                 "etcd:rsss",
-                "\"etcd:rsss\": \"rsss\" is not a figure of it; did you mean \"rss\"? (figures: cpu, rss, db-size, fsync, \
+                "\"etcd:rsss\": \"rsss\" is not one of its figures; did you mean \"rss\"? (figures: cpu, rss, db-size, fsync, \
                  commit, leader-changes)",
             ),
         ] {

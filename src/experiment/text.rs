@@ -181,7 +181,7 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
                 };
                 let running = s.endpoints.join(",");
                 let data = match &s.data_dir {
-                    _ if !s.endpoints.is_empty() => format!("external, at {running}"),
+                    _ if !s.endpoints.is_empty() => format!("at {running} (external)"),
                     Some(dir) => format!(", data in {dir} on {}", s.file_system),
                     None => format!(", data on {}", s.file_system),
                 };

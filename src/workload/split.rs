@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(specs, expected);
         assert_eq!(
             told,
-            ["--split takes events from the workload's store \"events\""]
+            ["--split moves events out of the workload's store \"events\""]
         );
         // Nothing left: the store goes, and its name is free.
         let (specs, told) = after(file(), &[&[Resource::Events], &[Resource::Leases]]);

@@ -197,7 +197,7 @@ mod tests {
         assert!(
             Span::parse("9999999999h")
                 .unwrap_err()
-                .contains("longer than a run can be")
+                .contains("longer than the longest run")
         );
     }
 }

@@ -343,7 +343,7 @@ fn members_and_clusters() {
         &format!("{},{twice}", mine[0]),
         "",
         2,
-        &["one member twice", &mine[0], &twice, "leave one out"],
+        &["one member twice", &mine[0], &twice, "remove one"],
     );
     let learner = runtime.block_on(learner(&cluster));
     let with_learner = format!(

@@ -60,7 +60,7 @@ pub(crate) fn killed_and_gone_on_with(name: &str) -> Option<(Desk, Said)> {
     assert!(matches!(said.code, 0 | 98), "{name}: {said:?}");
     assert_eq!(desk.result()["complete"], true, "{name}");
     if nth > 1 {
-        let there = format!("{} of {trials} trials are there already", nth - 1);
+        let there = format!("{} of {trials} trials are already complete", nth - 1);
         assert!(said.stderr.contains(&there), "{name}: {said:?}");
     }
     // SIGKILL leaves nobody to remove the throwaway data; the next start has swept them.

@@ -66,7 +66,7 @@ fn a_snapshot_of_three_members_is_refused() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(
         said.stderr
-            .contains("snapshot: a snapshot is of one member"),
+            .contains("snapshot: snapshot works only with one member"),
         "{said:?}"
     );
 }

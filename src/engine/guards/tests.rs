@@ -241,7 +241,7 @@ fn lists() {
     let e = parse_list("quota,leader").expect_err("unknown");
     assert_eq!(
         e,
-        "--guards quota,leader: \"leader\" is no guard; write all, none, or some of quota, alarm, \
+        "--guards quota,leader: \"leader\" is not a guard; write all, none, or some of quota, alarm, \
          leader-change, quorum"
     );
 }

@@ -323,11 +323,11 @@ mod tests {
             ),
             (
                 "  sync:\n    quantiles:\n      - {p: 0.5, value: 2ms}\n      - {p: 0.5, value: 3ms}\n",
-                "t.yaml:8:13: sync.quantiles.1.p: 0.5 does not rise: the one before is 0.5",
+                "t.yaml:8:13: sync.quantiles.1.p: 0.5 does not increase: the previous one is 0.5",
             ),
             (
                 "  sync:\n    quantiles:\n      - {p: 0.5, value: 2ms}\n      - {p: 1, value: 1ms}\n",
-                "t.yaml:8:23: sync.quantiles.1.value: 1ms falls: the one before is 2ms",
+                "t.yaml:8:23: sync.quantiles.1.value: 1ms decreases: the previous one is 2ms",
             ),
             (
                 "  sync:\n    quantiles:\n      - {p: 0.5, value: 2ms}\n",

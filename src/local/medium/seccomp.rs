@@ -340,8 +340,8 @@ mod tests {
         };
         for (errno, why) in [
             (libc::EPERM, "this container or sandbox forbids it"),
-            (libc::ENOSYS, "this kernel does not have it"),
-            (libc::EBUSY, "another program already supervises"),
+            (libc::ENOSYS, "this kernel does not support it"),
+            (libc::EBUSY, "another program already uses it"),
         ] {
             let error = refused(errno);
             assert!(error.is_usage(), "{error}");
