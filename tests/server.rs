@@ -276,7 +276,8 @@ async fn a_lost_member_is_said_once_and_once_when_it_is_back() {
         etcd.restart();
         let (back, passed) = next(&mut rx, note).await;
         assert!(
-            back.starts_with("metrics of m1 (http://127.0.0.1:") && back.ends_with(") are back"),
+            back.starts_with("metrics of m1 (http://127.0.0.1:")
+                && back.ends_with(") are available again"),
             "{back}"
         );
         assert_eq!(hosts(&passed), passed.len(), "{passed:?}");

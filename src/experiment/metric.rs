@@ -309,7 +309,7 @@ mod tests {
                     per_second: Some(1.0)
                 }])
                 .unwrap_err(),
-            "no actor sends event/create; sent: all, node-lease/update"
+            "no actor sends event/create; the workload sends: all, node-lease/update"
         );
         let closed = [ClassRate {
             class: OpClass::EventCreate,

@@ -276,7 +276,7 @@ mod tests {
             ),
             (
                 "probe/get: p99 < 1s",
-                "no actor sends probe/get; sent: all, node-lease/update, event/create",
+                "no actor sends probe/get; the workload sends: all, node-lease/update, event/create",
             ),
             (
                 "event/create: p99 < 1s",

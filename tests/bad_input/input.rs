@@ -225,7 +225,7 @@ fn workloads_and_numbers() {
             2,
             &["--members", "--endpoints"],
         ),
-        case("run --user root:pw", 2, &["--user", "not named"]),
+        case("run --user root:pw", 2, &["--user", "external etcd"]),
         case("run --endpoints https://127.0.0.1:1", 2, &["--cacert"]),
         case(
             "run --endpoints http://127.0.0.1:1 --cacert /no/such",

@@ -48,7 +48,7 @@ fn cut_short(here: &Path, script: &str, url: &str) {
         "error: cannot write out/",
         "disk is full",
         "--out",
-        "is kept",
+        "are kept",
     ] {
         assert!(said[0].contains(part), "no {part:?} in {}", said[0]);
     }

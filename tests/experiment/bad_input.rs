@@ -36,7 +36,7 @@ fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
         (
             "node-lease/update:p99",
             "event/create:p99",
-            "x.yaml:19:7: primary.0: \"event/create:p99\" in arm plain: no actor sends event/create; sent: all, \
+            "x.yaml:19:7: primary.0: \"event/create:p99\" in arm plain: no actor sends event/create; the workload sends: all, \
              node-lease/update, node-status/update",
         ),
         (

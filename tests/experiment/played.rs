@@ -90,9 +90,9 @@ fn arms_are_played_in_pairs_and_the_result_is_made_of_their_files() {
     let other = desk.play(&["--smoke", "--seed", "6"]);
     assert_eq!(other.code, 2, "{other:?}");
     assert!(
-        other
-            .stderr
-            .contains("--out out: it holds another plan (tiny, 2 pairs, seed 5, smoke test; hash "),
+        other.stderr.contains(
+            "--out out: it holds another plan (tiny, 2 blocks, seed 5, smoke test; hash "
+        ),
         "{other:?}"
     );
 }

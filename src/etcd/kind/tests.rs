@@ -203,7 +203,7 @@ fn one_of_three_is_down() {
         .state("ha-control-plane2", "exited")
         .state("ha-control-plane3", "exited");
     let e = error(&docker, "ha");
-    assert!(e.contains("2 of 3 etcd members are down and there is no quorum: `docker start ha-control-plane2 ha-control-plane3`"), "{e}");
+    assert!(e.contains("2 of 3 etcd members are down and there is no quorum: run `docker start ha-control-plane2 ha-control-plane3`"), "{e}");
 }
 
 #[test]
@@ -243,7 +243,10 @@ fn wrong_names() {
     let e = error(&Recorded::new(&[]), "kind");
     assert!(e.contains("has no kind cluster"), "{e}");
     // A label's whole value is meant, and a node's name proves nothing.
-    assert!(error(&Recorded::new(&[DEMO]), "demo-control-plane").starts_with("no kind cluster"));
+    assert!(
+        error(&Recorded::new(&[DEMO]), "demo-control-plane")
+            .starts_with("there is no kind cluster")
+    );
 }
 
 #[test]
