@@ -29,7 +29,7 @@ fn every_builtin_resolves_in_both_forms_and_fits_the_schema() {
                 Ok(experiment) => assert_eq!(experiment.plan.smoke, smoke),
                 // Where only one version of etcd is, there is nothing to compare.
                 Err(e) => assert!(
-                    versions() < 2 && e.to_string().contains("left of the 2"),
+                    versions() < 2 && e.to_string().contains("needs at least 2"),
                     "{}: {e}",
                     builtin.name
                 ),
