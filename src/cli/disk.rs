@@ -20,7 +20,7 @@ const DURATION: Span = Span::seconds(60);
 /// with the limits in etcd's documentation. Leaves no files.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
-Several directories take turns of about a second, so that other activity affects all of them equally.
+Several directories take turns of about a second, so that other activity affects all equally.
 At least 1 GiB of each file system stays free (10 % of a file system below 10 GiB). The measurement
 competes with an etcd on the same disk.
 

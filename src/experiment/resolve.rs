@@ -302,7 +302,7 @@ impl ExperimentSource {
             let (n, name) = (spec.arms.len(), analysis.name());
             return Err(self.wrong(
                 "arms",
-                format!("has {n} arms; the analysis {name} needs {least} to {MAX_ARMS}"),
+                format!("has {n}; the analysis {name} needs {least} to {MAX_ARMS} arms"),
             ));
         }
         let names: Vec<&str> = spec.arms.iter().map(|a| a.name.as_str()).collect();

@@ -224,7 +224,7 @@ fn certificates() {
         &https,
         &format!("{ca} --cert {}", path("client.crt")),
         2,
-        &["--cert needs --key"],
+        &["--cert also needs --key"],
     );
     let mixed = format!(
         "{ca} --cert {} --key {}",

@@ -87,7 +87,7 @@ fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
         (
             "etcd: {flags: [\"--backend-batch-limit=10\"]}",
             "split: leases,events",
-            "x.yaml:17:14: arms.1.split: no actor of the workload writes events; written: leases, nodes, csinodes",
+            "x.yaml:17:14: arms.1.split: no actor of the workload writes events; the actors write: leases, nodes, csinodes",
         ),
         (
             "etcd: {flags: [\"--backend-batch-limit=10\"]}",
@@ -119,7 +119,7 @@ fn added_keys_are_checked_too() {
     for (more, message) in [
         (
             "  baseline: plane\n",
-            "x.yaml:23:13: baseline: \"plane\" is no arm of this experiment; did you mean \"plain\"?",
+            "x.yaml:23:13: baseline: this experiment has no arm \"plane\"; did you mean \"plain\"?",
         ),
         (
             "  pairs: 5\n",
@@ -155,7 +155,7 @@ fn a_wrong_flag_names_the_flag() {
     for (args, message) in [
         (
             &["--arm", "plane"][..],
-            "--arm plane: \"plane\" is no arm of this experiment; did you mean \"plain\"?",
+            "--arm plane: this experiment has no arm \"plane\"; did you mean \"plain\"?",
         ),
         (
             &["--arm", "plain"],

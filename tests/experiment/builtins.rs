@@ -76,7 +76,7 @@ fn versions_is_played_on_every_etcd_that_is_here() {
         return;
     };
     assert!(said.stdout.starts_with("etcd 3."), "{said:?}");
-    for rung in ["level steady", "level beside-lists"] {
+    for rung in ["level steady", "level with-lists"] {
         assert!(said.stdout.contains(rung), "{said:?}");
     }
     let plan = json(&desk.out().join("plan.json"));
@@ -152,7 +152,7 @@ fn split_events_shields_lease_renewals_from_a_full_quota() {
         }
     }
     for part in [
-        "Lease renewals p99 beside 300 Events/s, against shared: split ",
+        "Lease renewals p99 at 300 Events/s, against shared: split ",
         "; at a full quota of 3 MiB ",
         " of Lease renewals fail in shared, none in split",
         "; split costs ",

@@ -152,7 +152,7 @@ fn wrong_flags_and_templates_are_refused_by_name() {
     for (template, message) in [
         (
             "  forEach:\n    dir: {name: fast, etcd: {dataDir: \"{dir}\"}}\n",
-            "x.yaml:24:17: forEach.dir.name: has no {name}",
+            "x.yaml:24:17: forEach.dir.name: does not contain {name}",
         ),
         (
             "  forEach:\n    medium: {name: \"{name}\", etcd: {medium: hdd}}\n",

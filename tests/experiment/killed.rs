@@ -26,7 +26,7 @@ pub(crate) fn killed_and_gone_on_with(name: &str) -> Option<(Desk, Said)> {
     let desk = Desk::new("");
     let args = ["experiment", name, "--smoke", "--out", "out"];
     let plan = desk.etcdmark(&["experiment", "show", name, "--plan", "--smoke"]);
-    if plan.code == 2 && plan.stderr.contains("left of the") {
+    if plan.code == 2 && plan.stderr.contains("needs at least") {
         eprintln!("{name} is not played: {}", plan.stderr);
         return None;
     }
@@ -49,7 +49,7 @@ pub(crate) fn killed_and_gone_on_with(name: &str) -> Option<(Desk, Said)> {
     }
     let shown = desk.etcdmark(&["report", "out"]);
     assert_eq!(shown.code, 0, "{name}: {shown:?}");
-    let unfinished = format!("unfinished, {} of {trials} trials done: ", nth - 1);
+    let unfinished = format!("incomplete, {} of {trials} trials done: ", nth - 1);
     assert!(shown.stdout.starts_with(&unfinished), "{name}: {shown:?}");
     let of_trial = desk.etcdmark(&["report", trial.to_str().unwrap()]);
     assert!(

@@ -112,7 +112,7 @@ fn a_wrong_split_is_refused_by_name() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(
         said.stderr.contains(
-            "--split leases,endpoints: split: no actor of the workload writes endpoints; written: leases, nodes"
+            "--split leases,endpoints: split: no actor of the workload writes endpoints; the actors write: leases, nodes"
         ),
         "{said:?}"
     );

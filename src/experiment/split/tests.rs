@@ -156,7 +156,7 @@ fn the_answer_is_effect_isolation_and_cost_with_intervals() {
     let result = reduce(&plan, &found(&plan, |_| true));
     assert_eq!(
         result.answer,
-        "Lease renewals p99 beside 1,000 Events/s, against shared: split ×0.5 (0.5 to 0.5), differs; at a full quota of \
+        "Lease renewals p99 at 1,000 Events/s, against shared: split ×0.5 (0.5 to 0.5), differs; at a full quota of \
          64 MiB 31 % of Lease renewals fail in shared, none in split; split costs +0.1 cores (+0.1 to +0.1) \
          and +40 MiB (+40 MiB to +40 MiB) of memory (95 % intervals over 6 blocks)"
     );
