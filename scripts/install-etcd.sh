@@ -6,7 +6,7 @@
 # etcd's Go module; the distribution's package, unpacked and not installed. Works as root and otherwise.
 #
 # stdout: one line per version asked for, `VERSION PATH` with the exact version. stderr: everything else.
-# exit: 0 all provided; 1 some could not be had (after all were tried); 2 usage.
+# exit: 0 all provided; 1 some could not be provided; 2 usage.
 # Cache: ${ETCDMARK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/etcdmark}/etcd/VERSION/etcd
 # shellcheck disable=SC2317 # the ways are called by name: "from_$way"
 set -euo pipefail
@@ -140,7 +140,7 @@ from_go() {
     }
     case $want in
         3.4 | 3.4.*)
-            say "  etcd 3.4 is no Go module of its own"
+            say "  etcd 3.4 is not a separate Go module"
             return 1
             ;;
     esac
@@ -175,14 +175,14 @@ from_distribution() {
         if private_apt "$apt" $suites; then apt_ready=yes; else apt_ready=no; fi
     fi
     if [ "$apt_ready" = no ]; then
-        say "  no package to be had this way"
+        say "  cannot look up packages this way"
         return 1
     fi
     # 3.4.23+ds1-4+b2 → 3.4.23
     packaged=$(APT_CONFIG=$apt/apt.conf apt-cache madison etcd-server | awk '{ print $3 }')
     version=$(printf '%s\n' "$packaged" | sed 's/[^0-9.].*//' | pick "$want")
     if [ -z "$version" ]; then
-        say "  packaged are: $(printf '%s\n' "$packaged" | sort -uV | tr '\n' ' ')"
+        say "  packaged versions: $(printf '%s\n' "$packaged" | sort -uV | tr '\n' ' ')"
         return 1
     fi
     packaged=$(printf '%s\n' "$packaged" | awk -v v="$version" 'index($0, v) == 1 && substr($0, length(v) + 1, 1) !~ /[0-9.]/ { print; exit }')
@@ -200,7 +200,7 @@ provide() {
             return 0
         fi
     done
-    say "etcd $want: not to be had on this machine"
+    say "etcd $want: cannot be provided on this machine"
     return 1
 }
 

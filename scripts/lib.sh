@@ -56,7 +56,7 @@ private_apt() {
         debian) components=main ;;
         ubuntu) components='main universe' ;;
         *)
-            say "  know no suites of the distribution '$id'"
+            say "  unknown suites of the distribution '$id'"
             return 1
             ;;
     esac
@@ -106,7 +106,7 @@ require_rust() {
     local wanted found
     # rustup puts it here, and a non-login shell may not know.
     if ! have cargo && [ -x "${HOME:-/root}/.cargo/bin/cargo" ]; then PATH=$HOME/.cargo/bin:$PATH; fi
-    have cargo || die "no Rust toolchain: install one as https://rustup.rs says, then run this again"
+    have cargo || die "no Rust toolchain: install one from https://rustup.rs, then run this again"
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$repo_root/Cargo.toml")
     found=$(cd "$repo_root" && cargo --version | awk '{ print $2 }')
     [ "$(printf '%s\n%s\n' "$wanted" "$found" | sort -V | head -n 1)" = "$wanted" ] ||

@@ -13,9 +13,9 @@ require_build_tools
 
 step "etcd"
 etcd=$(scripts/install-etcd.sh newest) || {
-    say "the newest etcd is not to be had: taking any that is"
+    say "cannot provide the newest etcd: trying older versions"
     etcd=$(scripts/install-etcd.sh 3.6 || scripts/install-etcd.sh 3.5 || scripts/install-etcd.sh 3.4) ||
-        die "no etcd: see above what was tried; put an etcd binary on PATH and run this again"
+        die "cannot provide an etcd (see the attempts above): put an etcd binary on PATH and run this again"
 }
 # The last line is the one that succeeded.
 etcd=$(printf '%s\n' "$etcd" | tail -n 1)
@@ -32,7 +32,7 @@ target/release/etcdmark run cluster --etcd "${etcd#* }" --out "$results" "$@" ||
 say ""
 if [ -d "$results" ]; then
     say "results: $results (events.jsonl, latency.hlog, result.json)"
-    say "again:   target/release/etcdmark report $results"
+    say "to print the result again: target/release/etcdmark report $results"
 fi
-say "next:    target/release/etcdmark run --help"
+say "for all flags: target/release/etcdmark run --help"
 exit "$code"

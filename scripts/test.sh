@@ -57,7 +57,7 @@ newest=
 if newest=$(scripts/install-etcd.sh newest); then
     used="etcd ${newest%% *}: all tests"
 else
-    die "the newest etcd ($NEWEST_SERIES) is not to be had: see above what was tried"
+    die "the newest etcd ($NEWEST_SERIES) cannot be provided: see the attempts above"
 fi
 older=()
 for series in $OLDER_SERIES; do
@@ -68,7 +68,7 @@ etcd ${line%% *}: the tests of tests/versions.rs"
     else
         cat "$work/install.log" >&2
         used="$used
-etcd $series: skipped, not to be had here ($(grep -v trying "$work/install.log" | sed 's/^ *//' | paste -sd ';'))"
+etcd $series: skipped, cannot be provided here ($(grep -v trying "$work/install.log" | sed 's/^ *//' | paste -sd ';'))"
     fi
 done
 

@@ -91,7 +91,7 @@ impl fmt::Debug for Credentials {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum MemberChoice {
-    /// Every endpoint given.
+    /// Every endpoint.
     #[default]
     All,
     /// The leader only.

@@ -618,7 +618,7 @@ async fn the_manifest_is_created_resumed_and_refused() {
     let other = manifest::acquire(&cluster, wanted("h1")).await.unwrap_err();
     let text = other.to_string();
     assert!(
-        text.contains("two runs on one run id") && text.contains(&std::process::id().to_string()),
+        text.contains("is in use") && text.contains(&std::process::id().to_string()),
         "{text}"
     );
     assert_eq!(other.exit(), Exit::Usage);
@@ -626,7 +626,7 @@ async fn the_manifest_is_created_resumed_and_refused() {
         cleanup_outcome_in_thread(&target, &[])
             .unwrap_err()
             .message
-            .contains("is going on")
+            .contains("is still active")
     );
     held.leave().await.unwrap();
 

@@ -245,7 +245,7 @@ fn a_medium_is_saved_for_each_directory_and_never_over_a_file() {
     let two = [path(&dir), path(&files), "--save-medium", one];
     refused(
         &two,
-        &["given 1 times for 2 directories", "one FILE for each DIR"],
+        &["given 1 times for 2 directories", "one FILE per DIR"],
     );
     refused(
         &[&two[..], &["--save-medium", one]].concat(),
@@ -284,15 +284,12 @@ fn bad_directories_and_flags_are_refused_before_anything_is_written() {
     std::os::unix::fs::symlink(dir.path(), &link).unwrap();
     refused(
         &["/nonexistent/x"],
-        &[
-            "/nonexistent/x: No such file",
-            "give a directory that exists",
-        ],
+        &["/nonexistent/x: No such file", "name an existing directory"],
     );
     refused(&[file.to_str().unwrap()], &["not a directory"]);
     refused(
         &[path(&dir), &dotted],
-        &["are the same directory; give each once"],
+        &["are the same directory; name it once"],
     );
     refused(
         &[path(&dir), link.to_str().unwrap()],
@@ -300,7 +297,10 @@ fn bad_directories_and_flags_are_refused_before_anything_is_written() {
     );
     refused(
         &["/proc"],
-        &["/proc: cannot create a file here", "that you may write to"],
+        &[
+            "/proc: cannot create a file here",
+            "name a writable directory",
+        ],
     );
     refused(
         &[path(&dir), "--duration", "5"],

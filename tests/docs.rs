@@ -112,14 +112,14 @@ fn the_table_of_op_classes_is_current() {
     let mut text = String::from(
         "# Op classes\n\n\
          <!-- Generated from src/kube/opclass.rs; `UPDATE_EXPECT=1 cargo test --test docs` rewrites it. -->\n\n\
-         What a histogram is kept for: `actor/step`. The table is closed: a result has no others. `limits`,\n\
-         `thresholds` and `primary` of a [workload](workload.md) take these names.\n\n\
-         The *RPC* is what etcd's `grpc_server_handled_total` counts it as. The *store* is the etcd cluster that\n\
-         `spec.stores` routes the resource to, as kube-apiserver's `--etcd-servers-overrides` does; what no store\n\
-         names goes to the first one, and `internal` (etcdmark's own keys) always does.\n\n\
-         A *list* is a Range up to Kubernetes 1.36, and from 1.37 on a RangeStream where all members are etcd 3.7 or newer,\n\
-         as kube-apiserver sends it; the result's header says which it was.\n\n\
-         | op class | what an operator calls it | verb | resource, which decides the store | RPC |\n\
+         etcdmark keeps one histogram per op class, named `actor/step`. A result contains no other classes. Use these names in\n\
+         `limits`, `thresholds` and `primary` of a [workload](workload.md).\n\n\
+         *RPC* is the name under which etcd's `grpc_server_handled_total` counts the requests. *Resource* decides the store:\n\
+         `spec.stores` routes resources to etcd clusters, as kube-apiserver's `--etcd-servers-overrides` does. Resources that\n\
+         no store names, and `internal` (etcdmark's own keys), go to the first store.\n\n\
+         As in kube-apiserver, a *list* is a Range up to Kubernetes 1.36. From 1.37 on it is a RangeStream if all members run etcd\n\
+         3.7 or newer. The result's header shows which one was used.\n\n\
+         | op class | name for people | verb | resource | RPC |\n\
          |---|---|---|---|---|\n",
     );
     for class in OpClass::ALL {
@@ -135,14 +135,14 @@ fn the_table_of_op_classes_is_current() {
     }
     text += "\nVerbs, as kube-apiserver sends them (apiserver `pkg/storage/etcd3/store.go`):\n\n\
          | verb | request |\n|---|---|\n\
-         | create | Txn: if the key does not exist, then put |\n\
-         | update | Txn: if the key's mod revision is the one known, then put, else range |\n\
-         | delete | Txn: if the key's mod revision is the one known, then delete, else range |\n\
+         | create | Txn: if the key does not exist, put |\n\
+         | update | Txn: if the key's mod revision is as expected, put, else range |\n\
+         | delete | Txn: if the key's mod revision is as expected, delete, else range |\n\
          | get | Range of one key |\n\
          | list | Range over a prefix, in pages at a pinned revision |\n\
          | grant | LeaseGrant |\n\
          | compact | Compact |\n\
-         | defragment | Defragment of each member in turn, a store's leader last (etcdctl, not kube-apiserver) |\n";
+         | defragment | Defragment of each member, one at a time, the leader last (as with etcdctl; kube-apiserver does not do this) |\n";
     expect("docs/reference/op-classes.md", &text);
 }
 

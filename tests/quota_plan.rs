@@ -349,7 +349,7 @@ fn bad_input_is_named() {
     for (args, says) in [
         (
             &["--window", "5s"][..],
-            "quota-plan needs an etcd: --endpoints",
+            "quota-plan needs an etcd: pass --endpoints",
         ),
         (
             &["--endpoints", "http://127.0.0.1:1", "--window", "5"],

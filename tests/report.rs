@@ -301,7 +301,7 @@ passed  node-lease/update: p99 < 1s (found 0.003981)
 passed  all: missed <= 1% (found 0)
 passed  all: rate > 110/s (found 120)
 valid   the generator kept up
-files   out/r1 (again: etcdmark report out/r1)
+files   out/r1 (to print again: etcdmark report out/r1)
 ";
     assert_eq!(text::render(&r, Some(Path::new("out/r1"))), expected);
 }
@@ -531,10 +531,9 @@ fn more_than_one_percent_missed_is_no_number() {
     );
     let text = text::render(&r, None);
     let expected = "\
-missed  event/create: 20 of 220: 10 failed, 10 skipped; of the successes p50 2.2 ms, p99 2.4 ms, max
-        2.4 ms
+missed  event/create: 20 of 220: 10 failed, 10 skipped; successes: p50 2.2 ms, p99 2.4 ms, max 2.4 ms
 error   event/create: too-many-requests: 30 attempts, not-applied: \"etcdserver: too many requests\"
-percentiles are over all offered operations, a miss counting as infinite
+percentiles cover all offered operations; a miss counts as infinite
 ";
     assert!(text.contains(expected), "{text}");
 }
@@ -906,7 +905,7 @@ fn a_wrong_directory_says_what_is_missing() {
     assert!(message(dir.path()).contains("events.jsonl is missing"));
     fs::write(dir.path().join("events.jsonl"), "").unwrap();
     assert!(
-        message(dir.path()).contains("has no header"),
+        message(dir.path()).contains("no header"),
         "{}",
         message(dir.path())
     );
@@ -930,7 +929,7 @@ fn a_directory_that_holds_something_is_refused() {
     fs::write(&file, "x").unwrap();
     let message = |p: &Path| RunDirectory::create(p).unwrap_err().to_string();
     assert!(
-        message(dir.path()).contains("not empty (it holds file)"),
+        message(dir.path()).contains("not empty (it contains file)"),
         "{}",
         message(dir.path())
     );

@@ -203,7 +203,10 @@ fn what_is_in_flight_follows_littles_law() {
 
 #[test]
 fn stages_scale_and_ramp_make_one_profile() {
-    let spec = "  load: {rateScale: 2, rateRamp: 10s}\n  actors:\n    - name: e\n      kind: event\n      rate: 100\n      stages:\n        - {duration: 5s, multiplier: 1}\n        - {duration: 20s, rate: 300, ramp: true}\n        - {duration: 1s, multiplier: 10}\n        - {duration: 1s, multiplier: 1}\n";
+    let spec = "  load: {rateScale: 2, rateRamp: 10s}\n  actors:\n    - name: e\n      kind: event\n      rate: \
+                100\n      stages:\n        - {duration: 5s, multiplier: 1}\n        - {duration: 20s, rate: \
+                300, ramp: true}\n        - {duration: 1s, multiplier: 10}\n        - {duration: 1s, \
+                multiplier: 1}\n";
     let r = resolve(spec).unwrap();
     let Schedule::Arrivals {
         process: Process::Poisson,
@@ -303,7 +306,7 @@ fn stores_route_every_resource_to_one_place() {
         .unwrap_err();
     assert_eq!(
         one.to_string(),
-        "the workload has 2 stores (main, events) and 1 etcd clusters were given; give one for each"
+        "the workload has 2 stores (main, events), but 1 etcd clusters are given; name one for each store"
     );
     let plan = r
         .clone()
@@ -377,7 +380,7 @@ fn unknown_repeated_and_mistyped_keys_say_where_and_what_is_right() {
         ),
         (
             "  actors: []\n---\nkind: Workload\n",
-            "w.yaml:8:1: a second document begins here; a file holds one workload",
+            "w.yaml:8:1: a second document begins here, but a file holds one workload",
         ),
         (
             "  load: {spin: maybe}\n",
@@ -397,7 +400,7 @@ fn unknown_repeated_and_mistyped_keys_say_where_and_what_is_right() {
             .resolve(&Overrides::new())
             .unwrap_err()
             .to_string(),
-        "w.yaml:4:9: metadata.name: \"T T\" is not a name; use up to 63 lowercase letters, digits and dashes, starting with a letter"
+        "w.yaml:4:9: metadata.name: \"T T\" is not a valid name; use up to 63 lowercase letters, digits and dashes, starting with a letter"
     );
     let wrong = Source::parse("w.yaml".to_owned(), HEAD.replace("v1alpha1", "v2")).unwrap_err();
     assert_eq!(
@@ -441,20 +444,23 @@ fn values_without_sense_say_where_and_what_is_right() {
             "w.yaml:6:21: load.rateScale: 0 is out of range; use a number above 0 and at most 1,000,000",
         ),
         (
-            with("  load: {workers: 4, connections: 2}\n"),
-            "w.yaml:6:35: load.connections: 2 is fewer than the 4 workers; use at least 4, or fewer workers",
+            with("  load: {shards: 4, connections: 2}\n"),
+            "w.yaml:6:34: load.connections: 2 is fewer than the 4 workers; use at least 4, or fewer workers",
         ),
         (
             with("  limits: {node-lease/updat: 1s}\n"),
-            "w.yaml:6:30: limits.node-lease/updat: \"node-lease/updat\" is not an op class; did you mean \"node-lease/update\"?",
+            "w.yaml:6:30: limits.node-lease/updat: \"node-lease/updat\" is not an op class; did you mean \
+             \"node-lease/update\"?",
         ),
         (
             "  load: {rateRamp: 5s}\n  actors:\n    - {name: p, kind: probe}\n".to_owned(),
-            "w.yaml:6:20: load.rateRamp: has no effect: every actor is closed-loop, a probe, a compactor or a defragmenter; remove it",
+            "w.yaml:6:20: load.rateRamp: has no effect, because every actor is closed-loop, a probe, a \
+             compactor or a defragmenter; remove it",
         ),
         (
             "  actors:\n    - {name: d, kind: defragmenter}\n".to_owned(),
-            "w.yaml:7:7: actors.d.period: is missing; it says how often, the first time after one period: within the run's warm-up and duration, or nothing is defragmented",
+            "w.yaml:7:7: actors.d.period: is missing; choose a period shorter than warm-up plus duration, \
+             because the first defragmentation comes after one period",
         ),
         (
             with("  limits: {default: 0s}\n"),
@@ -462,7 +468,8 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             with("  thresholds: [\"node-lease/update: p99 < 5\"]\n"),
-            "w.yaml:6:16: thresholds.0: \"node-lease/update: p99 < 5\": \"5\" is not a duration: write a number with a unit, such as 10s, 5m or 100ms",
+            "w.yaml:6:16: thresholds.0: \"node-lease/update: p99 < 5\": \"5\" is not a duration: write a number \
+             with a unit, such as 10s, 5m or 100ms",
         ),
         (
             with("  thresholds: [\"all: missed <= 101%\"]\n"),
@@ -470,21 +477,21 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             with("  primary: [\"all:p50\", \"all:p90\", \"all:p99\", \"all:max\", \"all:mean\"]\n"),
-            "w.yaml:6:12: primary: 5 metrics are given; at most 4, so that a comparison stays a test",
+            "w.yaml:6:12: primary: 5 metrics are given; use at most 4",
         ),
         (
             with(
                 "  stores:\n    - {name: a, resources: [events]}\n    - {name: b, resources: [leases, events]}\n",
             ),
-            "w.yaml:8:28: stores.b.resources: \"events\" is already in store \"a\"; a resource is in exactly one store",
+            "w.yaml:8:28: stores.b.resources: \"events\" is already in store \"a\"; a resource belongs to exactly one store",
         ),
         (
             with("  stores:\n    - {name: a, resources: [events]}\n"),
-            "w.yaml:7:5: stores: no store has \"leases\"; add it to one, or leave resources out of one store",
+            "w.yaml:7:5: stores: no store has \"leases\"; add it to a store, or omit resources in one store",
         ),
         (
             with("  stores:\n    - {name: a}\n    - {name: b}\n"),
-            "w.yaml:8:7: stores.b.resources: missing, as in store \"a\"; only one store may take the rest",
+            "w.yaml:8:7: stores.b.resources: is missing here and in store \"a\"; only one store may take all other resources",
         ),
         (
             with("  stores:\n    - {name: a, resources: [event]}\n"),
@@ -504,15 +511,15 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             "  actors:\n    - {name: A b, kind: event}\n".to_owned(),
-            "w.yaml:7:14: actors.0.name: \"A b\" is not a name; use up to 63 lowercase letters, digits and dashes, starting with a letter",
+            "w.yaml:7:14: actors.0.name: \"A b\" is not a valid name; use up to 63 lowercase letters, digits and dashes, starting with a letter",
         ),
         (
             actor("kind: nodeLease\nperiod: 5s\nrate: 100"),
-            "w.yaml:10:13: actors.a.rate: given beside period; an actor takes exactly one of period, a rate and concurrency",
+            "w.yaml:10:13: actors.a.rate: cannot be combined with period; an actor needs exactly one of period, a rate and concurrency",
         ),
         (
             actor("kind: event\nperiod: 5s"),
-            "w.yaml:9:15: actors.a.period: kind event does not take it; use rate or concurrency",
+            "w.yaml:9:15: actors.a.period: kind event does not support it; use rate or concurrency",
         ),
         (
             actor("kind: event\nrate: 0"),
@@ -528,7 +535,7 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             actor("kind: event\nratePerNode: 20000"),
-            "w.yaml:9:20: actors.a.ratePerNode: actor \"a\" would send 20000000 requests/s; at most 10,000,000/s make sense",
+            "w.yaml:9:20: actors.a.ratePerNode: actor \"a\" would send 20000000 requests/s; the maximum is 10,000,000/s",
         ),
         (
             actor("kind: event\nseriesShare: 1.5"),
@@ -536,7 +543,7 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             actor("kind: probe\nttl: 1h"),
-            "w.yaml:9:12: actors.a.ttl: only kind event takes it; this actor is of kind probe",
+            "w.yaml:9:12: actors.a.ttl: only kind event supports it; this actor has kind probe",
         ),
         (
             actor("kind: nodeLease\nperiod: 0s"),
@@ -552,7 +559,7 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             actor("kind: nodeLease\nstages: [{duration: 1s, rate: 5}]"),
-            "w.yaml:9:37: actors.a.stages.0.rate: a periodic actor's rate follows from its period; use multiplier",
+            "w.yaml:9:37: actors.a.stages.0.rate: the rate of a periodic actor follows from its period; use multiplier",
         ),
         (
             actor("kind: nodeLease\nstages: [{duration: 1s}]"),
@@ -563,14 +570,14 @@ fn values_without_sense_say_where_and_what_is_right() {
                 "  cluster: {{services: 0}}\n{}",
                 actor("kind: endpoints\nrate: 1")
             ),
-            "w.yaml:6:23: cluster.services: 0 gives actor \"a\" (endpoints) nothing to do; use at least 1",
+            "w.yaml:6:23: cluster.services: 0 leaves actor \"a\" (endpoints) without work; use at least 1",
         ),
         (
             format!(
                 "  cluster: {{endpointsPerService: 5000}}\n{}",
                 actor("kind: endpoints")
             ),
-            "w.yaml:6:34: cluster.endpointsPerService: 5,000 is more than Endpoints hold (Kubernetes cuts them at 1,000); use at most 1,000, or no endpoints actor",
+            "w.yaml:6:34: cluster.endpointsPerService: 5,000 is too many: Kubernetes truncates Endpoints at 1,000; use at most 1,000, or remove the endpoints actor",
         ),
     ] {
         check(&mut wrong, error(&spec), message);
@@ -599,7 +606,7 @@ fn overrides_name_the_flag_and_the_nearest_path() {
         ),
         (
             "cluster.nodes",
-            "--set cluster.nodes: no PATH=VALUE; write for example --set cluster.podsPerNode=50",
+            "--set cluster.nodes: must be PATH=VALUE, for example --set cluster.podsPerNode=50",
         ),
         (
             "cluster.nodes.x=1",
@@ -615,15 +622,18 @@ fn overrides_name_the_flag_and_the_nearest_path() {
         ),
         (
             "limits.event/creat=1s",
-            "--set limits.event/creat=1s: limits.event/creat: \"event/creat\" is not an op class; did you mean \"event/create\"?",
+            "--set limits.event/creat=1s: limits.event/creat: \"event/creat\" is not an op class; did you mean \
+             \"event/create\"?",
         ),
         (
             "actors.events.ttl=5",
-            "--set actors.events.ttl=5: ttl: \"5\" is not a duration: write a number with a unit, such as 10s, 5m or 100ms",
+            "--set actors.events.ttl=5: ttl: \"5\" is not a duration: write a number with a unit, such as 10s, \
+             5m or 100ms",
         ),
         (
             "actors.events.rate=.nan",
-            "--set actors.events.rate=.nan: actors.events.rate: NaN is out of range; use a number above 0 and at most 10,000,000 per second",
+            "--set actors.events.rate=.nan: actors.events.rate: NaN is out of range; use a number above 0 and \
+             at most 10,000,000 per second",
         ),
         ("cluster.nodes=[1", "--set cluster.nodes=[1: "),
     ] {
@@ -673,7 +683,10 @@ fn a_workload_that_is_not_there_names_the_builtins() {
 
 #[test]
 fn a_live_clusters_load_comes_up_slowly_whatever_the_file_says() {
-    let spec = "  actors:\n    - {name: a, kind: event, rate: 100}\n    - {name: b, kind: endpoints, rate: 100, stages: [{duration: 1s, rate: 500, ramp: true}]}\n    - {name: c, kind: nodeLease, stages: [{duration: 1s, multiplier: 3}]}\n    - {name: d, kind: nodeStatus, concurrency: 4}\n  phases: {warmup: 5s, duration: 10s}\n";
+    let spec = "  actors:\n    - {name: a, kind: event, rate: 100}\n    - {name: b, kind: endpoints, rate: 100, \
+                stages: [{duration: 1s, rate: 500, ramp: true}]}\n    - {name: c, kind: nodeLease, stages: \
+                [{duration: 1s, multiplier: 3}]}\n    - {name: d, kind: nodeStatus, concurrency: 4}\n  phases: \
+                {warmup: 5s, duration: 10s}\n";
     let settings = RunSettings {
         run_id: "r".to_owned(),
         epoch: 0,

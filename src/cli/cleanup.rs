@@ -14,8 +14,8 @@ use crate::target::Target;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// Delete the keys and etcd leases that runs left in a store. Only what a manifest under
-/// /registry-etcdmark/ says etcdmark wrote is touched; runs that are going on are refused.
+/// Delete the keys and etcd leases that runs left in a store. Deletes only what a manifest under
+/// /registry-etcdmark/ lists as written by etcdmark, and refuses active runs.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  etcdmark cleanup --endpoints http://10.0.0.1:2379 --run-id 20261122-101500-4711\n  \
@@ -25,13 +25,13 @@ pub struct Args {
     /// The etcd.
     #[command(flatten)]
     pub cluster: ClusterFlags,
-    /// Only this run (may be given several times).
+    /// Delete only this run; can be repeated.
     #[arg(long, value_name = "ID", conflicts_with = "all")]
     pub run_id: Vec<String>,
-    /// Every run in the store.
+    /// Delete every run in the store.
     #[arg(long)]
     pub all: bool,
-    /// Also a run whose lock is held: its process will fail.
+    /// Also delete an active run, which then fails.
     #[arg(long)]
     pub force: bool,
     /// Output format.
@@ -93,7 +93,7 @@ pub fn clean(args: &Args) -> Result<Summary, CliError> {
     let Some(target) = found.target else {
         let ignored: String = found.ignored.iter().map(|i| format!(" ({i})")).collect();
         return Err(CliError::usage(format!(
-            "cleanup needs --endpoints http://HOST:2379 or --kind NAME{ignored}"
+            "cleanup needs an etcd: pass --endpoints http://HOST:2379 or --kind NAME{ignored}"
         )));
     };
     for line in &found.notes {
@@ -143,7 +143,7 @@ async fn clean_store(
     for run in runs {
         let Some(m) = run.manifest else {
             return Err(CliError::usage(format!(
-                "the manifest of run {:?} cannot be read: a newer etcdmark wrote it; use that one to clean up",
+                "cannot read the manifest of run {:?}: a newer etcdmark wrote it; clean up with that version",
                 run.run_id
             )));
         };
@@ -164,7 +164,7 @@ async fn clean_store(
         }
         let report = outcome.map_err(|e| CliError {
             message: format!(
-                "run {:?} is not deleted completely (the same command goes on): {}",
+                "run {:?} is only partly deleted; run the same command again to continue: {}",
                 run.run_id, e.message
             ),
             ..e
@@ -188,12 +188,12 @@ fn choose(args: &Args, known: BTreeSet<String>) -> Result<BTreeSet<String>, CliE
     };
     if let Some(missing) = args.run_id.iter().find(|id| !known.contains(id.as_str())) {
         return Err(CliError::usage(format!(
-            "--run-id {missing:?}: no manifest of that run (runs in the store: {listed})"
+            "--run-id {missing:?}: the store has no manifest of that run (runs in the store: {listed})"
         )));
     }
     if args.run_id.is_empty() && !args.all && known.len() > 1 {
         return Err(CliError::usage(format!(
-            "several runs are in the store ({listed}): give --run-id ID or --all"
+            "the store holds several runs ({listed}): pass --run-id ID or --all"
         )));
     }
     Ok(known
@@ -211,7 +211,8 @@ async fn lock(
 ) -> Result<Option<Lock>, CliError> {
     let locked = |who: &str| {
         CliError::usage(format!(
-            "run {run_id:?} is going on: {who} holds its lock; stop it first, or --force deletes its keys under it"
+            "run {run_id:?} is still active: {who} holds its lock; stop it first, or pass --force to delete its \
+             keys anyway"
         ))
     };
     match (holder, args.force) {
@@ -284,7 +285,7 @@ impl Summary {
     /// Of one store.
     fn one(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.runs.is_empty() {
-            return writeln!(f, "nothing to delete: no run left keys in this store");
+            return writeln!(f, "nothing to delete: this store holds no keys of any run");
         }
         for r in &self.runs {
             writeln!(
@@ -301,14 +302,14 @@ impl Summary {
             .any(|line| line.contains(" compact "));
         let when = match self.live_cluster && !compacts {
             true => {
-                "wait 10 minutes for kube-apiserver's compaction, then one member after the other"
+                "wait 10 minutes for kube-apiserver's compaction, then defragment one member at a time"
             }
-            false => "one member after the other",
+            false => "one member at a time",
         };
         writeln!(
             f,
-            "the db file does not shrink by this: {} ({} in use); etcd reuses what is free after its next \
-             compaction.\nto shrink it ({when}: defrag stops a member for seconds per GB):",
+            "deleting does not shrink the db file: {} ({} in use); etcd reuses the free pages after its next \
+             compaction.\nto shrink the file, run ({when}; defrag blocks a member for seconds per GB):",
             bytes(self.db_size as f64),
             bytes(self.db_size_in_use as f64)
         )?;

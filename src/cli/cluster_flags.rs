@@ -11,16 +11,16 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "etcd")]
 pub struct ClusterFlags {
-    /// Members of one etcd, comma-separated: https://10.0.0.1:2379,https://10.0.0.2:2379. Commands that
-    /// only read take ETCDCTL_ENDPOINTS too; commands that write need this flag.
+    /// Members of one external etcd, comma-separated: https://10.0.0.1:2379,https://10.0.0.2:2379. Read-only
+    /// commands also use ETCDCTL_ENDPOINTS; commands that write need this flag.
     #[arg(long, value_delimiter = ',', value_name = "URL")]
     pub endpoints: Vec<String>,
-    /// Resources with an etcd of their own, as kube-apiserver's --etcd-servers-overrides says it:
+    /// Resources in separate etcds, in the syntax of kube-apiserver's --etcd-servers-overrides:
     /// '/events#https://10.0.0.4:2379;https://10.0.0.5:2379' (semicolons between members, commas between
-    /// overrides). TLS and user are those of --endpoints.
+    /// overrides). Uses the TLS and user flags of --endpoints.
     #[arg(long, value_name = "GROUP/RESOURCE#URL[;URL…]")]
     pub overrides: Vec<String>,
-    /// The etcd of this kind cluster: takes the place of --endpoints, --cacert, --cert, --key and
+    /// Use the etcd of this kind cluster; replaces --endpoints, --cacert, --cert, --key and
     /// --metrics-endpoints.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["endpoints", "cacert", "cert", "key", "metrics_endpoints"])]
     pub kind: Option<String>,
@@ -39,26 +39,26 @@ pub struct ClusterFlags {
     /// etcd user, or user:password [env: ETCDCTL_USER].
     #[arg(long, value_name = "USER[:PASSWORD]")]
     pub user: Option<String>,
-    /// The user's password; the environment hides it from ps [env: ETCDCTL_PASSWORD].
+    /// Password of the user; the environment variable keeps it out of ps [env: ETCDCTL_PASSWORD].
     #[arg(long, value_name = "PASSWORD")]
     pub password: Option<String>,
-    /// Time to set a connection up [default: 2s] [env: ETCDCTL_DIAL_TIMEOUT].
+    /// Timeout for connecting [default: 2s] [env: ETCDCTL_DIAL_TIMEOUT].
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub dial_timeout: Option<String>,
-    /// Deadline of a status, member or cleanup call; not of the load [default: 5s] [env:
+    /// Timeout of status, member and cleanup calls; the load does not use it [default: 5s] [env:
     /// ETCDCTL_COMMAND_TIMEOUT].
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub command_timeout: Option<String>,
-    /// Where /metrics is, when apart from the endpoints (kubeadm: http://127.0.0.1:2381), comma-separated.
+    /// URLs of /metrics if they differ from the endpoints (kubeadm: http://127.0.0.1:2381), comma-separated.
     #[arg(long, value_delimiter = ',', value_name = "URL")]
     pub metrics_endpoints: Vec<String>,
-    /// Which of the endpoints get load.
+    /// Endpoints that receive load.
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub target: MemberChoice,
-    /// Allow a store that holds a live Kubernetes cluster's keys.
+    /// Allow a store that holds the keys of a live Kubernetes cluster.
     #[arg(long)]
     pub allow_live_cluster: bool,
-    /// Allow acts on the whole etcd (compaction, defragmentation) and --prefix /registry.
+    /// Allow operations on the whole etcd (compaction, defragmentation) and --prefix /registry.
     #[arg(long)]
     pub yes_this_etcd_is_mine: bool,
 }
@@ -114,7 +114,7 @@ impl ClusterFlags {
             match access {
                 Access::Read => endpoints = value.split(',').map(str::to_owned).collect(),
                 Access::Write => found.ignored.push(format!(
-                    "ETCDCTL_ENDPOINTS={value} is ignored: a command that writes takes its etcd from --endpoints only"
+                    "ETCDCTL_ENDPOINTS={value} is ignored: commands that write use only --endpoints"
                 )),
             }
         }
@@ -236,7 +236,7 @@ impl ClusterFlags {
         ];
         match given.iter().find(|(_, set)| *set) {
             Some((flag, _)) => Err(CliError::usage(format!(
-                "{flag} says something about an etcd that was not named: give --endpoints URL[,URL…] too"
+                "{flag} needs an external etcd: also pass --endpoints URL[,URL…]"
             ))),
             None => Ok(()),
         }

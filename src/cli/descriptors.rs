@@ -30,8 +30,8 @@ pub fn raise(resolved: &Resolved) -> Result<(), CliError> {
         return Ok(());
     }
     Err(CliError::usage(format!(
-        "--connections {} needs {needed} open files, and the limit is {wanted}: raise it (ulimit -n {needed}) or \
-         use fewer connections",
+        "--connections {} needs {needed} open files, but the limit is {wanted}: raise it (ulimit -n {needed}) \
+         or use fewer connections",
         resolved.load.connections
     )))
 }

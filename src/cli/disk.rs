@@ -16,46 +16,46 @@ use std::path::{Path, PathBuf};
 /// How long each directory is measured unless --duration or --passes says otherwise.
 const DURATION: Span = Span::seconds(60);
 
-/// Measure how fast directories' disks are for etcd: append and fdatasync, as etcd's write-ahead log does, next to
-/// the limits that etcd's documentation gives. Leaves nothing behind.
+/// Measure whether a disk is fast enough for etcd: append and fdatasync as etcd's write-ahead log does, and compare
+/// with the limits in etcd's documentation. Leaves no files.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
-Several directories take turns of about a second, so that what else goes on hits all alike.
-At least 1 GiB of each file system stays free (a tenth of one under 10 GiB). What it writes competes
-with an etcd that runs on the same disk.
+Several directories take turns of about a second, so that other activity affects all equally.
+At least 1 GiB of each file system stays free (10 % of a file system below 10 GiB). The measurement
+competes with an etcd on the same disk.
 
 Examples:
   etcdmark disk /var/lib/etcd                          a minute of etcd's WAL writes
-  etcdmark disk /mnt/nvme /mnt/gp3 --duration 5m       which disk, and by how much
+  etcdmark disk /mnt/nvme /mnt/gp3 --duration 5m       compare two disks
   etcdmark disk /var/lib/etcd --max-p99 10ms           exit code 99 when it is slower
-  etcdmark disk /var/lib/etcd --save-medium prod.yaml  to play back elsewhere
-  etcdmark disk . --pattern fio --passes 1             what fio does in etcd's documentation")]
+  etcdmark disk /var/lib/etcd --save-medium prod.yaml  save as a medium for emulation
+  etcdmark disk . --pattern fio --passes 1             the fio job in etcd's documentation")]
 pub struct Args {
     /// Directories on the disks to measure
     #[arg(required = true, value_name = "DIR")]
     pub dirs: Vec<PathBuf>,
-    /// What to write
+    /// Write pattern
     #[arg(long, value_enum, default_value_t, value_name = "PATTERN")]
     pub pattern: Pattern,
-    /// How long each directory is measured, such as 5m [default: 60s]
+    /// Measuring time per directory, such as 5m [default: 60s]
     #[arg(long, value_name = "DURATION")]
     pub duration: Option<String>,
-    /// So many whole files of the pattern in each directory (wal: of 64 MB, fio: of 22 MiB) instead
+    /// Write this many whole files per directory (wal: 64 MB each, fio: 22 MiB each) instead
     #[arg(long, value_name = "N", conflicts_with = "duration")]
     pub passes: Option<u64>,
-    /// Exit code 99 when a directory's p99 of fdatasync is above this, such as 10ms
+    /// Exit with code 99 if the fdatasync p99 of a directory exceeds this, such as 10ms
     #[arg(long, value_name = "DURATION")]
     pub max_p99: Option<String>,
-    /// Write what was measured as a medium that an etcd can be given elsewhere; once for each DIR, in their order
+    /// Save the measured distribution as a medium file for emulation; once for each DIR, in order
     #[arg(long, value_name = "FILE")]
     pub save_medium: Vec<PathBuf>,
-    /// Files with names even where files without cost the same; removed all the same
+    /// Use named files on every file system; they are removed at the end
     #[arg(long)]
     pub named_files: bool,
-    /// How to print the result
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
-    /// No progress; the result only
+    /// Print only the result, no progress
     #[arg(short, long)]
     pub quiet: bool,
 }
@@ -78,11 +78,8 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
     };
     media(args)?;
     let control = Control::default();
-    signals::watch(
-        control.clone(),
-        "stopping; what was measured so far follows",
-    )
-    .map_err(|e| CliError::failure(format!("cannot watch for Ctrl-C: {e}")))?;
+    signals::watch(control.clone(), "stopping; printing the results so far")
+        .map_err(|e| CliError::failure(format!("cannot watch for Ctrl-C: {e}")))?;
     let mut line = Line::new();
     let mut tell = |p: &Progress| {
         if !args.quiet {
@@ -137,7 +134,7 @@ fn media(args: &Args) -> Result<(), CliError> {
     let files = &args.save_medium;
     if !files.is_empty() && files.len() != args.dirs.len() {
         return Err(CliError::usage(format!(
-            "--save-medium is given {} times for {} directories; give one FILE for each DIR, in their order",
+            "--save-medium is given {} times for {} directories; pass one FILE per DIR, in the same order",
             files.len(),
             args.dirs.len()
         )));
@@ -146,12 +143,12 @@ fn media(args: &Args) -> Result<(), CliError> {
         let flag = format!("--save-medium {}", file.display());
         if files[..i].contains(file) {
             return Err(CliError::usage(format!(
-                "{flag} is given twice; give each DIR its own"
+                "{flag} is given twice; pass a different file for each DIR"
             )));
         }
         if file.symlink_metadata().is_ok() {
             return Err(CliError::usage(format!(
-                "{flag}: exists; remove it or choose another name"
+                "{flag}: the file exists; remove it or choose another name"
             )));
         }
         access(parent(file), Access::WRITE_OK)

@@ -22,13 +22,13 @@ use std::path::PathBuf;
     about = "Compare two or more arms (etcd versions, flags, disks, stores) under the same traffic",
     args_conflicts_with_subcommands = true,
     after_help = "\
-Arms' trials are interleaved in random order within blocks, each on an etcd of its own that etcdmark
-starts. Ctrl-C ends the trial under way and keeps what is done; the same command with the same --out
-goes on from there.
+Each block runs one trial of every arm, in random order. etcdmark starts a fresh etcd for each trial,
+unless an arm names endpoints. Ctrl-C ends the current trial and keeps the completed ones; to
+continue, run the same command with the same --out.
 
 Examples:
   etcdmark experiment list
-  etcdmark experiment versions --smoke               a minute, to see that it works; no answer
+  etcdmark experiment versions --smoke               check that it works; no conclusion
   etcdmark experiment versions --out results/versions
   etcdmark experiment versions --arm 3.5 --arm 3.7 --blocks 10
   etcdmark experiment media --dir /mnt/nvme --dir /mnt/gp3 --medium hdd
@@ -45,11 +45,11 @@ pub struct Args {
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
     pub changes: ChangeFlags,
-    /// Where the results go: new or empty, or begun by the same command, which goes on [default:
+    /// Directory for the results: new or empty, or of the same command, to continue it [default:
     /// etcdmark-results/NAME-TIME]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: Option<PathBuf>,
-    /// How to print the result
+    /// Output format
     #[arg(
         short,
         long,
@@ -59,10 +59,10 @@ pub struct Args {
         help_heading = "Output"
     )]
     pub output: Format,
-    /// No progress; the result only
+    /// Print only the result, no progress
     #[arg(short, long, help_heading = "Output")]
     pub quiet: bool,
-    /// Also what happens in each trial
+    /// Print the events of each trial as well
     #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
     pub verbose: bool,
 }
@@ -71,41 +71,41 @@ pub struct Args {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Experiment")]
 pub struct ChangeFlags {
-    /// Play the short form, which shows in a minute that the experiment works and answers nothing
+    /// Run a short smoke test: about a minute, no conclusion
     #[arg(long)]
     pub smoke: bool,
-    /// Trials of each arm on each level, at least 6 (fewer with --smoke)
+    /// Number of blocks: trials of each arm on each level, at least 6 (fewer with --smoke)
     #[arg(long, value_name = "N")]
-    pub blocks: Option<u32>,
-    /// Seed of the order and of the workloads; block n has seed + n - 1
+    pub pairs: Option<u32>,
+    /// Random seed of the order and of the workloads; block n uses seed + n - 1
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Play only this arm and others so named
+    /// Run only this arm; can be repeated
     #[arg(long, value_name = "NAME")]
     pub arm: Vec<String>,
-    /// Play only this level of the sweep and others so named
+    /// Run only this level of the sweep; can be repeated
     #[arg(long, value_name = "NAME")]
-    pub level: Vec<String>,
-    /// Play an arm whose data lie here; may be repeated (media, split-events; `forEach` in a file)
+    pub rung: Vec<String>,
+    /// Add an arm with its data in this directory; can be repeated (media, split-events; `forEach` in a file)
     #[arg(long, value_name = "DIR")]
     pub dir: Vec<PathBuf>,
-    /// Put the write-ahead logs of the --dir arms here; once for all of them, or once for each, in order
+    /// Write-ahead log directory of the --dir arms; once for all, or once for each, in order
     #[arg(long, value_name = "DIR")]
     pub wal_dir: Vec<PathBuf>,
-    /// Play an arm on this emulated storage medium, as for `etcdmark run`; may be repeated (media)
+    /// Add an arm on this emulated storage medium, as in `etcdmark run`; can be repeated (media)
     #[arg(long, value_name = "NAME|FILE")]
     pub medium: Vec<String>,
-    /// Play an arm in which these resources have an etcd each, as for `etcdmark run`: events,leases+nodes; may be
+    /// Add an arm with these resources in separate etcds, as in `etcdmark run`: events,leases+nodes; can be
     /// repeated (split-events)
     #[arg(long, value_name = "RESOURCE[,…]")]
     pub split: Vec<String>,
-    /// Give any field of every arm's workload a value, as `etcdmark run --set` does; may be repeated
+    /// Set a field of every arm's workload, as `etcdmark run --set` does; can be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// Allow arms' endpoints that hold a live Kubernetes cluster's keys
+    /// Allow arms whose etcd holds the keys of a live Kubernetes cluster
     #[arg(long)]
     pub allow_live_cluster: bool,
-    /// Allow acts on the whole etcd (compaction, defragmentation, filling it) at arms' endpoints
+    /// Allow operations on the whole external etcd of an arm (compaction, defragmentation, filling it)
     #[arg(long)]
     pub yes_this_etcd_is_mine: bool,
 }
@@ -115,16 +115,16 @@ pub struct ChangeFlags {
 pub enum Command {
     /// List the built-in experiments
     List {
-        /// How to print
+        /// Output format
         #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
         output: Format,
     },
-    /// Show an experiment's file, or what would be played
+    /// Print an experiment's file, or its plan
     Show {
         /// A built-in experiment's name, or a file
         #[arg(value_name = "NAME|FILE")]
         name: String,
-        /// Print arms, trials and their order as JSON, after every flag, instead of the file
+        /// Print the plan (arms, trials and their order) as JSON instead of the file
         #[arg(long)]
         plan: bool,
         #[command(flatten)]
@@ -172,7 +172,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
             let names: Vec<&str> = BUILTINS.iter().map(|b| b.name).collect();
             let names = names.join(", ");
             Err(CliError::usage(format!(
-                "name an experiment: a built-in one ({names}) or a file"
+                "name a built-in experiment ({names}) or a file"
             )))
         }
     }
@@ -188,7 +188,7 @@ fn experiment(args: &Args, name: &str) -> Result<Exit, CliError> {
         PathBuf::from("etcdmark-results").join(format!("{}-{now}", experiment.plan.name))
     });
     let control = Control::default();
-    let first = "ending the trial: waiting for answers (again to stop now)";
+    let first = "ending the trial: waiting for answers (press Ctrl-C again to stop now)";
     signals::watch(control.clone(), first)
         .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
     let directory = ExperimentDirectory::open(&out, &experiment.plan)?;
@@ -257,7 +257,7 @@ fn list(output: Format) -> Result<Exit, CliError> {
     };
     let lines: String = rows.iter().map(line).collect();
     print(&format!(
-        "{lines}\nPlay one with `etcdmark experiment NAME`; see its file with `etcdmark experiment show NAME`.\n"
+        "{lines}\nRun one with `etcdmark experiment NAME`; print its file with `etcdmark experiment show NAME`.\n"
     ))?;
     Ok(Exit::Ok)
 }
@@ -301,14 +301,14 @@ impl Watching {
     fn introduce(&mut self, experiment: &Experiment, out: &std::path::Path) {
         let plan = &experiment.plan;
         for left in &plan.left_out {
-            self.say(&format!("arm {} is left out: {}", left.arm, left.reason));
+            self.say(&format!("skipping arm {}: {}", left.arm, left.reason));
         }
         for note in &plan.notes {
             self.say(note);
         }
         let arms: Vec<&str> = plan.arms.iter().map(|a| a.name.as_str()).collect();
         self.say(&format!(
-            "{}: {} trials of {}; results in {}",
+            "{}: {} trials of {} each; results in {}",
             plan.name,
             plan.trials.len(),
             arms.join(", "),
@@ -329,17 +329,17 @@ impl Observer for Watching {
         let level = if trial.level.is_empty() {
             String::new()
         } else {
-            format!(", level {}", trial.level)
+            format!(", level {}", trial.rung)
         };
-        let again = if again { ", once more" } else { "" };
+        let again = if again { " (repeated)" } else { "" };
         let left = match left {
             s if s < 90.0 => format!("{s:.0} s"),
             s if s < 5400.0 => format!("{:.0} min", s / 60.0),
             s => format!("{:.1} h", s / 3600.0),
         };
         self.say(&format!(
-            "trial {} of {of}: arm {}, block {}{level}{again}; about {left} left",
-            trial.trial, trial.arm, trial.block
+            "trial {} of {of}: arm {}, block {}{rung}{again}; about {left} left",
+            trial.trial, trial.arm, trial.pair
         ));
         if !self.quiet && (self.verbose || std::io::stderr().is_terminal()) {
             self.progress = Some(Progress::new(self.verbose, None));

@@ -17,8 +17,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Show what an etcd is and holds: members, leader, versions, size against quota, alarms, mean fsync and
-/// commit times, keys by resource. Writes nothing.
+/// Show the state of an etcd: members, leader, versions, database size and quota, alarms, mean fsync and
+/// commit times, and keys by resource. Writes nothing.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  etcdmark inspect --endpoints https://10.0.0.1:2379 --cacert ca.crt \\\n      --cert \
@@ -101,7 +101,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let found = args.cluster.targets(Access::Read)?;
     let Some(target) = found.target else {
         return Err(CliError::usage(
-            "inspect needs an etcd: --endpoints http://HOST:2379 (or ETCDCTL_ENDPOINTS), or --kind NAME",
+            "inspect needs an etcd: pass --endpoints http://HOST:2379 (or set ETCDCTL_ENDPOINTS), or --kind NAME",
         ));
     };
     for line in &found.notes {
@@ -147,8 +147,8 @@ async fn inspect_all(
         for prefix in o.resources.iter().map(|r| r.key_prefix()) {
             if let Some(n) = seen.resources.get(prefix) {
                 seen.notes.push(format!(
-                    "{n} keys under /registry/{prefix} are here, and --overrides sends that resource to store {}: \
-                     kube-apiserver does not see them",
+                    "the main etcd holds {n} keys under /registry/{prefix}, but --overrides routes that \
+                     resource to store {}: kube-apiserver does not see these keys",
                     other.store
                 ));
             }
@@ -182,7 +182,7 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
     let urls = quota::metrics_urls(target);
     if members.iter().all(|m| m.leader == 0) {
         seen.notes
-            .push("the cluster has no leader: keys cannot be counted".to_owned());
+            .push("the cluster has no leader, so etcdmark cannot count keys".to_owned());
     }
     for m in &members {
         seen.cluster_id = format!("{:x}", m.cluster_id);
@@ -214,7 +214,8 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
                     row.commit_mean = mean(&page, "etcd_disk_backend_commit_duration_seconds");
                 }
                 Err(e) => seen.notes.push(format!(
-                    "no metrics of {}: {e} (kubeadm has them at http://127.0.0.1:2381: --metrics-endpoints)",
+                    "cannot read metrics of {}: {e} (on kubeadm nodes, pass --metrics-endpoints \
+                     http://127.0.0.1:2381)",
                     m.endpoint
                 )),
             }
@@ -227,7 +228,7 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
                 |a: &crate::etcd::control::Alarm| format!("{} on member {:x}", a.kind, a.member_id);
             seen.alarms = alarms.iter().map(say).collect();
         }
-        Err(e) => seen.notes.push(format!("alarms cannot be read: {e}")),
+        Err(e) => seen.notes.push(format!("cannot read alarms: {e}")),
     }
     if let Err(e) = keys(&cluster, &mut seen).await {
         seen.notes
@@ -276,7 +277,7 @@ fn text_of_one(seen: &Inspection) -> String {
         });
         let _ = writeln!(
             t,
-            "  {} ({}) {}: etcd {}, {role}, db {} ({} in use{used}), fsync {}, commit {} (means since its start)",
+            "  {} ({}) {}: etcd {}, {role}, db {} ({} in use{used}), fsync {}, commit {} (means since it started)",
             m.name,
             m.id,
             m.endpoint,

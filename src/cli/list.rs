@@ -10,7 +10,7 @@ use serde::Serialize;
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  etcdmark list -o json | jq -r '.[].name'")]
 pub struct Args {
-    /// How to print
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
 }
@@ -63,7 +63,7 @@ fn text(rows: &[Row]) -> String {
             wrapped(&r.op_classes, width + 2)
         );
     }
-    out + "\nRun one with `etcdmark run NAME`; see what it does with `etcdmark show NAME`.\n"
+    out + "\nRun one with `etcdmark run NAME`; print it with `etcdmark show NAME`.\n"
 }
 
 /// The names in lines of at most 100 columns, indented.
@@ -94,12 +94,12 @@ mod tests {
         let text = text(&rows);
         assert!(
             text.starts_with(
-                "cluster          All of a cluster's steady traffic, sized by nodes\n"
+                "cluster          All of a cluster's steady traffic, scaled by nodes\n"
             ),
             "{text}"
         );
         assert!(
-            text.contains("\nprobe            What a quiet client sees"),
+            text.contains("\nprobe            What an idle client experiences"),
             "{text}"
         );
         assert!(text.lines().all(|l| l.chars().count() <= 105), "{text}");

@@ -8,35 +8,35 @@ use std::path::PathBuf;
 
 /// etcd to start.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Local etcd (when no --endpoints are given)")]
+#[command(next_help_heading = "Local etcd (without --endpoints and --kind)")]
 pub struct LocalFlags {
-    /// The etcd to start [default: the newest that scripts/install-etcd.sh provided, or the one on PATH]
+    /// etcd binary to start [default: the newest from scripts/install-etcd.sh, or the one on PATH]
     #[arg(long, value_name = "PATH")]
     pub etcd: Option<PathBuf>,
-    /// Its version, among those that scripts/install-etcd.sh provided: 3.6.4, or 3.6
+    /// etcd version to start, installed by scripts/install-etcd.sh: 3.6.4, or 3.6
     #[arg(long, value_name = "VERSION", conflicts_with = "etcd")]
     pub etcd_version: Option<String>,
-    /// Where its data goes; kept [default: a temporary directory, removed afterwards]
+    /// Data directory; kept after the run [default: a temporary directory, removed afterwards]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Where its write-ahead log goes, apart from its data [default: into the data directory]
+    /// Separate directory for the write-ahead log [default: in the data directory]
     #[arg(long, value_name = "DIR")]
     pub wal_dir: Option<PathBuf>,
     /// Emulate a storage medium: local-nvme, local-ssd, gp3, network-ssd, openai-2018, hdd, gp2-exhausted, stalls, or
-    /// a file; without --data-dir the data go to /dev/shm
+    /// a file; without --data-dir, the data directory is in /dev/shm
     #[arg(long, value_name = "NAME|FILE")]
     pub medium: Option<String>,
-    /// Another medium for one member, the first is 0; may be given more than once: --medium-member 0=hdd
+    /// Emulate a different medium for one member, numbered from 0; can be repeated: --medium-member 0=hdd
     #[arg(long, value_name = "N=NAME|FILE")]
     pub medium_member: Vec<String>,
-    /// Resources that get an etcd of their own, each its own: events, or events,leases; with + several
-    /// share one: events,leases+nodes
+    /// Start a separate etcd for each of these resources: events, or events,leases; resources joined by +
+    /// share one etcd: events,leases+nodes
     #[arg(long, value_delimiter = ',', value_name = "RESOURCE[,…]")]
     pub split: Vec<String>,
-    /// How many members: 1 or 3 [default: 1]
+    /// Number of members: 1 or 3 [default: 1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub members: Option<String>,
-    /// A flag for etcd, as it is; may be given more than once: --etcd-flag --quota-backend-bytes=4294967296
+    /// Pass a flag to etcd; can be repeated: --etcd-flag --quota-backend-bytes=4294967296
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
     pub etcd_flag: Vec<String>,
 }
@@ -117,12 +117,12 @@ impl LocalFlags {
         let mut media = BTreeMap::new();
         for given in &self.medium_member {
             let wrong = |what: &str| CliError::usage(format!("--medium-member {given:?}: {what}"));
-            let form = "write the member's number and a medium, such as 0=hdd";
+            let form = "write a member number and a medium, such as 0=hdd";
             let (index, name) = given.split_once('=').ok_or_else(|| wrong(form))?;
             let index: usize = index.parse().map_err(|_| wrong(form))?;
             let medium = Medium::load(name).map_err(|e| CliError::usage(e.to_string()))?;
             if media.insert(index, medium).is_some() {
-                return Err(wrong("this member has a medium already; remove one"));
+                return Err(wrong("this member already has a medium; remove one"));
             }
         }
         Ok(media)

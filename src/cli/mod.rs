@@ -25,8 +25,8 @@ pub use error::CliError;
 use crate::exit::Exit;
 use clap::{Parser, Subcommand};
 
-/// kubemark for etcd: plays a hollow Kubernetes cluster's traffic against a real etcd, at the moments
-/// at which that cluster would send it, and measures how long each kind of request waited.
+/// kubemark for etcd: sends the traffic of a hollow Kubernetes cluster to a real etcd, with the timing of
+/// a real cluster, and measures the response time of each kind of request.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = HELP, max_term_width = 100)]
 struct Cli {
@@ -36,11 +36,11 @@ struct Cli {
 
 const HELP: &str = "\
 Examples:
-  etcdmark run                                   1,000 nodes' traffic against an etcd of its own
-  etcdmark run --nodes 5000 --duration 5m        five times that, for five minutes
+  etcdmark run                                   traffic of 1,000 nodes against a local etcd
+  etcdmark run --nodes 5000 --duration 5m        traffic of 5,000 nodes for five minutes
   etcdmark run events --endpoints http://10.0.0.1:2379
   etcdmark run --kind kind --allow-live-cluster  the etcd of a kind cluster
-  etcdmark experiment versions --smoke           several arms, one answer
+  etcdmark experiment versions --smoke           compare etcd versions
   etcdmark inspect --endpoints http://127.0.0.1:2379
   etcdmark disk /var/lib/etcd                    is this disk fast enough for etcd?
 
@@ -58,17 +58,17 @@ enum Command {
     List(list::Args),
     /// Check workload files without running them.
     Validate(validate::Args),
-    /// Show a workload as it would run, after every override.
+    /// Print a workload with all defaults and overrides applied.
     Show(show::Args),
-    /// Show the result of a run or an experiment again, rebuilt from its files.
+    /// Print the result of a finished run or experiment from its files.
     Report(report::Args),
-    /// Look at an etcd without writing anything.
+    /// Show the state of an etcd; writes nothing.
     Inspect(inspect::Args),
-    /// Tell when an etcd reaches its quota, and which quota it needs; writes nothing.
+    /// Forecast when an etcd reaches its quota, and which quota it needs; writes nothing.
     QuotaPlan(quota_plan::Args),
-    /// Delete what earlier runs left in an etcd.
+    /// Delete the keys that earlier runs left in an etcd.
     Cleanup(cleanup::Args),
-    /// Measure how fast directories' disks are for etcd.
+    /// Measure whether a disk is fast enough for etcd.
     Disk(disk::Args),
 }
 

@@ -62,15 +62,15 @@ pub fn stores(
                 theirs.len() == o.servers.len() && o.servers.iter().all(|s| theirs.contains(s));
             if !same {
                 return Err(CliError::usage(format!(
-                    "--overrides {names}: {shared} is also a member of another etcd of this command ({}): give both the \
-                     same servers, or each its own",
+                    "--overrides {names}: {shared} also belongs to another etcd of this command ({}): give both \
+                     the same servers, or give each its own servers",
                     theirs.join(", ")
                 )));
             }
         }
         if o.servers.iter().all(|s| main.endpoints.contains(s)) {
             notes.push(format!(
-                "--overrides {names}: these are the servers of --endpoints, so it is no store of its own"
+                "--overrides {names}: these are the servers of --endpoints, so this is not a separate store"
             ));
             continue;
         }
@@ -120,7 +120,7 @@ pub fn parse(values: &[String]) -> Result<Vec<Override>, CliError> {
             one(piece).map_err(|why| CliError::usage(format!("--overrides {piece:?} {why}")))?;
         if all.iter().any(|o| o.resources.contains(&resource)) {
             return Err(CliError::usage(format!(
-                "--overrides names {} twice: a resource is in one etcd",
+                "--overrides names {} twice: a resource belongs to exactly one etcd",
                 name(resource)
             )));
         }
@@ -149,13 +149,12 @@ fn one(piece: &str) -> Result<(Resource, Vec<String>), String> {
         Some((left, right)) if !right.contains('#') => (left, right),
         Some(_) => {
             return Err(
-                "has two #: overrides are separated by commas, not by semicolons".to_owned(),
+                "has two #: separate overrides with commas, not with semicolons".to_owned(),
             );
         }
         None if piece.starts_with("http://") || piece.starts_with("https://") => {
             return Err(
-                "has no resource: the servers of one override are separated by semicolons, commas are between \
-                 overrides"
+                "has no resource: separate the servers of one override with semicolons, and overrides with commas"
                     .to_owned(),
             );
         }
@@ -170,7 +169,8 @@ fn one(piece: &str) -> Result<(Resource, Vec<String>), String> {
     let servers: Vec<String> = right.split(';').map(|s| s.trim().to_owned()).collect();
     if servers.iter().any(String::is_empty) {
         return Err(format!(
-            "has an empty server; write {FORM} (in quotes: the shell ends a command at a semicolon)"
+            "has an empty server; write {FORM} (in quotes, because the shell treats a semicolon as the end of \
+             the command)"
         ));
     }
     Ok((resource, servers))
@@ -197,21 +197,21 @@ fn resource(text: &str) -> Result<Resource, String> {
         let hint = nearest(last, plurals).and_then(|p| known().find(|r| r.plural() == p));
         let hint = hint.map_or(String::new(), |r| format!("did you mean {}? ", name(r)));
         return Err(format!(
-            "is for a resource that etcdmark does not write; {hint}known: {}",
+            "names a resource that etcdmark does not write; {hint}known: {}",
             names.join(", ")
         ));
     };
     let right = name(meant);
     Err(if text.starts_with("/registry/") {
-        format!("names a key: kube-apiserver takes group/resource; write {right}")
+        format!("names a key, but kube-apiserver expects GROUP/RESOURCE; write {right}")
     } else if text == "events.k8s.io/events" {
         format!(
-            "has no effect in kube-apiserver, which stores the Events of both API groups as {right}: write that"
+            "has no effect in kube-apiserver, which stores the Events of both API groups under {right}; write {right}"
         )
     } else if text.contains('/') {
-        format!("is not what kube-apiserver calls this resource; write {right}")
+        format!("is not kube-apiserver's name of this resource; write {right}")
     } else {
-        format!("has no API group: kube-apiserver takes group/resource; write {right}")
+        format!("has no API group, but kube-apiserver expects GROUP/RESOURCE; write {right}")
     })
 }
 
@@ -267,17 +267,17 @@ mod tests {
         for (value, says) in [
             (
                 "/registry/events#http://a:1",
-                "names a key: kube-apiserver takes group/resource; write /events",
+                "names a key, but kube-apiserver expects GROUP/RESOURCE; write /events",
             ),
             ("/registry/minions#http://a:1", "write /nodes"),
             (
                 "events#http://a:1",
-                "has no API group: kube-apiserver takes group/resource; write /events",
+                "has no API group, but kube-apiserver expects GROUP/RESOURCE; write /events",
             ),
             ("leases#http://a:1", "write coordination.k8s.io/leases"),
             (
                 "/leases#http://a:1",
-                "is not what kube-apiserver calls this resource; write coordination.k8s.io/leases",
+                "is not kube-apiserver's name of this resource; write coordination.k8s.io/leases",
             ),
             ("/masterleases#http://a:1", "write /apiServerIPInfo"),
             ("v1/events#http://a:1", "write /events"),
@@ -287,11 +287,11 @@ mod tests {
             ),
             (
                 "/events#http://a:1,http://b:1",
-                "\"http://b:1\" has no resource: the servers of one override are separated by semicolons",
+                "\"http://b:1\" has no resource: separate the servers of one override with semicolons",
             ),
             (
                 "/events#http://a:1;/nodes#http://b:1",
-                "has two #: overrides are separated by commas",
+                "has two #: separate overrides with commas",
             ),
             (
                 "/events",

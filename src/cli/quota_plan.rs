@@ -15,9 +15,9 @@ use crate::target::Target;
 use futures_util::future::try_join_all;
 use std::time::Duration;
 
-/// Tell when an etcd reaches its quota, and which quota it needs: watches what is written for a while, by
-/// resource, and works out growth, time to full with and without kube-apiserver's compactor, and the rate that
-/// this etcd can take. Writes nothing; one watch and some counts are all that the etcd feels of it.
+/// Forecast when an etcd reaches its quota, and which quota it needs: watches the writes for a while and computes,
+/// by resource, the growth, the time to full with and without kube-apiserver's compactor, and the critical write
+/// rate. Writes nothing; the only cost for etcd is one watch and some counts.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -25,13 +25,13 @@ Examples:
   etcdmark quota-plan --kind kind --window 5m
   etcdmark quota-plan -o json --endpoints http://10.0.0.1:2379 | jq .stores[0].timeToFullSeconds
 
-Take the window at a busy hour: a minute sees six renewals of each node's Lease, and no rollout
-that happens twice a day.")]
+Choose a busy hour: a window of one minute sees six renewals of each node's Lease, but misses a
+rollout that happens twice a day.")]
 pub struct Args {
     /// The etcd.
     #[command(flatten)]
     pub cluster: ClusterFlags,
-    /// How long writes are watched: 1s to 24h.
+    /// Length of the watch: 1s to 24h.
     #[arg(
         long,
         value_name = "DURATION",
@@ -57,7 +57,7 @@ pub struct Args {
         help_heading = "Output"
     )]
     pub output: Format,
-    /// No progress; the answer only.
+    /// Print only the result, no progress.
     #[arg(short, long, help_heading = "Output")]
     pub quiet: bool,
 }
@@ -72,7 +72,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let found = args.cluster.targets(Access::Read)?;
     let Some(target) = found.target else {
         return Err(CliError::usage(
-            "quota-plan needs an etcd: --endpoints http://HOST:2379 (or ETCDCTL_ENDPOINTS), or --kind NAME",
+            "quota-plan needs an etcd: pass --endpoints http://HOST:2379 (or set ETCDCTL_ENDPOINTS), or --kind NAME",
         ));
     };
     for line in &found.notes {
@@ -124,7 +124,7 @@ async fn one(
             .map(|a| format!("{} on member {:x}", a.kind, a.member_id))
             .collect(),
         Err(e) => {
-            notes.push(format!("alarms cannot be read: {e}"));
+            notes.push(format!("cannot read alarms: {e}"));
             Vec::new()
         }
     };

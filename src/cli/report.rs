@@ -15,12 +15,12 @@ Examples:
   etcdmark report results/a -o json | jq .total.figures
   etcdmark report results/a -o hgrm --class node-lease/update > lease.hgrm")]
 pub struct Args {
-    /// The directory that a run or an experiment wrote (--out DIR)
+    /// Result directory of a run or an experiment
     pub dir: PathBuf,
     /// text: the summary; json: the whole result; hgrm: a percentile spectrum for HdrHistogram's plotters
     #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub output: Format,
-    /// Op class whose spectrum -o hgrm prints, e.g. node-lease/update (all together when left out)
+    /// Op class for -o hgrm, such as node-lease/update [default: all together]
     #[arg(long, value_name = "ACTOR/STEP")]
     pub class: Option<String>,
 }
@@ -40,7 +40,7 @@ pub enum Format {
 pub fn run(args: &Args) -> Result<Exit, CliError> {
     if args.class.is_some() && args.output != Format::Hgrm {
         return Err(CliError::usage(
-            "--class goes with -o hgrm; text and json show every op class".to_owned(),
+            "--class works only with -o hgrm; text and json show every op class".to_owned(),
         ));
     }
     if is_experiment(&args.dir) {
@@ -59,7 +59,8 @@ fn experiment(args: &Args) -> Result<Exit, CliError> {
         Format::Hgrm => {
             let dir = args.dir.display();
             return Err(CliError::usage(format!(
-                "-o hgrm is of one run, and {dir} holds an experiment: name a trial's directory, {dir}/trials/…"
+                "-o hgrm needs a single run, but {dir} holds an experiment: name the directory of a trial, \
+                 {dir}/trials/…"
             )));
         }
     };
@@ -118,7 +119,7 @@ fn spectrum(
     match reducer.merged(class, metric).histogram() {
         Some(histogram) => Ok(hgrm::render(histogram)),
         None => Err(CliError::failure(format!(
-            "no {} time was measured",
+            "the run measured no {} time",
             metric.name()
         ))),
     }

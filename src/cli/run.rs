@@ -26,17 +26,17 @@ use std::path::PathBuf;
 /// Flags of `etcdmark run`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
-Without --endpoints or --kind, run starts a throwaway etcd, loads it and stops it.
+Without --endpoints or --kind, run starts a temporary local etcd and stops it at the end.
 
 Examples:
-  etcdmark run                                      the whole cluster's traffic, 1,000 nodes, 30 s
+  etcdmark run                                      traffic of a cluster of 1,000 nodes for 30 s
   etcdmark run node-heartbeats --nodes 5000         heartbeats only
   etcdmark run events --set actors.events.rate=500 --etcd-version 3.5
   etcdmark run --data-dir /mnt/nvme/etcd --members 3
-  etcdmark run --split events                       Events in an etcd of their own
-  etcdmark run node-heartbeats --medium openai-2018    as if on a disk whose syncs take 2 ms
+  etcdmark run --split events                       Events in a separate etcd
+  etcdmark run node-heartbeats --medium openai-2018    emulate a disk with 2 ms per sync
   etcdmark run my-workload.yaml --endpoints http://10.0.0.1:2379 --out results/a
-  etcdmark run probe --endpoints http://127.0.0.1:2379     what a quiet client sees, until Ctrl-C")]
+  etcdmark run probe --endpoints http://127.0.0.1:2379     what an idle client experiences, until Ctrl-C")]
 pub struct Args {
     /// A built-in workload's name (see `etcdmark list`), or a file
     #[arg(default_value = "cluster")]
@@ -50,26 +50,26 @@ pub struct Args {
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
     pub local: LocalFlags,
-    /// Names the run: its keys lie under /registry-etcdmark/RUN-ID/ [default: from the time]
+    /// Name of the run; its keys are under /registry-etcdmark/RUN-ID/ [default: from the time]
     #[arg(long, value_name = "RUN-ID", help_heading = "Run")]
     pub run_id: Option<String>,
-    /// Where keys go; /registry needs --yes-this-etcd-is-mine [default: /registry-etcdmark/RUN-ID]
+    /// Prefix of all keys; /registry needs --yes-this-etcd-is-mine [default: /registry-etcdmark/RUN-ID]
     #[arg(long, value_name = "PREFIX", help_heading = "Run")]
     pub prefix: Option<String>,
-    /// Leave the keys in the store
+    /// Keep the keys in the store after the run
     #[arg(long, help_heading = "Run")]
     pub keep_data: bool,
-    /// Do not compare the store with what was acknowledged
+    /// Skip reading back the keys and comparing them with the acknowledged writes
     #[arg(long, help_heading = "Run")]
     pub no_verify: bool,
-    /// What stops the run: all, none, or of quota,alarm,leader-change,quorum [default: all for given
-    /// endpoints, none for a local etcd]
+    /// Guards that stop the run: all, none, or a list of quota,alarm,leader-change,quorum [default: all for
+    /// an external etcd, none for a local etcd]
     #[arg(long, value_name = "LIST", help_heading = "Run")]
     pub guards: Option<String>,
-    /// Where the results go; must be new or empty [default: etcdmark-results/RUN-ID]
+    /// Directory for the results; must be new or empty [default: etcdmark-results/RUN-ID]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out: Option<PathBuf>,
-    /// How to print the result
+    /// Output format
     #[arg(
         short,
         long,
@@ -79,10 +79,10 @@ pub struct Args {
         help_heading = "Output"
     )]
     pub output: Format,
-    /// No progress; the result only
+    /// Print only the result, no progress
     #[arg(short, long, help_heading = "Output")]
     pub quiet: bool,
-    /// Also what happens on the way
+    /// Print events during the run as well
     #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
     pub verbose: bool,
 }
@@ -140,7 +140,8 @@ fn start(
         .build()
         .map_err(|e| CliError::failure(format!("cannot start a runtime: {e}")))?;
     let control = Control::default();
-    let first = "draining: waiting for answers, then the report (again to stop now)";
+    let first =
+        "draining: waiting for answers, then printing the report (press Ctrl-C again to stop now)";
     signals::watch(control.clone(), first)
         .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
     let (targets, locals) = runtime.block_on(async {
@@ -148,7 +149,7 @@ fn start(
             started = targets(args, &resolved, given) => started,
             // Dropping a local etcd that is starting ends it and removes its directory.
             () = control.until_interrupted() => Err(CliError {
-                message: "interrupted before etcd was ready; nothing was measured".to_owned(),
+                message: "interrupted before etcd was ready; no results".to_owned(),
                 exit: Exit::Interrupted,
             }),
         }
@@ -230,13 +231,13 @@ fn given(args: &Args, run_id: &str) -> Result<Found, CliError> {
         && *prefix != own_prefix(run_id)
     {
         return Err(CliError::usage(format!(
-            "--prefix {prefix:?} is neither /registry nor {}, this run's own (the default)",
+            "--prefix {prefix:?}: use {} (the default of this run) or /registry",
             own_prefix(run_id)
         )));
     }
     if registry && found.target.as_ref().is_some_and(|t| !t.owned) {
         return Err(CliError::usage(
-            "--prefix /registry writes where Kubernetes keeps its objects: it needs --yes-this-etcd-is-mine",
+            "--prefix /registry writes where Kubernetes keeps its objects; to allow it, pass --yes-this-etcd-is-mine",
         ));
     }
     Ok(found)
@@ -250,7 +251,7 @@ fn own_prefix(run_id: &str) -> String {
 fn local_flags_unused(args: &Args, by: &str) -> Result<(), CliError> {
     match args.local.given() {
         Some(flag) => Err(CliError::usage(format!(
-            "{flag} is for a local etcd, and {by} names another one"
+            "{flag} applies only to a local etcd, but {by} names an external one"
         ))),
         None => Ok(()),
     }
@@ -310,8 +311,8 @@ fn too_many_stores(own: &[RoutedStore]) -> String {
         .map(|r| format!("{}#URL", overrides::name(*r)))
         .collect();
     format!(
-        "this workload has {} stores ({}), and --endpoints names one etcd: name the others, --overrides '{}', or leave \
-         --endpoints out to start one for each",
+        "this workload has {} stores ({}), but --endpoints names one etcd: name the others with --overrides \
+         '{}', or omit --endpoints to start a local etcd for each store",
         names.len(),
         names.join(", "),
         further.join(",")
@@ -323,15 +324,15 @@ fn media(local: &LocalCluster) -> Vec<String> {
     let line = |member: &Member| {
         let info = member.medium()?.info;
         let cost = |c: SyncCost| {
-            let (base, overhead) = (ns(c.base_ns), ns(c.overhead_ns));
-            format!("{base} of the directory and {overhead} of holding it")
+            let (base, overhead) = (text::units::ns(c.base_ns), text::units::ns(c.overhead_ns));
+            format!("{base} in the directory plus {overhead} emulation overhead")
         };
         let db = match info.db == info.wal {
             true => String::new(),
             false => format!(" (database: {})", cost(info.db)),
         };
         Some(format!(
-            "medium {} for {}: a sync takes {}{db} by itself, which is subtracted",
+            "medium {} for {}: etcdmark subtracts the cost of a real sync, {}{db}",
             info.name,
             member.name(),
             cost(info.wal)
@@ -369,6 +370,7 @@ fn run_id(args: &Args) -> Result<String, CliError> {
         return Ok(id.clone());
     }
     Err(CliError::usage(format!(
-        "--run-id {id:?} is not 1 to 63 lowercase letters, digits and hyphens, the first not a hyphen"
+        "--run-id {id:?} is not valid: use 1 to 63 lowercase letters, digits and hyphens, and do not start with \
+         a hyphen"
     )))
 }

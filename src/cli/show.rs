@@ -13,13 +13,13 @@ use crate::workload::schema::json_schema_text;
 Examples:
   etcdmark show cluster --nodes 5000          every default written out
   etcdmark show probe --source > my.yaml      a file to start from, with its comments
-  etcdmark show --schema > schema.json        what an editor checks it by")]
+  etcdmark show --schema > schema.json        schema for an editor")]
 pub struct Args {
     /// A built-in workload's name (see `etcdmark list`), or a file
     #[arg(default_value = "cluster")]
     pub workload: String,
 
-    /// Print the file as it was written, comments included
+    /// Print the original file with its comments
     #[arg(long, conflicts_with = "output")]
     pub source: bool,
 
@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["source", "output"])]
     pub schema: bool,
 
-    /// How to print: text is YAML
+    /// Output format; text is YAML
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
 
@@ -47,7 +47,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     if args.source {
         if let Some(edit) = overrides.edits().first() {
             return Err(CliError::usage(format!(
-                "{} has no effect with --source; leave one out",
+                "{} has no effect with --source; remove one of them",
                 edit.flag
             )));
         }

@@ -12,17 +12,17 @@ use std::collections::BTreeMap;
 /// Flags of `etcdmark validate`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "\
-Exit code 0 if all are right, 2 if one is not.
+Exit code 0 if all files are valid, else 2.
 
 Examples:
   etcdmark validate my.yaml
-  etcdmark validate cluster --nodes 5000          what would be sent, without sending it")]
+  etcdmark validate cluster --nodes 5000          print rates and sizes without sending anything")]
 pub struct Args {
-    /// Files, or built-in workloads' names
+    /// Workload files, or names of built-in workloads
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<String>,
 
-    /// How to print
+    /// Output format
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
 

@@ -7,15 +7,15 @@ use clap::Args;
 
 /// Changes to the workload.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Workload (in brackets the field of the file, and its default)")]
+#[command(next_help_heading = "Workload (brackets show the field in the file and its default)")]
 pub struct WorkloadFlags {
-    /// Hollow nodes; namespaces, services and rates that the file leaves out follow [cluster.nodes: 1000]
+    /// Number of hollow nodes; unset namespaces, services and rates scale with it [cluster.nodes: 1000]
     ///
     /// For example --nodes 5000.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub nodes: Option<String>,
 
-    /// Give any field of the workload's spec a value; may be repeated
+    /// Set any field of the workload's spec; can be repeated
     ///
     /// For example --set cluster.podsPerNode=50, --set actors.node-leases.period=5s,
     /// --set limits.node-lease/update=500ms, --set 'thresholds=["all: missed <= 1%"]'.
@@ -23,39 +23,39 @@ pub struct WorkloadFlags {
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
 
-    /// Multiply every open-loop rate, the probe's and the compactor's excepted [load.rateScale: 1]
+    /// Multiply every open-loop rate except those of probe, compactor and defragmenter [load.rateScale: 1]
     ///
     /// For example --rate-scale 2.5.
     #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
     pub rate_scale: Option<String>,
 
-    /// Let the rates rise linearly from zero over this time [load.rateRamp: 0s]
+    /// Ramp rates up linearly from zero over this time [load.rateRamp: 0s]
     ///
-    /// For example --rate-ramp 30s. Stages begin after it.
+    /// For example --rate-ramp 30s. Stages begin after the ramp.
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub rate_ramp: Option<String>,
 
-    /// How long the load is measured, or `forever` (until Ctrl-C) [phases.duration: 30s]
+    /// Length of the measure phase, or `forever` (until Ctrl-C) [phases.duration: 30s]
     ///
     /// For example --duration 5m.
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub duration: Option<String>,
 
-    /// How long the load runs before it is measured [phases.warmup: 5s]
+    /// Length of the load before the measure phase [phases.warmup: 5s]
     ///
     /// For example --warmup 10s.
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub warmup: Option<String>,
 
-    /// How long unanswered requests are waited for at the end [phases.drain: 10s]
+    /// Maximum wait for outstanding answers at the end [phases.drain: 10s]
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub drain: Option<String>,
 
-    /// Seed of every generator: the same seed gives the same keys, objects and instants [seed: 1]
+    /// Random seed; the same seed gives the same keys, objects and arrival times [seed: 1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<String>,
 
-    /// Kubernetes version whose request shapes are used, 1.30 to 1.37 [kubernetesVersion: 1.37]
+    /// Send the requests of this Kubernetes version, 1.30 to 1.37 [kubernetesVersion: 1.37]
     #[arg(long, value_name = "VERSION")]
     pub kubernetes_version: Option<String>,
 
@@ -63,25 +63,26 @@ pub struct WorkloadFlags {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub workers: Option<String>,
 
-    /// Connections per store, over all workers [load.connections: one per 250 in flight, 8 to 64]
+    /// Connections per store, across all workers [load.connections: one per 250 in flight, 8 to 64]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub connections: Option<String>,
 
-    /// Requests in flight, over all workers [load.maxInFlight: 10 × rate × limit, 64 to 10,000]
+    /// Maximum requests in flight, across all workers [load.maxInFlight: 10 × rate × limit, 64 to 10,000]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub max_in_flight: Option<String>,
 
-    /// What happens to a request that is due while --max-in-flight is reached [load.atCap: queue]
+    /// What to do with requests that are due while --max-in-flight is reached [load.atCap: queue]
     ///
-    /// queue: it keeps its intended instant and waits. skip: it is dropped once it is late, and counted.
+    /// queue: the request waits; its response time still counts from its intended instant. skip: the request is
+    /// dropped once it is late, and counts as skipped.
     #[arg(long, value_name = "RULE", value_parser = ["queue", "skip"])]
     pub at_cap: Option<String>,
 
-    /// Which client carries the requests [load.wire: h2]
+    /// Client implementation that sends the requests [load.wire: h2]
     #[arg(long, value_name = "WIRE", value_parser = ["h2", "tonic"])]
     pub wire: Option<String>,
 
-    /// Fill the store with transactions of many puts (batch), or as Kubernetes writes (single)
+    /// Fill the store with many puts per transaction (batch), or one as Kubernetes does (single)
     /// [populate.maxOps: 128, which is batch]
     #[arg(long, value_name = "HOW", value_parser = ["batch", "single"])]
     pub populate: Option<String>,
@@ -244,7 +245,7 @@ mod tests {
         ] {
             let message = resolve(args).unwrap_err();
             assert!(
-                message.ends_with("no value is given; write null for the default"),
+                message.ends_with("has no value; write null for the default"),
                 "{message}"
             );
         }
@@ -288,7 +289,8 @@ mod tests {
             ),
             (
                 ["--kubernetes-version", "1.12"],
-                "--kubernetes-version 1.12: kubernetesVersion: unknown Kubernetes version \"1.12\" (known: 1.30 to 1.37)",
+                "--kubernetes-version 1.12: kubernetesVersion: unknown Kubernetes version \"1.12\" (known: 1.30 \
+                 to 1.37)",
             ),
         ] {
             assert_eq!(resolve(&args).unwrap_err(), message);

@@ -14,7 +14,7 @@ pub struct Device {
     pub partition: Option<String>,
     /// Vendor and model, as the device calls itself.
     pub model: Option<String>,
-    /// Whether it says that it rotates. Virtual disks often say so without cause.
+    /// Whether it reports as rotational. Virtual disks often say so without cause.
     pub rotational: Option<bool>,
     /// What presents it when it is no hardware (`virtio`, `xen`, `Amazon EBS`, `loop` …); null otherwise, and
     /// where nothing tells.
@@ -56,7 +56,7 @@ impl fmt::Display for Device {
             facts.push(format!("on {}", self.disks.join(", ")));
         }
         facts.extend(match self.rotational {
-            Some(true) => Some("says that it rotates".to_owned()),
+            Some(true) => Some("reports as rotational".to_owned()),
             _ => None,
         });
         facts.extend(self.write_cache.as_ref().map(|c| format!("{c} cache")));

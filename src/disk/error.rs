@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
     /// No directory was named.
-    #[error("no directory given; name one on the disk to measure: etcdmark disk /var/lib/etcd")]
+    #[error("name a directory on the disk to measure: etcdmark disk /var/lib/etcd")]
     None,
     /// It is not there, or cannot be looked at.
-    #[error("{}: {source}; give a directory that exists, on the disk to measure", path.display())]
+    #[error("{}: {source}; name an existing directory on the disk to measure", path.display())]
     Missing {
         /// As given.
         path: PathBuf,
@@ -19,13 +19,13 @@ pub enum DiskError {
         source: io::Error,
     },
     /// It is a file or something else.
-    #[error("{}: not a directory; give one on the disk to measure", path.display())]
+    #[error("{}: not a directory; name a directory on the disk to measure", path.display())]
     NotDirectory {
         /// As given.
         path: PathBuf,
     },
     /// Nothing may be written there.
-    #[error("{}: cannot create a file here: {source}; give a directory that you may write to", path.display())]
+    #[error("{}: cannot create a file here: {source}; name a writable directory", path.display())]
     NotWritable {
         /// As given.
         path: PathBuf,
@@ -33,7 +33,7 @@ pub enum DiskError {
         source: io::Error,
     },
     /// Two names of one directory.
-    #[error("{} and {} are the same directory; give each once", first.display(), second.display())]
+    #[error("{} and {} are the same directory; name it once", first.display(), second.display())]
     Twice {
         /// As given.
         first: PathBuf,
@@ -42,7 +42,7 @@ pub enum DiskError {
     },
     /// Too little is free to begin with.
     #[error(
-        "{}: {} of {} are free; what is written takes {} and {} must stay free{hint}",
+        "{}: {} of {} are free; the measurement needs {}, and {} must stay free{hint}",
         path.display(), bytes(*free as f64), bytes(*total as f64), bytes(*needed as f64), bytes(*margin as f64)
     )]
     Space {
@@ -60,7 +60,7 @@ pub enum DiskError {
         hint: &'static str,
     },
     /// Somebody else filled the disk in the meantime, or a quota did.
-    #[error("{}: full: {reason}; stopped, and nothing of it was left there", path.display())]
+    #[error("{}: full: {reason}; etcdmark stopped and removed its files", path.display())]
     Full {
         /// As given.
         path: PathBuf,

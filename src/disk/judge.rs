@@ -79,8 +79,8 @@ pub(super) fn sentence(
     let stands = match (standing(Some(f.p99_ns), Some(sample)), f.p99_ns < LIMIT_P99) {
         (Standing::Within, _) => format!("within etcd's {limit}"),
         (Standing::Above, _) => format!("above etcd's {limit}"),
-        (_, true) => format!("within etcd's {limit}, but not for certain"),
-        (_, false) => format!("above etcd's {limit}, but not for certain"),
+        (_, true) => format!("within etcd's {limit}, but the interval crosses it"),
+        (_, false) => format!("above etcd's {limit}, but the interval crosses it"),
     };
     let speed = match per_second {
         r if r < SYNCS_REQUIRED => ", fewer than the 50 that etcd requires",
@@ -88,7 +88,7 @@ pub(super) fn sentence(
         _ => "",
     };
     let memory = match in_memory {
-        true => " (in memory: this says nothing of a disk)",
+        true => " (in memory, not a disk)",
         false => "",
     };
     format!(
@@ -110,7 +110,7 @@ pub(super) fn notes(directories: &[DirectoryResult]) -> Vec<String> {
         if !earlier.is_empty() {
             let disk = d.device.as_ref().map_or("file system", |_| "disk");
             notes.push(format!(
-                "{} and {} are on the same {disk}: a difference between them is not the disk's",
+                "{} and {} are on the same {disk}: the disk does not explain a difference between them",
                 earlier.join(", "),
                 d.directory
             ));
@@ -128,36 +128,38 @@ fn of_one(d: &DirectoryResult) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(busy) = d.busy_before.filter(|b| *b >= BUSY) {
         notes.push(format!(
-            "its device was busy {} of the half second before with other work, which is in the figures",
+            "other processes kept the device busy for {} of the half second before the measurement; the figures \
+             include their effect",
             percent(busy)
         ));
     }
     if let Some((first, last)) = drift(&d.turns) {
         notes.push(format!(
-            "mean fdatasync went from {} in the first quarter to {} in the last: a disk that spends credits, or other \
-             work; measure longer (--duration)",
+            "mean fdatasync went from {} in the first quarter to {} in the last: the disk spends burst credits, \
+             or other processes use it; measure longer (--duration)",
             ns(first as u64),
             ns(last as u64)
         ));
     }
     if let Some(f) = d.fdatasync.filter(|f| f.max_ns >= ELECTION_TIMEOUT) {
         notes.push(format!(
-            "the longest fdatasync took {}; a leader that waits as long as etcd's election timeout ({} by default) \
-             is replaced",
+            "the longest fdatasync took {}; etcd replaces a leader that stalls for the election timeout ({} by \
+             default)",
             ns(f.max_ns),
             ns(ELECTION_TIMEOUT)
         ));
     }
     if let Some(s) = d.sample.filter(|s| s.p99_high_ns.is_none()) {
         notes.push(format!(
-            "{} syncs are worth {} independent ones; an upper bound of p99 takes 299: measure longer (--duration)",
+            "{} syncs have an effective sample size of {}; an upper bound of p99 needs 299: measure longer \
+             (--duration)",
             count(d.syncs),
             count(s.effective as u64)
         ));
     }
     if !d.preallocated {
         notes.push(
-            "the file system cannot set blocks aside (fallocate); etcd goes without there, too"
+            "the file system does not support preallocation (fallocate); etcd would also write without it"
                 .to_owned(),
         );
     }
@@ -236,7 +238,7 @@ mod tests {
         );
         assert_eq!(
             say(9 * MS, 8 * MS, None, 200.0),
-            "/mnt/x: fdatasync p99 9 ms (95 %: 8 ms or more), within etcd's 10 ms, but not for certain; 200 sequential \
+            "/mnt/x: fdatasync p99 9 ms (95 %: 8 ms or more), within etcd's 10 ms, but the interval crosses it; 200 sequential \
              syncs/s, fewer than the 500 recommended under heavy load"
         );
         assert_eq!(

@@ -51,8 +51,8 @@ pub fn measure(
     tell: &mut dyn FnMut(&Progress),
 ) -> Result<DiskResult, DiskError> {
     let hint = match request.pattern {
-        Pattern::Wal => "; free some, or take --pattern fio, which needs less",
-        Pattern::Fio => "; free some",
+        Pattern::Wal => "; free some space, or use --pattern fio, which needs less",
+        Pattern::Fio => "; free some space",
     };
     let places = place::look(&request.dirs, request.pattern.footprint(), hint)?;
     let mut scratches = Vec::new();

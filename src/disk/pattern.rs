@@ -10,7 +10,7 @@ pub enum Pattern {
     /// etcd's WAL: segments of 64 MB, preallocated one ahead
     #[default]
     Wal,
-    /// fio --rw=write --ioengine=sync --fdatasync=1 --size=22m --bs=2300, again and again
+    /// fio --rw=write --ioengine=sync --fdatasync=1 --size=22m --bs=2300, repeated
     Fio,
 }
 

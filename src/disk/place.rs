@@ -40,7 +40,7 @@ impl Place {
         let file_system = FileSystem::of(&path).map_err(|e| {
             DiskError::io(
                 given,
-                "cannot tell its file system",
+                "cannot determine its file system",
                 std::io::Error::other(e),
             )
         })?;
@@ -107,7 +107,7 @@ impl Place {
 /// Size of a file system and what is free of it.
 fn space(given: &Path, path: &Path) -> Result<Space, DiskError> {
     let stat = rustix::fs::statvfs(path)
-        .map_err(|e| DiskError::io(given, "cannot tell what is free", e.into()))?;
+        .map_err(|e| DiskError::io(given, "cannot determine the free space", e.into()))?;
     Ok(Space {
         total: stat.f_blocks * stat.f_frsize,
         free: stat.f_bavail * stat.f_frsize,

@@ -70,7 +70,7 @@ fn unguarded(d: &Directory) -> Option<String> {
     let place = d.appender.place();
     d.appender.scratch().unguarded().then(|| {
         format!(
-            "{}: {} needs files with names, and there is no /bin/sh to remove them had etcdmark been killed",
+            "{}: {} needs named files, but without /bin/sh nothing removes them if etcdmark is killed",
             place.given.display(),
             place.file_system.kind
         )

@@ -53,8 +53,8 @@ pub fn render(r: &DiskResult) -> String {
 fn about(r: &DiskResult) -> String {
     let p = &r.pattern;
     let what = match p.name.as_str() {
-        "fio" => "as etcd's documentation has fio do it, to files",
-        _ => "as etcd's WAL does, to preallocated segments",
+        "fio" => "as the fio job in etcd's documentation, to files",
+        _ => "as etcd's WAL, to preallocated segments",
     };
     let size = match p.file_bytes {
         // etcd counts its segments in units of 1,000, fio in units of 1,024.
@@ -83,7 +83,7 @@ fn comparison(c: &Comparison) -> String {
     let ratio = three(c.ratio);
     match c.interval {
         Some((low, high)) if low <= 1.0 && high >= 1.0 => format!(
-            "{} and {}: no difference shown (mean fdatasync {ratio} times as long; 95 %: {} to {}; {pairs})",
+            "{} and {}: no significant difference (mean fdatasync {ratio} times as long; 95 %: {} to {}; {pairs})",
             c.faster,
             c.slower,
             three(low),
@@ -181,7 +181,8 @@ mod tests {
         );
         assert_eq!(
             between(1.02, Some((0.97, 1.07))),
-            "/a and /b: no difference shown (mean fdatasync 1.02 times as long; 95 %: 0.97 to 1.07; 60 pairs of turns)"
+            "/a and /b: no significant difference (mean fdatasync 1.02 times as long; 95 %: 0.97 to 1.07; 60 pairs of \
+             turns)"
         );
         assert!(
             between(12.34, None)

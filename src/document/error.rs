@@ -53,7 +53,7 @@ pub enum DocumentError {
     },
     /// Not as many targets as the workload has stores.
     #[error(
-        "the workload has {stores} stores ({names}) and {targets} etcd clusters were given; give one for each"
+        "the workload has {stores} stores ({names}), but {targets} etcd clusters are given; name one for each store"
     )]
     Targets {
         /// Stores in the workload.

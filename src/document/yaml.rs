@@ -51,7 +51,7 @@ pub(crate) fn describe(error: &Error, text: &str) -> String {
         Error::SerdeMissingField { field, .. } => format!("required key {field:?} is missing"),
         Error::InvalidScalar { ty, .. } => format!("{key}{value} is not {}", type_name(ty)),
         Error::InvalidBooleanStrict { .. } => format!("{key}{value} is not true or false"),
-        Error::NullIntoString { .. } => format!("{key}nothing is given where a text is expected"),
+        Error::NullIntoString { .. } => format!("{key}a text is missing"),
         Error::SerdeInvalidType { expected, .. } => {
             format!("{key}{value} is not {}", type_name(expected))
         }
@@ -60,11 +60,9 @@ pub(crate) fn describe(error: &Error, text: &str) -> String {
         }
         Error::Message { msg, .. } => format!("{key}{msg}"),
         Error::AliasError { error, .. } | Error::WithSnippet { error, .. } => describe(error, text),
-        Error::Eof { .. } => {
-            "it ends before it says anything, or in the middle of a value".to_owned()
-        }
+        Error::Eof { .. } => "the file is empty or ends in the middle of a value".to_owned(),
         Error::MultipleDocuments { .. } => {
-            "a second document begins here; a file holds one workload".to_owned()
+            "a second document begins here, but a file holds one workload".to_owned()
         }
         other => first_line(&other.render()),
     }

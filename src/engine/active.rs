@@ -224,8 +224,8 @@ impl Active {
             let thread = std::thread::Builder::new()
                 .name(format!("etcdmark-worker{index}"))
                 .spawn(move || thread::main(assignment))
-                .map_err(|e| format!("cannot start a worker's thread: {e}"))?;
-            self.workers.push(thread);
+                .map_err(|e| format!("cannot start a worker thread: {e}"))?;
+            self.shards.push(thread);
         }
         Ok(())
     }
@@ -271,7 +271,7 @@ impl Active {
         let mut next = match self.messages.recv_timeout(LOOK) {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return Err("all workers have gone".to_owned()),
+            Err(RecvTimeoutError::Disconnected) => return Err("all workers have ended".to_owned()),
         };
         while let Some(message) = next {
             match message {

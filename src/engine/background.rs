@@ -66,7 +66,7 @@ async fn timeline(plan: Arc<Plan>, t0: Nanos, messages: Sender<Message>) {
     let mut timeline = match Timeline::new(targets) {
         Ok(timeline) => timeline,
         Err(e) => {
-            let text = format!("etcd's metrics are not read: {e}");
+            let text = format!("cannot read etcd's metrics: {e}");
             let note = Note {
                 t: 0.0,
                 level: "warning".to_owned(),

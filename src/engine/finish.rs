@@ -31,7 +31,7 @@ impl Active {
         for worker in std::mem::take(&mut self.workers) {
             match worker.join() {
                 Ok(ended) => self.ended.extend(ended),
-                Err(_) => stream.note("warning", "a worker's thread panicked"),
+                Err(_) => stream.note("warning", "a worker thread panicked"),
             }
         }
         while let Ok(message) = self.messages.try_recv() {
@@ -44,7 +44,7 @@ impl Active {
             let n = self.merger.saturated();
             stream.note(
                 "warning",
-                format!("{n} times were longer than an hour and are recorded as an hour"),
+                format!("{n} times exceeded one hour and are recorded as one hour"),
             );
         }
         self.background.stop();
@@ -146,9 +146,7 @@ impl Active {
             if let Ok(Some(holder)) = runtime.block_on(ready.held.usurper()) {
                 stream.note(
                     "warning",
-                    format!(
-                        "the lock was lost and {holder} has it: the keys are theirs to clean up"
-                    ),
+                    format!("this run lost its lock to {holder}, which must clean up the keys"),
                 );
                 also(&mut all.left, left());
                 continue;

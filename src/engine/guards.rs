@@ -49,7 +49,7 @@ pub fn parse_list(list: &str) -> Result<Vec<GuardKind>, String> {
         let found = ALL.into_iter().find(|kind| name(*kind) == word);
         let kind = found.ok_or_else(|| {
             let names = ALL.map(name).join(", ");
-            format!("--guards {list}: {word:?} is no guard; write all, none, or some of {names}")
+            format!("--guards {list}: {word:?} is not a guard; write all, none, or some of {names}")
         })?;
         if !kinds.contains(&kind) {
             kinds.push(kind);
@@ -304,7 +304,7 @@ impl Guards {
         let mut found = None;
         for (store, state) in &mut self.stores {
             if let Some(last) = state.heard.filter(|last| t - last > STALE_SECONDS) {
-                state.lose(last, || "no member has answered".to_owned());
+                state.lose(last, || "no member answered".to_owned());
             }
             if let Some((since, why)) = &state.lost
                 && t - since >= QUORUM_SECONDS

@@ -133,8 +133,8 @@ fn never_offered(worker: &Worker, due: Nanos, end: Nanos) {
         t: worker.recorder.borrow().seconds(clock::now()),
         level: "warning".to_owned(),
         text: format!(
-            "the last {behind:.1} s of the schedule were never offered: this machine cannot send at that rate; lower \
-             the rate"
+            "etcdmark never offered the last {behind:.1} s of the schedule, because this machine cannot send at \
+             that rate; lower the rate"
         ),
     };
     worker.tell(Message::Event(Event::Note(note)));

@@ -300,9 +300,9 @@ fn explain(error: &RpcError, put: &Put) -> String {
         if message.contains("too large") || message.contains("larger than max"));
     if too_large {
         format!(
-            "populate: {key} has {size} bytes, more than this etcd takes in one request (--max-request-bytes, \
-             1.5 MiB by default): make the object smaller (--set cluster.imagesPerNode=…, \
-             --set cluster.endpointsPerService=…)"
+            "populate: {key} has {size} bytes, more than this etcd accepts in one request (--max-request-bytes, \
+             1.5 MiB by default): make the object smaller (--set cluster.imagesPerNode=…, --set \
+             cluster.endpointsPerService=…)"
         )
     } else {
         format!("populate: creating {key} ({size} bytes): {error}")
@@ -318,7 +318,7 @@ fn step_down(worker: &Worker, filling: &Filling, error: &RpcError, puts: &[Put])
         }
         filling.max_ops.set(half);
         format!(
-            "this etcd refuses transactions of {} operations; populate goes on with {half}",
+            "this etcd refuses transactions of {} operations; populate continues with {half}",
             puts.len()
         )
     } else {
@@ -328,7 +328,7 @@ fn step_down(worker: &Worker, filling: &Filling, error: &RpcError, puts: &[Put])
         }
         filling.max_bytes.set((bytes / 2).max(1));
         format!(
-            "this etcd refuses requests of {bytes} bytes; populate goes on with {}",
+            "this etcd refuses requests of {bytes} bytes; populate continues with {}",
             bytes / 2
         )
     };

@@ -118,8 +118,7 @@ fn may_defragment(plan: &Plan) -> Result<(), RunError> {
     };
     Err(RunError {
         message: format!(
-            "actor {:?} defragments, which stops each member of store {} in turn, and etcdmark did not start that etcd: \
-             --yes-this-etcd-is-mine allows it, or leave the actor out",
+            "actor {:?} defragments store {}, which blocks its members one at a time, but etcdmark did not start that etcd: pass --yes-this-etcd-is-mine to allow it, or remove the actor",
             actor.name, store.name
         ),
         exit: Exit::Usage,
@@ -134,7 +133,7 @@ fn live(plan: &Plan, store: &Ready) -> bool {
 fn live_note(plan: &Plan, store: &Ready) -> String {
     let what = match store.facts.kubernetes_keys {
         Some(n) => format!("a live cluster ({n} keys under /registry/)"),
-        None => "perhaps a live cluster (this user may not look under /registry/)".to_owned(),
+        None => "possibly a live cluster (this user may not read /registry/)".to_owned(),
     };
     let guards = match plan
         .guards
@@ -142,10 +141,10 @@ fn live_note(plan: &Plan, store: &Ready) -> String {
         .map(|g| guards::name(*g))
         .collect::<Vec<_>>()
     {
-        on if on.is_empty() => "no guard is on".to_owned(),
-        on => format!("the guards {} are on", on.join(", ")),
+        on if on.is_empty() => "no guard is active".to_owned(),
+        on => format!("the guards {} are active", on.join(", ")),
     };
-    format!("{what}: populate and load come up over 30 s, and {guards}")
+    format!("{what}: populate and load ramp up over 30 s, and {guards}")
 }
 
 /// Preflight and manifest of one store; `earlier` are those that were taken already.
@@ -184,8 +183,8 @@ async fn ready(plan: &mut Plan, index: usize, earlier: &[Ready]) -> Result<Ready
         let same = earlier.iter().position(|r| r.facts.cluster_id == facts.cluster_id);
         let message = match same.filter(|_| locked) {
             Some(first) => format!(
-                "stores {} and {} are one etcd (cluster {:x}): each store needs an etcd of its own; give one of them \
-                 other endpoints, or leave its override out",
+                "stores {} and {} are the same etcd (cluster {:x}), but each store needs its own: give one of \
+                 them other endpoints, or remove its override",
                 plan.stores[first].name, store.name, facts.cluster_id
             ),
             None => format!("store {}: {e}", store.name),

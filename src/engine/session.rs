@@ -193,7 +193,7 @@ impl Worker {
                 context,
                 class,
                 &EXISTS,
-                "the object is in the store already",
+                "the object already exists in the store",
             );
             return Err(Failed);
         }
@@ -213,7 +213,12 @@ impl Worker {
         for _ in 0..self.plan.load.max_attempts.max(1) {
             let state = self.states.borrow().get(context.object);
             if !state.exists() && !upsert {
-                self.refused(context, class, &GONE, "the object is not in the store");
+                self.refused(
+                    context,
+                    class,
+                    &GONE,
+                    "the object does not exist in the store",
+                );
                 return Err(Failed);
             }
             let frame = self.with_value(context, state.version, |key, value| {
@@ -261,7 +266,7 @@ impl Worker {
             context,
             class,
             &CONFLICT,
-            "other writers were faster each time",
+            "another writer won every attempt",
         );
         Err(Failed)
     }

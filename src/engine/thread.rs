@@ -114,7 +114,7 @@ async fn worker_main(a: Assignment) -> Result<Ended, String> {
     let mut ticker = Ticker::new(a.t0);
     loop {
         if orders.changed().await.is_err() {
-            return Err("the run has gone".to_owned());
+            return Err("the run has ended".to_owned());
         }
         let order = *orders.borrow_and_update();
         match order {

@@ -180,7 +180,7 @@ pub(crate) async fn verify(
         objects.key(left.object, &mut key);
         example(&mut report, || {
             format!(
-                "{}: {} acknowledged writes, the key is not in the store",
+                "{}: {} acknowledged writes, but the key is not in the store",
                 text(&key),
                 left.state.version
             )
@@ -250,7 +250,7 @@ async fn sweep(
                 None => {
                     report.foreign += 1;
                     example(report, || {
-                        format!("{}: written by somebody else", text(kv.key()))
+                        format!("{}: written by another client", text(kv.key()))
                     });
                 }
                 Some(e) => compare(report, &e.state, kv.key(), kv.mod_revision(), kv.version()),
@@ -288,7 +288,7 @@ fn compare(report: &mut VerifyReport, e: &ObjState, key: &[u8], mod_revision: i6
     }
     example(report, || {
         format!(
-            "{}: version {version} at revision {mod_revision}, acknowledged was version {} at revision {}",
+            "{}: found version {version} at revision {mod_revision}, but version {} at revision {} was acknowledged",
             text(key),
             e.version,
             e.mod_revision

@@ -228,8 +228,7 @@ impl Worker {
             t: self.recorder.borrow().seconds(clock::now()),
             level: "warning".to_owned(),
             text: format!(
-                "{} operations wait already: what is due beyond that is skipped, and counted as missed; lower the \
-                 rate",
+                "{} operations are waiting; further ones are skipped and count as missed; lower the rate",
                 grouped(self.room)
             ),
         };

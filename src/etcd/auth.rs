@@ -32,7 +32,7 @@ pub enum AuthError {
         source: RpcError,
     },
     /// etcd answered something that cannot be a token.
-    #[error("etcd answered the login of {user:?} with something that is no token")]
+    #[error("etcd's answer to the login of {user:?} contains no valid token")]
     NoToken {
         /// The user.
         user: String,

@@ -265,7 +265,7 @@ macro_rules! on_any {
             Err(match last {
                 Some(e) if self.members.len() == 1 => e,
                 Some(e) => ControlError::NoneReachable { last: e.to_string() },
-                None => ControlError::NoneReachable { last: "no endpoint was given".to_owned() },
+                None => ControlError::NoneReachable { last: "no endpoint is given".to_owned() },
             })
         }
     )*};
@@ -288,7 +288,7 @@ impl Cluster {
             return Err(match down.into_iter().next() {
                 Some((_, e)) => e,
                 None => ControlError::NoneReachable {
-                    last: "no endpoint was given".to_owned(),
+                    last: "no endpoint is given".to_owned(),
                 },
             });
         }

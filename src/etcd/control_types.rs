@@ -29,7 +29,7 @@ pub enum ControlError {
         after: Duration,
     },
     /// etcd refused.
-    #[error("{endpoint} answered {call} with: {message} (gRPC code {code})")]
+    #[error("{endpoint} returned an error for {call}: {message} (gRPC code {code})")]
     Status {
         /// Which endpoint.
         endpoint: String,
@@ -42,8 +42,8 @@ pub enum ControlError {
     },
     /// The act is for etcds that are etcdmark's or the user's own only.
     #[error(
-        "{call} acts on the whole cluster and is not done to an etcd that was not started by etcdmark; \
-         --yes-this-etcd-is-mine allows it"
+        "{call} affects the whole etcd cluster, and etcdmark did not start this etcd; pass \
+         --yes-this-etcd-is-mine to allow it"
     )]
     NotOwned {
         /// Which call.

@@ -84,10 +84,10 @@ impl Given {
         let (cert, key) = (named.word("cert"), named.word("key"));
         match (&tls.cert, &tls.key) {
             (Some(_), None) => {
-                return Err(format!("{cert} needs {key} (or ETCDCTL_KEY) beside it"));
+                return Err(format!("{cert} also needs {key} (or ETCDCTL_KEY)"));
             }
             (None, Some(_)) => {
-                return Err(format!("{key} needs {cert} (or ETCDCTL_CERT) beside it"));
+                return Err(format!("{key} also needs {cert} (or ETCDCTL_CERT)"));
             }
             _ => {}
         }
@@ -124,7 +124,7 @@ impl Given {
         }
         if !secure && (self.cacert.is_some() || self.cert.is_some()) {
             return Err(format!(
-                "{} and {} are for https endpoints, and {} gives {}",
+                "{} and {} work only with https endpoints, but {} gives {}",
                 named.word("cacert"),
                 named.word("cert"),
                 named.word("endpoints"),
@@ -184,7 +184,7 @@ pub fn urls(given: &[String], tls: bool, flag: &str) -> Result<Vec<String>, Stri
             ));
         }
         if urls.contains(&url) {
-            return Err(format!("{flag} names {url} twice; leave one out"));
+            return Err(format!("{flag} names {url} twice; remove one"));
         }
         urls.push(url);
     }
@@ -215,11 +215,12 @@ pub fn credentials(
             })),
             _ => Err(match named {
                 Named::Flags => format!(
-                    "--user {both:?} has no password: give --user NAME:PASSWORD, --password or ETCDCTL_PASSWORD"
+                    "--user {both:?} has no password: pass --user NAME:PASSWORD or --password, or set \
+                     ETCDCTL_PASSWORD"
                 ),
                 Named::Fields => {
                     format!(
-                        "user {both:?} has no password: give ETCDCTL_PASSWORD in the environment"
+                        "user {both:?} has no password: set ETCDCTL_PASSWORD in the environment"
                     )
                 }
             }),
@@ -298,7 +299,7 @@ mod tests {
         assert_eq!((found.user, found.password), ("bench".into(), "p".into()));
         assert_eq!(
             target(&user, &env[..1]).unwrap_err(),
-            "user \"bench\" has no password: give ETCDCTL_PASSWORD in the environment"
+            "user \"bench\" has no password: set ETCDCTL_PASSWORD in the environment"
         );
     }
 }

@@ -15,8 +15,7 @@ pub const SUGGESTED: i64 = 8 << 30;
 pub fn warning(quota: i64) -> Option<String> {
     (quota > SUGGESTED).then(|| {
         format!(
-            "the quota of {} is above the {} that etcd suggests at most (etcd warns of it in its log): a larger file takes \
-             longer to start, to copy and to defragment",
+            "the quota of {} exceeds etcd's suggested maximum of {}: with a larger file, starts, snapshots and defragmentation take longer",
             bytes(quota as f64),
             bytes(SUGGESTED as f64)
         )
@@ -60,7 +59,8 @@ impl std::fmt::Display for Quota {
             Quota::Off => f.write_str("none"),
             Quota::Assumed => write!(
                 f,
-                "{}, etcd's default, assumed since this etcd does not say it (its /metrics would: --metrics-endpoints)",
+                "{}: etcd's default, assumed because this etcd does not report its quota (its /metrics does: \
+                 pass --metrics-endpoints)",
                 bytes(DEFAULT as f64)
             ),
         }

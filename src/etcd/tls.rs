@@ -17,7 +17,7 @@ use std::time::Duration;
 pub enum TlsError {
     /// No CA, and verification is not switched off.
     #[error(
-        "https endpoints need --cacert FILE (or --insecure-skip-tls-verify to trust any server)"
+        "https endpoints need --cacert FILE (or --insecure-skip-tls-verify, which accepts any server certificate)"
     )]
     NoCa,
     /// A PEM block that does not parse, or none at all.
@@ -49,7 +49,7 @@ pub enum TlsError {
 pub enum DialError {
     /// An endpoint that is not `http://host:port` or `https://host:port`.
     #[error(
-        "endpoint {endpoint:?} is not understood ({reason}): write http://HOST:PORT or https://HOST:PORT"
+        "endpoint {endpoint:?} is not valid ({reason}): write http://HOST:PORT or https://HOST:PORT"
     )]
     BadEndpoint {
         /// As given.
@@ -77,7 +77,8 @@ pub enum DialError {
     },
     /// Plain text to a TLS port (or to something that is no etcd): closed before a word was said.
     #[error(
-        "{endpoint} closed the connection at once: if it speaks TLS, write https:// and give --cacert (and --cert, --key); if not, it is not an etcd"
+        "{endpoint} closed the connection at once: if it speaks TLS, write https:// and give --cacert (and \
+         --cert, --key); if not, it is not an etcd"
     )]
     PlainToTls {
         /// As given.
@@ -93,7 +94,8 @@ pub enum DialError {
     },
     /// The server's certificate is not signed by the given CA.
     #[error(
-        "the certificate of {endpoint} is not signed by the CA in --cacert: give the CA that signed it (kubeadm: /etc/kubernetes/pki/etcd/ca.crt), or --insecure-skip-tls-verify"
+        "the certificate of {endpoint} is not signed by the CA in --cacert: pass the CA that signed it \
+         (kubeadm: /etc/kubernetes/pki/etcd/ca.crt), or --insecure-skip-tls-verify"
     )]
     UnknownCa {
         /// As given.
@@ -101,7 +103,8 @@ pub enum DialError {
     },
     /// The server's certificate has expired, or is not valid yet.
     #[error(
-        "the certificate of {endpoint} {what}: renew it, or check this machine's clock, or use --insecure-skip-tls-verify"
+        "the certificate of {endpoint} {what}: renew it, or check this machine's clock, or use \
+         --insecure-skip-tls-verify"
     )]
     Expired {
         /// As given.
@@ -111,7 +114,8 @@ pub enum DialError {
     },
     /// The server's certificate is for another name.
     #[error(
-        "the certificate of {endpoint} is not valid for that host name{names}: use a name that is in it in --endpoints, or --insecure-skip-tls-verify"
+        "the certificate of {endpoint} is not valid for that host name{names}: use one of its names in \
+         --endpoints, or pass --insecure-skip-tls-verify"
     )]
     WrongName {
         /// As given.
@@ -121,7 +125,8 @@ pub enum DialError {
     },
     /// The server wants a client certificate and none was given.
     #[error(
-        "{endpoint} requires a client certificate: give --cert and --key (kubeadm: /etc/kubernetes/pki/apiserver-etcd-client.crt and .key)"
+        "{endpoint} requires a client certificate: give --cert and --key (kubeadm: \
+         /etc/kubernetes/pki/apiserver-etcd-client.crt and .key)"
     )]
     NoClientCertificate {
         /// As given.
@@ -129,7 +134,8 @@ pub enum DialError {
     },
     /// The server did not accept the client certificate.
     #[error(
-        "{endpoint} rejected the client certificate in --cert ({reason}): it must be unexpired and signed by the CA that etcd trusts (--trusted-ca-file)"
+        "{endpoint} rejected the client certificate in --cert ({reason}): it must be unexpired and signed by \
+         the CA that etcd trusts (--trusted-ca-file)"
     )]
     ClientCertificateRejected {
         /// As given.

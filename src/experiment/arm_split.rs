@@ -16,7 +16,7 @@ impl ExperimentSource {
     ) -> Result<Vec<Split>, ExperimentError> {
         let wrong = |message: String| Err(self.wrong(&format!("{path}.split"), message));
         if !arm.stores.is_empty() {
-            return wrong("given beside stores; give one of the two".to_owned());
+            return wrong("cannot be combined with stores; remove one of them".to_owned());
         }
         Split::parse("split", list).or_else(wrong)
     }
@@ -39,7 +39,7 @@ impl ExperimentSource {
         };
         let names: Vec<&str> = written.into_iter().map(Resource::plural).collect();
         let message = format!(
-            "no actor of the workload writes {}; written: {}",
+            "no actor of the workload writes {}; the actors write: {}",
             split.name(),
             names.join(", ")
         );

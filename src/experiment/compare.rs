@@ -30,13 +30,13 @@ impl Analysis for Compare {
 pub fn answer(evidence: &Evidence<'_>) -> String {
     let first = evidence.comparisons.iter().filter(|c| c.primary);
     let Some(metric) = evidence.plan.primary.first() else {
-        return "nothing was asked".to_owned();
+        return "no metric to compare".to_owned();
     };
     let about: Vec<&Comparison> = first
         .filter(|c| c.metric == *metric && c.arm_median.is_some() | (c.blocks > 0))
         .collect();
-    let Some(level) = about.last().map(|c| c.level.clone()) else {
-        return format!("no block of trials is done yet that could tell of {metric}");
+    let Some(rung) = about.last().map(|c| c.rung.clone()) else {
+        return format!("no complete block measures {metric} yet");
     };
     let parts: Vec<String> = about
         .iter()
@@ -47,7 +47,7 @@ pub fn answer(evidence: &Evidence<'_>) -> String {
     let on = if level.is_empty() {
         String::new()
     } else {
-        format!(" on level {level}")
+        format!(" on level {rung}")
     };
     format!(
         "{title}{on}, against {}: {}{}",

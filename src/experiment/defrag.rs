@@ -24,7 +24,7 @@ impl Analysis for Defrag {
             .max_by(|a, b| a.0.size_after.total_cmp(&b.0.size_after));
         let answer = match largest {
             Some((row, per_gb)) => format!(
-                "a defragmentation stops a member for {} per GB ({} at {}); {compared}",
+                "a defragmentation blocks a member for {} per GB ({} at {}); {compared}",
                 seconds(per_gb),
                 seconds(row.seconds),
                 bytes(row.size_after)

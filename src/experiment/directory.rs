@@ -50,14 +50,15 @@ impl ExperimentDirectory {
             if let Some(name) = other {
                 let name = name.to_string_lossy();
                 return refuse(format!(
-                    "the directory holds {name} and no {PLAN}; results are never overwritten: name a new or empty directory"
+                    "the directory contains {name} but no {PLAN}; etcdmark never overwrites results: name a new \
+                     or empty directory"
                 ));
             }
         }
         let lock = File::create(path.join(LOCK)).map_err(|e| failed("write in it", e))?;
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
             return refuse(
-                "another etcdmark plays in it; wait for its end, or name another directory"
+                "another etcdmark process is using it; wait for that process, or name another directory"
                     .to_owned(),
             );
         }
@@ -65,12 +66,12 @@ impl ExperimentDirectory {
             let there = read_plan(path)?;
             if there.hash != plan.hash {
                 return refuse(format!(
-                    "it holds another plan ({}, {} blocks, seed {}{}; hash {:.12}, this one is {:.12}); give the same file and \
-                     flags to go on with that one, or name a new directory",
+                    "it holds another plan ({}, {} blocks, seed {}{}; hash {:.12}, this plan has {:.12}); use \
+                     the same file and flags to continue that plan, or name a new directory",
                     there.name,
                     there.blocks,
                     there.seed,
-                    if there.smoke { ", smoke form" } else { "" },
+                    if there.smoke { ", smoke test" } else { "" },
                     there.hash,
                     plan.hash
                 ));
@@ -200,10 +201,10 @@ fn read_plan(dir: &Path) -> Result<ExperimentPlan, ExperimentError> {
         serde_json::from_str(&text).map_err(|e| refuse(format!("is not JSON: {e}")))?;
     match value["version"].as_u64() {
         Some(v) if v > u64::from(PLAN_VERSION) => Err(refuse(format!(
-            "is of version {v}, and this etcdmark reads up to {PLAN_VERSION}: use a newer one"
+            "has version {v}, but this etcdmark reads up to {PLAN_VERSION}: use a newer etcdmark"
         ))),
         _ => serde_json::from_value(value)
-            .map_err(|e| refuse(format!("is not an experiment's: {e}"))),
+            .map_err(|e| refuse(format!("does not belong to an experiment: {e}"))),
     }
 }
 

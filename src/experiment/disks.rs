@@ -37,7 +37,7 @@ pub(super) fn shared(arms: &[Arm]) -> Vec<String> {
     let say = |(disk, together): (&Place, BTreeSet<usize>)| {
         let names: Vec<&str> = together.iter().map(|i| arms[*i].name.as_str()).collect();
         format!(
-            "arms {} are on the same disk ({}): a difference between them is not the disk's",
+            "arms {} are on the same disk ({}): the disk does not explain a difference between them",
             names.join(", "),
             disk.disk()
         )

@@ -36,7 +36,7 @@ impl Edits {
             }
             _ => Err(ExperimentError::at(
                 format!("{flag} {assignment}"),
-                "no PATH=VALUE; write for example cluster.podsPerNode=50",
+                "must be PATH=VALUE, for example cluster.podsPerNode=50",
             )),
         }
     }
@@ -115,11 +115,12 @@ impl Traffic {
             }
             (None, None) => Err(source.wrong(
                 "workload",
-                "give name, a built-in workload or a file, or spec, a workload written out",
+                "give either name (a built-in workload or a file) or spec (a complete workload)",
             )),
-            (Some(_), Some(_)) => {
-                Err(source.wrong("workload.name", "given beside spec; give one of the two"))
-            }
+            (Some(_), Some(_)) => Err(source.wrong(
+                "workload.name",
+                "cannot be combined with spec; remove one of them",
+            )),
         }
     }
 
@@ -131,7 +132,8 @@ impl Traffic {
             Ok(resolved) if resolved.phases.duration.is_none() => {
                 return Err(ExperimentError::at(
                     self.workload.origin.as_str(),
-                    "phases.duration: forever; a trial has to end: give the experiment phases.duration, such as 60s",
+                    "phases.duration is forever, but a trial must end: set the experiment's phases.duration, \
+                     such as 60s",
                 ));
             }
             Ok(resolved) => return Ok(resolved),

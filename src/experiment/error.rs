@@ -90,7 +90,8 @@ pub enum ExperimentError {
     },
     /// A trial failed on its way.
     #[error(
-        "trial {trial} (arm {arm}) failed: {reason}; what it measured is in {}; the same command again goes on from here",
+        "trial {trial} (arm {arm}) failed: {reason}; its results so far are in {}; run the same command again \
+         to continue",
         directory.display()
     )]
     Trial {
@@ -107,7 +108,7 @@ pub enum ExperimentError {
     #[error("{0}")]
     Sink(#[from] SinkError),
     /// Ctrl-C or SIGTERM between two trials, or while an etcd was starting.
-    #[error("interrupted before the first trial was done; nothing was measured")]
+    #[error("interrupted before the first trial was complete; no results")]
     Interrupted,
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// A question about etcd, and the runs that answer it: two or more arms under the same traffic.
+/// An experiment: two or more arms that run the same traffic, to answer one question about etcd.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "etcdmark experiment")]
@@ -19,131 +19,131 @@ pub struct ExperimentFile {
     pub api_version: ApiVersion,
     /// Always `Experiment`. Required.
     pub kind: ExperimentKind,
-    /// What it is called. Required.
+    /// Name and description. Required.
     pub metadata: Metadata,
-    /// What it does. Required.
+    /// The experiment itself. Required.
     pub spec: ExperimentSpec,
 }
 
-/// What the file is.
+/// Type of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ExperimentKind {
     /// An experiment.
     Experiment,
 }
 
-/// What the experiment does.
+/// The experiment itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExperimentSpec {
-    /// What it answers, in one sentence. Required.
+    /// The question, in one sentence. Required.
     pub question: String,
-    /// Whose traffic. Required.
+    /// The traffic. Required.
     pub workload: WorkloadSpec,
-    /// The etcd of every arm, unless the arm says otherwise. Default: one member of the newest etcd here.
+    /// The etcd of every arm, unless the arm overrides it. Default: one member of the newest installed etcd.
     #[serde(default)]
     pub etcd: EtcdSpec,
-    /// What is compared; two or more. Required.
+    /// The variants to compare, two or more. Required.
     pub arms: Vec<ArmSpec>,
-    /// The arms that `--dir`, `--medium` and `--split` make. Default: none, these flags are refused.
+    /// Templates of the arms that `--dir`, `--medium` and `--split` add. Default: none, these flags are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_each: Option<ForEachSpec>,
-    /// The arm that the others are compared with. Default: the first one.
+    /// The arm that all others are compared with. Default: the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<String>,
-    /// A fixed sweep: every arm is played on every level. Default: one level, the workload as it is.
+    /// The sweep: every arm runs at every level. Default: one level, the unchanged workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sweep: Option<SweepSpec>,
-    /// Trials of each arm on each level, at least 6; one trial of every arm next to each other is a block. Default: 6.
+    pub ladder: Option<LadderSpec>,
+    /// Blocks per level, at least 6; a block is one trial of every arm, run next to each other. Default: 6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blocks: Option<u32>,
-    /// Seed of the order and of the workloads; block n has seed + n - 1. Default: 1.
+    pub pairs: Option<u32>,
+    /// Random seed of the order and of the workloads; block n uses seed + n - 1. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// Fill each arm's etcd once and begin every trial from a copy of these bytes, all with one seed; needs one
-    /// member. Default: false, every trial fills an etcd of its own.
+    /// Fill each arm's etcd once and start every trial from a copy of its data, all with the same seed; needs one
+    /// member. Default: false, every trial fills a fresh etcd.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<bool>,
-    /// How long the phases of a trial last. Default: the workload's.
+    /// Lengths of a trial's phases. Default: the workload's.
     #[serde(default)]
     pub phases: PhasesSpec,
-    /// What the answer is about: one to four metrics, such as `node-lease/update:p99`, that every arm has. Required.
+    /// The metrics of the answer: one to four, such as `node-lease/update:p99`; every arm must have them. Required.
     pub primary: Vec<String>,
-    /// More metrics for the table, such as `etcd:rss`; explored, not answered. Default: none.
+    /// Exploratory metrics for the table, such as `etcd:rss`; not part of the answer. Default: none.
     #[serde(default)]
     pub metrics: Vec<String>,
-    /// Who reads the trials. Default: `compare`.
+    /// The analysis of the trials. Default: `compare`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<String>,
-    /// How the analysis `quota` goes on once the etcd is full. Default: 60 s full, 10 s after.
+    /// Times of the analysis `quota` once etcd is full. Default: 60 s full, 10 s after recovery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fill: Option<FillSpec>,
-    /// What `--smoke` changes. Default: one block.
+    /// Changes for `--smoke`. Default: one block.
     #[serde(default)]
     pub smoke: SmokeSpec,
 }
 
-/// The traffic: a workload and changes to it. Exactly one of `name` and `spec` is given.
+/// The traffic: a workload and changes to it. Set exactly one of `name` and `spec`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WorkloadSpec {
-    /// A built-in workload's name, or a file (seen from where etcdmark is started). Default: by `spec`.
+    /// Name of a built-in workload, or a file (relative to the working directory). Default: from `spec`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// A workload's `spec`, written out here. Default: by `name`.
+    /// A complete workload `spec`. Default: from `name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec: Option<Spec>,
-    /// Changes, each as `--set` takes it: `cluster.nodes=500`. Default: none.
+    /// Changes, each in the form of `--set`: `cluster.nodes=500`. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
 }
 
-/// An etcd cluster that etcdmark starts for a trial; or, with `endpoints`, one that runs already, of which only etcdmark's
-/// own keys are touched. What is left out is as the one above says (the store's, the arm's, the experiment's).
+/// An etcd cluster that etcdmark starts for a trial; or, with `endpoints`, an external one, in which etcdmark changes only
+/// its own keys. Unset fields come from the level above (store, arm, experiment).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EtcdSpec {
-    /// An exact version (`3.5.16`), a series (`3.5`) or `newest`. Default: the newest that is here.
+    /// An exact version (`3.5.16`), a minor version (`3.5`) or `newest`. Default: the newest installed version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// An etcd binary. Default: by `version`.
+    /// An etcd binary. Default: from `version`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
-    /// etcd's own flags, `--name=value`; one replaces the same flag from above. Default: etcd's.
+    /// Flags of etcd, `--name=value`; each replaces the same flag of the level above. Default: etcd's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
-    /// 1 or 3. Default: 1.
+    /// Number of members: 1 or 3. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<usize>,
-    /// A directory on the disk where the data shall lie; each trial makes a temporary one in it. Default: the
+    /// A directory on the disk for the data; each trial creates a temporary directory in it. Default: the
     /// system's temporary directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
-    /// Likewise for the write-ahead log. Default: with the data.
+    /// The same for the write-ahead log. Default: in the data directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wal_dir: Option<PathBuf>,
-    /// A storage medium to emulate: a preset's name (`hdd`), or a file. Without dataDir the data then lie in memory,
-    /// if there is room. Default: none, the disk as it is.
+    /// A storage medium to emulate: a preset (`hdd`), or a file. Without dataDir, the data are then in memory,
+    /// if there is room. Default: none, the real disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medium: Option<String>,
-    /// Another medium for one member or more, by their number: the first one is 0. Default: none.
+    /// Other media for single members, by member number from 0. Default: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub member_media: BTreeMap<usize, String>,
-    /// The number of the member that leads: before a trial it is made the leader, after it this is looked at again.
-    /// Default: whoever was elected.
+    /// Number of the member that should lead. etcdmark makes it the leader before each trial and checks this afterwards.
+    /// Default: the elected leader.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leader: Option<usize>,
-    /// Which members get the load: `all`, the `leader`, or the `followers`. Default: all.
+    /// Members that receive load: `all`, `leader` or `followers`. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<MemberChoice>,
-    /// Members of an etcd that runs already: `[https://10.0.0.1:2379]`. What says how one is started is refused beside it.
-    /// Default: none, one is started.
+    /// Members of an external etcd: `[https://10.0.0.1:2379]`. Cannot be combined with fields that describe how to
+    /// start an etcd. Default: none, etcdmark starts one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<String>,
-    /// Where its `/metrics` is, when apart from the endpoints. Default: there.
+    /// URLs of `/metrics`, if they differ from the endpoints. Default: the endpoints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics_endpoints: Vec<String>,
-    /// CA that signed its certificates, PEM. Default: ETCDCTL_CACERT.
+    /// CA of its certificates, PEM. Default: ETCDCTL_CACERT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cacert: Option<PathBuf>,
     /// Client certificate, PEM. Default: ETCDCTL_CERT.
@@ -155,7 +155,7 @@ pub struct EtcdSpec {
     /// Accept any server certificate. Default: ETCDCTL_INSECURE_SKIP_TLS_VERIFY, else false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub insecure_skip_tls_verify: Option<bool>,
-    /// etcd user; the password is in ETCDCTL_PASSWORD and never in a file. Default: ETCDCTL_USER.
+    /// etcd user; set the password in ETCDCTL_PASSWORD, never in a file. Default: ETCDCTL_USER.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
 }
@@ -166,46 +166,46 @@ pub struct EtcdSpec {
 pub struct ArmSpec {
     /// Lowercase letters, digits, dots and dashes. Required.
     pub name: String,
-    /// What it is, in a few words. Default: empty.
+    /// Short description. Default: empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Leave the arm out, and say so, where its version of etcd is not to be had, or where a directory of its etcds is not
-    /// there, cannot be written or has no room. Default: false.
+    /// Skip the arm with a note if its etcd version is not installed, or if one of its directories does not exist, is
+    /// not writable or has no room. Default: false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optional: Option<bool>,
-    /// Its etcd. Default: the experiment's.
+    /// The arm's etcd. Default: the experiment's.
     #[serde(default)]
     pub etcd: EtcdSpec,
-    /// Its stores, each an etcd cluster of its own. Default: the workload's.
+    /// The arm's stores, each a separate etcd cluster. Default: the workload's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stores: Vec<ArmStoreSpec>,
-    /// Resources that get an etcd of their own, instead of `stores`, as `run --split` takes them: `events,leases`, or
-    /// `events+leases` for one that both share. Default: none.
+    /// Resources in separate etcds, as in `run --split`: `events,leases`, or `events+leases` for one shared etcd.
+    /// Replaces `stores`. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<String>,
-    /// Its hollow cluster, where it differs from the workload's. Default: the workload's.
+    /// Changes of the hollow cluster. Default: the workload's.
     #[serde(default)]
     pub cluster: ClusterSpec,
-    /// Further changes of the workload, each as `--set` takes it. Default: none.
+    /// More changes of the workload, each in the form of `--set`. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
 }
 
-/// What the command line may name, and the arm that each makes: in its texts `{dir}` (`{medium}`, `{split}`) stands for what
-/// was named, and `{name}` for a name made of that.
+/// Templates of arms for command-line flags. In a template's texts, `{dir}` (`{medium}`, `{split}`) stands for the flag's
+/// value, and `{name}` for a name derived from it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ForEachSpec {
-    /// Play the file's arms beside those made, rather than these in their stead. Default: false.
+    /// Also run the file's own arms. Default: false, the flags' arms replace them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_arms: Option<bool>,
-    /// The arm of a `--dir`; `--wal-dir` parts the write-ahead log from every dataDir in it. Default: it is refused.
+    /// Template for `--dir`; `--wal-dir` sets a separate log directory for every dataDir in it. Default: `--dir` is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dir: Option<ArmSpec>,
-    /// The arm of a `--medium`. Default: it is refused.
+    /// Template for `--medium`. Default: `--medium` is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medium: Option<ArmSpec>,
-    /// The arm of a `--split`. Default: it is refused.
+    /// Template for `--split`. Default: `--split` is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<ArmSpec>,
 }
@@ -214,27 +214,27 @@ pub struct ForEachSpec {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ArmStoreSpec {
-    /// Its name in results. Required.
+    /// Name in results. Required.
     pub name: String,
     /// Resources routed to it. Default: every resource that no other store names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Vec<String>>,
-    /// Its etcd. Default: the arm's.
+    /// The store's etcd. Default: the arm's.
     #[serde(default)]
     pub etcd: EtcdSpec,
 }
 
-/// The levels. Exactly one of the three is given.
+/// The levels. Set exactly one of the three fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SweepSpec {
-    /// Multiples of every open-loop rate. Default: by one of the others.
+pub struct LadderSpec {
+    /// Multiples of every open-loop rate. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rate_scale: Vec<f64>,
-    /// Numbers of hollow nodes. Default: by one of the others.
+    /// Numbers of hollow nodes. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<u64>,
-    /// Levels with names of their own. Default: by one of the others.
+    /// Named levels. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<LevelSpec>,
 }
@@ -245,19 +245,19 @@ pub struct SweepSpec {
 pub struct LevelSpec {
     /// Lowercase letters, digits, dots and dashes. Required.
     pub name: String,
-    /// Changes of the workload, each as `--set` takes it. Default: none.
+    /// Changes of the workload, each in the form of `--set`. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
-    /// Every arm's etcds on this level. Default: as the arms say.
-    #[serde(default, skip_serializing_if = "LevelEtcdSpec::is_empty")]
-    pub etcd: LevelEtcdSpec,
+    /// Changes of every arm's etcds at this level. Default: none.
+    #[serde(default, skip_serializing_if = "RungEtcdSpec::is_empty")]
+    pub etcd: RungEtcdSpec,
 }
 
-/// What a level changes of every etcd.
+/// Changes of every etcd at a level.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct LevelEtcdSpec {
-    /// etcd's own flags, `--name=value`; one replaces the arm's same flag. Default: none.
+pub struct RungEtcdSpec {
+    /// Flags of etcd, `--name=value`; each replaces the same flag of the arm. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
 }
@@ -268,39 +268,39 @@ impl LevelEtcdSpec {
     }
 }
 
-/// What `--smoke` changes: it shows in a minute that the experiment works, and answers nothing.
+/// Changes for `--smoke`, a test of about a minute that draws no conclusion.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SmokeSpec {
     /// Blocks. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blocks: Option<u32>,
-    /// How long the phases last. Default: the experiment's.
+    pub pairs: Option<u32>,
+    /// Lengths of the phases. Default: the experiment's.
     #[serde(default)]
     pub phases: PhasesSpec,
     /// The sweep. Default: the experiment's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sweep: Option<SweepSpec>,
-    /// Only these arms. Default: all of them.
+    pub ladder: Option<LadderSpec>,
+    /// Run only these arms. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arms: Vec<String>,
-    /// How the analysis `quota` goes on once the etcd is full. Default: the experiment's.
+    /// Times of the analysis `quota` once etcd is full. Default: the experiment's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fill: Option<FillSpec>,
-    /// Changes of the workload, each as `--set` takes it. Default: none.
+    /// Changes of the workload, each in the form of `--set`. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
 }
 
-/// What the analysis `quota` does with a full etcd.
+/// Times of the analysis `quota` once etcd is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FillSpec {
-    /// How long it is left full before the way back begins: longer than the node-monitor grace period (40 s, from
-    /// Kubernetes 1.32 on 50 s), or no node becomes NotReady. Default: 60s.
+    /// Time that etcd stays full before recovery. Nodes become NotReady only if this exceeds the node-monitor grace
+    /// period (40 s; 50 s from Kubernetes 1.32 on). Default: 60s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Span>,
-    /// How long the load goes on once writes are answered again. Default: 10s.
+    /// Time that the load continues after writes succeed again. Default: 10s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Span>,
 }

@@ -64,7 +64,8 @@ impl ExperimentSource {
         }
         let least = self.analysis()?.least().arms;
         if source.file.spec.arms.len() < least {
-            let message = format!("makes one arm of the {least} that it takes: name another one");
+            let message =
+                format!("makes only one arm, but at least {least} are needed: name another one");
             return Err(ExperimentError::at(source.made.join(" "), message));
         }
         Ok(Cow::Owned(source))
@@ -77,7 +78,8 @@ impl ExperimentSource {
             let Some(template) = template else { continue };
             let text = serde_json::to_string(template).unwrap_or_default();
             let wrong = |path: String, word: &str| {
-                let message = format!("has no {{{word}}}: its arms would be alike");
+                let message =
+                    format!("does not contain {{{word}}}, so its arms would be identical");
                 Err(self.wrong(&path, message))
             };
             if !template.name.contains("{name}") {
@@ -97,7 +99,7 @@ impl ExperimentSource {
         };
         let names: Vec<&str> = BUILTINS.iter().map(|b| b.name).filter(takes).collect();
         format!(
-            "{} makes no arms of it, its file having no forEach.{kind}; those that do: {}",
+            "{} cannot make arms from it, because its file has no forEach.{kind}; experiments that can: {}",
             self.file.metadata.name,
             names.join(", ")
         )
@@ -176,7 +178,10 @@ impl Named {
                 placed += 1;
             }
             if placed == 0 {
-                return Err("forEach.dir has no dataDir that a log could be parted from".to_owned());
+                return Err(
+                    "forEach.dir has no dataDir, so a separate log directory has no effect"
+                        .to_owned(),
+                );
             }
         }
         Ok(arm)
@@ -188,7 +193,7 @@ fn named(changes: &Changes) -> Result<Vec<Named>, ExperimentError> {
     let (dirs, wals) = (&changes.dirs, &changes.wal_dirs);
     if !wals.is_empty() && (dirs.is_empty() || ![1, dirs.len()].contains(&wals.len())) {
         let message = format!(
-            "{} beside {} --dir: name one for all of them, or one for each, in their order",
+            "{} with {} --dir: name one for all of them, or one for each, in the same order",
             wals.len(),
             dirs.len()
         );

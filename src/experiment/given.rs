@@ -73,26 +73,26 @@ impl ExperimentSource {
         if spec.endpoints.is_empty() {
             return match fields.find(|f| ACCESS.contains(f)) {
                 Some(field) => {
-                    let message =
-                        "says something about an etcd that was not named; give endpoints beside it";
+                    let message = "needs an external etcd; also give endpoints";
                     Err(wrong(field, message.to_owned()))
                 }
                 None => Ok(None),
             };
         }
         if let Some(field) = fields.find(|f| !ACCESS.contains(f) && !EITHER.contains(f)) {
-            let message = "is for an etcd that etcdmark starts, and endpoints names one that runs; leave one of the two out";
+            let message = "applies only to an etcd that etcdmark starts, but endpoints names an external etcd; \
+                           remove one of them";
             return Err(wrong(field, message.to_owned()));
         }
         if snapshot {
             let message = format!(
-                "takes etcds that etcdmark starts, and {path} has endpoints; leave snapshot out"
+                "needs etcds that etcdmark starts, but {path} has endpoints; remove snapshot"
             );
             return Err(self.wrong("snapshot", message));
         }
         if spec.user.as_ref().is_some_and(|user| user.contains(':')) {
-            let message = "a password does not belong into a file; give the name alone, and ETCDCTL_PASSWORD in the \
-                           environment";
+            let message =
+                "do not put a password into a file; give only the name, and set ETCDCTL_PASSWORD";
             return Err(wrong("user", message.to_owned()));
         }
         let given = Given {
@@ -132,8 +132,7 @@ impl ExperimentSource {
                         } else {
                             format!("arms {other} and {}", arm.name)
                         };
-                        let message =
-                            format!("{who} have {endpoint}: each needs an etcd of its own");
+                        let message = format!("{who} share {endpoint}: each needs its own etcd");
                         return Err(self.wrong("arms", message));
                     }
                 }
@@ -152,7 +151,7 @@ impl ExperimentSource {
         match flags.into_iter().find(|(_, set)| *set && seen.is_empty()) {
             Some((flag, _)) => Err(ExperimentError::at(
                 flag,
-                "says something about an etcd that was not named: no arm of this experiment has etcd.endpoints",
+                "needs an external etcd, but no arm of this experiment has etcd.endpoints",
             )),
             None => Ok(()),
         }

@@ -30,7 +30,7 @@ pub(super) async fn lead(target: &Target, index: usize) -> Result<(), String> {
         }
     }
     Err(format!(
-        "member {index} does not become the leader: {reason}"
+        "member {index} did not become the leader: {reason}"
     ))
 }
 
@@ -61,11 +61,13 @@ pub(super) fn moved(arm: &ArmPlan, stores: &[StoreResult]) -> Option<String> {
         let now = found.members.iter().find(|m| m.leader);
         let changed = found.leader_changes.is_some_and(|n| n > 0.0);
         let how = match now {
-            Some(now) if now.member != wanted => format!("{} led at the end", now.member),
-            _ if changed => "another one led in between".to_owned(),
+            Some(now) if now.member != wanted => {
+                format!("{} was the leader at the end", now.member)
+            }
+            _ if changed => "another member was the leader for a while".to_owned(),
             _ => return None,
         };
-        Some(format!("{wanted} was to lead {}, and {how}", store.store))
+        Some(format!("{wanted} should lead {}, but {how}", store.store))
     })
 }
 
@@ -128,11 +130,11 @@ mod tests {
         for (run, said) in [
             (
                 run(2, 1.0),
-                "etcd-1 was to lead main, and etcd-2 led at the end",
+                "etcd-1 should lead main, but etcd-2 was the leader at the end",
             ),
             (
                 run(1, 2.0),
-                "etcd-1 was to lead main, and another one led in between",
+                "etcd-1 should lead main, but another member was the leader for a while",
             ),
         ] {
             assert_eq!(moved(&arm(Some(1)), &run).as_deref(), Some(said));

@@ -56,16 +56,17 @@ fn elections(evidence: &Evidence<'_>, arms: &[ArmFound]) -> String {
         .collect();
     if !changed.is_empty() {
         return format!(
-            "elections, as leader changes: {}; a leader that waits for its disk longer than the election timeout (1 s by default) is replaced",
+            "leader changes: {}; etcd replaces a leader that waits for its disk longer than the election \
+             timeout (1 s by default)",
             changed.join(", ")
         );
     }
     let single = |a: &super::plan::ArmPlan| a.stores.iter().all(|s| s.members == 1);
     if evidence.plan.arms.iter().all(single) {
-        return "elections: none; a single member has nobody who could replace it, however long it waits for its disk"
+        return "elections: none; no other member can replace a single member, however long it waits for its disk"
             .to_owned();
     }
-    "elections: no leader changed in any trial".to_owned()
+    "elections: the leader did not change in any trial".to_owned()
 }
 
 /// Every primary metric on the lowest level, how high each arm came, and how alike the arms are where etcd is saturated.
@@ -89,7 +90,7 @@ fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> St
         let level = if level.is_empty() {
             String::new()
         } else {
-            format!(" on level {level}")
+            format!(" on level {rung}")
         };
         if !parts.is_empty() {
             let basis = say::basis(plan, &about);
@@ -112,11 +113,11 @@ fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> St
         let about = on(level, metric);
         if !about.is_empty() {
             let clauses = clauses(metric, &about);
-            sentences.push(format!("In a closed loop (level {level}), {clauses}"));
+            sentences.push(format!("In a closed loop (level {rung}), {clauses}"));
         }
     }
     if sentences.is_empty() {
-        return "no block of trials is done that could tell".to_owned();
+        return "no block is complete".to_owned();
     }
     sentences.join(". ")
 }

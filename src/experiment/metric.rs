@@ -126,7 +126,7 @@ impl Metric {
             let meant = nearest(figure, figures.iter().copied())
                 .map_or(String::new(), |n| format!("; did you mean {n:?}?"));
             format!(
-                "{text:?}: {figure:?} is not a figure of it{meant} (figures: {})",
+                "{text:?}: {figure:?} is not one of its figures{meant} (figures: {})",
                 figures.join(", ")
             )
         })?;
@@ -147,7 +147,7 @@ impl Metric {
                 None => {
                     let names: Vec<&str> = sent.iter().map(|c| c.class.name()).collect();
                     return Err(format!(
-                        "no actor sends {}; sent: all, {}",
+                        "no actor sends {}; the workload sends: all, {}",
                         class.name(),
                         names.join(", ")
                     ));
@@ -159,7 +159,8 @@ impl Metric {
         if open || closed_too {
             return Ok(());
         }
-        Err("a closed loop has no response time; use service-p50, service-p99, service-mean, errors or rate".to_owned())
+        Err("a closed loop has no response time; use service-p50, service-p99, service-mean, errors or \
+             rate".to_owned())
     }
 
     /// Of a trial; none where it was not measured.
@@ -295,7 +296,7 @@ mod tests {
             ),
             (
                 "etcd:rsss",
-                "\"etcd:rsss\": \"rsss\" is not a figure of it; did you mean \"rss\"? (figures: cpu, rss, db-size, fsync, \
+                "\"etcd:rsss\": \"rsss\" is not one of its figures; did you mean \"rss\"? (figures: cpu, rss, db-size, fsync, \
                  commit, leader-changes)",
             ),
         ] {
@@ -309,7 +310,7 @@ mod tests {
                     per_second: Some(1.0)
                 }])
                 .unwrap_err(),
-            "no actor sends event/create; sent: all, node-lease/update"
+            "no actor sends event/create; the workload sends: all, node-lease/update"
         );
         let closed = [ClassRate {
             class: OpClass::EventCreate,

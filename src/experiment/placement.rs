@@ -49,7 +49,7 @@ impl ExperimentSource {
                 Err(LocalError::NotFound { wanted, searched }) if arm.optional == Some(true) => {
                     let wanted = wanted.unwrap_or_default();
                     return Ok(Err(format!(
-                        "no etcd {wanted} in {searched} or on PATH (scripts/install-etcd.sh {wanted})"
+                        "no etcd {wanted} in {searched} or on PATH (to install it: scripts/install-etcd.sh {wanted})"
                     )));
                 }
                 Err(source) => {
@@ -94,7 +94,7 @@ impl ExperimentSource {
         }
         let plural = if members == 1 { "" } else { "s" };
         let message = format!(
-            "there is no member {index}: the etcd has {members} member{plural}, the first is 0"
+            "there is no member {index}: the etcd has {members} member{plural}, numbered from 0"
         );
         Err(self.wrong(&format!("{path}.{field}"), message))
     }
@@ -107,7 +107,7 @@ impl ExperimentSource {
         snapshot: bool,
     ) -> Result<(), ExperimentError> {
         if snapshot && spec.members.is_some_and(|n| n != 1) {
-            let message = "a snapshot is of one member; leave snapshot out, or use one member";
+            let message = "snapshot works only with one member; remove snapshot, or use one member";
             return Err(self.wrong("snapshot", message));
         }
         if let Some(leader) = spec.leader {
@@ -127,7 +127,7 @@ impl ExperimentSource {
             let written = std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe));
             written.map_err(|e| at(format!("cannot write in it: {e}")))?;
             let members = spec.members.unwrap_or(1) as u64;
-            let hint = "; free some, or name another directory";
+            let hint = "; free some space, or name another directory";
             place.needs(ROOM * members, hint).map_err(disk)?;
         }
         Ok(())

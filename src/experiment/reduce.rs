@@ -75,7 +75,7 @@ pub fn reduce(plan: &ExperimentPlan, found: &[Found]) -> ExperimentResult {
     } else {
         let done = found.iter().filter(|f| f.settled()).count();
         format!(
-            "unfinished, {done} of {} trials done: {}",
+            "incomplete, {done} of {} trials done: {}",
             trials.len(),
             findings.answer
         )

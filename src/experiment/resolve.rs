@@ -78,10 +78,11 @@ impl Experiment {
             .position(|r| *r == trial.level)
             .unwrap_or(0);
         let arm = self.arms.iter().find(|a| a.name == trial.arm);
-        let arm =
-            arm.ok_or_else(|| ExperimentError::at("plan", format!("no arm {:?}", trial.arm)))?;
-        let workload = arm.traffic[level].resolve(trial.seed)?;
-        Ok((&arm.name, &arm.etcds[level], workload))
+        let arm = arm.ok_or_else(|| {
+            ExperimentError::at("plan", format!("there is no arm {:?}", trial.arm))
+        })?;
+        let workload = arm.traffic[rung].resolve(trial.seed)?;
+        Ok((&arm.name, &arm.etcds[rung], workload))
     }
 
     /// Every workload that is going to be played, with the first block's seed.
@@ -178,7 +179,7 @@ impl ExperimentSource {
                 .map(|l| format!("; {}: {}", l.arm, l.reason))
                 .collect();
             let message = format!(
-                "{} left of the {least} that the analysis {} needs{}",
+                "{} left, but the analysis {} needs at least {least}{}",
                 match arms.len() {
                     1 => "1 arm is".to_owned(),
                     n => format!("{n} arms are"),
@@ -262,11 +263,11 @@ impl ExperimentSource {
         let why = if changes.smoke {
             ""
         } else {
-            ": with fewer there is no interval (--smoke plays fewer, and answers nothing)"
+            ", because fewer give no interval (--smoke runs fewer and draws no conclusion)"
         };
         Err(ExperimentError::at(
             place,
-            format!("{blocks} blocks; use {least} to {MAX_BLOCKS}{why}"),
+            format!("{pairs} blocks; use {least} to {MAX_PAIRS}{why}"),
         ))
     }
 
@@ -277,7 +278,7 @@ impl ExperimentSource {
         for (path, given) in [("fill", spec.fill), ("smoke.fill", spec.smoke.fill)] {
             if given.is_some() && !fills {
                 let name = analysis.name();
-                let message = format!("the analysis {name} fills no etcd; leave it out");
+                let message = format!("the analysis {name} does not fill an etcd; remove it");
                 return Err(self.wrong(path, message));
             }
         }
@@ -302,7 +303,7 @@ impl ExperimentSource {
             let (n, name) = (spec.arms.len(), analysis.name());
             return Err(self.wrong(
                 "arms",
-                format!("has {n}; the analysis {name} needs {least} to {MAX_ARMS}"),
+                format!("has {n}; the analysis {name} needs {least} to {MAX_ARMS} arms"),
             ));
         }
         let names: Vec<&str> = spec.arms.iter().map(|a| a.name.as_str()).collect();
@@ -421,12 +422,9 @@ fn on_levels(
     let given = etcds.iter().any(|e| matches!(e, StoreEtcd::Given(_)));
     if let Some(level) = levels.iter().find(|r| given && !r.flags.is_empty()) {
         let message = format!(
-            "etcd.flags are for etcds that etcdmark starts, and arm {arm} has endpoints; leave them out"
+            "etcd.flags apply only to etcds that etcdmark starts, but arm {arm} has endpoints; remove them"
         );
-        return Err(ExperimentError::at(
-            format!("level {}", level.name),
-            message,
-        ));
+        return Err(ExperimentError::at(format!("level {}", rung.name), message));
     }
 
     let on_level = |level: &Level| {
@@ -479,7 +477,7 @@ pub(super) fn known(what: &str, name: &str, names: &[&str]) -> Result<(), String
     let meant = nearest(name, names.iter().copied())
         .map_or(String::new(), |n| format!("; did you mean {n:?}?"));
     Err(format!(
-        "{name:?} is no {what} of this experiment{meant} ({what}s: {})",
+        "this experiment has no {what} {name:?}{meant} ({what}s: {})",
         names.join(", ")
     ))
 }

@@ -115,7 +115,7 @@ pub enum State {
     Missing,
     /// Its files have no end, or it was interrupted or failed: it is going to be played again.
     Torn,
-    /// It ended, and its numbers speak of etcd.
+    /// It ended, and its results are valid.
     Done,
     /// It ended, and the generator did not keep up, twice: its numbers are not used.
     Invalid,

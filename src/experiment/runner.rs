@@ -61,7 +61,7 @@ pub fn run(
     if done > 0 {
         let of = runner.found.len();
         runner.observer.say(&format!(
-            "{done} of {of} trials are there already and are not played again"
+            "{done} of {of} trials are already complete and are not repeated"
         ));
     }
     let mut begun = Ok(());
@@ -150,7 +150,7 @@ impl Runner<'_> {
             let state = self.found[index].state();
             if state == State::Invalid && !again && !interrupted {
                 self.observer.say(&format!(
-                    "trial {} is invalid (the generator did not keep up) and is played once more",
+                    "trial {} is invalid (the generator did not keep up); repeating it once",
                     trial.trial
                 ));
                 self.directory.set_aside(trial)?;
@@ -167,7 +167,7 @@ impl Runner<'_> {
                 return Err(ExperimentError::Trial {
                     trial: trial.trial,
                     arm: trial.arm.clone(),
-                    reason: failed.unwrap_or_else(|| "no reason is known".to_owned()),
+                    reason: failed.unwrap_or_else(|| "unknown reason".to_owned()),
                     directory: self.directory.trial(trial),
                 });
             }
@@ -348,7 +348,7 @@ impl Runner<'_> {
             fs::remove_dir_all(&dir).map_err(io)?;
         }
         self.observer.say(&format!(
-            "arm {}: filling the store once, for all its trials",
+            "arm {}: filling the store once for all its trials",
             trial.arm
         ));
         let bed = Bed::start(

@@ -80,10 +80,10 @@ pub fn reading(c: &Comparison) -> String {
                 c.blocks
             )
         }
-        Reading::Inconclusive if c.blocks < MIN_BLOCKS as u64 => "no interval".to_owned(),
-        Reading::Inconclusive => match c.more_blocks {
-            Some(1) => "inconclusive, about 1 block more".to_owned(),
-            Some(n) => format!("inconclusive, about {n} blocks more"),
+        Reading::Inconclusive if c.pairs < MIN_PAIRS as u64 => "no interval".to_owned(),
+        Reading::Inconclusive => match c.more_pairs {
+            Some(1) => "inconclusive, needs about 1 more block".to_owned(),
+            Some(n) => format!("inconclusive, needs about {n} more blocks"),
             None => "inconclusive".to_owned(),
         },
     }
@@ -115,13 +115,13 @@ pub fn basis(plan: &ExperimentPlan, about: &[&Comparison]) -> String {
     let blocks = about.iter().map(|c| c.blocks).min().unwrap_or(0);
     let plural = if blocks == 1 { "" } else { "s" };
     if about.iter().any(|c| c.low.is_some()) {
-        return format!(" (95 % intervals over {blocks} blocks)");
+        return format!(" (95 % intervals over {pairs} blocks)");
     }
-    let why = if plan.smoke { "a smoke form" } else { "so far" };
-    if blocks < MIN_BLOCKS as u64 {
-        format!(" ({why}, {blocks} block{plural}: no interval is possible, it takes {MIN_BLOCKS})")
+    let why = if plan.smoke { "a smoke test" } else { "so far" };
+    if pairs < MIN_PAIRS as u64 {
+        format!(" ({why}, {pairs} block{plural}: an interval needs at least {MIN_PAIRS})")
     } else {
-        format!(" ({blocks} blocks)")
+        format!(" ({pairs} blocks)")
     }
 }
 

@@ -63,7 +63,7 @@ impl Analysis for Split {
         let answer = if parts.is_empty() {
             let metric = evidence.plan.primary.first();
             let metric = metric.map_or("anything", String::as_str);
-            format!("no block of trials is done yet that could tell of {metric}")
+            format!("no complete block measures {metric} yet")
         } else {
             format!("{}{}", parts.join("; "), say::basis(evidence.plan, &about))
         };
@@ -146,12 +146,12 @@ impl Flood {
         evidence.comparisons.iter().filter(fits).collect()
     }
 
-    /// `Lease renewals p99 beside 1,000 Events/s, against shared: split ×0.42 (0.38 to 0.46), differs`.
+    /// `Lease renewals p99 at 1,000 Events/s, against shared: split ×0.42 (0.38 to 0.46), differs`.
     fn effect(&self, evidence: &Evidence<'_>, about: &[&Comparison]) -> Option<String> {
         let metric = &about.first()?.metric;
         let title = Metric::parse(metric).map_or(metric.clone(), |m| m.title());
         let beside = if self.events > 0.0 {
-            format!(" beside {} Events/s", rate(self.events))
+            format!(" at {} Events/s", rate(self.events))
         } else {
             String::new()
         };
@@ -174,7 +174,7 @@ fn isolation(evidence: &Evidence<'_>, level: &str) -> Option<String> {
     }
     if base.0.iter().all(|t| t.no_space().is_none()) {
         return Some(format!(
-            "the quota of {size} was not reached in {}",
+            "{} did not reach the quota of {size}",
             evidence.plan.baseline
         ));
     }
@@ -188,7 +188,7 @@ fn isolation(evidence: &Evidence<'_>, level: &str) -> Option<String> {
         let filled = trials.0.iter().any(|t| t.no_space().is_some());
         (offered > 0).then(|| match failed {
             0 if filled => format!("none in {arm}"),
-            0 => format!("none in {arm}, which did not fill up"),
+            0 => format!("none in {arm}, which did not reach the quota"),
             n => format!("{} in {arm}", percent(n as f64 / offered as f64)),
         })
     };

@@ -21,9 +21,9 @@ impl ExperimentSource {
     pub(super) fn levels(&self, changes: &Changes) -> Result<Vec<Level>, ExperimentError> {
         let mut all = self.sweep(changes.smoke)?;
         let names: Vec<&str> = all.iter().map(|r| r.name.as_str()).collect();
-        for name in &changes.levels {
+        for name in &changes.rungs {
             known("level", name, &names)
-                .map_err(|m| ExperimentError::at(format!("--level {name}"), m))?;
+                .map_err(|m| ExperimentError::at(format!("--rung {name}"), m))?;
         }
         all.retain(|r| changes.levels.is_empty() || changes.levels.contains(&r.name));
         Ok(all)
@@ -106,6 +106,7 @@ pub(super) fn label(name: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{name:?} is not a name; use up to 40 lowercase letters, digits, dots and dashes, the first a letter or digit"
+        "{name:?} is not a valid name; use up to 40 lowercase letters, digits, dots and dashes, starting with a \
+         letter or digit"
     ))
 }

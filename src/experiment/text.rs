@@ -16,8 +16,8 @@ pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
     let several = r.plan.arms.len() > 1;
     for level in r.plan.levels.iter().filter(|_| several) {
         out.push('\n');
-        if !level.is_empty() {
-            out.push_str(&format!("level {level}\n"));
+        if !rung.is_empty() {
+            out.push_str(&format!("level {rung}\n"));
         }
         table(&comparisons(r, level), &mut out);
     }
@@ -34,7 +34,7 @@ pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
         let dir = dir.display();
         wrap(
             &format!(
-                "files   {dir} (again: etcdmark report {dir}; a trial: etcdmark report {dir}/{first})"
+                "files   {dir} (to print again: etcdmark report {dir}; for one trial: etcdmark report {dir}/{first})"
             ),
             &mut out,
         );
@@ -44,21 +44,21 @@ pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
 
 fn about(r: &ExperimentResult) -> String {
     let p = &r.plan;
-    let levels = if p.levels.len() > 1 {
-        format!(" × {} levels", p.levels.len())
+    let rungs = if p.rungs.len() > 1 {
+        format!(" × {} levels", p.rungs.len())
     } else {
         String::new()
     };
-    let blocks = if p.blocks == 1 {
+    let pairs = if p.pairs == 1 {
         "1 block".to_owned()
     } else {
-        format!("{} blocks", p.blocks)
+        format!("{} blocks", p.pairs)
     };
     format!(
         "experiment {}{}, seed {}; {blocks}{levels} × {}; analysis {}{}",
         p.name,
         if p.smoke {
-            " (smoke form: it answers nothing)"
+            " (smoke test: no conclusion)"
         } else {
             ""
         },
@@ -69,7 +69,7 @@ fn about(r: &ExperimentResult) -> String {
         },
         p.analysis,
         if p.snapshot {
-            "; every trial from a copy of its arm's bytes"
+            "; every trial starts from a copy of its arm's data"
         } else {
             ""
         }
@@ -152,20 +152,21 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
     if ratio {
         let judged = r.comparisons.iter().filter(|c| c.primary).count();
         lines.push(format!(
-            "An effect ×1.2 is 20 % more than {}: the mean of the blocks' log-ratios, its 95 % interval by Student's t. Each \
-             interval holds for itself; of {judged} primary one{} one in twenty is expected to miss.",
+            "Effect ×1.2 means 20 % more than {}. It is the mean of the blocks' log-ratios, with a 95 % \
+             interval by Student's t. Each interval stands alone: of {judged} primary interval{}, expect 1 in \
+             20 to miss the true value.",
             r.plan.baseline,
             if judged == 1 { "" } else { "s" },
         ));
     }
     if !r.plan.metrics.is_empty() {
-        lines.push("* beside the answer: explored, not tested".to_owned());
+        lines.push("* exploratory metric: shown for context, not part of the answer".to_owned());
     }
     let meanings: Vec<String> = r
         .plan
         .primary
         .iter()
-        .filter_map(|m| Some(format!("{m} is {}", Metric::parse(m).ok()?.title())))
+        .filter_map(|m| Some(format!("{m} = {}", Metric::parse(m).ok()?.title())))
         .collect();
     lines.push(format!("metrics {}", meanings.join("; ")));
     for arm in &r.plan.arms {
@@ -180,21 +181,21 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
                 };
                 let running = s.endpoints.join(",");
                 let data = match &s.data_dir {
-                    _ if !s.endpoints.is_empty() => format!("that runs at {running}"),
+                    _ if !s.endpoints.is_empty() => format!("at {running} (external)"),
                     Some(dir) => format!(", data in {dir} on {}", s.file_system),
                     None => format!(", data on {}", s.file_system),
                 };
                 let log = s.wal_dir.as_ref();
                 let log = log.map_or(String::new(), |dir| format!(", log in {dir}"));
                 let medium = s.medium.as_ref();
-                let medium = medium.map_or(String::new(), |m| format!(", as on {}", m.name));
+                let medium = medium.map_or(String::new(), |m| format!(", emulating {}", m.name));
                 let own = s.member_media.iter();
                 let own: String = own
-                    .map(|(i, m)| format!(", etcd-{i} as on {}", m.name))
+                    .map(|(i, m)| format!(", etcd-{i} emulating {}", m.name))
                     .collect();
                 let leader = s
                     .leader
-                    .map_or(String::new(), |i| format!(", etcd-{i} leads"));
+                    .map_or(String::new(), |i| format!(", etcd-{i} is the leader"));
                 let loaded = match s.target {
                     None | Some(MemberChoice::All) => "",
                     Some(MemberChoice::Leader) => ", load on the leader",
@@ -223,29 +224,36 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
         r.plan
             .left_out
             .iter()
-            .map(|l| format!("left out: arm {}: {}", l.arm, l.reason)),
+            .map(|l| format!("skipped arm {}: {}", l.arm, l.reason)),
     );
     let with = |state: State| r.trials.iter().filter(|t| t.state == state).count();
     let all = r.trials.len();
     let (torn, missing) = (with(State::Torn), with(State::Missing));
     if torn + missing > 0 {
-        lines.push(format!("unfinished: {missing} of {all} trials are to come and {torn} to be played again; the same command with the same --out goes on"));
+        lines.push(format!(
+            "incomplete: {missing} of {all} trials are still to run and {torn} must be repeated; \
+                            run the same command with the same --out to continue"
+        ));
     }
     for t in r.trials.iter().filter(|t| t.state == State::Invalid) {
-        lines.push(format!("INVALID: trial {} (arm {}, block {}), twice: the generator did not keep up, its figures are left out; see {}", t.trial, t.arm, t.block, t.directory));
+        lines.push(format!(
+            "INVALID: trial {} (arm {}, block {}) was invalid twice: the generator did not keep \
+                            up; its figures are excluded; see {}",
+            t.trial, t.arm, t.pair, t.directory
+        ));
     }
     let count =
         |f: &dyn Fn(&super::result::TrialResult) -> bool| r.trials.iter().filter(|t| f(t)).count();
     let repeated = count(&|t| t.repeated && t.state == State::Done);
     if repeated > 0 {
         lines.push(format!(
-            "repeated: {repeated} of {all} trials were invalid once (kept as trials/….invalid)"
+            "repeated: {repeated} of {all} trials were invalid at first (kept as trials/….invalid)"
         ));
     }
     let doubtful = count(&|t| t.state == State::Done && t.validity == Some(Verdict::Doubtful));
     if doubtful > 0 {
         lines.push(format!(
-            "doubtful: {doubtful} of {all} trials; each trial's own report says why"
+            "doubtful: {doubtful} of {all} trials; each trial's report gives the reason"
         ));
     }
     for t in r
@@ -255,7 +263,7 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
     {
         lines.push(format!(
             "FAILED: trial {} (arm {}, block {}): see {}",
-            t.trial, t.arm, t.block, t.directory
+            t.trial, t.arm, t.pair, t.directory
         ));
     }
     lines.extend(r.notes.iter().map(|n| format!("note    {n}")));

@@ -29,7 +29,7 @@ impl Analysis for Versions {
 fn answer(evidence: &Evidence<'_>) -> String {
     let plan = evidence.plan;
     let (Some(newest), Some(metric)) = (plan.others().last(), plan.primary.first()) else {
-        return "nothing was compared".to_owned();
+        return "no comparison".to_owned();
     };
     let about: Vec<&Comparison> = evidence
         .comparisons
@@ -37,7 +37,7 @@ fn answer(evidence: &Evidence<'_>) -> String {
         .filter(|c| c.metric == *metric && c.arm == newest.name && c.blocks > 0)
         .collect();
     if about.is_empty() {
-        return format!("no block of trials is done yet that could tell of {metric}");
+        return format!("no complete block measures {metric} yet");
     }
     let version = |arm: &str| {
         let found = plan.arm(arm).and_then(|a| a.stores.first());

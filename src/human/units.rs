@@ -60,7 +60,7 @@ impl Span {
             total += number * ns;
         }
         if total > u64::MAX as f64 / 2.0 {
-            return Err(format!("{text:?} is longer than a run can be: {hint}"));
+            return Err(format!("{text:?} is longer than the longest run: {hint}"));
         }
         Ok(Span(Duration::from_nanos(total.round() as u64)))
     }
@@ -197,7 +197,7 @@ mod tests {
         assert!(
             Span::parse("9999999999h")
                 .unwrap_err()
-                .contains("longer than a run can be")
+                .contains("longer than the longest run")
         );
     }
 }

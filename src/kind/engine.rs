@@ -156,7 +156,7 @@ mod tests {
         let e = candidates("lxc").expect_err("unknown");
         assert!(
             e.to_string()
-                .starts_with("KIND_EXPERIMENTAL_PROVIDER=\"lxc\" is no container engine"),
+                .starts_with("KIND_EXPERIMENTAL_PROVIDER=\"lxc\" is not a container engine"),
             "{e}"
         );
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 pub enum KindError {
     /// `KIND_EXPERIMENTAL_PROVIDER` names no engine that kind has.
     #[error(
-        "KIND_EXPERIMENTAL_PROVIDER={value:?} is no container engine that kind knows: set it to docker, podman, \
-         nerdctl or finch, or unset it"
+        "KIND_EXPERIMENTAL_PROVIDER={value:?} is not a container engine that kind supports: set it to docker, \
+         podman, nerdctl or finch, or unset it"
     )]
     Provider {
         /// As in the environment.
@@ -16,8 +16,8 @@ pub enum KindError {
     },
     /// The engine's client is not installed.
     #[error(
-        "--kind needs the container engine's client: {tried} not found on PATH (KIND_EXPERIMENTAL_PROVIDER chooses \
-         between docker, podman, nerdctl and finch)"
+        "--kind needs the container engine's client, but {tried} is not on PATH (KIND_EXPERIMENTAL_PROVIDER \
+         selects docker, podman, nerdctl or finch)"
     )]
     NoClient {
         /// The programs that were tried.
@@ -25,8 +25,8 @@ pub enum KindError {
     },
     /// The engine does not answer.
     #[error(
-        "the container engine does not answer: {message} (is it running, and do DOCKER_HOST or the docker context \
-         name the one that kind used?)"
+        "the container engine does not answer: {message} (check that it is running, and that DOCKER_HOST or the \
+         docker context names the engine that kind used)"
     )]
     EngineDown {
         /// What the client said.
@@ -41,7 +41,7 @@ pub enum KindError {
         message: String,
     },
     /// A command of the engine took too long.
-    #[error("{command} gave no answer within {timeout:?}: does the container engine hang?")]
+    #[error("{command} did not answer within {timeout:?}: check the container engine")]
     Timeout {
         /// The command line.
         command: String,
@@ -49,7 +49,7 @@ pub enum KindError {
         timeout: Duration,
     },
     /// The engine's answer is not what kind's containers look like.
-    #[error("{command} gave an answer that is not understood: {message}")]
+    #[error("cannot parse the output of {command}: {message}")]
     Answer {
         /// The command line.
         command: String,
@@ -57,7 +57,7 @@ pub enum KindError {
         message: String,
     },
     /// No such cluster.
-    #[error("no kind cluster is called {name:?}: {existing}")]
+    #[error("there is no kind cluster named {name:?}: {existing}")]
     NoCluster {
         /// As given.
         name: String,
@@ -66,8 +66,8 @@ pub enum KindError {
     },
     /// Only workers are left.
     #[error(
-        "kind cluster {name:?} has no control-plane node (there are: {nodes}), so no etcd: was it removed? \
-         `kind delete cluster --name {name}` and create it anew"
+        "kind cluster {name:?} has no control-plane node (nodes: {nodes}) and therefore no etcd: run `kind \
+         delete cluster --name {name}` and create the cluster again"
     )]
     NoControlPlane {
         /// Cluster.
@@ -76,9 +76,7 @@ pub enum KindError {
         nodes: String,
     },
     /// Too few control planes run.
-    #[error(
-        "{node} is {state}, {etcd}: `{remedy}` brings it back (etcd answers a few seconds later)"
-    )]
+    #[error("{node} is {state}, {etcd}: run `{remedy}` (etcd answers a few seconds later)")]
     NotRunning {
         /// Node.
         node: String,
@@ -91,8 +89,8 @@ pub enum KindError {
     },
     /// The control plane runs no etcd of its own.
     #[error(
-        "{node} has no {file}: this kind cluster keeps its state in an etcd elsewhere; give that one by --endpoints, \
-         --cacert, --cert and --key"
+        "{node} has no {file}: this kind cluster uses an external etcd; pass its --endpoints, --cacert, --cert \
+         and --key"
     )]
     NoEtcd {
         /// Node.
@@ -101,7 +99,7 @@ pub enum KindError {
         file: String,
     },
     /// The manifest could not be understood.
-    #[error("{node}:{file} is not an etcd pod as kubeadm writes it: {message}")]
+    #[error("{node}:{file} is not an etcd pod manifest of kubeadm: {message}")]
     Manifest {
         /// Node.
         node: String,
@@ -112,7 +110,7 @@ pub enum KindError {
     },
     /// No usable certificate.
     #[error(
-        "cannot read {what} in node {node}; tried {tried}. Give them by --endpoints, --cacert, --cert and --key instead \
+        "cannot read {what} in node {node}; tried {tried}. Use --endpoints, --cacert, --cert and --key instead \
          of --kind"
     )]
     NoCertificate {

@@ -47,7 +47,7 @@ pub fn parse(yaml: &str) -> Result<Flags, String> {
         .containers
         .iter()
         .find(is_etcd)
-        .ok_or("no container called etcd")?;
+        .ok_or("no container named etcd")?;
     let mut words = container.command.iter().chain(&container.args).peekable();
     let mut flags = BTreeMap::new();
     while let Some(word) = words.next() {
@@ -161,7 +161,10 @@ mod tests {
 
     #[test]
     fn patched_and_other_spellings() {
-        let yaml = "spec:\n  containers:\n  - name: x\n    command: [/usr/local/bin/etcd, -name, m1, --flag]\n    args:\n    - --quota-backend-bytes=1\n    - --quota-backend-bytes=2\n    - --advertise-client-urls=http://[fd00::2]:12379,http://b:1\n    - --trusted-ca-file=/certs/my-ca.crt\n";
+        let yaml = "spec:\n  containers:\n  - name: x\n    command: [/usr/local/bin/etcd, -name, m1, \
+                    --flag]\n    args:\n    - --quota-backend-bytes=1\n    - --quota-backend-bytes=2\n    - \
+                    --advertise-client-urls=http://[fd00::2]:12379,http://b:1\n    - \
+                    --trusted-ca-file=/certs/my-ca.crt\n";
         let flags = parse(yaml).expect("parses");
         assert_eq!(
             (
@@ -175,7 +178,7 @@ mod tests {
         assert_eq!(flags.client_pairs()[0].1, "/certs/healthcheck-client.key");
         assert_eq!(
             parse("spec: {containers: [{name: kube-apiserver}]}").expect_err("no etcd"),
-            "no container called etcd"
+            "no container named etcd"
         );
         assert!(parse("not: a pod").is_err());
         assert_eq!(Flags::default().client_url(), (true, 2379));

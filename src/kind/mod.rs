@@ -179,7 +179,7 @@ fn choose<'a>(
     if running.len() * 2 > planes.len() {
         let note = |n: &&Node| {
             format!(
-                "{} is {}: its member gets no load (`{remedy}` brings it back)",
+                "{} is {}: its member gets no load (to start it: `{remedy}`)",
                 n.name, n.state
             )
         };

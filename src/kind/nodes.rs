@@ -56,16 +56,16 @@ pub fn parse(json: &[u8]) -> Result<Vec<Node>, serde_json::Error> {
 pub fn describe_clusters(nodes: &[Node], name: &str) -> String {
     let names: BTreeSet<&str> = nodes.iter().map(|n| n.cluster.as_str()).collect();
     if names.is_empty() {
-        return "this container engine has no kind cluster at all (`kind create cluster` makes one; DOCKER_HOST and \
-                the docker context choose the engine)"
+        return "this container engine has no kind cluster (create one with `kind create cluster`; DOCKER_HOST \
+                and the docker context select the engine)"
             .to_owned();
     }
     let list = names.iter().copied().collect::<Vec<_>>().join(", ");
     let similar = |n: &&&str| strsim::jaro_winkler(n, name) > 0.7;
     let score = |n: &&str| (strsim::jaro_winkler(n, name) * 1e6) as u64;
     match names.iter().filter(similar).max_by_key(|n| score(n)) {
-        Some(nearest) => format!("there are {list}; did you mean --kind {nearest}?"),
-        None => format!("there are {list}"),
+        Some(nearest) => format!("existing clusters: {list}; did you mean --kind {nearest}?"),
+        None => format!("existing clusters: {list}"),
     }
 }
 

@@ -123,7 +123,7 @@ pub fn explain(node: &Node, port: u16, tried: &[Candidate], control_planes: usiz
         }
     }
     text += &format!(
-        ". Either create the cluster with etcd's port published:\n\n  cat <<EOF | kind create cluster --name {} --config -\n  \
+        ". Either publish etcd's port when you create the cluster:\n\n  cat <<EOF | kind create cluster --name {} --config -\n  \
          kind: Cluster\n  apiVersion: kind.x-k8s.io/v1alpha4\n  nodes:\n",
         node.cluster
     );
@@ -141,7 +141,8 @@ pub fn explain(node: &Node, port: u16, tried: &[Candidate], control_planes: usiz
         "PID".to_owned()
     };
     text += &format!(
-        "or, on Linux as root with a local engine, run etcdmark in the node's network: nsenter -t {pid} -n etcdmark …"
+        "or, on Linux as root with a local engine, run etcdmark in the node's network namespace: nsenter -t \
+         {pid} -n etcdmark …"
     );
     text
 }

@@ -197,21 +197,20 @@ fn one_of_three_is_down() {
     );
     assert_eq!(
         two.notes[1],
-        "ha-control-plane2 is exited: its member gets no load (`docker start ha-control-plane2` brings it back)"
+        "ha-control-plane2 is exited: its member gets no load (to start it: `docker start ha-control-plane2`)"
     );
     let docker = Recorded::new(&[HA])
         .state("ha-control-plane2", "exited")
         .state("ha-control-plane3", "exited");
     let e = error(&docker, "ha");
-    assert!(e.contains("2 of 3 etcd members are down and there is no quorum: `docker start ha-control-plane2 ha-control-plane3`"), "{e}");
+    assert!(e.contains("2 of 3 etcd members are down and there is no quorum: run `docker start ha-control-plane2 ha-control-plane3`"), "{e}");
 }
 
 #[test]
 fn stopped_and_paused() {
     assert_eq!(
         error(&Recorded::new(&[STOPPED]), "demo"),
-        "demo-control-plane is exited, so its etcd (member demo-control-plane) is not running: `docker start \
-         demo-control-plane` brings it back (etcd answers a few seconds later)"
+        "demo-control-plane is exited, so its etcd (member demo-control-plane) is not running: run `docker start demo-control-plane` (etcd answers a few seconds later)"
     );
     let paused = error(
         &Recorded::new(&[DEMO]).state("demo-control-plane", "paused"),
@@ -234,14 +233,20 @@ fn wrong_names() {
     let e = error(&Recorded::new(&[DEMO, KIND, HA]), "dmeo");
     assert_eq!(
         e,
-        "no kind cluster is called \"dmeo\": there are demo, ha, kind; did you mean --kind demo?"
+        "there is no kind cluster named \"dmeo\": existing clusters: demo, ha, kind; did you mean --kind demo?"
     );
     let e = error(&Recorded::new(&[DEMO]), "zzz");
-    assert_eq!(e, "no kind cluster is called \"zzz\": there are demo");
+    assert_eq!(
+        e,
+        "there is no kind cluster named \"zzz\": existing clusters: demo"
+    );
     let e = error(&Recorded::new(&[]), "kind");
-    assert!(e.contains("no kind cluster at all"), "{e}");
+    assert!(e.contains("has no kind cluster"), "{e}");
     // A label's whole value is meant, and a node's name proves nothing.
-    assert!(error(&Recorded::new(&[DEMO]), "demo-control-plane").starts_with("no kind cluster"));
+    assert!(
+        error(&Recorded::new(&[DEMO]), "demo-control-plane")
+            .starts_with("there is no kind cluster")
+    );
 }
 
 #[test]
@@ -256,7 +261,7 @@ fn a_worker_alone_and_an_external_etcd() {
     };
     let e = error(&docker, "kind");
     assert!(
-        e.contains("no control-plane node (there are: kind-worker (worker))"),
+        e.contains("no control-plane node (nodes: kind-worker (worker))"),
         "{e}"
     );
     let e = error(

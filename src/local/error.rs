@@ -13,10 +13,10 @@ use crate::human::units::Span;
 pub enum LocalError {
     /// No etcd in the cache or on `PATH`.
     #[error(
-        "no etcd{} found in {searched} or on PATH; get one with `scripts/install-etcd.sh {}` of etcdmark's sources, from \
-         https://github.com/etcd-io/etcd/releases or as your distribution's package (Debian, Ubuntu: etcd-server; \
-         Fedora: etcd; macOS: brew install etcd); or name a binary with --etcd PATH, or use a running etcd with \
-         --endpoints URL",
+        "found no etcd{} in {searched} or on PATH; install one with `scripts/install-etcd.sh {}` from \
+         etcdmark's sources, from https://github.com/etcd-io/etcd/releases or from your distribution (Debian, \
+         Ubuntu: etcd-server; Fedora: etcd; macOS: brew install etcd); or pass --etcd PATH, or --endpoints URL \
+         for an external etcd",
         .wanted.as_ref().map(|v| format!(" {v}")).unwrap_or_default(),
         .wanted.as_deref().unwrap_or("newest")
     )]
@@ -27,7 +27,8 @@ pub enum LocalError {
         searched: String,
     },
     /// `--etcd` names something that is no etcd.
-    #[error("--etcd {}: {reason}; name an etcd server binary, one for which `{} --version` prints `etcd Version: …`", .path.display(), .path.display())]
+    #[error("--etcd {}: {reason}; name an etcd server binary (`{} --version` must print `etcd Version: \
+             …`)", .path.display(), .path.display())]
     NotEtcd {
         /// The path that was tried.
         path: PathBuf,
@@ -36,11 +37,12 @@ pub enum LocalError {
     },
     /// `--etcd-version` is not a version.
     #[error(
-        "--etcd-version {0}: not a version; write an exact one (3.5.16), a series (3.5) or `newest`"
+        "--etcd-version {0}: not a version; write an exact version (3.5.16), a minor version (3.5) or `newest`"
     )]
     BadVersion(String),
     /// `--etcd` and `--etcd-version` contradict each other.
-    #[error("--etcd {} is etcd {found}, but --etcd-version asks for {wanted}; drop one of the two flags", .path.display())]
+    #[error("--etcd {} is etcd {found}, but --etcd-version asks for {wanted}; remove one of the \
+             flags", .path.display())]
     VersionMismatch {
         /// The named binary.
         path: PathBuf,
@@ -50,7 +52,7 @@ pub enum LocalError {
         wanted: String,
     },
     /// Older than etcdmark supports.
-    #[error("{} is etcd {found}, too old: etcdmark needs 3.4 or newer", .path.display())]
+    #[error("{} is etcd {found}, which is too old: etcdmark needs 3.4 or newer", .path.display())]
     TooOld {
         /// The binary.
         path: PathBuf,
@@ -61,7 +63,7 @@ pub enum LocalError {
     #[error("--members {0}: a local cluster has 1 or 3 members")]
     Members(usize),
     /// An `--etcd-flag` that etcdmark itself must set.
-    #[error("--etcd-flag {flag}: etcdmark sets {name} itself{hint}; leave it out")]
+    #[error("--etcd-flag {flag}: etcdmark sets {name} itself{hint}; remove it")]
     ReservedFlag {
         /// As given.
         flag: String,
@@ -71,16 +73,17 @@ pub enum LocalError {
         hint: &'static str,
     },
     /// An `--etcd-flag` that is not of the form `--name=value`.
-    #[error("--etcd-flag {0}: write it as etcd takes it, --name=value")]
+    #[error("--etcd-flag {0}: write it in etcd's form, --name=value")]
     BadFlag(String),
     /// A quota below an empty database.
     #[error(
-        "--etcd-flag {0}: an empty database has 20 KiB already, so etcd would refuse every write at once; give more, such \
-         as --quota-backend-bytes=2147483648"
+        "--etcd-flag {0}: an empty database already has 20 KiB, so etcd would refuse every write; use a larger \
+         value, such as --quota-backend-bytes=2147483648"
     )]
     QuotaTooSmall(String),
     /// A directory that the user named holds something.
-    #[error("{flag} {}: not empty, and a measurement needs a fresh store; name a new or an empty directory on the disk to be measured", .path.display())]
+    #[error("{flag} {}: not empty, but a measurement needs a fresh store; name a new or empty directory on the \
+             disk to measure", .path.display())]
     DataDirInUse {
         /// `--data-dir`, `--wal-dir`.
         flag: &'static str,
@@ -88,7 +91,7 @@ pub enum LocalError {
         path: PathBuf,
     },
     /// A directory that the user named cannot be used.
-    #[error("{flag} {}: {what}: {source}; name a directory that you may write", .path.display())]
+    #[error("{flag} {}: {what}: {source}; name a writable directory", .path.display())]
     DataDir {
         /// `--data-dir`, `--wal-dir`.
         flag: &'static str,
@@ -103,7 +106,7 @@ pub enum LocalError {
     #[error(transparent)]
     Medium(#[from] MediumError),
     /// A medium for a member that there is not.
-    #[error("--medium-member {index}: this cluster has {members} member(s), the first is 0")]
+    #[error("--medium-member {index}: this cluster has {members} member(s), numbered from 0")]
     MediumMember {
         /// The index asked for.
         index: usize,
@@ -112,7 +115,7 @@ pub enum LocalError {
     },
     /// etcd would not sync at all.
     #[error(
-        "--etcd-flag {0}: with it etcd does not sync, and a medium would delay nothing; leave one of the two out"
+        "--etcd-flag {0}: etcd does not sync with this flag, so a medium has no effect; remove one of them"
     )]
     MediumWithoutSyncs(String),
     /// The system does not let us hold a process's syncs.
@@ -125,8 +128,8 @@ pub enum LocalError {
     },
     /// The medium is faster than what it would be emulated on.
     #[error(
-        "medium {medium} syncs in {} (median), and a sync in {} ({file_system}) takes {} by itself and {} to be held: \
-         what is emulated can be slower than this, never faster; use a slower medium{}",
+        "medium {medium} has a median sync time of {}, but a real sync in {} ({file_system}) takes {} plus {} \
+         emulation overhead: emulation can only slow a disk down; use a slower medium{}",
         span(*.median), .dir.display(), span(*.base), span(*.overhead),
         if base > overhead { " or --data-dir and --wal-dir on a faster disk" } else { "" }
     )]
@@ -176,7 +179,8 @@ pub enum LocalError {
     },
     /// etcd runs, but does not answer.
     #[error(
-        "etcd member {member} did not answer a linearizable read within {seconds} s ({reason}); its last log lines:\n{tail}"
+        "etcd member {member} did not answer a linearizable read within {seconds} s ({reason}); its last log \
+         lines:\n{tail}"
     )]
     NotReady {
         /// Member name.
@@ -191,7 +195,7 @@ pub enum LocalError {
         tail: String,
     },
     /// There is no such member.
-    #[error("no local member {index}: this cluster has {members}")]
+    #[error("there is no local member {index}: this cluster has {members}")]
     NoSuchMember {
         /// The index asked for.
         index: usize,
@@ -242,16 +246,14 @@ fn span(ns: Nanos) -> Span {
 fn refusal(source: &io::Error) -> String {
     let why = match source.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => {
-            "this container or sandbox forbids it; its seccomp profile must allow seccomp and prctl"
+            "this container or sandbox forbids it; its seccomp profile must allow the system calls seccomp and prctl"
         }
         Some(libc::ENOSYS | libc::EOPNOTSUPP) => {
-            "this kernel does not have it (gVisor and Linux before 5.5 do not)"
+            "this kernel does not support it (gVisor and Linux before 5.5 do not)"
         }
-        Some(libc::EINVAL) => "this kernel is too old for it; it takes Linux 5.5",
-        Some(libc::EBUSY) => {
-            "another program already supervises this one in that way, and only one can"
-        }
+        Some(libc::EINVAL) => "this kernel is too old; it needs Linux 5.5",
+        Some(libc::EBUSY) => "another program already uses it for this process, and only one can",
         _ => "it does not work here",
     };
-    format!("media are emulated by Linux' seccomp user notification, and {why} ({source})")
+    format!("emulation of media needs Linux' seccomp user notification, but {why} ({source})")
 }

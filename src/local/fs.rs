@@ -24,7 +24,7 @@ impl FileSystem {
             .canonicalize()
             .map_err(io_error("cannot resolve", path))?;
         let magic = rustix::fs::statfs(&path)
-            .map_err(|e| io_error("cannot tell the file system of", &path)(e.into()))?
+            .map_err(|e| io_error("cannot determine the file system of", &path)(e.into()))?
             .f_type;
         let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let mount = mount_of(&table, &path);

@@ -200,7 +200,7 @@ impl Member {
             .map_or(&*text, |(before, _)| before);
         let lines: Vec<_> = text.lines().rev().take(TAIL_LINES).collect();
         if lines.is_empty() {
-            return "  (it said nothing)".to_owned();
+            return "  (no output)".to_owned();
         }
         lines
             .into_iter()

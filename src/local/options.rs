@@ -27,7 +27,7 @@ const RESERVED: [(&str, &str); 14] = [
     ("log-outputs", ""),
     (
         "config-file",
-        " on the command line, which a file would override",
+        " on the command line, because a file would override it",
     ),
     ("version", ""),
 ];

@@ -54,7 +54,7 @@ fn serve(requests: &Receiver<Request>) {
 }
 
 fn gone() -> io::Error {
-    io::Error::other("the thread that starts etcds has ended")
+    io::Error::other("the thread that starts etcd processes has ended")
 }
 
 #[cfg(test)]

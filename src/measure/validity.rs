@@ -167,7 +167,7 @@ pub struct Reason {
     pub what_to_change: String,
 }
 
-/// Whether the numbers speak of etcd.
+/// Whether the results reflect etcd's performance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub struct Validity {
@@ -233,13 +233,13 @@ fn schedule_lag(i: &ValidityInputs) -> Option<Reason> {
         bound,
         unit: "ns".into(),
         text: format!(
-            "the generator itself was late: schedule lag p99 {:.1} ms is {} of the response p99 {:.1} ms",
+            "the generator was late: schedule lag p99 {:.1} ms is {} of the response p99 {:.1} ms",
             lag as f64 / 1e6,
             percent(share),
             response as f64 / 1e6
         ),
         what_to_change:
-            "give the client cores of its own, lower the rate, or add --workers where cores are idle"
+            "give etcdmark its own cores, lower the rate, or raise --workers if cores are idle"
                 .into(),
     })
 }
@@ -253,11 +253,12 @@ fn lag_beside_misses(lag: u64) -> Option<Reason> {
         bound: LAG_MISSED_NS as f64,
         unit: "ns".into(),
         text: format!(
-            "the generator itself was late: schedule lag p99 {:.1} ms, so that the misses are not etcd's alone",
+            "the generator was late: schedule lag p99 {:.1} ms, so etcd did not cause all misses",
             lag as f64 / 1e6
         ),
         what_to_change:
-            "lower the rate, give the client cores of its own, or add --workers where cores are idle".into(),
+            "lower the rate, give etcdmark its own cores, or raise --workers if cores are idle"
+                .into(),
     })
 }
 
@@ -281,7 +282,7 @@ fn littles_law(i: &ValidityInputs) -> Option<Reason> {
             "Little's law is off by {}: {held:.3} operation-seconds in flight, {served:.3} s of service time",
             percent(off)
         ),
-        what_to_change: "report this with events.jsonl: etcdmark miscounted".into(),
+        what_to_change: "report this bug with events.jsonl: etcdmark miscounted".into(),
     })
 }
 
@@ -290,8 +291,8 @@ fn client_cpu(i: &ValidityInputs) -> Option<Reason> {
         Check::ClientCpu,
         i.client_cpu_share?,
         CLIENT_CPU,
-        |s| format!("the client used {s} of its {} cores", i.cpus),
-        "give the client more cores or lower the rate",
+        |s| format!("etcdmark used {s} of its {} cores", i.cpus),
+        "give etcdmark more cores or lower the rate",
     )
 }
 
@@ -301,7 +302,7 @@ fn runtime_busy(i: &ValidityInputs) -> Option<Reason> {
         i.runtime_busy_share?,
         RUNTIME_BUSY,
         |s| format!("a worker was busy {s} of the time"),
-        "add --workers where cores are idle, or lower the rate",
+        "raise --workers if cores are idle, or lower the rate",
     )
 }
 
@@ -359,7 +360,7 @@ fn histogram_range(i: &ValidityInputs) -> Option<Reason> {
         bound: 0.0,
         unit: "count".into(),
         text: format!(
-            "{} values above an hour were recorded as an hour",
+            "{} values above one hour were recorded as one hour",
             i.saturated_records
         ),
         what_to_change: "lower the rate or shorten the run".into(),
@@ -375,9 +376,9 @@ fn wall_clock(i: &ValidityInputs) -> Option<Reason> {
         bound: WALL_JUMP_SECONDS,
         unit: "seconds".into(),
         text: format!(
-            "the wall clock was stepped by {jump:.3} s: latencies are right, times of day are not"
+            "the wall clock jumped by {jump:.3} s: latencies are correct, times of day are not"
         ),
-        what_to_change: "let the time service settle before the run".into(),
+        what_to_change: "wait until time synchronization has settled".into(),
     })
 }
 
@@ -391,10 +392,10 @@ fn achieved(i: &ValidityInputs) -> Option<Reason> {
         bound: ACHIEVED,
         unit: "share".into(),
         text: format!(
-            "{} of the {offered} operations offered were achieved",
+            "{} of the {offered} offered operations were completed in time",
             percent(share)
         ),
-        what_to_change: "lower the rate to find what this etcd carries".into(),
+        what_to_change: "lower the rate to find the rate that this etcd sustains".into(),
     })
 }
 
@@ -407,9 +408,7 @@ fn backlog(i: &ValidityInputs) -> Option<Reason> {
         measured: end,
         bound,
         unit: "operations".into(),
-        text: format!(
-            "the backlog was growing: {end:.0} operations at the end, {mean:.1} on average"
-        ),
+        text: format!("the backlog grew: {end:.0} operations at the end, {mean:.1} on average"),
         what_to_change: "lower the rate, or run longer to see whether it drains".into(),
     })
 }

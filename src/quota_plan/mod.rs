@@ -202,7 +202,7 @@ pub fn plan(known: Known, survey: &Survey, interval: f64) -> StorePlan {
     let made = u64::try_from(survey.revisions.1 - survey.revisions.0).unwrap_or(0);
     if survey.seen < made {
         plan.notes.push(format!(
-            "{} of {made} revisions in the window were not seen and are not counted",
+            "{} of {made} revisions in the window were not visible to this user and are not counted",
             made - survey.seen
         ));
     }
@@ -301,12 +301,12 @@ fn advise(plan: &mut StorePlan) {
     let peak = bytes(plan.peak_bytes);
     plan.advice.push(match keep.or(enough) {
         Some(q) => format!(
-            "{set} (--quota-backend-bytes={q} on every member): with kube-apiserver's compactor every {interval} up to \
-             {peak} are in use, and as much again is for a rate that doubles or a round that the compactor misses"
+            "{set} (--quota-backend-bytes={q} on every member): with kube-apiserver's compactor every \
+             {interval}, up to {peak} are in use; the same again is reserve for a doubled rate or a missed compaction"
         ),
         None => format!(
-            "no quota up to {}, the most that etcd advises, holds twice the peak of {peak}: compact more often \
-             (kube-apiserver --etcd-compaction-interval) or move resources to an etcd of their own",
+            "twice the peak of {peak} exceeds {}, etcd's suggested maximum: compact more often (kube-apiserver \
+             --etcd-compaction-interval) or move resources to a separate etcd",
             bytes(largest as f64)
         ),
     });
@@ -316,7 +316,7 @@ fn advise(plan: &mut StorePlan) {
         .filter(|r| r.share >= 0.3 && enough.is_none_or(|q| q > CHOICES[0]))
     {
         plan.advice.push(format!(
-            "{} are {} of the growth: kube-apiserver --etcd-servers-overrides gives them an etcd of their own",
+            "{} cause {} of the growth: kube-apiserver --etcd-servers-overrides moves them to a separate etcd",
             top.resource,
             percent(top.share)
         ));
@@ -324,14 +324,14 @@ fn advise(plan: &mut StorePlan) {
     let free = plan.db_size - plan.db_size_in_use;
     if free > plan.db_size / 2 && free > 100 << 20 {
         plan.advice.push(format!(
-            "{} of the file are free: defragment, one member after the other, to have that back on the disk",
+            "{} of the file are free: to return them to the disk, defragment one member at a time",
             bytes(free as f64)
         ));
     }
     if plan.compactor_rounds.is_none() && plan.writes > 0 {
         plan.advice.push(
-            "kube-apiserver's compactor has never been here (no key compact_rev_key): unless etcd compacts by itself \
-             (--auto-compaction-retention), the time without compaction is the one that counts"
+            "no kube-apiserver has compacted this etcd (it has no key compact_rev_key): unless etcd compacts \
+             itself (--auto-compaction-retention), use the time without compaction"
                 .to_owned(),
         );
     }
@@ -343,8 +343,8 @@ fn summary(plan: &StorePlan, set: &str) -> String {
     let in_use = bytes(plan.db_size_in_use as f64);
     if plan.alarms.iter().any(|a| a.contains("NOSPACE")) {
         return format!(
-            "this etcd is full: NOSPACE is raised and writes fail; make room (etcdctl compact, defrag, alarm disarm), \
-             then {set}"
+            "this etcd is full: the alarm NOSPACE is raised and writes fail; free space (etcdctl compact, \
+             defrag, alarm disarm), then {set}"
         );
     }
     let Some(quota) = plan.quota_bytes else {
@@ -371,7 +371,7 @@ fn summary(plan: &StorePlan, set: &str) -> String {
             seconds(t)
         ),
         Some(t) => format!(
-            "{in_use} of {of} in use; full in {} if what is alive goes on growing as now, {without}; {set}",
+            "{in_use} of {of} in use; full in {} if live data keeps growing at this rate, {without}; {set}",
             seconds(t)
         ),
         None => format!(

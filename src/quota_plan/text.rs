@@ -26,7 +26,7 @@ fn one(p: &StorePlan, out: &mut String) {
     let quota = match (p.quota_bytes, p.quota_assumed) {
         (None, _) => "no quota".to_owned(),
         (Some(q), true) => format!(
-            "quota {} (assumed: this etcd does not say it)",
+            "quota {} (assumed, because etcd does not report it)",
             bytes(q as f64)
         ),
         (Some(q), false) => format!("quota {}", bytes(q as f64)),
@@ -112,13 +112,14 @@ fn lines(p: &StorePlan) -> Vec<String> {
             "no compaction  {uncompacted} = ({q} - {used} in use) / ({r}/s x {b})"
         ));
         lines.push(format!(
-            "compactor      {}; at the most {peak} in use = {live} alive + {to_come} of Events to come in their hour + 2 x \
+            "compactor      {}; peak {peak} in use = {live} live + {to_come} of Events that will be live + 2 x \
              {interval} x {r}/s x {b}",
             when(p.time_to_full_compacted_seconds)
         ));
         if let Some(critical) = p.critical_writes_per_second {
             lines.push(format!(
-                "critical rate  {}/s = ({q} - {live} - {to_come}) / (2 x {interval} x bytes per write at that rate); it is {r}/s now",
+                "critical rate  {}/s = ({q} - {live} - {to_come}) / (2 x {interval} x bytes per write at that \
+                 rate); it is {r}/s now",
                 rate(critical)
             ));
         }
@@ -126,17 +127,18 @@ fn lines(p: &StorePlan) -> Vec<String> {
     let alive = p.live_growth_per_hour;
     let grows = if alive < 0.0 { "shrinks" } else { "grows" };
     lines.push(format!(
-        "alive          about {live} (keys x bytes of a sample); {grows} by {}/h (creates less deletes) besides Events",
+        "live data      about {live} (keys x bytes of a sample); without Events it {grows} by {}/h (creates \
+         minus deletes)",
         bytes(alive.abs())
     ));
     lines.push(match p.measured_growth {
         Some(grown) => format!(
-            "check          in use grew by {} in the window, the model says {}",
+            "check          in use grew by {} in the window; the model predicts {}",
             bytes(grown as f64),
             bytes(p.modelled_growth)
         ),
         None => format!(
-            "check          compaction freed pages in the window; the model says that {} were written",
+            "check          compaction freed pages in the window; the model predicts {} of writes",
             bytes(p.modelled_growth)
         ),
     });

@@ -20,11 +20,12 @@ pub const RESULT: &str = "result.json";
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// `--out` names something that is not a directory.
-    #[error("--out {0}: is not a directory; name a new or empty directory")]
+    #[error("--out {0}: not a directory; name a new or empty directory")]
     NotADirectory(PathBuf),
     /// It already holds files.
     #[error(
-        "--out {0}: the directory is not empty (it holds {1}); results are never overwritten: name a new or empty directory"
+        "--out {0}: the directory is not empty (it contains {1}); etcdmark never overwrites results: name a new \
+         or empty directory"
     )]
     NotEmpty(PathBuf, String),
     /// It cannot be made or written.
@@ -156,7 +157,10 @@ fn failed(path: &Path, source: io::Error) -> SinkError {
         io::ErrorKind::FileTooLarge,
     ];
     if full.contains(&source.kind()) {
-        what.push_str(" (the disk is full or a limit is reached: what was written until now is kept; free space or use --out on another disk)");
+        what.push_str(
+            " (the disk is full or a limit is reached; the results so far are kept; free space, or \
+                       use --out on another disk)",
+        );
     }
     SinkError { what, source }
 }

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// It is not there, or is a file.
-    #[error("{0}: {what}; name the directory that `etcdmark run --out` wrote", what = if .0.exists() { "not a directory" } else { "no such directory" })]
+    #[error("{0}: {what}; name the directory that `etcdmark run --out` wrote", what = if .0.exists() { "not a \
+             directory" } else { "no such directory" })]
     NoDirectory(PathBuf),
     /// It is not a run's.
     #[error("{dir}: {missing} is missing; a run's directory holds events.jsonl and latency.hlog")]
@@ -33,7 +34,7 @@ pub enum ReportError {
         source: io::Error,
     },
     /// A line other than the last makes no sense.
-    #[error("{path}:{line}: {cause}; the file was changed after the run")]
+    #[error("{path}:{line}: {cause}; the file has been changed since the run")]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -43,11 +44,11 @@ pub enum ReportError {
         cause: String,
     },
     /// The run never began.
-    #[error("{0}: has no header: the run ended before it began")]
+    #[error("{0}: no header: the run ended before it started the load")]
     NoHeader(PathBuf),
     /// Written by a newer etcdmark.
     #[error(
-        "{path}: version {found} of the event format; this etcdmark reads up to {EVENTS_VERSION}: use a newer one"
+        "{path}: event format version {found}, but this etcdmark reads up to {EVENTS_VERSION}: use a newer etcdmark"
     )]
     Version {
         /// The file.
@@ -109,7 +110,7 @@ pub fn replay(dir: &Path) -> Result<Reducer, ReportError> {
     for (torn, file) in [(torn_events, EVENTS), (torn_hlog, HLOG)] {
         if torn {
             let text = format!(
-                "the last line of {file} is torn and was left out: the run was killed while writing it"
+                "the last line of {file} is incomplete and ignored: the run was killed while writing it"
             );
             reducer.event(&Event::Note(Note {
                 t: last,

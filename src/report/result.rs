@@ -31,7 +31,7 @@ pub struct RunResult {
     pub header: Header,
     /// How it ended.
     pub outcome: Outcome,
-    /// Whether the numbers speak of etcd.
+    /// Whether the results reflect etcd's performance.
     pub validity: Validity,
     /// When each phase was.
     pub phases: Vec<PhaseTime>,

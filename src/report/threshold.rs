@@ -67,7 +67,7 @@ fn evaluate(expression: &str, findings: &Findings<'_>) -> Result<(f64, bool), St
     let quantile = |q: f64| (findings.headline)(Some(class).filter(|c| *c != "all"), q);
     let value = figure(metric.trim(), figures, &quantile).ok_or_else(|| {
         format!(
-            "{:?} has no figure here: not known, or a closed loop's response time",
+            "{:?} has no value: it is unknown, or the response time of a closed loop",
             metric.trim()
         )
     })?;

@@ -19,7 +19,7 @@ pub(crate) fn unframe(mut frames: Bytes) -> Result<Bytes, RpcError> {
             [0, a, b, c, d, ..] => u32::from_be_bytes([a, b, c, d]) as usize,
             [1, ..] => {
                 return Err(RpcError::Malformed(
-                    "compressed, though nothing was offered".into(),
+                    "compressed, but etcdmark accepts no compression".into(),
                 ));
             }
             _ => usize::MAX,

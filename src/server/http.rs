@@ -61,7 +61,7 @@ pub enum HttpError {
         body: String,
     },
     /// The answer is not HTTP/1.1, or larger than [`MAX_BODY`].
-    #[error("{url} gave an answer that is not understood: {reason}")]
+    #[error("cannot parse the answer of {url}: {reason}")]
     Malformed {
         /// Which page.
         url: String,
@@ -315,7 +315,7 @@ fn split(url: &str) -> Result<(String, String), HttpError> {
         .split_once("://")
         .ok_or_else(|| bad("no http:// or https:// before the host"))?;
     if scheme != "http" && scheme != "https" {
-        return Err(bad("only http and https are spoken"));
+        return Err(bad("only http and https are supported"));
     }
     if url.bytes().any(|b| b <= b' ' || b == 0x7f) {
         return Err(bad("a space or control character in it"));

@@ -145,7 +145,7 @@ impl Member {
                 });
                 if std::mem::take(&mut self.said_down) {
                     let text = format!(
-                        "metrics of {} ({}) are back",
+                        "metrics of {} ({}) are available again",
                         self.source.member, self.source.url
                     );
                     return vec![
@@ -173,8 +173,8 @@ impl Member {
             return Vec::new();
         }
         let text = format!(
-            "no metrics of {}: {lost}; its server figures are missing meanwhile (--metrics-endpoints names where \
-             they are, if apart)",
+            "cannot read metrics of {}: {lost}; its server figures are missing until they return (if /metrics \
+             has another address, pass --metrics-endpoints)",
             self.source.member
         );
         vec![Event::Note(Note {

@@ -16,15 +16,17 @@ const PAGE: i64 = 1000;
 pub enum CleanupError {
     /// A run on `/registry` itself, where others have written since.
     #[error(
-        "{count} keys under /registry are of resources that etcdmark does not write: someone else uses \
-         this store, and nothing of it is deleted"
+        "{count} keys under /registry belong to resources that etcdmark does not write: another client uses \
+         this store, so etcdmark deletes nothing"
     )]
     Foreign {
         /// How many.
         count: i64,
     },
     /// A prefix that is neither `/registry-etcdmark/RUN` nor `/registry`.
-    #[error("the prefix {prefix:?} is not one that etcdmark writes to ({HOME}/RUN or /registry)")]
+    #[error(
+        "etcdmark does not write under the prefix {prefix:?} (only under {HOME}/RUN or /registry)"
+    )]
     Prefix {
         /// As given.
         prefix: String,

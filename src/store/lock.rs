@@ -86,7 +86,7 @@ impl Lock {
         let mut lost = self.lost.clone();
         let reason = match lost.wait_for(Option::is_some).await {
             Ok(r) => r.clone().unwrap_or_default(),
-            Err(_) => "its keeper ended".to_owned(),
+            Err(_) => "the task that renews it ended".to_owned(),
         };
         ManifestError::Lost {
             run_id: self.run_id.clone(),

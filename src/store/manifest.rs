@@ -90,8 +90,8 @@ impl Manifest {
 pub enum ManifestError {
     /// Another process is at work on this run id.
     #[error(
-        "two runs on one run id: {run_id:?} is held by {holder}; choose another --run-id, or wait \
-         (the lock ends {LOCK_TTL} s after that process does)"
+        "run id {run_id:?} is in use: {holder} holds its lock; choose another --run-id, or wait (the lock \
+         expires {LOCK_TTL} s after that process ends)"
     )]
     Locked {
         /// The run id.
@@ -101,8 +101,8 @@ pub enum ManifestError {
     },
     /// The store holds another run's keys under this run id.
     #[error(
-        "run id {run_id:?} holds the keys of another plan (hash {found}, this one is {wanted}); choose \
-         another --run-id, or delete them: etcdmark cleanup --run-id {run_id} with the same --endpoints or --kind"
+        "run id {run_id:?} holds the keys of another plan (hash {found}; this plan has {wanted}); choose \
+         another --run-id, or delete the keys: etcdmark cleanup --run-id {run_id} with the same --endpoints or --kind"
     )]
     OtherPlan {
         /// The run id.
@@ -114,8 +114,8 @@ pub enum ManifestError {
     },
     /// The run of this id went past populate: its keys are no longer as populate left them.
     #[error(
-        "run id {run_id:?} was played here before and its keys are still there; choose another --run-id, or \
-         delete them: etcdmark cleanup --run-id {run_id} with the same --endpoints or --kind"
+        "the store still holds the keys of an earlier run with id {run_id:?}; choose another --run-id, or \
+         delete the keys: etcdmark cleanup --run-id {run_id} with the same --endpoints or --kind"
     )]
     Finished {
         /// The run id.
@@ -123,8 +123,7 @@ pub enum ManifestError {
     },
     /// Keys without a manifest.
     #[error(
-        "{count} keys under {prefix} belong to no manifest, so etcdmark did not write them; choose another \
-         --run-id"
+        "{count} keys under {prefix} have no manifest, so etcdmark did not write them; choose another --run-id"
     )]
     Foreign {
         /// The prefix.
@@ -133,7 +132,7 @@ pub enum ManifestError {
         count: i64,
     },
     /// The manifest cannot be read.
-    #[error("the manifest {key} cannot be read ({reason}); a newer etcdmark may have written it")]
+    #[error("cannot read the manifest {key} ({reason}); a newer etcdmark may have written it")]
     Unreadable {
         /// Its key.
         key: String,
@@ -141,7 +140,7 @@ pub enum ManifestError {
         reason: String,
     },
     /// The lock was lost while the run went on.
-    #[error("the lock of run {run_id:?} was lost: {reason}")]
+    #[error("run {run_id:?} lost its lock: {reason}")]
     Lost {
         /// The run id.
         run_id: String,
@@ -179,7 +178,7 @@ fn parse(key: &str, value: &[u8]) -> Result<Manifest, ManifestError> {
     let m: Manifest = serde_json::from_slice(value).map_err(|e| unreadable(e.to_string()))?;
     if m.version != MANIFEST_VERSION {
         return Err(unreadable(format!(
-            "version {}, known is {MANIFEST_VERSION}",
+            "version {}, but this etcdmark reads version {MANIFEST_VERSION}",
             m.version
         )));
     }
@@ -270,7 +269,7 @@ async fn write(lock: &Lock, keys: &RunKeys, manifest: &Manifest) -> Result<(), M
     if lock.cluster.txn(txn).await?.succeeded() {
         return Ok(());
     }
-    let reason = "another process holds it, or none".to_owned();
+    let reason = "another process holds it, or nobody does".to_owned();
     Err(ManifestError::Lost {
         run_id: manifest.run_id.clone(),
         reason,

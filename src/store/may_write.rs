@@ -139,12 +139,11 @@ fn room(intent: &WriteIntent, facts: &mut ClusterFacts) -> Result<(), PreflightE
     let projected = size.saturating_add(growth);
     let (keys, bytes) = (intent.keys, intent.bytes);
     let closed_loop = match intent.closed_loop {
-        true => ", and what closed loops write comes to it",
+        true => " (plus the writes of closed loops)",
         false => "",
     };
     facts.notes.push(format!(
-        "{} keys in {} writes of {} are going to be written under {}; the db file of {} will be about {}, of a \
-         quota of {}{closed_loop}",
+        "will write {} keys ({} writes, {}) under {}; the db file grows from {} to about {}{closed_loop} of quota {}",
         units::count(keys),
         units::count(intent.writes),
         units::bytes(bytes as f64),

@@ -251,9 +251,9 @@ pub fn choose(
         let reason = match choice {
             MemberChoice::Leader => {
                 let leader = members.first().map_or(0, |m| m.leader);
-                format!("the leader is member {leader:x}, which is not among --endpoints")
+                format!("the leader is member {leader:x}, which --endpoints does not name")
             }
-            _ => "the only endpoint is the leader's; add the followers' to --endpoints".to_owned(),
+            _ => "--endpoints names only the leader; add the followers".to_owned(),
         };
         return Err(PreflightError::NoTarget {
             choice: name,
@@ -270,12 +270,15 @@ fn notes(
 ) -> Vec<String> {
     let mut notes: Vec<String> = down
         .iter()
-        .map(|(e, why)| format!("{e} is left out, the run goes on with the other endpoints: {why}"))
+        .map(|(e, why)| {
+            format!("{e} is not used; the run continues with the other endpoints: {why}")
+        })
         .collect();
     let voters = entries.iter().filter(|e| !e.is_learner).count();
     if voters > members.len() + down.len() {
         notes.push(format!(
-            "--endpoints names {} of {voters} members; the others carry the load too, unseen",
+            "--endpoints names {} of {voters} members; the others also carry the load, but etcdmark does not \
+             observe them",
             members.len() + down.len()
         ));
     }

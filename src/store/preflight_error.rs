@@ -28,17 +28,14 @@ pub enum PreflightError {
         user: String,
     },
     /// Authentication is on, and no user was given.
-    #[error(
-        "{endpoint} has authentication switched on: give --user and --password (or ETCDCTL_USER)"
-    )]
+    #[error("{endpoint} requires authentication: pass --user and --password (or set ETCDCTL_USER)")]
     NoUser {
         /// Endpoint.
         endpoint: String,
     },
     /// The user may not read or write what is needed.
     #[error(
-        "user {user:?} may not {what}: grant it with etcdctl role grant-permission ROLE --prefix=true \
-         readwrite {}",
+        "user {user:?} may not {what}; to grant this: etcdctl role grant-permission ROLE --prefix=true readwrite {}",
         grants(prefix)
     )]
     NoPermission {
@@ -67,8 +64,8 @@ pub enum PreflightError {
     },
     /// Endpoints of two clusters.
     #[error(
-        "--endpoints names two clusters: {a} is of cluster {a_id:x}, {b} of cluster {b_id:x}; give the \
-         members of one (one run can use several etcds as stores)"
+        "--endpoints names two clusters: {a} belongs to cluster {a_id:x}, {b} to cluster {b_id:x}; name the \
+         members of one cluster (use --overrides for further etcds)"
     )]
     TwoClusters {
         /// Endpoint.
@@ -81,9 +78,7 @@ pub enum PreflightError {
         b_id: u64,
     },
     /// One member under two endpoints.
-    #[error(
-        "--endpoints names one member twice: {a} and {b} are both member {id:x}; leave one out"
-    )]
+    #[error("--endpoints names one member twice: {a} and {b} are both member {id:x}; remove one")]
     SameMember {
         /// Endpoint.
         a: String,
@@ -94,20 +89,22 @@ pub enum PreflightError {
     },
     /// A learner.
     #[error(
-        "{endpoint} is a learner, which serves no load; leave it out or promote it (etcdctl member promote)"
+        "{endpoint} is a learner, which serves no load; remove it or promote it (etcdctl member promote)"
     )]
     Learner {
         /// Endpoint.
         endpoint: String,
     },
     /// No leader.
-    #[error("the cluster has no leader ({endpoint} says so): start enough members for a quorum")]
+    #[error(
+        "the cluster has no leader (according to {endpoint}): start enough members for a quorum"
+    )]
     NoLeader {
         /// Endpoint.
         endpoint: String,
     },
     /// The leader (or every follower) is not among the endpoints.
-    #[error("--target {choice} leaves no endpoint: {reason}")]
+    #[error("--target {choice} selects no endpoint: {reason}")]
     NoTarget {
         /// The flag's value.
         choice: &'static str,
@@ -116,8 +113,8 @@ pub enum PreflightError {
     },
     /// NOSPACE.
     #[error(
-        "etcd is full: alarm NOSPACE is raised; make room (etcdctl compact REVISION; etcdctl defrag), then \
-         etcdctl alarm disarm; or raise --quota-backend-bytes"
+        "etcd is full: it raised the alarm NOSPACE; free space (etcdctl compact REVISION; etcdctl defrag) and \
+         clear the alarm (etcdctl alarm disarm), or raise --quota-backend-bytes"
     )]
     NoSpace,
     /// CORRUPT.
@@ -130,8 +127,8 @@ pub enum PreflightError {
     },
     /// A live Kubernetes cluster.
     #[error(
-        "{endpoint} holds {count} keys of a live Kubernetes cluster under /registry/: load would be felt by \
-         it; --allow-live-cluster allows it (the run is then ramped up and guarded)"
+        "{endpoint} holds {count} keys of a live Kubernetes cluster under /registry/, and the load would affect \
+         this cluster; pass --allow-live-cluster to allow it (the load then ramps up and guards watch the run)"
     )]
     LiveCluster {
         /// Endpoint.
@@ -141,35 +138,37 @@ pub enum PreflightError {
     },
     /// Perhaps a live Kubernetes cluster: this user may not look.
     #[error(
-        "this user may not read /registry/, so it cannot be seen whether {endpoint} belongs to a live Kubernetes \
-         cluster, which would feel the load: etcdctl role grant-permission ROLE --prefix=true read /registry/ lets \
-         etcdmark look; --allow-live-cluster goes on without (the run is then ramped up and guarded)"
+        "this user may not read /registry/, so etcdmark cannot tell whether {endpoint} belongs to a live \
+         Kubernetes cluster; grant read access (etcdctl role grant-permission ROLE --prefix=true read \
+         /registry/), or pass --allow-live-cluster (the load then ramps up and guards watch the run)"
     )]
     PerhapsLive {
         /// Endpoint.
         endpoint: String,
     },
     /// `/registry` without saying whose it is.
-    #[error("--prefix /registry writes where Kubernetes does: it needs --yes-this-etcd-is-mine")]
+    #[error(
+        "--prefix /registry writes where Kubernetes keeps its objects; to allow it, pass --yes-this-etcd-is-mine"
+    )]
     NotMine,
     /// `/registry` holds someone's keys.
     #[error(
-        "--prefix /registry is refused: {count} keys that this run did not write are under /registry/; use \
-         an empty etcd, or leave --prefix out"
+        "--prefix /registry is refused: /registry/ holds {count} keys that this run did not write; use an empty \
+         etcd, or omit --prefix"
     )]
     ForeignKeys {
         /// How many.
         count: i64,
     },
     /// A prefix that is not etcdmark's.
-    #[error("--prefix {prefix:?} is not allowed: {HOME}/RUN (the default) or /registry")]
+    #[error("--prefix {prefix:?} is not allowed: use {HOME}/RUN (the default) or /registry")]
     Prefix {
         /// As given.
         prefix: String,
     },
     /// The data would take more than half of what is free.
     #[error(
-        "{} keys with {} would grow the db file by about {} to {}, more than half of the {} that are free of \
+        "{} keys with {} would grow the db file by about {} to {}, which is more than half of the {} left of \
          the quota ({quota}); use fewer --nodes, or raise --quota-backend-bytes",
         units::count(*.keys), size(*.bytes), size(*.growth), size(*.projected), size(*.free)
     )]

@@ -106,15 +106,16 @@ pub async fn survey(
     if watch.bytes >= MOST_BYTES {
         let most = MOST_BYTES >> 20;
         s.notes.push(format!(
-            "the window was cut short: {most} MiB were written in it"
+            "the window ended early, after {most} MiB of writes"
         ));
     }
     if let Some(why) = watch.broken {
-        s.notes
-            .push(format!("the window was cut short: the watch ended: {why}"));
+        s.notes.push(format!(
+            "the window ended early, because the watch ended: {why}"
+        ));
     }
     if let Err(e) = holdings(cluster, &mut s).await {
-        s.notes.push(format!("keys could not all be counted: {e}"));
+        s.notes.push(format!("could not count all keys: {e}"));
     }
     Ok(s)
 }
@@ -138,7 +139,7 @@ impl Watch {
                     Ok(watch) => {
                         if from != b"\0" {
                             s.notes
-                                .push("this user may watch /registry/ only".to_owned());
+                                .push("this user may watch only /registry/".to_owned());
                         }
                         return Ok(watch);
                     }
@@ -146,7 +147,7 @@ impl Watch {
                 }
             }
         }
-        let last = "no member was given".to_owned();
+        let last = "no member is given".to_owned();
         Err(refused.unwrap_or(ControlError::NoneReachable { last }))
     }
 

@@ -25,7 +25,7 @@ pub(super) fn actor(
     let (members, field) = spec.kind.population(cluster);
     if members == 0 {
         let message = format!(
-            "0 gives actor {:?} ({}) nothing to do; use at least 1",
+            "0 leaves actor {:?} ({}) without work; use at least 1",
             spec.name,
             spec.kind.name()
         );
@@ -55,7 +55,7 @@ fn kind(
     for (set, field, owner) in owners {
         if set && owner != spec.kind {
             let message = format!(
-                "only kind {} takes it; this actor is of kind {}",
+                "only kind {} supports it; this actor has kind {}",
                 owner.name(),
                 spec.kind.name()
             );

@@ -58,8 +58,8 @@ pub(super) fn schedule(
                 _ => (Span::seconds(10), 1.0, 1.0),
             };
             if spec.period.is_none() && spec.kind == Kind::Defragmenter {
-                let message = "is missing; it says how often, the first time after one period: within the run's warm-up and \
-                               duration, or nothing is defragmented";
+                let message = "is missing; choose a period shorter than warm-up plus duration, because the \
+                               first defragmentation comes after one period";
                 return Err(FieldError::at(paths.of("period"), message));
             }
             let period = *spec.period.get_or_insert(period);
@@ -130,7 +130,7 @@ fn form(spec: &ActorSpec, paths: &Paths) -> Result<Form, FieldError> {
     match (given.next(), given.next()) {
         (Some((a, _)), Some((b, _))) => {
             let message = format!(
-                "given beside {a}; an actor takes exactly one of period, a rate and concurrency"
+                "cannot be combined with {a}; an actor needs exactly one of period, a rate and concurrency"
             );
             Err(FieldError::at(paths.of(b), message))
         }
@@ -141,7 +141,7 @@ fn form(spec: &ActorSpec, paths: &Paths) -> Result<Form, FieldError> {
             };
             Err(FieldError::at(
                 paths.of(field),
-                format!("kind {kind} does not take it; use {right}"),
+                format!("kind {kind} does not support it; use {right}"),
             ))
         }
         (Some((_, form)), None) => Ok(form),
@@ -236,7 +236,7 @@ fn target(
     match (stage.rate, stage.multiplier) {
         (Some(_), None) if periodic => Err(FieldError::at(
             path("rate"),
-            "a periodic actor's rate follows from its period; use multiplier",
+            "the rate of a periodic actor follows from its period; use multiplier",
         )),
         (Some(r), None) => number(
             &path("rate"),
@@ -257,7 +257,7 @@ fn target(
             )?),
         (Some(_), Some(_)) => Err(FieldError::at(
             path("rate"),
-            "given beside multiplier; use one of the two",
+            "cannot be combined with multiplier; remove one of them",
         )),
         (None, None) => Err(FieldError::at(
             path("multiplier"),
@@ -271,7 +271,7 @@ fn sane(path: &str, name: &str, rate: f64) -> Result<(), FieldError> {
         return Ok(());
     }
     let message =
-        format!("actor {name:?} would send {rate:.0} requests/s; at most 10,000,000/s make sense");
+        format!("actor {name:?} would send {rate:.0} requests/s; the maximum is 10,000,000/s");
     Err(FieldError::at(path, message))
 }
 

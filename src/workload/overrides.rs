@@ -75,7 +75,7 @@ impl Overrides {
             }
             _ => Err(DocumentError::Override {
                 flag,
-                message: "no PATH=VALUE; write for example --set cluster.podsPerNode=50".to_owned(),
+                message: "must be PATH=VALUE, for example --set cluster.podsPerNode=50".to_owned(),
             }),
         }
     }
@@ -211,7 +211,7 @@ impl Edit {
     fn flow(&self) -> Result<String, DocumentError> {
         // To YAML nothing is null, which would quietly mean the default.
         if self.value.trim().is_empty() {
-            return Err(self.error("no value is given; write null for the default"));
+            return Err(self.error("has no value; write null for the default"));
         }
         let value: Value = match parse_raw(&self.value) {
             Ok(value) => value,

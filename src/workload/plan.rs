@@ -272,10 +272,20 @@ pub struct Load {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AtCap {
-    /// It keeps its intended instant and waits.
+    /// The request waits; its response time counts from its intended instant.
     Queue,
-    /// It is dropped once it is late, and counted as skipped.
+    /// The request is dropped once it is late, and counts as skipped.
     Skip,
+}
+
+/// Client implementation that sends the requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WireKind {
+    /// The h2 crate, used directly.
+    H2,
+    /// tonic.
+    Tonic,
 }
 
 /// How the store is filled.

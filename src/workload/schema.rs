@@ -10,14 +10,14 @@ const INTRO: &str = "# The workload file
 <!-- Generated from src/workload/file.rs; `UPDATE_EXPECT=1 cargo test --test workload` rewrites it. -->
 
 A workload is a YAML file that describes a hollow Kubernetes cluster and the traffic that it sends to etcd.
-`etcdmark list` names the built-in ones, `etcdmark show NAME --source` prints one to start from,
-`etcdmark show FILE` prints it with every default written out, and `etcdmark validate FILE` checks it.
+`etcdmark list` lists the built-in workloads. `etcdmark show NAME --source` prints one as a starting point.
+`etcdmark show FILE` prints a workload with all defaults. `etcdmark validate FILE` checks it.
 
-Durations are numbers with a unit (`10s`, `5m`, `100ms`, `1h30m`), rates are per second, sizes are bytes.
+Durations are numbers with a unit (`10s`, `5m`, `100ms`, `1h30m`). Rates are per second. Sizes are in bytes.
 `--set PATH=VALUE` changes any field under `spec`: `--set cluster.podsPerNode=50`,
 `--set actors.node-leases.period=5s`, `--set limits.node-lease/update=500ms`.
-Unknown and repeated keys are errors. Editors check a file against
-[`workloads/schema.json`](../../workloads/schema.json), which `etcdmark show --schema` prints, when its first line is
+Unknown and repeated keys are errors. `etcdmark show --schema` prints the JSON Schema
+[`workloads/schema.json`](../../workloads/schema.json). Editors use it if the file's first line is
 `# yaml-language-server: $schema=PATH/schema.json`.
 ";
 
@@ -95,9 +95,7 @@ fn section(out: &mut String, title: &str, node: &Value) {
 }
 
 fn classes(out: &mut String) {
-    out.push_str(
-        "\n## Op classes\n\nThe names that `limits`, `thresholds` and `primary` take.\n\n",
-    );
+    out.push_str("\n## Op classes\n\nUse these names in `limits`, `thresholds` and `primary`.\n\n");
     out.push_str("| op class | what | resource | RPC |\n|---|---|---|---|\n");
     for class in crate::kube::OpClass::ALL {
         let info = class.info();

@@ -113,7 +113,8 @@ pub(super) fn effective_scaling(
     match set.into_iter().find(|(_, set)| *set) {
         None => Ok(()),
         Some((path, _)) => {
-            let message = "has no effect: every actor is closed-loop, a probe, a compactor or a defragmenter; remove it";
+            let message = "has no effect, because every actor is closed-loop, a probe, a compactor or a \
+                           defragmenter; remove it";
             Err(FieldError::at(path, message))
         }
     }
@@ -124,7 +125,7 @@ pub(super) fn realistic_endpoints(cluster: &Cluster, kinds: &[Kind]) -> Result<(
     if cluster.endpoints_per_service > 1000 && kinds.contains(&Kind::Endpoints) {
         let n = crate::human::grouped(cluster.endpoints_per_service);
         let message = format!(
-            "{n} is more than Endpoints hold (Kubernetes cuts them at 1,000); use at most 1,000, or no endpoints actor"
+            "{n} is too many: Kubernetes truncates Endpoints at 1,000; use at most 1,000, or remove the endpoints actor"
         );
         return Err(FieldError::at("cluster.endpointsPerService", message));
     }
@@ -159,10 +160,7 @@ pub(super) fn judged(
 ) -> Result<Vec<Threshold>, FieldError> {
     let sent = sent(kinds, actors);
     if spec.primary.len() > 4 {
-        let message = format!(
-            "{} metrics are given; at most 4, so that a comparison stays a test",
-            spec.primary.len()
-        );
+        let message = format!("{} metrics are given; use at most 4", spec.primary.len());
         return Err(FieldError::at("primary", message));
     }
     for (i, p) in spec.primary.iter().enumerate() {

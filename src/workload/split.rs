@@ -30,7 +30,9 @@ impl Split {
                 let found = resource(word)?;
                 let twice = splits.iter().flat_map(|s| &s.resources).chain(&resources);
                 if twice.into_iter().any(|r| *r == found) {
-                    return Err(format!("names {word} twice: a resource is in one etcd"));
+                    return Err(format!(
+                        "names {word} twice: a resource belongs to exactly one etcd"
+                    ));
                 }
                 resources.push(found);
             }
@@ -98,7 +100,7 @@ fn give_way(spec: &mut StoreSpec, splits: &[Split]) -> Vec<String> {
             names.retain(|n| !leaves(n));
             let (store, leaving) = (&spec.name, leaving.join(", "));
             lines.push(format!(
-                "{} takes {leaving} from the workload's store {store:?}",
+                "{} moves {leaving} out of the workload's store {store:?}",
                 s.flag
             ));
         }
@@ -169,7 +171,7 @@ mod tests {
         assert_eq!(specs, expected);
         assert_eq!(
             told,
-            ["--split takes events from the workload's store \"events\""]
+            ["--split moves events out of the workload's store \"events\""]
         );
         // Nothing left: the store goes, and its name is free.
         let (specs, told) = after(file(), &[&[Resource::Events], &[Resource::Leases]]);

@@ -41,8 +41,9 @@ pub(super) fn stores(
         let Some(names) = &spec.resources else {
             if let Some(first) = rest.replace(i) {
                 let first: &str = &specs[first].name;
-                let message =
-                    format!("missing, as in store {first:?}; only one store may take the rest");
+                let message = format!(
+                    "is missing here and in store {first:?}; only one store may take all other resources"
+                );
                 return Err(FieldError::at(path, message));
             }
             continue;
@@ -50,14 +51,14 @@ pub(super) fn stores(
         if names.is_empty() {
             return Err(FieldError::at(
                 path,
-                "is empty; name a resource, or leave it out to take the rest",
+                "is empty; name a resource, or omit resources to take all other resources",
             ));
         }
         for name in names {
             let resource = resource(name).map_err(|m| FieldError::at(&path, m))?;
             if let Some((_, other)) = taken.iter().find(|(r, _)| *r == resource) {
                 let message = format!(
-                    "{name:?} is already in store {other:?}; a resource is in exactly one store"
+                    "{name:?} is already in store {other:?}; a resource belongs to exactly one store"
                 );
                 return Err(FieldError::at(path, message));
             }
@@ -76,7 +77,7 @@ pub(super) fn stores(
         for r in needed {
             if taken.iter().all(|(t, _)| t != r) {
                 let message = format!(
-                    "no store has {:?}; add it to one, or leave resources out of one store",
+                    "no store has {:?}; add it to a store, or omit resources in one store",
                     r.plural()
                 );
                 return Err(FieldError::at("stores", message));

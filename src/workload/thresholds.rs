@@ -66,7 +66,7 @@ pub(super) fn primary(path: &str, text: &str, sent: &Sent) -> Result<(), FieldEr
         error("expected CLASS:METRIC, such as \"node-lease/update:p99\"".to_owned())
     })?;
     // Often the file's, and in the way of a flag that changed an actor.
-    let remedy = |m| error(format!("{m}; or compare nothing: --set primary=[]"));
+    let remedy = |m| error(format!("{m}; to compare nothing: --set primary=[]"));
     subject(class.trim(), metric.trim(), sent)
         .map_err(remedy)
         .map(drop)
@@ -98,7 +98,7 @@ fn subject(
             None => {
                 let names: Vec<&str> = sent.iter().map(|(c, _)| c.name()).collect();
                 return Err(format!(
-                    "no actor sends {}; sent: all, {}",
+                    "no actor sends {}; the workload sends: all, {}",
                     c.name(),
                     names.join(", ")
                 ));
@@ -111,7 +111,7 @@ fn subject(
     );
     if closed && !without_response {
         return Err(
-            "a closed loop has no response time; use errors or rate, or give the actor a rate"
+            "a closed loop has no response time; use errors or rate, or make the actor open-loop with a rate"
                 .to_owned(),
         );
     }
@@ -277,11 +277,11 @@ mod tests {
             ),
             (
                 "probe/get: p99 < 1s",
-                "no actor sends probe/get; sent: all, node-lease/update, event/create",
+                "no actor sends probe/get; the workload sends: all, node-lease/update, event/create",
             ),
             (
                 "event/create: p99 < 1s",
-                "a closed loop has no response time; use errors or rate, or give the actor a rate",
+                "a closed loop has no response time; use errors or rate, or make the actor open-loop with a rate",
             ),
         ] {
             assert_eq!(

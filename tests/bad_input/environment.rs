@@ -79,7 +79,7 @@ fn without_any_etcd_a_run_says_what_to_do() {
     assert_eq!(out.status.code(), Some(2), "{stderr}");
     let message = one_message("run", &stderr);
     for part in [
-        "no etcd found in",
+        "found no etcd in",
         "scripts/install-etcd.sh newest",
         "https://github.com/etcd-io/etcd/releases",
         "etcd-server",

@@ -224,7 +224,7 @@ fn certificates() {
         &https,
         &format!("{ca} --cert {}", path("client.crt")),
         2,
-        &["--cert needs --key"],
+        &["--cert also needs --key"],
     );
     let mixed = format!(
         "{ca} --cert {} --key {}",
@@ -343,7 +343,7 @@ fn members_and_clusters() {
         &format!("{},{twice}", mine[0]),
         "",
         2,
-        &["one member twice", &mine[0], &twice, "leave one out"],
+        &["one member twice", &mine[0], &twice, "remove one"],
     );
     let learner = runtime.block_on(learner(&cluster));
     let with_learner = format!(

@@ -146,7 +146,7 @@ fn workloads_and_numbers() {
         case(
             "run --prefix /registry-etcdmark/x",
             2,
-            &["/registry-etcdmark/x", "this run's own"],
+            &["/registry-etcdmark/x", "the default of this run"],
         ),
         case(
             "run --guards all,none",
@@ -182,7 +182,7 @@ fn workloads_and_numbers() {
         case(
             "run --medium hdd --endpoints http://127.0.0.1:1",
             2,
-            &["--medium is for a local etcd", "--endpoints"],
+            &["--medium applies only to a local etcd", "--endpoints"],
         ),
         case("run --run-id A/B", 2, &["--run-id \"A/B\"", "lowercase"]),
         case(
@@ -225,7 +225,7 @@ fn workloads_and_numbers() {
             2,
             &["--members", "--endpoints"],
         ),
-        case("run --user root:pw", 2, &["--user", "not named"]),
+        case("run --user root:pw", 2, &["--user", "external etcd"]),
         case("run --endpoints https://127.0.0.1:1", 2, &["--cacert"]),
         case(
             "run --endpoints http://127.0.0.1:1 --cacert /no/such",

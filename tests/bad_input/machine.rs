@@ -48,7 +48,7 @@ fn cut_short(here: &Path, script: &str, url: &str) {
         "error: cannot write out/",
         "disk is full",
         "--out",
-        "is kept",
+        "are kept",
     ] {
         assert!(said[0].contains(part), "no {part:?} in {}", said[0]);
     }
@@ -135,7 +135,7 @@ fn a_wall_clock_that_is_stepped_in_the_middle() {
         let code = ended.status.code();
         assert!(matches!(code, Some(0 | 98)), "{code:?} {stderr}{stdout}");
         let said = stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-        let words = "doubtful: the wall clock was stepped by";
+        let words = "doubtful: the wall clock jumped by";
         assert!(said.contains(words), "no {words:?} in {stdout}");
         // The schedule, latencies and times of the run know nothing of it.
         let result = std::fs::read_to_string(out.join("result.json")).unwrap();
@@ -196,14 +196,14 @@ fn a_rate_that_the_machine_cannot_offer() {
     let message = one_message(&line, &stderr);
     for part in [
         "the run is invalid",
-        "the generator itself was late",
+        "the generator was late",
         "lower the rate",
     ] {
         assert!(message.contains(part), "{message}");
     }
     let first = stdout.lines().next().unwrap();
     assert!(
-        first.starts_with("invalid: the generator itself was late"),
+        first.starts_with("invalid: the generator was late"),
         "{first}"
     );
     assert!(first.contains("saturated: offered"), "{first}");

@@ -130,7 +130,7 @@ fn an_object_over_the_request_limit() {
         text(&out.stdout)
     );
     let events = std::fs::read_to_string(here.path().join("c-0/events.jsonl")).unwrap();
-    assert!(events.contains("populate goes on with"), "{events}");
+    assert!(events.contains("populate continues with"), "{events}");
 }
 
 #[test]

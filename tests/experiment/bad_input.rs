@@ -20,7 +20,7 @@ fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
         (
             "name: small-batch",
             "name: Small_Batch",
-            "x.yaml:15:13: arms.1.name: \"Small_Batch\" is not a name; use up to 40",
+            "x.yaml:15:13: arms.1.name: \"Small_Batch\" is not a valid name; use up to 40",
         ),
         (
             "name: small-batch",
@@ -36,13 +36,13 @@ fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
         (
             "node-lease/update:p99",
             "event/create:p99",
-            "x.yaml:19:7: primary.0: \"event/create:p99\" in arm plain: no actor sends event/create; sent: all, \
+            "x.yaml:19:7: primary.0: \"event/create:p99\" in arm plain: no actor sends event/create; the workload sends: all, \
              node-lease/update, node-status/update",
         ),
         (
             "etcd:rss",
             "etcd:rs",
-            "x.yaml:21:7: metrics.0: \"etcd:rs\": \"rs\" is not a figure of it; did you mean \"rss\"?",
+            "x.yaml:21:7: metrics.0: \"etcd:rs\": \"rs\" is not one of its figures; did you mean \"rss\"?",
         ),
         (
             "cluster.nodes=20",
@@ -62,7 +62,7 @@ fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
         (
             "duration: 1s",
             "duration: forever",
-            "phases.duration: forever; a trial has to end",
+            "phases.duration is forever, but a trial must end",
         ),
         (
             "flags: [\"--backend-batch-limit=10\"]",
@@ -82,22 +82,23 @@ fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
         (
             "etcd: {flags: [\"--backend-batch-limit=10\"]}",
             "split: leases,nodes+leases",
-            "x.yaml:17:14: arms.1.split: names leases twice: a resource is in one etcd",
+            "x.yaml:17:14: arms.1.split: names leases twice: a resource belongs to exactly one etcd",
         ),
         (
             "etcd: {flags: [\"--backend-batch-limit=10\"]}",
             "split: leases,events",
-            "x.yaml:17:14: arms.1.split: no actor of the workload writes events; written: leases, nodes, csinodes",
+            "x.yaml:17:14: arms.1.split: no actor of the workload writes events; the actors write: leases, nodes, csinodes",
         ),
         (
             "etcd: {flags: [\"--backend-batch-limit=10\"]}",
             "split: leases\n      stores: [{name: main}]",
-            "x.yaml:17:14: arms.1.split: given beside stores; give one of the two",
+            "x.yaml:17:14: arms.1.split: cannot be combined with stores; remove one of them",
         ),
         (
             "etcd: {flags: [\"--backend-batch-limit=10\"]}",
             "etcd: {medium: hddd}",
-            "x.yaml:17:22: arms.1.etcd.medium: medium \"hddd\": no such preset and no such file; did you mean \"hdd\"?",
+            "x.yaml:17:22: arms.1.etcd.medium: medium \"hddd\": no such preset and no such file; did you mean \
+             \"hdd\"?",
         ),
     ] {
         assert!(good.contains(from), "{from}");
@@ -118,22 +119,22 @@ fn added_keys_are_checked_too() {
     for (more, message) in [
         (
             "  baseline: plane\n",
-            "x.yaml:23:13: baseline: \"plane\" is no arm of this experiment; did you mean \"plain\"?",
+            "x.yaml:23:13: baseline: this experiment has no arm \"plane\"; did you mean \"plain\"?",
         ),
         (
-            "  blocks: 5\n",
-            "x.yaml:23:10: 5 blocks; use 6 to 1000: with fewer there is no interval",
+            "  pairs: 5\n",
+            "x.yaml:23:10: 5 blocks; use 6 to 1000, because fewer give no interval",
         ),
         (
             "  analysis: comparison\n",
             "analysis: \"comparison\" is not known; did you mean \"compare\"?",
         ),
         (
-            "  sweep: {nodes: [10], rateScale: [1]}\n",
-            "sweep: give exactly one of rateScale, nodes and levels",
+            "  ladder: {nodes: [10], rateScale: [1]}\n",
+            "ladder: give exactly one of rateScale, nodes and levels",
         ),
         (
-            "  sweep: {nodes: [10, 10]}\n",
+            "  ladder: {nodes: [10, 10]}\n",
             "level \"nodes-10\" is given twice",
         ),
         (
@@ -154,13 +155,13 @@ fn a_wrong_flag_names_the_flag() {
     for (args, message) in [
         (
             &["--arm", "plane"][..],
-            "--arm plane: \"plane\" is no arm of this experiment; did you mean \"plain\"?",
+            "--arm plane: this experiment has no arm \"plane\"; did you mean \"plain\"?",
         ),
         (
             &["--arm", "plain"],
-            "1 arm is left of the 2 that the analysis compare needs",
+            "1 arm is left, but the analysis compare needs at least 2",
         ),
-        (&["--blocks", "2"], "--blocks 2: 2 blocks; use 6 to 1000"),
+        (&["--pairs", "2"], "--pairs 2: 2 blocks; use 6 to 1000"),
         (
             &["--smoke", "--set", "cluster.nods=1"],
             "--set cluster.nods=1: unknown field",
@@ -179,7 +180,7 @@ fn a_wrong_flag_names_the_flag() {
     );
     let said = desk.etcdmark(&["experiment"]);
     assert!(
-        said.code == 2 && said.stderr.contains("name an experiment"),
+        said.code == 2 && said.stderr.contains("name a built-in experiment"),
         "{said:?}"
     );
 }
@@ -193,7 +194,7 @@ fn a_directory_with_something_else_in_it_is_left_alone() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(
         said.stderr
-            .contains("--out out: the directory holds mine and no plan.json"),
+            .contains("--out out: the directory contains mine but no plan.json"),
         "{said:?}"
     );
 }
@@ -241,7 +242,7 @@ fn a_quota_that_etcd_warns_of_and_one_that_nothing_fits_in_are_said() {
         let flag = format!("--quota-backend-bytes={bytes}");
         Desk::new(&file("").replace("--backend-batch-limit=10", &flag))
     };
-    let warning = "the quota of 16 GiB is above the 8 GiB that etcd suggests at most";
+    let warning = "the quota of 16 GiB exceeds etcd's suggested maximum of 8 GiB";
     let desk = quota("17179869184");
     let plan = desk.etcdmark(&["experiment", "show", "x.yaml", "--plan"]);
     let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
@@ -273,8 +274,7 @@ fn a_quota_that_etcd_warns_of_and_one_that_nothing_fits_in_are_said() {
     assert!(text.contains(warning), "{said:?}");
 
     std::fs::remove_dir_all(desk.home.path().join("of-run")).unwrap();
-    let small = "--etcd-flag --quota-backend-bytes=4096: an empty database has 20 KiB already, so etcd would refuse every \
-                 write at once; give more";
+    let small = "--etcd-flag --quota-backend-bytes=4096: an empty database already has 20 KiB, so etcd would refuse every write; use a larger value";
     let said = run("--quota-backend-bytes=4096");
     assert_eq!(said.code, 2, "{said:?}");
     assert!(said.stderr.contains(small), "{said:?}");

@@ -29,7 +29,7 @@ fn every_builtin_resolves_in_both_forms_and_fits_the_schema() {
                 Ok(experiment) => assert_eq!(experiment.plan.smoke, smoke),
                 // Where only one version of etcd is, there is nothing to compare.
                 Err(e) => assert!(
-                    versions() < 2 && e.to_string().contains("left of the 2"),
+                    versions() < 2 && e.to_string().contains("needs at least 2"),
                     "{}: {e}",
                     builtin.name
                 ),
@@ -76,8 +76,8 @@ fn versions_is_played_on_every_etcd_that_is_here() {
         return;
     };
     assert!(said.stdout.starts_with("etcd 3."), "{said:?}");
-    for level in ["level steady", "level beside-lists"] {
-        assert!(said.stdout.contains(level), "{said:?}");
+    for rung in ["level steady", "level with-lists"] {
+        assert!(said.stdout.contains(rung), "{said:?}");
     }
     let plan = json(&desk.out().join("plan.json"));
     assert_eq!(plan["leftOut"].as_array().unwrap().len(), 4 - here);
@@ -152,12 +152,12 @@ fn split_events_shields_lease_renewals_from_a_full_quota() {
         }
     }
     for part in [
-        "Lease renewals p99 beside 300 Events/s, against shared: split ",
+        "Lease renewals p99 at 300 Events/s, against shared: split ",
         "; at a full quota of 3 MiB ",
         " of Lease renewals fail in shared, none in split",
         "; split costs ",
-        "a full quota\nrung   arm ",
-        "pauses: the longest defragmentation",
+        "a full quota\nlevel  arm ",
+        "pauses: longest defragmentation",
         "the etcds of an arm and etcdmark share this machine",
     ] {
         assert!(said.stdout.contains(part), "no {part:?} in {}", said.stdout);
@@ -185,7 +185,8 @@ fn media_shows_what_one_writer_and_many_get() {
     let fsync = openai["values"]["etcd:fsync"]["value"].as_f64().unwrap();
     assert!(fsync > 0.0015, "{said:?}");
     assert!(
-        said.stdout.contains("elections: none; a single member"),
+        said.stdout
+            .contains("elections: none; no other member can replace"),
         "{said:?}"
     );
     let data = result["data"].as_array().unwrap();
@@ -240,12 +241,12 @@ fn slow_member_keeps_the_leader_where_it_was_pinned() {
         }
     }
     // The leader is looked at again: it stayed, or it is said that it did not.
-    let moved = said.stdout.contains("etcd-0 was to lead main, and");
+    let moved = said.stdout.contains("etcd-0 should lead main, but");
     let data = result["data"].as_array().unwrap();
     let changed = data.iter().any(|a| a["leaderChanges"] != 0.0);
     assert_eq!(moved, changed, "{said:?}");
     assert_eq!(
-        said.stdout.contains("elections: no leader changed"),
+        said.stdout.contains("elections: the leader did not change"),
         !changed,
         "{said:?}"
     );
@@ -270,7 +271,7 @@ fn defrag_stops_the_arm_that_it_shall() {
     assert_eq!(data[0]["perGb"].as_f64(), Some(took / size * 1e9), "{data}");
     assert!(
         said.stdout
-            .starts_with("a defragmentation stops a member for "),
+            .starts_with("a defragmentation blocks a member for "),
         "{said:?}"
     );
 }

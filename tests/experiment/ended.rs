@@ -30,7 +30,7 @@ fn ctrl_c_ends_the_trial_in_good_order_and_the_same_command_goes_on() {
     assert_eq!(said.code, 130, "{said:?}");
     assert!(said.stderr.contains("ending the trial"), "{said:?}");
     assert!(
-        said.stdout.starts_with("unfinished, 1 of 2 trials done: "),
+        said.stdout.starts_with("incomplete, 1 of 2 trials done: "),
         "{said:?}"
     );
     assert_eq!(processes_with(&dir), Vec::<i32>::new());
@@ -46,7 +46,7 @@ fn ctrl_c_ends_the_trial_in_good_order_and_the_same_command_goes_on() {
     let said = desk.play(&["--smoke"]);
     assert!(matches!(said.code, 0 | 98), "{said:?}");
     assert!(
-        said.stderr.contains("1 of 2 trials are there already"),
+        said.stderr.contains("1 of 2 trials are already complete"),
         "{said:?}"
     );
     assert_eq!(began(0), first);
@@ -62,7 +62,7 @@ fn two_processes_do_not_play_in_one_directory() {
     let said = desk.play(&["--smoke"]);
     assert_eq!(said.code, 2, "{said:?}");
     assert!(
-        said.stderr.contains("another etcdmark plays in it"),
+        said.stderr.contains("another etcdmark process is using it"),
         "{said:?}"
     );
     playing.signal(Signal::INT);

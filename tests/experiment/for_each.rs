@@ -118,7 +118,7 @@ fn wrong_flags_and_templates_are_refused_by_name() {
         ),
         (
             &["--wal-dir", "log", "--wal-dir", "log"],
-            "--wal-dir: 2 beside 1 --dir: name one for all of them, or one for each",
+            "--wal-dir: 2 with 1 --dir: name one for all of them, or one for each",
         ),
         (
             &["--medium", "hddd"],
@@ -135,8 +135,9 @@ fn wrong_flags_and_templates_are_refused_by_name() {
     }
     let said = show(&desk, &["--dir", "nvme"]);
     assert!(
-        said.stderr
-            .contains("--dir nvme: makes one arm of the 2 that it takes: name another one"),
+        said.stderr.contains(
+            "--dir nvme: makes only one arm, but at least 2 are needed: name another one"
+        ),
         "{said:?}"
     );
 
@@ -145,17 +146,17 @@ fn wrong_flags_and_templates_are_refused_by_name() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(
         said.stderr
-            .contains("--medium hdd: tiny makes no arms of it, its file having no forEach.medium; those that do: media"),
+            .contains("--medium hdd: tiny cannot make arms from it, because its file has no forEach.medium; experiments that can: media"),
         "{said:?}"
     );
     for (template, message) in [
         (
             "  forEach:\n    dir: {name: fast, etcd: {dataDir: \"{dir}\"}}\n",
-            "x.yaml:24:17: forEach.dir.name: has no {name}",
+            "x.yaml:24:17: forEach.dir.name: does not contain {name}",
         ),
         (
             "  forEach:\n    medium: {name: \"{name}\", etcd: {medium: hdd}}\n",
-            "forEach.medium: has no {medium}: its arms would be alike",
+            "forEach.medium: does not contain {medium}, so its arms would be identical",
         ),
         (
             "  forEach:\n    disk: {name: \"{name}\"}\n",
@@ -211,7 +212,7 @@ fn a_disk_that_is_nearly_full_is_refused() {
         assert_eq!(out.status.code(), Some(2), "{stderr}");
         for part in [
             "/a: etcd.dataDir: ",
-            "200 MiB of 200 MiB are free; what is written takes 256 MiB",
+            "200 MiB of 200 MiB are free; the measurement needs 256 MiB",
             "name another directory",
         ] {
             assert!(stderr.contains(part), "no {part:?} in {stderr}");

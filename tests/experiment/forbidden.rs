@@ -61,7 +61,7 @@ fn a_system_that_forbids_seccomp_is_said_before_any_etcd_starts() {
     assert_eq!(out.status.code(), Some(2), "{stderr}");
     for part in [
         "arm small-batch: medium hdd: ",
-        "this container or sandbox forbids it; its seccomp profile must allow seccomp",
+        "this container or sandbox forbids it; its seccomp profile must allow the system calls seccomp",
         "real directories work everywhere: --data-dir and --wal-dir",
     ] {
         assert!(stderr.contains(part), "no {part:?} in {stderr}");

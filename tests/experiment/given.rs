@@ -88,7 +88,7 @@ fn etcds_that_run_already_are_compared_and_left_as_they_were() {
     let said = desk.play(&["--smoke"]);
     assert!(matches!(said.code, 0 | 98), "{said:?}");
     assert!(
-        said.stdout.contains("etcd that runs at http://127.0.0.1:"),
+        said.stdout.contains("etcd at http://127.0.0.1:"),
         "{said:?}"
     );
     let results = results(&desk);
@@ -133,7 +133,7 @@ fn what_an_interrupted_trial_wrote_is_deleted_at_once_and_a_killed_ones_by_the_n
     let _ = playing.finish();
     let shown = desk.etcdmark(&["report", "out"]);
     assert!(
-        shown.code == 0 && shown.stdout.starts_with("unfinished, 1 of 2 trials done: "),
+        shown.code == 0 && shown.stdout.starts_with("incomplete, 1 of 2 trials done: "),
         "{shown:?}"
     );
     // The lock of the killed one ends by itself; then its keys go.
@@ -161,7 +161,9 @@ fn a_live_cluster_and_acts_on_the_whole_etcd_need_a_word() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(
         said.stderr.contains("actor \"cron\" defragments")
-            && said.stderr.contains("--yes-this-etcd-is-mine allows it"),
+            && said
+                .stderr
+                .contains("pass --yes-this-etcd-is-mine to allow it"),
         "{said:?}"
     );
     assert!(!desk.out().exists());
@@ -177,7 +179,10 @@ fn a_live_cluster_and_acts_on_the_whole_etcd_need_a_word() {
     let said = desk.play(&["--smoke"]);
     assert_eq!(said.code, 2, "{said:?}");
     assert!(
-        said.stderr.contains("arm old") && said.stderr.contains("--allow-live-cluster allows it"),
+        said.stderr.contains("arm old")
+            && said
+                .stderr
+                .contains("pass --allow-live-cluster to allow it"),
         "{said:?}"
     );
     assert_eq!(theirs.keys(), 1);
@@ -186,7 +191,8 @@ fn a_live_cluster_and_acts_on_the_whole_etcd_need_a_word() {
 #[test]
 fn what_makes_no_sense_there_is_refused_by_name() {
     let (old, new) = ("endpoints: [\"a:1\"]", "endpoints: [\"b:1\"]");
-    let starts = "is for an etcd that etcdmark starts, and endpoints names one that runs; leave one of the two out";
+    let starts = "applies only to an etcd that etcdmark starts, but endpoints names an external etcd; remove \
+                  one of them";
     for (old, new, more, message) in [
         (
             old,
@@ -234,32 +240,32 @@ fn what_makes_no_sense_there_is_refused_by_name() {
             old,
             new,
             "  snapshot: true\n",
-            "snapshot: takes etcds that etcdmark starts, and arms.0.etcd has endpoints".to_owned(),
+            "snapshot: needs etcds that etcdmark starts, but arms.0.etcd has endpoints".to_owned(),
         ),
         (
             old,
             "endpoints: [\"c:1\", \"http://a:1\"]",
             "",
-            "arms: arms old and new have http://a:1: each needs an etcd of its own".to_owned(),
+            "arms: arms old and new share http://a:1: each needs its own etcd".to_owned(),
         ),
         (
             old,
             "cacert: /x",
             "",
-            "arms.1.etcd.cacert: says something about an etcd that was not named; give endpoints"
+            "arms.1.etcd.cacert: needs an external etcd; also give endpoints"
                 .to_owned(),
         ),
         (
             old,
             "endpoints: [\"b:1\"], user: \"root:secret\"",
             "",
-            "arms.1.etcd.user: a password does not belong into a file".to_owned(),
+            "arms.1.etcd.user: do not put a password into a file".to_owned(),
         ),
         (
             old,
             "endpoints: [\"b:1\"], user: root",
             "",
-            "user \"root\" has no password: give ETCDCTL_PASSWORD in the environment".to_owned(),
+            "user \"root\" has no password: set ETCDCTL_PASSWORD in the environment".to_owned(),
         ),
         (
             old,
@@ -282,8 +288,8 @@ fn what_makes_no_sense_there_is_refused_by_name() {
         (
             old,
             new,
-            "  sweep: {levels: [{name: a, etcd: {flags: [\"--a=1\"]}}]}\n",
-            "level a: etcd.flags are for etcds that etcdmark starts, and arm old has endpoints"
+            "  ladder: {rungs: [{name: a, etcd: {flags: [\"--a=1\"]}}]}\n",
+            "level a: etcd.flags apply only to etcds that etcdmark starts, but arm old has endpoints"
                 .to_owned(),
         ),
     ] {
@@ -297,7 +303,7 @@ fn what_makes_no_sense_there_is_refused_by_name() {
     for flag in ["--allow-live-cluster", "--yes-this-etcd-is-mine"] {
         let said = Desk::new(&file("")).play(&["--smoke", flag]);
         assert_eq!(said.code, 2, "{said:?}");
-        let message = format!("{flag}: says something about an etcd that was not named");
+        let message = format!("{flag}: needs an external etcd");
         assert!(said.stderr.contains(&message), "{said:?}");
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn killed_and_gone_on_with(name: &str) -> Option<(Desk, Said)> {
     let desk = Desk::new("");
     let args = ["experiment", name, "--smoke", "--out", "out"];
     let plan = desk.etcdmark(&["experiment", "show", name, "--plan", "--smoke"]);
-    if plan.code == 2 && plan.stderr.contains("left of the") {
+    if plan.code == 2 && plan.stderr.contains("needs at least") {
         eprintln!("{name} is not played: {}", plan.stderr);
         return None;
     }
@@ -49,7 +49,7 @@ pub(crate) fn killed_and_gone_on_with(name: &str) -> Option<(Desk, Said)> {
     }
     let shown = desk.etcdmark(&["report", "out"]);
     assert_eq!(shown.code, 0, "{name}: {shown:?}");
-    let unfinished = format!("unfinished, {} of {trials} trials done: ", nth - 1);
+    let unfinished = format!("incomplete, {} of {trials} trials done: ", nth - 1);
     assert!(shown.stdout.starts_with(&unfinished), "{name}: {shown:?}");
     let of_trial = desk.etcdmark(&["report", trial.to_str().unwrap()]);
     assert!(
@@ -60,7 +60,7 @@ pub(crate) fn killed_and_gone_on_with(name: &str) -> Option<(Desk, Said)> {
     assert!(matches!(said.code, 0 | 98), "{name}: {said:?}");
     assert_eq!(desk.result()["complete"], true, "{name}");
     if nth > 1 {
-        let there = format!("{} of {trials} trials are there already", nth - 1);
+        let there = format!("{} of {trials} trials are already complete", nth - 1);
         assert!(said.stderr.contains(&there), "{name}: {said:?}");
     }
     // SIGKILL leaves nobody to remove the throwaway data; the next start has swept them.

@@ -12,7 +12,7 @@ fn arms_are_played_in_blocks_and_the_result_is_made_of_their_files() {
     assert!(matches!(said.code, 0 | 98), "{said:?}");
     assert!(said.stderr.contains("trial 1 of 4: arm "), "{said:?}");
     assert!(
-        said.stdout.contains("no interval is possible, it takes 6"),
+        said.stdout.contains("an interval needs at least 6"),
         "{said:?}"
     );
 
@@ -73,7 +73,7 @@ fn arms_are_played_in_blocks_and_the_result_is_made_of_their_files() {
     assert_eq!(text.stdout, said.stdout);
     let hgrm = desk.etcdmark(&["report", "out", "-o", "hgrm"]);
     assert!(
-        hgrm.code == 2 && hgrm.stderr.contains("name a trial's directory"),
+        hgrm.code == 2 && hgrm.stderr.contains("name the directory of a trial"),
         "{hgrm:?}"
     );
     let trial = format!("out/{}", trials[0]["directory"].as_str().unwrap());
@@ -83,7 +83,7 @@ fn arms_are_played_in_blocks_and_the_result_is_made_of_their_files() {
     let again = desk.play(&["--smoke", "--seed", "5"]);
     assert_eq!(again.code, said.code, "{again:?}");
     assert!(
-        again.stderr.contains("4 of 4 trials are there already"),
+        again.stderr.contains("4 of 4 trials are already complete"),
         "{again:?}"
     );
     assert!(!again.stderr.contains("trial 1 of 4"), "{again:?}");
@@ -91,7 +91,7 @@ fn arms_are_played_in_blocks_and_the_result_is_made_of_their_files() {
     assert_eq!(other.code, 2, "{other:?}");
     assert!(
         other.stderr.contains(
-            "--out out: it holds another plan (tiny, 2 blocks, seed 5, smoke form; hash "
+            "--out out: it holds another plan (tiny, 2 blocks, seed 5, smoke test; hash "
         ),
         "{other:?}"
     );
@@ -122,7 +122,7 @@ fn an_invalid_trial_is_played_once_more_and_a_torn_one_again() {
     let _ = std::fs::remove_dir_all(path(&format!("{}.invalid", names[0])));
     std::fs::remove_file(path(&names[1]).join("result.json")).unwrap();
     let shown = desk.etcdmark(&["report", "out"]);
-    assert!(shown.stdout.starts_with("unfinished, "), "{shown:?}");
+    assert!(shown.stdout.starts_with("incomplete, "), "{shown:?}");
     let again = desk.play(&["--smoke", "--quiet"]);
     assert!(matches!(again.code, 0 | 98), "{again:?}");
     let after: Vec<u64> = names.iter().map(|n| header(n)).collect();

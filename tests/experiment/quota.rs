@@ -187,7 +187,7 @@ fn what_cannot_be_filled_or_foretold_is_refused_before_any_load() {
         said.code == 2
             && said
                 .stderr
-                .contains("fill: the analysis compare fills no etcd"),
+                .contains("fill: the analysis compare does not fill an etcd"),
         "{said:?}"
     );
 }
@@ -198,7 +198,8 @@ fn an_etcd_that_is_never_full_is_said_to_be_so() {
     let said = desk.play(&["--smoke"]);
     assert!(matches!(said.code, 0 | 98), "{said:?}");
     assert!(
-        said.stdout.starts_with("not full within the load's time"),
+        said.stdout
+            .starts_with("did not become full during the load"),
         "{said:?}"
     );
 }
@@ -253,7 +254,7 @@ fn an_etcd_that_stays_is_led_back_when_the_trial_is_interrupted_and_never_filled
     }
     let said = playing.finish();
     assert!(full.is_ok() && said.code == 130, "{said:?}");
-    assert!(said.stderr.contains("has been led back"), "{said:?}");
+    assert!(said.stderr.contains("was recovered"), "{said:?}");
     runtime.block_on(async {
         let cluster = Cluster::connect(&etcd.target()).await.unwrap();
         assert_eq!(cluster.alarms().await.unwrap(), []);
@@ -284,7 +285,7 @@ fn a_load_that_ends_before_the_way_back_says_just_that() {
     let said = desk.play(&["--smoke"]);
     assert!(matches!(said.code, 0 | 98), "{said:?}");
     assert!(
-        said.stdout.contains("ended before the way back began"),
+        said.stdout.contains("ended before recovery began"),
         "{said:?}"
     );
     let populated = file(LEASES, "4194304", "").replace("nodes: 10}", "nodes: 20000}");

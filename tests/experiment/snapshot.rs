@@ -15,7 +15,7 @@ fn every_trial_of_an_arm_begins_from_a_copy_of_the_same_bytes() {
     let said = desk.play(&["--smoke"]);
     assert!(matches!(said.code, 0 | 98), "{said:?}");
     for arm in ["plain", "small-batch"] {
-        let line = format!("arm {arm}: filling the store once, for all its trials");
+        let line = format!("arm {arm}: filling the store once for all its trials");
         assert_eq!(said.stderr.matches(&line).count(), 1, "{said:?}");
     }
     let plan = json(&desk.out().join("plan.json"));
@@ -66,7 +66,7 @@ fn a_snapshot_of_three_members_is_refused() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(
         said.stderr
-            .contains("snapshot: a snapshot is of one member"),
+            .contains("snapshot: snapshot works only with one member"),
         "{said:?}"
     );
 }

@@ -71,7 +71,7 @@ fn a_wrong_split_is_refused_by_name() {
         ),
         (
             &["--split", "events+events"],
-            "names events twice: a resource is in one etcd",
+            "names events twice: a resource belongs to exactly one etcd",
         ),
         (
             &["--split", "leases", "--split", "leases"],
@@ -98,7 +98,7 @@ fn a_wrong_split_is_refused_by_name() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(
         said.stderr.contains(
-            "--split leases: tiny makes no arms of it, its file having no forEach.split; those that do: split-events"
+            "--split leases: tiny cannot make arms from it, because its file has no forEach.split; experiments that can: split-events"
         ),
         "{said:?}"
     );
@@ -112,7 +112,7 @@ fn a_wrong_split_is_refused_by_name() {
     assert_eq!(said.code, 2, "{said:?}");
     assert!(
         said.stderr.contains(
-            "--split leases,endpoints: split: no actor of the workload writes endpoints; written: leases, nodes"
+            "--split leases,endpoints: split: no actor of the workload writes endpoints; the actors write: leases, nodes"
         ),
         "{said:?}"
     );
@@ -144,7 +144,7 @@ fn events_in_memory_are_left_out_where_there_is_none_and_it_is_said() {
             .unwrap_or_else(|e| panic!("{e}: {stdout}{}", String::from_utf8_lossy(&out.stderr)));
         let reason = made["leftOut"][0]["reason"].as_str().unwrap();
         assert!(
-            reason.contains("are free; what is written takes 256 MiB"),
+            reason.contains("are free; the measurement needs 256 MiB"),
             "{reason}"
         );
     }

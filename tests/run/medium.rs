@@ -178,7 +178,11 @@ fn a_wrong_medium_is_refused_before_anything_is_started() {
     let fast = write(home.path(), "{sync: {constant: 1us}}");
     refused(
         &["--medium", &fast],
-        &["medium mine syncs in 1us", "to be held", "never faster"],
+        &[
+            "medium mine has a median sync time of 1us",
+            "emulation overhead",
+            "can only slow",
+        ],
     );
     refused(
         &["--medium", "hdd", "--etcd-flag=--unsafe-no-fsync"],

@@ -187,7 +187,8 @@ fn one_etcd_under_two_names_is_refused_and_left_as_it_was() {
     let said = &ended.said;
     assert_eq!(said.code, 2, "{said:?}");
     assert!(
-        said.stderr.contains("stores main and events are one etcd"),
+        said.stderr
+            .contains("stores main and events are the same etcd"),
         "{said:?}"
     );
     bed.assert_empty();
@@ -348,7 +349,7 @@ fn a_workloads_own_stores_can_be_given_etcds() {
         ended
             .said
             .stderr
-            .contains("--overrides takes events from the workload's store \"events\"")
+            .contains("--overrides moves events out of the workload's store \"events\"")
     );
     assert_eq!(class(&ended, "event/create")["class"]["store"], "events");
 }
@@ -359,7 +360,7 @@ fn bad_overrides_and_splits_are_named_before_anything_starts() {
     for (args, says) in [
         (
             ["--overrides", "/events#http://a:1"].as_slice(),
-            "--overrides says something about an etcd that was not named",
+            "--overrides needs an external etcd",
         ),
         (
             &[
@@ -377,7 +378,7 @@ fn bad_overrides_and_splits_are_named_before_anything_starts() {
                 "--overrides",
                 "/events#http://a:1,http://b:1",
             ],
-            "separated by semicolons",
+            "separate the servers of one override with semicolons",
         ),
         (
             &[main[0], main[1], "--overrides", "/zebras#http://a:1"],
@@ -389,7 +390,7 @@ fn bad_overrides_and_splits_are_named_before_anything_starts() {
         ),
         (
             &[main[0], main[1], "--split", "events"],
-            "--split is for a local etcd, and --endpoints names another one",
+            "--split applies only to a local etcd, but --endpoints names an external one",
         ),
         (
             &["--split", "event"],

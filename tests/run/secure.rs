@@ -35,7 +35,7 @@ fn mutual_tls_carries_a_run_and_its_cleanup() {
     let output = again.args(access).output().unwrap();
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
-        "nothing to delete: no run left keys in this store\n"
+        "nothing to delete: this store holds no keys of any run\n"
     );
 }
 

@@ -98,7 +98,7 @@ fn bad_values_name_flag_value_and_remedy() {
         ),
         (
             &["--overrides", "/events#http://a:1"],
-            "--overrides says something about an etcd that was not named: give --endpoints",
+            "--overrides needs an external etcd: also pass --endpoints",
         ),
         (
             &["--endpoints", "a:1", "--overrides", "/events#ftp://b:1"],
@@ -110,12 +110,9 @@ fn bad_values_name_flag_value_and_remedy() {
         ),
         (
             &["--endpoints", "a:1,b:1", "--overrides", "/events#b:1;c:1"],
-            "http://b:1 is also a member of another etcd of this command (http://a:1, http://b:1)",
+            "http://b:1 also belongs to another etcd of this command (http://a:1, http://b:1)",
         ),
-        (
-            &["--user", "a:b"],
-            "--user says something about an etcd that was not named",
-        ),
+        (&["--user", "a:b"], "--user needs an external etcd"),
     ] {
         let e = resolve(args, Access::Write, &[]).unwrap_err();
         assert!(e.message.contains(want), "{args:?}: {}", e.message);

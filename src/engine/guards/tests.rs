@@ -221,7 +221,7 @@ fn unreachable_members() {
         .chain((2..40).map(|t| interval(f64::from(t), 0)));
     assert_eq!(
         first(&ALL, silent).expect("fires").cause,
-        "no quorum for 10.0 s: no member has answered"
+        "no quorum for 10.0 s: no member answered"
     );
     // A metrics page that is lost while operations are answered is no lost quorum.
     let served = [header(1), leader(1.0, "m1", 1.0)]
@@ -241,7 +241,8 @@ fn lists() {
     let e = parse_list("quota,leader").expect_err("unknown");
     assert_eq!(
         e,
-        "--guards quota,leader: \"leader\" is no guard; write all, none, or some of quota, alarm, leader-change, quorum"
+        "--guards quota,leader: \"leader\" is not a guard; write all, none, or some of quota, alarm, \
+         leader-change, quorum"
     );
 }
 

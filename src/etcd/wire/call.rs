@@ -78,7 +78,7 @@ impl CallState {
         } else {
             // etcd acts on a unary request only once all of it is there.
             RpcError::NotConnected(format!(
-                "the connection did not take the whole request within {timeout:?} (flow control)"
+                "the connection did not accept the whole request within {timeout:?} (flow control)"
             ))
         }
     }

@@ -47,7 +47,7 @@ impl Dialer {
             None => return Err(bad("no scheme")),
         };
         if !matches!(uri.path(), "" | "/") {
-            return Err(bad("a path makes no sense here"));
+            return Err(bad("an endpoint has no path"));
         }
         let host = uri
             .host()
@@ -159,7 +159,7 @@ impl Dialer {
             // reset overtakes it. Little else closes right after a completed handshake.
             DialError::NoClientCertificate { endpoint }
         } else {
-            let reason = "closed without a word".to_owned();
+            let reason = "closed without an answer".to_owned();
             DialError::ClientCertificateRejected { endpoint, reason }
         }
     }

@@ -40,7 +40,7 @@ impl Played<'_> {
         let columns = ["arm"].into_iter().chain(self.open.iter().copied());
         Some(Table {
             title: format!(
-                "the sweep: {}, and the highest level on which at most 1 % of every op class missed its limit",
+                "sweep: {}, and the highest level at which at most 1 % of each op class missed its limit",
                 metric.title()
             ),
             columns: columns
@@ -78,17 +78,17 @@ pub(super) fn writers(arms: &[ArmFound]) -> Option<Table> {
     let level = arms
         .iter()
         .find_map(|a| a.one_writer.as_ref()?.many.as_ref());
-    let level = level.map_or(String::new(), |m| {
+    let rung = rung.map_or(String::new(), |m| {
         format!(
-            "; many: the writes that etcd committed on level {}",
-            m.level
+            "; many writers: writes that etcd committed on level {}",
+            m.rung
         )
     });
     (!rows.is_empty()).then(|| Table {
         title: format!(
-            "latency-bound: what one writer can do, by the means of its writes and of etcd's log syncs{level}"
+            "latency-bound: the rate of one writer, from the mean times of its writes and of etcd's log syncs{rung}"
         ),
-        columns: ["arm", "a write", "one writer", "syncs", "many", "one of many", "writes per sync"]
+        columns: ["arm", "mean write", "one writer", "syncs", "many writers", "share of one", "writes per sync"]
             .map(str::to_owned)
             .to_vec(),
         rows,
@@ -110,7 +110,8 @@ pub(super) fn syncs(arms: &[ArmFound]) -> Option<Table> {
         .flat_map(|a| a.syncs.iter().map(move |m| row(a, m)));
     let rows: Vec<Vec<String>> = rows.collect();
     (!rows.is_empty()).then(|| Table {
-        title: "etcd's log syncs on the open-loop levels: the mean is exact, the rest as fine as etcd's buckets".to_owned(),
+        title: "etcd's log syncs on the open-loop levels: the mean is exact; the other columns have the \
+                resolution of etcd's buckets".to_owned(),
         columns: ["arm"].into_iter().chain(Syncs::COLUMNS).map(str::to_owned).collect(),
         rows,
     })

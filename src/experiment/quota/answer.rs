@@ -21,7 +21,7 @@ pub(super) fn answer(evidence: &Evidence<'_>) -> Findings {
     let (all, unreadable) = fillings(evidence);
     if all.is_empty() {
         return Findings {
-            answer: "no etcd was filled to its end yet".to_owned(),
+            answer: "no trial has filled an etcd yet".to_owned(),
             notes: unreadable,
             ..Findings::default()
         };
@@ -59,7 +59,7 @@ fn fillings<'a>(evidence: &'a Evidence<'_>) -> (Vec<Filled<'a>>, Vec<String>) {
             Ok(record) => record,
             Err(e) => {
                 unreadable.push(format!(
-                    "{}/after.json is not understood, perhaps another version of etcdmark wrote it: {e}",
+                    "cannot parse {}/after.json; another version of etcdmark may have written it: {e}",
                     trial.directory
                 ));
                 continue;
@@ -116,7 +116,7 @@ fn sentence(all: &[Filled<'_>]) -> String {
         let said = all[0].record.forecasts.iter().rev().find_map(|f| f.full_at);
         let said = said.map_or("never".to_owned(), seconds);
         return format!(
-            "not full within the load's time; {said} was said: give it a longer --set phases.duration"
+            "did not become full during the load; the forecast was {said}: use a longer --set phases.duration"
         );
     };
     let names: Vec<&str> = full.iter().map(|f| f.name.as_str()).collect();
@@ -126,20 +126,20 @@ fn sentence(all: &[Filled<'_>]) -> String {
         .max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()));
     let when = match (full.len(), worst) {
         (1, Some((off, f))) => format!(
-            "{} was full {} into the load, {} than the {} said before it",
+            "{} became full {} after the load began, {} than the forecast of {}",
             f.name,
             seconds(f.record.full_at.unwrap_or_default()),
             later(off),
             seconds(f.record.forecasts[1].full_at.unwrap_or_default()),
         ),
         (_, Some((off, f))) => format!(
-            "{} were full within {} of the time said before the load (the farthest: {}, {})",
+            "{} became full within {} of the forecast made before the load (largest deviation: {}, {})",
             names.join(", "),
             percent(off.abs()),
             f.name,
             later(off),
         ),
-        (_, None) => format!("{} was full, and nothing had been said", first.name),
+        (_, None) => format!("{} became full, and there was no forecast", first.name),
     };
     let refused: u64 = full
         .iter()
@@ -153,11 +153,12 @@ fn sentence(all: &[Filled<'_>]) -> String {
     let blast = renewing.max_by_key(|(_, b)| b.not_ready);
     let blast = blast.map_or(String::new(), |(f, b)| match b.not_ready {
         0 => format!(
-            "; nobody can be said to have become NotReady: renewals were missing for {}, the grace period is {}",
+            "; the trial is too short to tell whether nodes become NotReady: renewals failed for {}, the grace \
+             period is {}",
             seconds(b.silence),
             seconds(b.grace)
         ),
-        n if n == f.record.nodes => format!("; all of {n} nodes would be NotReady"),
+        n if n == f.record.nodes => format!("; all {n} nodes would be NotReady"),
         n => format!("; at least {n} of {} nodes would be NotReady", f.record.nodes),
     });
     let swept = swept(&full);
@@ -168,7 +169,10 @@ fn sentence(all: &[Filled<'_>]) -> String {
         .collect();
     let missing = match missing.as_slice() {
         [] => String::new(),
-        names => format!("; not full within the load's time: {}", names.join(", ")),
+        names => format!(
+            "; did not become full during the load: {}",
+            names.join(", ")
+        ),
     };
     let stuck = full
         .iter()
@@ -176,21 +180,21 @@ fn sentence(all: &[Filled<'_>]) -> String {
     let back = match stuck {
         // Nobody has led it back: nothing is known of the way.
         Some(f) if f.record.not_recovered.is_none() && f.record.recovery.is_empty() => format!(
-            "; the load of {} ended before the way back began: give it a longer --set phases.duration",
+            "; the load of {} ended before recovery began: use a longer --set phases.duration",
             f.name
         ),
         Some(f) => format!(
-            "; {} did not come back: {}",
+            "; {} did not recover: {}",
             f.name,
             f.record
                 .not_recovered
                 .as_deref()
-                .unwrap_or("writes went on failing after the disarming")
+                .unwrap_or("writes kept failing after the alarm was disarmed")
         ),
         None => {
             let longest = full.iter().map(|f| f.down()).fold(0.0, f64::max);
             format!(
-                "; compact, defragment and disarm took {} and brought writes back",
+                "; compaction, defragmentation and disarming took {} and restored writes",
                 seconds(longest)
             )
         }
@@ -198,12 +202,12 @@ fn sentence(all: &[Filled<'_>]) -> String {
     let counted = full.iter().any(|f| !f.record.while_full.is_empty());
     let then = if counted {
         format!(
-            "; then {} writes were refused for want of space and {} answered",
+            "; then {} writes failed with \"no space\" and {} succeeded",
             count(refused),
             none(writes_ok)
         )
     } else {
-        "; no whole second of the full etcd was counted".to_owned()
+        "; etcd was full for less than a whole second".to_owned()
     };
     format!("{when}{missing}{then}{blast}{back}; {swept}")
 }
@@ -216,14 +220,14 @@ fn swept(full: &[&Filled<'_>]) -> String {
     if reports().count() < full.len() || undone.is_some() {
         let why = undone.map_or(String::new(), |why| format!(": {why}"));
         return format!(
-            "whether acknowledged writes were lost is not known, a sweep could not be done{why}"
+            "unknown whether acknowledged writes were lost, because a verification failed{why}"
         );
     }
     let sum = |of: fn(&crate::report::VerifyReport) -> u64| reports().map(of).sum::<u64>();
     let (lost, expired) = (sum(|v| v.lost), sum(|v| v.expired));
     let beside = match expired {
         0 => String::new(),
-        n => format!(", {} more had expired", count(n)),
+        n => format!(", {} more expired", count(n)),
     };
     let what = match lost {
         0 => "no acknowledged write was lost".to_owned(),
@@ -256,7 +260,7 @@ fn notes(all: &[Filled<'_>]) -> Vec<String> {
         let r = &f.record;
         if let Some(off) = f.off(1).filter(|off| off.abs() > NEAR) {
             notes.push(format!(
-                "{}: the forecast was off by {}, more than {}",
+                "{}: the forecast deviates by {}, more than {}",
                 f.name,
                 signed(off),
                 percent(NEAR)
@@ -264,7 +268,8 @@ fn notes(all: &[Filled<'_>]) -> Vec<String> {
         }
         if let Some(v) = f.run.verify.as_ref().filter(|v| v.incomplete.is_none()) {
             notes.push(format!(
-                "{}: {} writes were indeterminate (refused, perhaps applied all the same); the sweep found {} of them applied",
+                "{}: {} writes were indeterminate (refused, but possibly applied); verification found {} of \
+                 them applied",
                 f.name,
                 count(v.indeterminate),
                 none(v.indeterminate_applied)
@@ -275,11 +280,11 @@ fn notes(all: &[Filled<'_>]) -> Vec<String> {
             let Answered { ok, no_space, .. } = compactor;
             let refused = match ok {
                 0 => "each time".to_owned(),
-                ok => format!("each time but {ok}"),
+                ok => format!("every time except {ok}"),
             };
             notes.push(format!(
-                "{}: kube-apiserver's compactor came {} times while full and was refused {refused}: it cannot free a \
-                 full etcd, since its first step is a write",
+                "{}: kube-apiserver's compactor ran {} times while etcd was full and was refused {refused}: it \
+                 cannot free a full etcd, because its first step is a write",
                 f.name,
                 ok + no_space
             ));
@@ -292,14 +297,14 @@ fn notes(all: &[Filled<'_>]) -> Vec<String> {
             .collect();
         if !broken.is_empty() {
             notes.push(format!(
-                "{}: not as expected: {}",
+                "{}: unexpected results: {}",
                 f.name,
                 broken.join("; ")
             ));
         }
         if let Some(reason) = &r.not_checked {
             notes.push(format!(
-                "{}: it could not be filled once more, for the operation matrix: {reason}",
+                "{}: could not be filled again for the operation matrix: {reason}",
                 f.name
             ));
         }

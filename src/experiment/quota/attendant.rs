@@ -54,7 +54,7 @@ impl Attendant for Filling {
         let said = self.say("before anything", 0.0, used, full_at);
         let critical = self.record.critical_rate.map_or(String::new(), |r| {
             format!(
-                "; with kube-apiserver's compactor every {} it is never full below {}/s of this mix",
+                "; with kube-apiserver's compactor every {}, it never becomes full below {}/s of this mix",
                 seconds(self.record.interval),
                 rate(r)
             )
@@ -98,7 +98,7 @@ impl Attendant for Filling {
             record.recovery = done.steps;
             record.not_recovered = match done.ended {
                 true => done.error,
-                false => Some("it had not come to its end when the trial did".to_owned()),
+                false => Some("it was not complete when the trial ended".to_owned()),
             };
         }
         if let Some(full_at) = record.full_at {
@@ -133,12 +133,11 @@ impl Attendant for Filling {
         }
         match self.lead_back(bed) {
             None => vec![
-                "the etcd was full and has been led back: compacted, defragmented, disarmed"
-                    .to_owned(),
+                "etcd was full and was recovered: compacted, defragmented, disarmed".to_owned(),
             ],
             Some(reason) => vec![format!(
-                "the etcd is full and could not be led back ({reason}): etcdctl compact --physical REVISION; etcdctl defrag; \
-                 etcdctl alarm disarm"
+                "etcd is full and could not be recovered ({reason}); run: etcdctl compact --physical REVISION; \
+                 etcdctl defrag; etcdctl alarm disarm"
             )],
         }
     }
@@ -209,7 +208,7 @@ impl Filling {
         self.record.full_at = Some(full_at);
         let off = self.record.forecasts.iter().rev().find_map(|f| f.full_at);
         let off = off.map_or(String::new(), |p| {
-            format!(" ({} was said last)", seconds(p))
+            format!(" (last forecast: {})", seconds(p))
         });
         vec![format!(
             "full after {} of load{off}: etcd answers writes with \"database space exceeded\"",
@@ -226,7 +225,7 @@ impl Filling {
             // Nothing that comes now speaks of a full etcd.
             self.control.drain();
             return match self.died.replace(dead.to_string()) {
-                None => vec![format!("the etcd is no more: {dead}")],
+                None => vec![format!("etcd has ended: {dead}")],
                 Some(_) => Vec::new(),
             };
         }
@@ -248,7 +247,7 @@ impl Filling {
                 return Vec::new();
             };
             drop(bed.spawn(recover(target, clock_begun, recovery)));
-            return vec!["the way back: compact, defragment, disarm".to_owned()];
+            return vec!["recovery: compact, defragment, disarm".to_owned()];
         };
         let Recovery {
             steps,
@@ -262,7 +261,7 @@ impl Filling {
             .iter()
             .map(|s| {
                 format!(
-                    "{} took {}, reads stood still for up to {}; the file has {}",
+                    "{} took {}, blocked reads for up to {}; the file has {}",
                     s.name,
                     seconds(s.took),
                     seconds(s.reads_stood),
@@ -279,7 +278,7 @@ impl Filling {
                 .any(|c| c.errors.contains_key(NO_SPACE));
             if !failed {
                 self.record.writable_at = Some(from);
-                notes.push("no write fails any more for want of space".to_owned());
+                notes.push("writes no longer fail with \"no space\"".to_owned());
             }
         }
         let overdue = to > full_at + self.fill.hold + RECOVERED_WITHIN.as_secs_f64();

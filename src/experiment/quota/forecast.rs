@@ -53,8 +53,8 @@ impl Forecast {
             .any(|s| s.each(0).is_none() && !s.written.is_empty())
         {
             return Err(
-                "the workload writes in a closed loop, as fast as etcd answers: no time to full follows; give its \
-                 actors a rate"
+                "the workload writes in a closed loop, as fast as etcd answers, so there is no forecast; give \
+                 its actors a rate"
                     .to_owned(),
             );
         }

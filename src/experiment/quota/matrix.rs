@@ -88,11 +88,7 @@ pub(super) async fn check(
         member.range(serializable).await.map(drop),
     );
     let reading = Txn::new().and_then(vec![TxnOp::get(kept.as_str(), None)]);
-    told(
-        "Txn that only reads",
-        "ok",
-        member.txn(reading).await.map(drop),
-    );
+    told("read-only Txn", "ok", member.txn(reading).await.map(drop));
     let watched = member.watch(kept.as_bytes(), b"").await.map(drop);
     told("Watch", "ok", watched);
     told("Status", "ok", member.status().await.map(drop));
@@ -223,7 +219,7 @@ async fn fill(member: &Member, prefix: &str, quota: u64) -> Result<(), String> {
             Err(e) => return Err(words(e)),
         }
     }
-    Err("twice its quota was written and etcd is not full".to_owned())
+    Err("etcd is not full after writes of twice its quota".to_owned())
 }
 
 fn put(key: &str, bytes: usize) -> Txn {

@@ -52,13 +52,13 @@ impl Analysis for Quota {
         let [store] = plan.stores.as_slice() else {
             let n = plan.stores.len();
             return Err(format!(
-                "the workload has {n} stores; quota fills one etcd: give it one store"
+                "the workload has {n} stores, but the analysis quota fills only one etcd: use one store"
             ));
         };
         if !store.target.owned {
             return Err(format!(
-                "quota fills an etcd until it refuses to write, and {} was not started by etcdmark; \
-                 --yes-this-etcd-is-mine allows it",
+                "the analysis quota fills an etcd until it refuses writes, but etcdmark did not start {}; pass \
+                 --yes-this-etcd-is-mine to allow it",
                 store.target.endpoints.join(", ")
             ));
         }
@@ -74,15 +74,15 @@ impl Analysis for Quota {
         let found = bed.block_on(quota::find(&store.target, &members));
         let Some(limit) = found.limit() else {
             return Err(
-                "this etcd has no quota (--quota-backend-bytes below 0): it would fill the disk"
+                "this etcd has no quota (--quota-backend-bytes is negative), so the experiment would fill the disk"
                     .to_owned(),
             );
         };
         let forecast = Forecast::of(plan, 0)?;
         if forecast.populated >= limit as f64 {
             return Err(format!(
-                "populate alone writes about {} for {} nodes, and the quota is {found}: use fewer cluster.nodes, or a \
-                 larger --quota-backend-bytes",
+                "populate alone writes about {} for {} nodes, but the quota is {found}: reduce cluster.nodes, \
+                 or raise --quota-backend-bytes",
                 bytes(forecast.populated),
                 plan.cluster.nodes
             ));

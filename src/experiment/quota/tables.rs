@@ -46,8 +46,16 @@ fn forecasts(all: &[Filled<'_>]) -> Table {
         }
     }
     Table::new(
-        "time to full, seconds of load: (Q - used) / growth, as was said, and as it came",
-        &["", "said", "used", "growth", "full at", "came at", "off"],
+        "time to full, in seconds of load: the forecast (Q - used) / growth, and the actual time",
+        &[
+            "",
+            "forecast",
+            "used",
+            "growth",
+            "full at",
+            "actual",
+            "deviation",
+        ],
         rows,
     )
 }
@@ -76,14 +84,14 @@ fn filling(all: &[Filled<'_>]) -> Table {
         ]
     };
     Table::new(
-        "filling: overshoot, memory, and Lease renewals in the first and the last quarter of the way",
+        "filling: overshoot, memory, and Lease renewals in the first and the last quarter of the time to full",
         &[
             "",
             "quota",
             "writes",
             "critical rate",
             "overshoot",
-            "file at most",
+            "largest file",
             "RSS",
             "p99 first",
             "p99 last",
@@ -118,7 +126,7 @@ fn while_full(all: &[Filled<'_>]) -> Table {
         }
     }
     Table::new(
-        "while full: what was answered and what was refused",
+        "while full: answered and refused requests",
         &["", "op class", "answered", "no space", "other errors"],
         rows,
     )
@@ -142,13 +150,14 @@ fn blast(all: &[Filled<'_>]) -> Table {
         ])
     };
     Table::new(
-        "the cluster: nodes whose Lease was not renewed within the node-monitor grace period, and what an autoscaler would replace",
+        "the cluster: nodes whose Lease was not renewed within the node-monitor grace period, and nodes that an \
+         autoscaler would replace",
         &[
             "",
             "no renewal for",
             "grace period",
             "NotReady",
-            "first after full by",
+            "first, after full",
             "replaced",
             "with a 50 % guard",
         ],
@@ -180,12 +189,12 @@ fn recovery(all: &[Filled<'_>]) -> Table {
         }
     }
     Table::new(
-        "the way back, beside the load",
+        "recovery, while the load continues",
         &[
             "",
             "step",
             "took",
-            "reads stood still",
+            "reads blocked",
             "file after",
             "writes answered",
         ],
@@ -210,7 +219,7 @@ fn at_full(all: &[Filled<'_>]) -> Table {
         ]
     };
     Table::new(
-        "a full file without load",
+        "a full file, without load",
         &["", "file", "restart", "snapshot", "compact", "defragment"],
         all.iter()
             .filter(|f| f.record.at_full.size > 0)
@@ -242,7 +251,7 @@ fn matrix(all: &[Filled<'_>]) -> Table {
         cells
     };
     Table {
-        title: "the operation matrix: a full etcd asked one operation after the other".to_owned(),
+        title: "operation matrix: each operation against a full etcd".to_owned(),
         columns,
         rows: first.record.matrix.iter().enumerate().map(row).collect(),
     }

@@ -80,7 +80,7 @@ impl Tables<'_> {
         }
         let grace = format!("> {}", seconds(self.grace()));
         Table::new(
-            &format!("{}, all trials of an arm together", title(self.victim)),
+            &format!("{}, all trials of an arm", title(self.victim)),
             &[
                 "level", "arm", "offered", "failed", "dropped", "> 10 s", &grace, "slowest",
                 "errors",
@@ -139,7 +139,7 @@ impl Tables<'_> {
                 "after",
                 &failed,
                 "Events lost",
-                "none renewed for",
+                "no renewal for",
             ],
             rows,
         )
@@ -185,8 +185,8 @@ impl Tables<'_> {
         }
         Table::new(
             &format!(
-                "pauses: the longest defragmentation, in any store and in that of the {0}; the slowest of these when nothing was \
-                 going on, beside compactions and beside defragmentations (median of the trials)",
+                "pauses: longest defragmentation in any store and in the store of the {0}; slowest of the {0} \
+                 without maintenance, during compactions and during defragmentations (median of the trials)",
                 title(self.victim)
             ),
             &[
@@ -195,7 +195,7 @@ impl Tables<'_> {
                 "compactions",
                 "defrags",
                 "longest",
-                "in its store",
+                "in that store",
                 "slowest: quiet",
                 "compacting",
                 "defragmenting",
@@ -254,10 +254,10 @@ impl Tables<'_> {
         let on = if level.is_empty() {
             String::new()
         } else {
-            format!(" on level {level}")
+            format!(" on level {rung}")
         };
         Table::new(
-            &format!("what the etcds take{on} (median of the trials; memory at its largest)"),
+            &format!("resource use of the etcds{on} (median of the trials; peak memory)"),
             &[
                 "arm",
                 "store",
@@ -286,7 +286,8 @@ impl Tables<'_> {
         let grace = self.grace();
         if grace > 0.0 {
             notes.push(format!(
-                "a node whose Lease is not renewed for {} becomes NotReady (node-monitor grace period); renewals that failed or were dropped are not among the late ones",
+                "a node whose Lease is not renewed for {} becomes NotReady (node-monitor grace period); the \
+                 late renewals do not include failed or dropped ones",
                 seconds(grace)
             ));
         }
@@ -294,7 +295,8 @@ impl Tables<'_> {
         if let Some(run) = runs().next().filter(|_| several) {
             let cpus = run.header.environment.cpus;
             notes.push(format!(
-                "the etcds of an arm and etcdmark share this machine ({} cores){}: on machines of their own a split brings more",
+                "the etcds of an arm and etcdmark share this machine ({} cores){}: a split helps more when each \
+                 etcd has its own machine",
                 three(f64::from(cpus)),
                 if self.one_disk() { " and its disk" } else { "" }
             ));

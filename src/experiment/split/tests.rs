@@ -156,7 +156,7 @@ fn the_answer_is_effect_isolation_and_cost_with_intervals() {
     let result = reduce(&plan, &found(&plan, |_| true));
     assert_eq!(
         result.answer,
-        "Lease renewals p99 beside 1,000 Events/s, against shared: split ×0.5 (0.5 to 0.5), differs; at a full quota of \
+        "Lease renewals p99 at 1,000 Events/s, against shared: split ×0.5 (0.5 to 0.5), differs; at a full quota of \
          64 MiB 31 % of Lease renewals fail in shared, none in split; split costs +0.1 cores (+0.1 to +0.1) \
          and +40 MiB (+40 MiB to +40 MiB) of memory (95 % intervals over 6 blocks)"
     );
@@ -171,7 +171,7 @@ fn the_answer_is_effect_isolation_and_cost_with_intervals() {
             .collect()
     };
     assert_eq!(
-        rows("Lease renewals, all trials of an arm together")[2],
+        rows("Lease renewals, all trials of an arm")[2],
         [
             "quota",
             "shared",
@@ -226,7 +226,7 @@ fn the_answer_is_effect_isolation_and_cost_with_intervals() {
         (&json!(10_000), &json!(7000))
     );
     // Of two etcds together, and of each.
-    let cost = rows("what the etcds take on level flood");
+    let cost = rows("resource use of the etcds on level flood");
     assert_eq!(cost[1][..4], ["split", "all", "0.34 cores", "90 MiB"]);
     assert_eq!(cost[3][..4], ["split", "events", "0.2 cores", "40 MiB"]);
 }
@@ -237,13 +237,13 @@ fn a_quota_that_was_not_reached_isolates_nothing() {
     let answer = |filled: &dyn Fn(&str) -> bool| reduce(&plan, &found(&plan, filled)).answer;
     let said = answer(&|_| false);
     assert!(
-        said.contains("; the quota of 64 MiB was not reached in shared; "),
+        said.contains("; shared did not reach the quota of 64 MiB; "),
         "{said}"
     );
     let said = answer(&|arm| arm == "shared");
     assert!(
         said.contains(
-            "31 % of Lease renewals fail in shared, none in split, which did not fill up;"
+            "31 % of Lease renewals fail in shared, none in split, which did not reach the quota;"
         ),
         "{said}"
     );
@@ -256,7 +256,7 @@ fn without_trials_there_is_no_answer() {
     let result = reduce(&plan, &none);
     assert_eq!(
         result.answer,
-        "unfinished, 0 of 24 trials done: no block of trials is done yet that could tell of node-lease/update:p99"
+        "incomplete, 0 of 24 trials done: no complete block measures node-lease/update:p99 yet"
     );
     assert!(result.tables.is_empty(), "{:?}", result.tables);
 }

@@ -25,35 +25,35 @@ pub struct MediumFile {
     pub api_version: ApiVersion,
     /// Always `Medium`. Required.
     pub kind: MediumKind,
-    /// What it is called. Required.
+    /// Name. Required.
     pub metadata: Metadata,
-    /// How long its syncs take. Required.
+    /// The medium itself. Required.
     pub spec: MediumSpec,
 }
 
-/// What the file is.
+/// Type of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum MediumKind {
     /// A storage medium.
     Medium,
 }
 
-/// How long the syncs of a medium take.
+/// Sync times of a medium.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MediumSpec {
-    /// Which files lie on it: `all`, the write-ahead log (`wal`), or all else in the data directory, which is the
-    /// database and its snapshots (`db`). The others stay as fast as the directory they are in. Default: `all`.
+    /// Files on this medium: the write-ahead log (`wal`), the database and its snapshots (`db`), or both (`all`).
+    /// etcdmark does not delay syncs of other files. Default: `all`.
     #[serde(default)]
     pub files: Files,
-    /// Time of one `fdatasync`, in total. Required.
+    /// Total time of one `fdatasync`. Required.
     pub sync: SyncSpec,
-    /// Times in which nothing comes back. Default: none.
+    /// Regular stalls. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalls: Option<StallSpec>,
 }
 
-/// Which of etcd's files.
+/// Files of etcd.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -79,15 +79,15 @@ impl Files {
     }
 }
 
-/// Time of one sync: exactly one of the two.
+/// Time of one sync. Set exactly one of the two fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SyncSpec {
-    /// Always the same. `0s` adds nothing and shows what emulation itself costs. Default: none.
+    /// A constant time. `0s` adds nothing, to measure the overhead of emulation. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constant: Option<Span>,
-    /// A distribution, by its quantiles: `p` rises to 1, between two of them the logarithm of the value is interpolated,
-    /// below the first one it is constant. Default: none.
+    /// A distribution, by its quantiles: `p` increases to 1. Between two quantiles, etcdmark interpolates the logarithm
+    /// of the value; below the first one, the value is constant. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantiles: Option<Vec<QuantileSpec>>,
 }
@@ -96,9 +96,9 @@ pub struct SyncSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct QuantileSpec {
-    /// Share of syncs that take at most `value`, 0 to 1. Required.
+    /// Share of syncs that take at most `value`, from 0 to 1. Required.
     pub p: f64,
-    /// Time. Required.
+    /// Sync time. Required.
     pub value: Span,
 }
 
@@ -106,9 +106,9 @@ pub struct QuantileSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StallSpec {
-    /// From the end of one to the end of the next; the first one ends so long after etcd's start. Required.
+    /// Interval between the ends of two stalls; the first stall ends this long after etcd's start. Required.
     pub every: Span,
-    /// How long it lasts: syncs that began before or in it are done so much later. Required.
+    /// Length of a stall; syncs that are active or begin during a stall complete after it. Required.
     #[serde(rename = "for")]
     pub length: Span,
 }
@@ -240,12 +240,12 @@ fn quantiles(list: &[QuantileSpec]) -> Result<Quantiles, FieldError> {
             return Err(FieldError::at(path("p"), message));
         }
         if q.p <= p {
-            let message = format!("{} does not rise: the one before is {p}", q.p);
+            let message = format!("{} does not increase: the previous one is {p}", q.p);
             return Err(FieldError::at(path("p"), message));
         }
         if value < low {
             let before = list[i - 1].value;
-            let message = format!("{} falls: the one before is {before}", q.value);
+            let message = format!("{} decreases: the previous one is {before}", q.value);
             return Err(FieldError::at(path("value"), message));
         }
         points.push((q.p, value));
@@ -307,7 +307,8 @@ mod tests {
         for (spec, want) in [
             (
                 "  sync: {constant: 2}\n",
-                "t.yaml:5:20: constant: \"2\" is not a duration: write a number with a unit, such as 10s, 5m or 100ms",
+                "t.yaml:5:20: constant: \"2\" is not a duration: write a number with a unit, such as 10s, 5m or \
+                 100ms",
             ),
             (
                 "  file: wal\n  sync: {constant: 2ms}\n",
@@ -323,11 +324,11 @@ mod tests {
             ),
             (
                 "  sync:\n    quantiles:\n      - {p: 0.5, value: 2ms}\n      - {p: 0.5, value: 3ms}\n",
-                "t.yaml:8:13: sync.quantiles.1.p: 0.5 does not rise: the one before is 0.5",
+                "t.yaml:8:13: sync.quantiles.1.p: 0.5 does not increase: the previous one is 0.5",
             ),
             (
                 "  sync:\n    quantiles:\n      - {p: 0.5, value: 2ms}\n      - {p: 1, value: 1ms}\n",
-                "t.yaml:8:23: sync.quantiles.1.value: 1ms falls: the one before is 2ms",
+                "t.yaml:8:23: sync.quantiles.1.value: 1ms decreases: the previous one is 2ms",
             ),
             (
                 "  sync:\n    quantiles:\n      - {p: 0.5, value: 2ms}\n",
@@ -356,7 +357,10 @@ mod tests {
         );
         let said = Medium::load("local-nvm").unwrap_err().to_string();
         assert!(
-            said.starts_with("medium \"local-nvm\": no such preset and no such file; did you mean \"local-nvme\"?; presets: local-nvme, local-ssd,"),
+            said.starts_with(
+                "medium \"local-nvm\": no such preset and no such file; did you mean \
+                              \"local-nvme\"?; presets: local-nvme, local-ssd,"
+            ),
             "{said}"
         );
     }

@@ -116,7 +116,9 @@ fn confine(program: &mut [libc::sock_filter]) -> io::Result<OwnedFd> {
 fn supported() -> io::Result<[libc::sock_filter; 7]> {
     let unknown = || {
         let arch = std::env::consts::ARCH;
-        io::Error::other(format!("not known how etcd's system calls look on {arch}"))
+        io::Error::other(format!(
+            "etcdmark does not know etcd's system calls on {arch}"
+        ))
     };
     ARCH.map(program).ok_or_else(unknown)
 }
@@ -177,7 +179,7 @@ impl Prepared {
             RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
             _ => None,
         });
-        let none = || io::Error::other("the child handed over no seccomp listener");
+        let none = || io::Error::other("the child process sent no seccomp listener");
         fd.map(Listener::new).ok_or_else(none)
     }
 }
@@ -338,8 +340,8 @@ mod tests {
         };
         for (errno, why) in [
             (libc::EPERM, "this container or sandbox forbids it"),
-            (libc::ENOSYS, "this kernel does not have it"),
-            (libc::EBUSY, "another program already supervises"),
+            (libc::ENOSYS, "this kernel does not support it"),
+            (libc::EBUSY, "another program already uses it"),
         ] {
             let error = refused(errno);
             assert!(error.is_usage(), "{error}");

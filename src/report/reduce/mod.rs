@@ -444,7 +444,7 @@ impl Reducer {
             None => Outcome {
                 outcome: "killed".to_owned(),
                 error: Some(
-                    "the run's files have no end: etcdmark was killed, or is still running"
+                    "the run's files have no end record: etcdmark was killed or is still running"
                         .to_owned(),
                 ),
                 interrupted: false,

@@ -54,13 +54,13 @@ pub fn render(r: &RunResult, dir: Option<&Path>) -> String {
     }
     if r.notes.len() > NOTES {
         lines.push(format!(
-            "note    {} more in the result",
+            "note    {} more notes in the result",
             count((r.notes.len() - NOTES) as u64)
         ));
     }
     if let Some(dir) = dir {
         lines.push(format!(
-            "files   {} (again: etcdmark report {})",
+            "files   {} (to print again: etcdmark report {})",
             dir.display(),
             dir.display()
         ));
@@ -130,8 +130,8 @@ fn defragmentation(d: &DefragmentationEvent) -> String {
 
 fn outage(o: &Outage) -> String {
     let end = match o.first_success {
-        Some(t) => format!("well again at {}", seconds(t)),
-        None => "not well again".to_owned(),
+        Some(t) => format!("recovered at {}", seconds(t)),
+        None => "not recovered".to_owned(),
     };
     let errors: Vec<String> = o
         .errors
@@ -139,7 +139,7 @@ fn outage(o: &Outage) -> String {
         .map(|(class, n)| format!("{} {class}", count(*n)))
         .collect();
     format!(
-        "{} {}: {} long; first error at {}, last at {}, {end}; {} without any success; {}",
+        "{} {}: {}; first error at {}, last at {}, {end}; {} without any success; {}",
         if o.silent_seconds > 0.0 {
             "outage "
         } else {
@@ -180,7 +180,7 @@ fn validity(r: &RunResult) -> Vec<String> {
             Verdict::Invalid => "INVALID:",
         };
         lines.push(format!(
-            "{word} {}; to change it: {}",
+            "{word} {}; remedy: {}",
             reason.text, reason.what_to_change
         ));
     }

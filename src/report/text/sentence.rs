@@ -52,12 +52,9 @@ pub fn fault(r: &RunResult) -> Option<String> {
         let remedy = match r.guards.last().map(|g| g.guard.as_str()) {
             Some("quota") => "; use fewer --nodes, or raise --quota-backend-bytes",
             Some("alarm") => {
-                "; after NOSPACE make room (etcdctl compact, defrag) and clear it (etcdctl alarm disarm), after \
-                 CORRUPT restore the member"
+                "; after NOSPACE free space (etcdctl compact, defrag) and clear the alarm (etcdctl alarm disarm); after CORRUPT restore the member"
             }
-            Some("leader-change") => {
-                "; etcd's log has the reason, --guards chooses what ends a run"
-            }
+            Some("leader-change") => "; see etcd's log for the reason; --guards selects the guards",
             Some("quorum") => "; start enough members for a quorum",
             _ => "",
         };
@@ -66,10 +63,7 @@ pub fn fault(r: &RunResult) -> Option<String> {
     if r.exit() == Exit::Invalid {
         let what = r.validity.reasons.first();
         let what = what.map_or("", |reason| reason.what_to_change.as_str());
-        return Some(format!(
-            "the run is invalid: {}; to change it: {what}",
-            reason(r)
-        ));
+        return Some(format!("the run is invalid: {}; remedy: {what}", reason(r)));
     }
     let missed: Vec<&str> = r
         .thresholds
@@ -83,7 +77,7 @@ pub fn fault(r: &RunResult) -> Option<String> {
 /// How it ended, unless well.
 fn ends(r: &RunResult) -> Vec<String> {
     let mut parts = Vec::new();
-    let error = r.outcome.error.as_deref().unwrap_or("no reason is known");
+    let error = r.outcome.error.as_deref().unwrap_or("unknown reason");
     match r.outcome.outcome.as_str() {
         "completed" => {}
         "interrupted" => parts.push(format!(
@@ -121,10 +115,7 @@ fn reason(r: &RunResult) -> String {
         .reasons
         .iter()
         .find(|reason| reason.verdict == r.validity.verdict);
-    reason.map_or_else(
-        || "no reason is known".to_owned(),
-        |reason| reason.text.clone(),
-    )
+    reason.map_or_else(|| "unknown reason".to_owned(), |reason| reason.text.clone())
 }
 
 /// Whose traffic, and whether it was carried.
@@ -187,6 +178,6 @@ fn speak(c: &ClassResult) -> String {
             format!("{title} p99 missed ({}), limit {limit}", percent(share))
         }
         (None, Some(service)) => format!("{title} service p99 {}", ns(service.p99_ns)),
-        (None, None) => format!("{title}: none was answered"),
+        (None, None) => format!("{title}: no answers"),
     }
 }

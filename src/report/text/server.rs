@@ -35,7 +35,7 @@ fn member(store: &str, several: bool, m: &MemberFigures) -> String {
         }
     }
     if m.samples == 0 {
-        line.push_str(": its metrics were not read");
+        line.push_str(": metrics not available");
         return line;
     }
     let mut parts = Vec::new();
@@ -166,7 +166,7 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
     }
     if let Some(v) = &r.verify {
         match &v.incomplete {
-            Some(why) => lines.push(format!("verify  could not be done: {why}")),
+            Some(why) => lines.push(format!("verify  failed: {why}")),
             None => {
                 let lost = if v.lost == 0 {
                     "none".to_owned()
@@ -180,7 +180,7 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
                 );
                 if v.indeterminate > 0 {
                     line.push_str(&format!(
-                        "; {} indeterminate, of which {} applied",
+                        "; {} indeterminate, {} of them applied",
                         count(v.indeterminate),
                         count(v.indeterminate_applied)
                     ));
@@ -216,8 +216,10 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
         );
         lines.push(match &c.left {
             None => format!("cleanup {deleted}"),
-            Some(left) if c.keys + c.leases > 0 => format!("cleanup {deleted}; the rest: {left}"),
-            Some(left) => format!("cleanup none, the keys are still there: {left}"),
+            Some(left) if c.keys + c.leases > 0 => {
+                format!("cleanup {deleted}; to delete the rest: {left}")
+            }
+            Some(left) => format!("cleanup none; to delete the keys: {left}"),
         });
     }
     lines
@@ -228,13 +230,13 @@ fn disagreement(store: &str, a: &Accounts) -> String {
     let rpcs = a.rpcs.iter().filter(|r| r.handled != r.answered).map(|r| {
         let (handled, answered) = (count(r.handled), count(r.answered));
         format!(
-            "etcd handled {handled} {}, {answered} were answered",
+            "etcd handled {handled} {}, but etcdmark received {answered} answers",
             r.method
         )
     });
     let revisions = a.revisions.iter().map(|r| {
         format!(
-            "etcd made {} revisions, {} are accounted for",
+            "etcd made {} revisions, but etcdmark accounts for {}",
             r.store,
             r.attempts + r.manifest + r.expired_leases
         )

@@ -131,7 +131,7 @@ pub(super) fn remarks(r: &RunResult) -> Vec<String> {
                 (k.failed, "failed"),
                 (k.skipped, "skipped"),
                 (k.censored, "censored"),
-                (f.unanswered, "unanswered when the files ended"),
+                (f.unanswered, "unanswered at the end of the files"),
             ];
             let kinds: Vec<String> = kinds
                 .iter()
@@ -151,7 +151,7 @@ pub(super) fn remarks(r: &RunResult) -> Vec<String> {
                     .is_some_and(|h| matches!(h.p99, Headline::Missed { .. })),
             ) {
                 line.push_str(&format!(
-                    "; of the successes p50 {}, p99 {}, max {}",
+                    "; successes: p50 {}, p99 {}, max {}",
                     ns(s.p50_ns),
                     ns(s.p99_ns),
                     ns(s.max_ns)
@@ -171,12 +171,11 @@ pub(super) fn remarks(r: &RunResult) -> Vec<String> {
         }
     }
     if r.classes.iter().any(|c| c.class.closed_loop) {
-        lines.push("* closed loop: no intended instants, so there is service time only".to_owned());
+        lines.push("* closed loop: no intended instants, so only service times".to_owned());
     }
     if r.total.misses > 0 {
-        lines.push(
-            "percentiles are over all offered operations, a miss counting as infinite".to_owned(),
-        );
+        lines
+            .push("percentiles cover all offered operations; a miss counts as infinite".to_owned());
     }
     lines
 }
