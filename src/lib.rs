@@ -23,8 +23,9 @@
 //! [`engine::run`] is the public API: callable many times and concurrently in one process.
 //!
 //! ```no_run
-//! use etcdmark::engine::{self, Control};
-//! use etcdmark::etcd::Target;
+//! use etcdmark::control::Control;
+//! use etcdmark::engine;
+//! use etcdmark::target::Target;
 //! use etcdmark::report::{Tee, text};
 //! use etcdmark::workload::{Overrides, RunSettings, Source};
 //!

@@ -101,7 +101,7 @@ fn play<T: Send + 'static>(
         verify: true,
         guards: Vec::new(),
         allow_live_cluster: false,
-        control: engine::Control::default(),
+        control: etcdmark::control::Control::default(),
     };
     let plan = resolved.into_plan(vec![target], settings).unwrap();
     let (tell, told) = channel();

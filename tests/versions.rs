@@ -18,7 +18,6 @@ mod medium;
 use etcdmark::clock;
 use etcdmark::engine;
 use etcdmark::report::{Accounts, Collector, Event, Phase, RunResult, ServerSample};
-use etcdmark::server::metrics;
 use etcdmark::store::preflight;
 use etcdmark::workload::{Overrides, RunSettings, Source};
 use std::collections::BTreeMap;

@@ -444,7 +444,7 @@ fn values_without_sense_say_where_and_what_is_right() {
             "w.yaml:6:21: load.rateScale: 0 is out of range; use a number above 0 and at most 1,000,000",
         ),
         (
-            with("  load: {shards: 4, connections: 2}\n"),
+            with("  load: {workers: 4, connections: 2}\n"),
             "w.yaml:6:34: load.connections: 2 is fewer than the 4 workers; use at least 4, or fewer workers",
         ),
         (

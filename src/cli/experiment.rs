@@ -76,7 +76,7 @@ pub struct ChangeFlags {
     pub smoke: bool,
     /// Number of blocks: trials of each arm on each level, at least 6 (fewer with --smoke)
     #[arg(long, value_name = "N")]
-    pub pairs: Option<u32>,
+    pub blocks: Option<u32>,
     /// Random seed of the order and of the workloads; block n uses seed + n - 1
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -85,7 +85,7 @@ pub struct ChangeFlags {
     pub arm: Vec<String>,
     /// Run only this level of the sweep; can be repeated
     #[arg(long, value_name = "NAME")]
-    pub rung: Vec<String>,
+    pub level: Vec<String>,
     /// Add an arm with its data in this directory; can be repeated (media, split-events; `forEach` in a file)
     #[arg(long, value_name = "DIR")]
     pub dir: Vec<PathBuf>,
@@ -329,7 +329,7 @@ impl Observer for Watching {
         let level = if trial.level.is_empty() {
             String::new()
         } else {
-            format!(", level {}", trial.rung)
+            format!(", level {}", trial.level)
         };
         let again = if again { " (repeated)" } else { "" };
         let left = match left {
@@ -338,8 +338,8 @@ impl Observer for Watching {
             s => format!("{:.1} h", s / 3600.0),
         };
         self.say(&format!(
-            "trial {} of {of}: arm {}, block {}{rung}{again}; about {left} left",
-            trial.trial, trial.arm, trial.pair
+            "trial {} of {of}: arm {}, block {}{level}{again}; about {left} left",
+            trial.trial, trial.arm, trial.block
         ));
         if !self.quiet && (self.verbose || std::io::stderr().is_terminal()) {
             self.progress = Some(Progress::new(self.verbose, None));

@@ -324,7 +324,7 @@ fn media(local: &LocalCluster) -> Vec<String> {
     let line = |member: &Member| {
         let info = member.medium()?.info;
         let cost = |c: SyncCost| {
-            let (base, overhead) = (text::units::ns(c.base_ns), text::units::ns(c.overhead_ns));
+            let (base, overhead) = (ns(c.base_ns), ns(c.overhead_ns));
             format!("{base} in the directory plus {overhead} emulation overhead")
         };
         let db = match info.db == info.wal {

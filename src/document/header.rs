@@ -11,7 +11,7 @@ pub enum ApiVersion {
     V1Alpha1,
 }
 
-/// What the workload is called.
+/// Name and description.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Metadata {

@@ -15,6 +15,6 @@ pub(crate) fn check_name(path: &str, value: &str) -> Result<(), FieldError> {
     let rule = "use up to 63 lowercase letters, digits and dashes, starting with a letter";
     Err(FieldError::at(
         path,
-        format!("{value:?} is not a name; {rule}"),
+        format!("{value:?} is not a valid name; {rule}"),
     ))
 }

@@ -225,7 +225,7 @@ impl Active {
                 .name(format!("etcdmark-worker{index}"))
                 .spawn(move || thread::main(assignment))
                 .map_err(|e| format!("cannot start a worker thread: {e}"))?;
-            self.shards.push(thread);
+            self.workers.push(thread);
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ pub fn answer(evidence: &Evidence<'_>) -> String {
     let about: Vec<&Comparison> = first
         .filter(|c| c.metric == *metric && c.arm_median.is_some() | (c.blocks > 0))
         .collect();
-    let Some(rung) = about.last().map(|c| c.rung.clone()) else {
+    let Some(level) = about.last().map(|c| c.level.clone()) else {
         return format!("no complete block measures {metric} yet");
     };
     let parts: Vec<String> = about
@@ -47,7 +47,7 @@ pub fn answer(evidence: &Evidence<'_>) -> String {
     let on = if level.is_empty() {
         String::new()
     } else {
-        format!(" on level {rung}")
+        format!(" on level {level}")
     };
     format!(
         "{title}{on}, against {}: {}{}",

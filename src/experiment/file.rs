@@ -53,10 +53,10 @@ pub struct ExperimentSpec {
     pub baseline: Option<String>,
     /// The sweep: every arm runs at every level. Default: one level, the unchanged workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ladder: Option<LadderSpec>,
+    pub sweep: Option<SweepSpec>,
     /// Blocks per level, at least 6; a block is one trial of every arm, run next to each other. Default: 6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pairs: Option<u32>,
+    pub blocks: Option<u32>,
     /// Random seed of the order and of the workloads; block n uses seed + n - 1. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -227,7 +227,7 @@ pub struct ArmStoreSpec {
 /// The levels. Set exactly one of the three fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct LadderSpec {
+pub struct SweepSpec {
     /// Multiples of every open-loop rate. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rate_scale: Vec<f64>,
@@ -249,14 +249,14 @@ pub struct LevelSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
     /// Changes of every arm's etcds at this level. Default: none.
-    #[serde(default, skip_serializing_if = "RungEtcdSpec::is_empty")]
-    pub etcd: RungEtcdSpec,
+    #[serde(default, skip_serializing_if = "LevelEtcdSpec::is_empty")]
+    pub etcd: LevelEtcdSpec,
 }
 
 /// Changes of every etcd at a level.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RungEtcdSpec {
+pub struct LevelEtcdSpec {
     /// Flags of etcd, `--name=value`; each replaces the same flag of the arm. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
@@ -274,13 +274,13 @@ impl LevelEtcdSpec {
 pub struct SmokeSpec {
     /// Blocks. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pairs: Option<u32>,
+    pub blocks: Option<u32>,
     /// Lengths of the phases. Default: the experiment's.
     #[serde(default)]
     pub phases: PhasesSpec,
     /// The sweep. Default: the experiment's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ladder: Option<LadderSpec>,
+    pub sweep: Option<SweepSpec>,
     /// Run only these arms. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arms: Vec<String>,

@@ -90,7 +90,7 @@ fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> St
         let level = if level.is_empty() {
             String::new()
         } else {
-            format!(" on level {rung}")
+            format!(" on level {level}")
         };
         if !parts.is_empty() {
             let basis = say::basis(plan, &about);
@@ -113,7 +113,7 @@ fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> St
         let about = on(level, metric);
         if !about.is_empty() {
             let clauses = clauses(metric, &about);
-            sentences.push(format!("In a closed loop (level {rung}), {clauses}"));
+            sentences.push(format!("In a closed loop (level {level}), {clauses}"));
         }
     }
     if sentences.is_empty() {

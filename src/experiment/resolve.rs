@@ -81,8 +81,8 @@ impl Experiment {
         let arm = arm.ok_or_else(|| {
             ExperimentError::at("plan", format!("there is no arm {:?}", trial.arm))
         })?;
-        let workload = arm.traffic[rung].resolve(trial.seed)?;
-        Ok((&arm.name, &arm.etcds[rung], workload))
+        let workload = arm.traffic[level].resolve(trial.seed)?;
+        Ok((&arm.name, &arm.etcds[level], workload))
     }
 
     /// Every workload that is going to be played, with the first block's seed.
@@ -267,7 +267,7 @@ impl ExperimentSource {
         };
         Err(ExperimentError::at(
             place,
-            format!("{pairs} blocks; use {least} to {MAX_PAIRS}{why}"),
+            format!("{blocks} blocks; use {least} to {MAX_BLOCKS}{why}"),
         ))
     }
 
@@ -424,7 +424,10 @@ fn on_levels(
         let message = format!(
             "etcd.flags apply only to etcds that etcdmark starts, but arm {arm} has endpoints; remove them"
         );
-        return Err(ExperimentError::at(format!("level {}", rung.name), message));
+        return Err(ExperimentError::at(
+            format!("level {}", level.name),
+            message,
+        ));
     }
 
     let on_level = |level: &Level| {

@@ -80,8 +80,8 @@ pub fn reading(c: &Comparison) -> String {
                 c.blocks
             )
         }
-        Reading::Inconclusive if c.pairs < MIN_PAIRS as u64 => "no interval".to_owned(),
-        Reading::Inconclusive => match c.more_pairs {
+        Reading::Inconclusive if c.blocks < MIN_BLOCKS as u64 => "no interval".to_owned(),
+        Reading::Inconclusive => match c.more_blocks {
             Some(1) => "inconclusive, needs about 1 more block".to_owned(),
             Some(n) => format!("inconclusive, needs about {n} more blocks"),
             None => "inconclusive".to_owned(),
@@ -115,13 +115,13 @@ pub fn basis(plan: &ExperimentPlan, about: &[&Comparison]) -> String {
     let blocks = about.iter().map(|c| c.blocks).min().unwrap_or(0);
     let plural = if blocks == 1 { "" } else { "s" };
     if about.iter().any(|c| c.low.is_some()) {
-        return format!(" (95 % intervals over {pairs} blocks)");
+        return format!(" (95 % intervals over {blocks} blocks)");
     }
     let why = if plan.smoke { "a smoke test" } else { "so far" };
-    if pairs < MIN_PAIRS as u64 {
-        format!(" ({why}, {pairs} block{plural}: an interval needs at least {MIN_PAIRS})")
+    if blocks < MIN_BLOCKS as u64 {
+        format!(" ({why}, {blocks} block{plural}: an interval needs at least {MIN_BLOCKS})")
     } else {
-        format!(" ({pairs} blocks)")
+        format!(" ({blocks} blocks)")
     }
 }
 

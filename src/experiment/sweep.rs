@@ -21,9 +21,9 @@ impl ExperimentSource {
     pub(super) fn levels(&self, changes: &Changes) -> Result<Vec<Level>, ExperimentError> {
         let mut all = self.sweep(changes.smoke)?;
         let names: Vec<&str> = all.iter().map(|r| r.name.as_str()).collect();
-        for name in &changes.rungs {
+        for name in &changes.levels {
             known("level", name, &names)
-                .map_err(|m| ExperimentError::at(format!("--rung {name}"), m))?;
+                .map_err(|m| ExperimentError::at(format!("--level {name}"), m))?;
         }
         all.retain(|r| changes.levels.is_empty() || changes.levels.contains(&r.name));
         Ok(all)

@@ -16,8 +16,8 @@ pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
     let several = r.plan.arms.len() > 1;
     for level in r.plan.levels.iter().filter(|_| several) {
         out.push('\n');
-        if !rung.is_empty() {
-            out.push_str(&format!("level {rung}\n"));
+        if !level.is_empty() {
+            out.push_str(&format!("level {level}\n"));
         }
         table(&comparisons(r, level), &mut out);
     }
@@ -44,15 +44,15 @@ pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
 
 fn about(r: &ExperimentResult) -> String {
     let p = &r.plan;
-    let rungs = if p.rungs.len() > 1 {
-        format!(" × {} levels", p.rungs.len())
+    let levels = if p.levels.len() > 1 {
+        format!(" × {} levels", p.levels.len())
     } else {
         String::new()
     };
-    let pairs = if p.pairs == 1 {
+    let blocks = if p.blocks == 1 {
         "1 block".to_owned()
     } else {
-        format!("{} blocks", p.pairs)
+        format!("{} blocks", p.blocks)
     };
     format!(
         "experiment {}{}, seed {}; {blocks}{levels} × {}; analysis {}{}",
@@ -239,7 +239,7 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
         lines.push(format!(
             "INVALID: trial {} (arm {}, block {}) was invalid twice: the generator did not keep \
                             up; its figures are excluded; see {}",
-            t.trial, t.arm, t.pair, t.directory
+            t.trial, t.arm, t.block, t.directory
         ));
     }
     let count =
@@ -263,7 +263,7 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
     {
         lines.push(format!(
             "FAILED: trial {} (arm {}, block {}): see {}",
-            t.trial, t.arm, t.pair, t.directory
+            t.trial, t.arm, t.block, t.directory
         ));
     }
     lines.extend(r.notes.iter().map(|n| format!("note    {n}")));

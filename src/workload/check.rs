@@ -71,36 +71,6 @@ pub(super) fn span(path: &str, value: Span, low: Span) -> Result<Span, FieldErro
     ))
 }
 
-/// Lowercase letters, digits and dashes.
-pub(crate) fn name(path: &str, value: &str) -> Result<(), FieldError> {
-    let ok = value.len() <= 63
-        && value.starts_with(|c: char| c.is_ascii_lowercase())
-        && value
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    if ok {
-        return Ok(());
-    }
-    let rule = "use up to 63 lowercase letters, digits and dashes, starting with a letter";
-    Err(FieldError::at(
-        path,
-        format!("{value:?} is not a valid name; {rule}"),
-    ))
-}
-
-/// `10000` → `10,000`.
-pub(crate) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

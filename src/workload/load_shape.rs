@@ -32,7 +32,7 @@ pub(super) fn load(
     let connections = whole("load.connections", connections, 1, 10_000)?;
     if connections < workers {
         let message = format!(
-            "{connections} is fewer than the {shards} workers; use at least {shards}, or fewer workers"
+            "{connections} is fewer than the {workers} workers; use at least {workers}, or fewer workers"
         );
         return Err(FieldError::at("load.connections", message));
     }

@@ -278,16 +278,6 @@ pub enum AtCap {
     Skip,
 }
 
-/// Client implementation that sends the requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum WireKind {
-    /// The h2 crate, used directly.
-    H2,
-    /// tonic.
-    Tonic,
-}
-
 /// How the store is filled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Populate {

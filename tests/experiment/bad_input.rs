@@ -122,7 +122,7 @@ fn added_keys_are_checked_too() {
             "x.yaml:23:13: baseline: this experiment has no arm \"plane\"; did you mean \"plain\"?",
         ),
         (
-            "  pairs: 5\n",
+            "  blocks: 5\n",
             "x.yaml:23:10: 5 blocks; use 6 to 1000, because fewer give no interval",
         ),
         (
@@ -130,11 +130,11 @@ fn added_keys_are_checked_too() {
             "analysis: \"comparison\" is not known; did you mean \"compare\"?",
         ),
         (
-            "  ladder: {nodes: [10], rateScale: [1]}\n",
-            "ladder: give exactly one of rateScale, nodes and levels",
+            "  sweep: {nodes: [10], rateScale: [1]}\n",
+            "sweep: give exactly one of rateScale, nodes and levels",
         ),
         (
-            "  ladder: {nodes: [10, 10]}\n",
+            "  sweep: {nodes: [10, 10]}\n",
             "level \"nodes-10\" is given twice",
         ),
         (
@@ -161,7 +161,7 @@ fn a_wrong_flag_names_the_flag() {
             &["--arm", "plain"],
             "1 arm is left, but the analysis compare needs at least 2",
         ),
-        (&["--pairs", "2"], "--pairs 2: 2 blocks; use 6 to 1000"),
+        (&["--blocks", "2"], "--blocks 2: 2 blocks; use 6 to 1000"),
         (
             &["--smoke", "--set", "cluster.nods=1"],
             "--set cluster.nods=1: unknown field",

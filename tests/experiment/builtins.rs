@@ -76,8 +76,8 @@ fn versions_is_played_on_every_etcd_that_is_here() {
         return;
     };
     assert!(said.stdout.starts_with("etcd 3."), "{said:?}");
-    for rung in ["level steady", "level with-lists"] {
-        assert!(said.stdout.contains(rung), "{said:?}");
+    for level in ["level steady", "level with-lists"] {
+        assert!(said.stdout.contains(level), "{said:?}");
     }
     let plan = json(&desk.out().join("plan.json"));
     assert_eq!(plan["leftOut"].as_array().unwrap().len(), 4 - here);

@@ -288,7 +288,7 @@ fn what_makes_no_sense_there_is_refused_by_name() {
         (
             old,
             new,
-            "  ladder: {rungs: [{name: a, etcd: {flags: [\"--a=1\"]}}]}\n",
+            "  sweep: {levels: [{name: a, etcd: {flags: [\"--a=1\"]}}]}\n",
             "level a: etcd.flags apply only to etcds that etcdmark starts, but arm old has endpoints"
                 .to_owned(),
         ),

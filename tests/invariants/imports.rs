@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 
 /// One use of a room by a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Import {
+pub(crate) struct Import {
     /// Relative to the repository.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// From 1.
-    pub line: usize,
+    pub(crate) line: usize,
     /// The room of the file.
-    pub from: String,
+    pub(crate) from: String,
     /// The room in which the used thing is defined.
-    pub to: String,
+    pub(crate) to: String,
     /// The path as it stands, from the crate's root.
-    pub path: String,
+    pub(crate) path: String,
 }
 
 type Names = Vec<String>;
@@ -32,7 +32,7 @@ struct Use {
 }
 
 /// All imports between rooms. `files`: path relative to the repository, text.
-pub fn imports(files: &[(PathBuf, String)]) -> Vec<Import> {
+pub(crate) fn imports(files: &[(PathBuf, String)]) -> Vec<Import> {
     let modules: BTreeSet<Names> = files.iter().map(|(file, _)| module_of(file)).collect();
     let uses: Vec<(&Path, Vec<Use>)> = files
         .iter()
@@ -64,7 +64,7 @@ pub fn imports(files: &[(PathBuf, String)]) -> Vec<Import> {
 }
 
 /// `src/etcd/wire/mod.rs` → etcd, wire.
-pub fn module_of(file: &Path) -> Names {
+pub(crate) fn module_of(file: &Path) -> Names {
     let parts = file.with_extension("");
     let mut names: Names = parts
         .iter()

@@ -1,13 +1,13 @@
 //! The rooms of `src/`, from top to bottom: what each is for, and what it may use. A room uses only rooms below it.
 
 /// One room.
-pub struct Room {
+pub(crate) struct Room {
     /// The folder or file under `src/`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What it is for.
-    pub purpose: &'static str,
+    pub(crate) purpose: &'static str,
     /// The rooms that it may use.
-    pub uses: &'static [&'static str],
+    pub(crate) uses: &'static [&'static str],
 }
 
 const fn room(name: &'static str, purpose: &'static str, uses: &'static [&'static str]) -> Room {
@@ -20,7 +20,7 @@ const fn room(name: &'static str, purpose: &'static str, uses: &'static [&'stati
 
 /// The table. ARCHITECTURE.md's code map is generated from it.
 #[rustfmt::skip]
-pub const ROOMS: &[Room] = &[
+pub(crate) const ROOMS: &[Room] = &[
     room("cli", "a file per command: flags → a typed request; the only place that prints",
         &["experiment", "disk", "quota_plan", "engine", "local", "server", "store", "kind", "etcd", "report", "workload", "kube", "measure", "target", "document", "human", "clock", "exit", "control"]),
     room("experiment", "many runs, one answer: `file` (YAML → plan), `play` (trials), `result` (trials → answer)",
@@ -66,14 +66,14 @@ pub const ROOMS: &[Room] = &[
 ];
 
 /// Violations that are known: (file, room it must not use). Each commit of the way deletes lines; none may be added.
-pub const DEBT: &[(&str, &str)] = &[
+pub(crate) const DEBT: &[(&str, &str)] = &[
     ("src/etcd/quota.rs", "server"),
     ("src/workload/plan.rs", "control"),
     ("src/workload/resolve.rs", "control"),
 ];
 
 /// The table as ARCHITECTURE.md has it.
-pub fn code_map() -> String {
+pub(crate) fn code_map() -> String {
     let mut map = String::from("| room | what it is for | may use |\n|---|---|---|\n");
     for room in ROOMS {
         let uses: Vec<String> = room.uses.iter().map(|u| format!("`{u}`")).collect();

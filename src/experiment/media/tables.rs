@@ -78,15 +78,15 @@ pub(super) fn writers(arms: &[ArmFound]) -> Option<Table> {
     let level = arms
         .iter()
         .find_map(|a| a.one_writer.as_ref()?.many.as_ref());
-    let rung = rung.map_or(String::new(), |m| {
+    let level = level.map_or(String::new(), |m| {
         format!(
             "; many writers: writes that etcd committed on level {}",
-            m.rung
+            m.level
         )
     });
     (!rows.is_empty()).then(|| Table {
         title: format!(
-            "latency-bound: the rate of one writer, from the mean times of its writes and of etcd's log syncs{rung}"
+            "latency-bound: the rate of one writer, from the mean times of its writes and of etcd's log syncs{level}"
         ),
         columns: ["arm", "mean write", "one writer", "syncs", "many writers", "share of one", "writes per sync"]
             .map(str::to_owned)

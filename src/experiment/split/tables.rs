@@ -254,7 +254,7 @@ impl Tables<'_> {
         let on = if level.is_empty() {
             String::new()
         } else {
-            format!(" on level {rung}")
+            format!(" on level {level}")
         };
         Table::new(
             &format!("resource use of the etcds{on} (median of the trials; peak memory)"),
