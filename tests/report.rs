@@ -9,10 +9,11 @@ use etcdmark::measure::percentile::Headline;
 use etcdmark::measure::validity::Verdict;
 use etcdmark::measure::{effective_sample_size, hist, merge_batch_means};
 use etcdmark::report::{
-    ClassInfo, ClientSample, Collector, Counts, End, Environment, ErrorCount, Event, FailureEvent,
-    GuardEvent, Header, HistogramLine, HistogramTag, Interval, MemberEvent, MemberInfo, Metric,
-    Note, Phase, PhaseEvent, Progress, Reducer, ReportError, RunDirectory, RunResult, Sequence,
-    ServerSample, Sink, StoreInfo, Tee, VerifyReport, hgrm, json, rebuild, text,
+    ClassInfo, ClientSample, Collector, Counts, EVENTS_VERSION, End, Environment, ErrorCount,
+    Event, FailureEvent, GuardEvent, Header, HistogramLine, HistogramTag, Interval, MemberEvent,
+    MemberInfo, Metric, Note, Phase, PhaseEvent, Progress, Reducer, ReportError, RunDirectory,
+    RunResult, Sequence, ServerSample, Sink, StoreInfo, Tee, VerifyReport, hgrm, json, rebuild,
+    text,
 };
 use etcdmark::rpc::Effect;
 use std::collections::BTreeMap;
@@ -78,7 +79,7 @@ impl Script {
             ..MemberInfo::default()
         };
         let header = Header {
-            version: 1,
+            version: EVENTS_VERSION,
             etcdmark: "0.1.0".to_owned(),
             run_id: "r1".to_owned(),
             workload: "cluster".to_owned(),
@@ -910,17 +911,17 @@ fn a_wrong_directory_says_what_is_missing() {
         "{}",
         message(dir.path())
     );
-    let header = Header {
-        version: 99,
-        ..Header::default()
-    };
-    let line = serde_json::to_string(&Event::Header(Box::new(header))).unwrap();
-    fs::write(dir.path().join("events.jsonl"), line + "\n").unwrap();
-    assert!(
-        message(dir.path()).contains("version 99"),
-        "{}",
-        message(dir.path())
-    );
+    // Neither is an event of this version: the message is about the version all the same.
+    for (version, remedy) in [(1, "wrote it"), (99, "wrote it, or a newer one")] {
+        let line = format!("{{\"type\":\"header\",\"version\":{version},\"shards\":1}}\n");
+        fs::write(dir.path().join("events.jsonl"), line).unwrap();
+        let found = message(dir.path());
+        let expected = format!(
+            "events.jsonl: event format version {version}, but this etcdmark reads version {EVENTS_VERSION}: use the \
+             etcdmark that {remedy}"
+        );
+        assert!(found.ends_with(&expected), "{found}");
+    }
 }
 
 #[test]
