@@ -1,8 +1,7 @@
 //! One of three members dies.
 
-use crate::common;
-use crate::harness::{Bed, Finished, QUICK, Running, Since};
-use etcdmark::local::LocalOptions;
+use crate::common::{self, Stopwatch, Testbed, until};
+use crate::play::{Ended, QUICK, Run};
 use serde_json::Value;
 use std::io::Read;
 use std::net::TcpListener;
@@ -16,7 +15,7 @@ struct Grave {
     scrapes: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
-    since: Since,
+    since: Stopwatch,
 }
 
 impl Grave {
@@ -24,14 +23,12 @@ impl Grave {
         let address = endpoint.strip_prefix("http://").unwrap().to_owned();
         let (http2, scrapes) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let over = Arc::new(AtomicBool::new(false));
-        let began = Since::now();
-        let listener = loop {
-            match TcpListener::bind(&address) {
-                Ok(listener) => break listener,
-                Err(e) => assert!(began.elapsed() < Duration::from_secs(10), "{address}: {e}"),
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        };
+        let mut bound = None;
+        until("the dead member's port is free", || {
+            bound = TcpListener::bind(&address).ok();
+            bound.is_some()
+        });
+        let listener = bound.unwrap();
         listener.set_nonblocking(true).unwrap();
         let (a, b, o) = (http2.clone(), scrapes.clone(), over.clone());
         let thread = std::thread::spawn(move || {
@@ -56,7 +53,7 @@ impl Grave {
             scrapes,
             over,
             thread: Some(thread),
-            since: Since::now(),
+            since: Stopwatch::start(),
         }
     }
 
@@ -72,15 +69,12 @@ impl Grave {
     }
 }
 
-fn three() -> Bed {
-    Bed::of(LocalOptions {
-        members: 3,
-        ..common::options()
-    })
+fn three() -> Testbed {
+    Testbed::of(common::etcd::of_three())
 }
 
 /// Index of the leader.
-fn leader(bed: &Bed) -> usize {
+fn leader(bed: &Testbed) -> usize {
     let status = |endpoint: String| {
         bed.runtime.block_on(async {
             let mut client = etcd_client::Client::connect([endpoint], None)
@@ -97,25 +91,25 @@ fn leader(bed: &Bed) -> usize {
 }
 
 /// Kills a member in the middle of 12 s of load on all three, with the guards off.
-fn play(bed: &Bed, member: usize, wire: &str) -> Finished {
+fn play(bed: &Testbed, member: usize, wire: &str) -> Ended {
     let run = begin(bed, member, wire);
     run.finish()
 }
 
-fn begin(bed: &Bed, member: usize, wire: &str) -> Running {
+fn begin(bed: &Testbed, member: usize, wire: &str) -> Run {
     let endpoints = bed.endpoints();
     #[rustfmt::skip]
     let more = [
         "--endpoints", &endpoints, "--target", "all", "--guards", "none", "--duration", "12s", "--connections", "6",
         "--wire", wire, "--set", "cluster.nodes=300",
     ];
-    let mut run = Running::start(&[&QUICK, &more]);
+    let mut run = Run::start(&[&QUICK, &more]);
     run.until_second(2);
     bed.etcd.kill_member(member).unwrap();
     run
 }
 
-fn judge(bed: &Bed, member: usize, ended: &Finished) {
+fn judge(bed: &Testbed, member: usize, ended: &Ended) {
     ended.assert_went_well();
     let dead = &bed.etcd.endpoints()[member];
     let members = ended.result["members"].as_array().unwrap();
