@@ -1,7 +1,7 @@
 //! An emulated medium under each version of etcd: it delays what it says, and only that, and etcd survives it. What
 //! is asserted of times is only what must hold on any machine: nothing takes less than it was delayed.
 
-use crate::common::{self, store};
+use crate::common::{self, eventually, store};
 use etcd_client::Client;
 use etcdmark::local::{LocalCluster, LocalOptions, Medium};
 use etcdmark::measure::Delays;
@@ -64,27 +64,26 @@ impl EmulatedEtcd {
 
     /// Both at one moment: etcd, which sometimes writes of its own accord, synced nothing in between.
     async fn both(&self) -> (BTreeMap<String, f64>, Delays) {
-        for _ in 0..600 {
+        let mut both = None;
+        eventually("etcd syncs nothing for 50 ms", async || {
             let before = self.metrics().await;
             // A sync is written down just after etcd was let go.
             tokio::time::sleep(Duration::from_millis(50)).await;
             let delays = self.delays();
-            if self.metrics().await["wal_fsync.count"] == before["wal_fsync.count"] {
-                return (before, delays);
-            }
-        }
-        panic!("etcd never stopped syncing for 50 ms");
+            let quiet = self.metrics().await["wal_fsync.count"] == before["wal_fsync.count"];
+            both = Some((before, delays));
+            quiet
+        })
+        .await;
+        both.unwrap()
     }
 
     /// The ledger once it holds `syncs` of the log.
     async fn delays_of(&self, syncs: u64) -> Delays {
-        for _ in 0..500 {
-            let delays = self.delays();
-            if delays.wal.syncs() >= syncs {
-                return delays;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        eventually("a sync of the log is in the ledger", async || {
+            self.delays().wal.syncs() >= syncs
+        })
+        .await;
         self.delays()
     }
 }
@@ -146,14 +145,12 @@ async fn a_medium_of_the_database_leaves_the_log_alone() {
     etcd.put(PUTS).await;
     // A backend commit is due each 100 ms.
     let mut after = etcd.metrics().await;
-    for _ in 0..300 {
-        if after["commit.count"] - before["commit.count"] >= 2.0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    eventually("two commits of the backend", async || {
         etcd.put(1).await;
         after = etcd.metrics().await;
-    }
+        after["commit.count"] - before["commit.count"] >= 2.0
+    })
+    .await;
     let mean = |name: &str| {
         let grown = |field: &str| {
             let name = format!("{name}.{field}");
