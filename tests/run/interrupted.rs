@@ -7,8 +7,8 @@ use serde_json::Value;
 
 #[test]
 fn once_drains_reports_and_cleans_up() {
-    let bed = Testbed::new();
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
     for signal in [Signal::INT, Signal::TERM] {
         let more = ["--endpoints", &endpoints, "--duration", "300s"];
         let mut run = Run::start(&[&QUICK, &more]);
@@ -27,25 +27,25 @@ fn once_drains_reports_and_cleans_up() {
         assert!(ended.counts()["ok"].as_u64() > Some(0));
         assert!(ended.result["measured_seconds"].as_f64() < Some(290.0));
         assert!(ended.result["cleanup"]["keys"].as_u64() >= Some(180));
-        bed.assert_empty();
+        testbed.assert_empty();
     }
 }
 
 #[test]
 fn twice_stops_now_and_says_how_to_clean_up() {
-    let bed = Testbed::new();
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
     let more = ["--endpoints", &endpoints, "--duration", "300s"];
     let mut run = Run::start(&[&QUICK, &more, &["--run-id", "twice"]]);
     run.until_second(1);
     // Nothing is answered any more: the drain waits, and the second Ctrl-C ends it.
-    bed.etcd.pause_member(0).unwrap();
+    testbed.etcd.pause_member(0).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(1500));
     run.signal(Signal::INT);
     run.until_phase("drain");
     run.signal(Signal::INT);
     let ended = run.finish();
-    bed.etcd.continue_member(0).unwrap();
+    testbed.etcd.continue_member(0).unwrap();
     let said = &ended.said;
     assert_eq!(said.code, 130, "{said:?}");
     assert!(said.stderr.contains("stopping now"), "{said:?}");
@@ -58,18 +58,18 @@ fn twice_stops_now_and_says_how_to_clean_up() {
     // The lock may have to end by itself: its owner could not give it back.
     let args: Vec<&str> = left.split(' ').skip(1).collect();
     assert_eq!(until_unlocked(&args).code, 0);
-    bed.assert_empty();
+    testbed.assert_empty();
 }
 
 #[test]
 fn kept_data_are_verified_and_deleted_later() {
-    let bed = Testbed::new();
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
     let more = ["--endpoints", &endpoints, "--duration", "2s", "--keep-data"];
     let ended = Run::start(&[&QUICK, &more, &["--run-id", "kept"]]).finish();
     assert!(ended.said.is_well(), "{:?}", ended.said);
     ended.assert_verified();
-    let keys = bed.keys();
+    let keys = testbed.keys();
     assert_eq!(
         keys.len(),
         181,
@@ -89,13 +89,13 @@ fn kept_data_are_verified_and_deleted_later() {
         said.stdout.starts_with("run kept: 180 keys deleted"),
         "{said:?}"
     );
-    bed.assert_empty();
+    testbed.assert_empty();
 }
 
 #[test]
 fn a_populate_that_was_interrupted_is_resumed_by_the_same_plan_only() {
-    let bed = Testbed::new();
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
     let access = ["--endpoints", &endpoints, "--quiet"];
     let mut run = Run::start(&[&SLOW, &access, &["--keep-data"]]);
     run.until_event("progress", |e| {
@@ -106,7 +106,7 @@ fn a_populate_that_was_interrupted_is_resumed_by_the_same_plan_only() {
     let ended = run.finish();
     assert_eq!(ended.said.code, 130, "{:?}", ended.said);
     assert_eq!(ended.result["outcome"]["outcome"], "interrupted");
-    let before = bed.keys().len();
+    let before = testbed.keys().len();
     assert!((2..3001).contains(&before), "{before} keys of 3000");
     let other = ["--set", "cluster.imagesPerNode=3"];
     let refused = Run::start(&[&SLOW, &access, &other]).finish();
@@ -116,7 +116,7 @@ fn a_populate_that_was_interrupted_is_resumed_by_the_same_plan_only() {
         "{:?}",
         refused.said
     );
-    assert_eq!(bed.keys().len(), before);
+    assert_eq!(testbed.keys().len(), before);
     let ended = Run::start(&[&SLOW, &access]).finish();
     ended.assert_went_well();
     // Only what was missing was created: the rest was found.
@@ -130,5 +130,5 @@ fn a_populate_that_was_interrupted_is_resumed_by_the_same_plan_only() {
         missing + updates + phases,
         "{before} keys before, {updates} updates"
     );
-    bed.assert_empty();
+    testbed.assert_empty();
 }

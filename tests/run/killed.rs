@@ -8,8 +8,8 @@ use serde_json::Value;
 
 #[test]
 fn what_was_measured_survives_the_lock_ends_and_cleanup_empties_the_store() {
-    let bed = Testbed::new();
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
     let more = [
         "--endpoints",
         &endpoints,
@@ -71,7 +71,7 @@ fn what_was_measured_survives_the_lock_ends_and_cleanup_empties_the_store() {
         said.stdout.starts_with("run killed: 180 keys deleted"),
         "{said:?}"
     );
-    bed.assert_empty();
+    testbed.assert_empty();
 }
 
 #[test]

@@ -5,11 +5,14 @@ use crate::play::{QUICK, Run};
 
 #[test]
 fn a_live_cluster_is_refused_or_loaded_gently_and_keeps_its_keys() {
-    let bed = Testbed::new();
-    let mut client = bed.client();
+    let testbed = Testbed::new();
+    let mut client = testbed.client();
     let key = "/registry/namespaces/default";
-    bed.runtime.block_on(client.put(key, "x", None)).unwrap();
-    let endpoints = bed.endpoints();
+    testbed
+        .runtime
+        .block_on(client.put(key, "x", None))
+        .unwrap();
+    let endpoints = testbed.endpoints();
     let given = ["--endpoints", &endpoints, "--duration", "2s"];
 
     let refused = Run::start(&[&QUICK, &given]).finish();
@@ -50,5 +53,5 @@ fn a_live_cluster_is_refused_or_loaded_gently_and_keeps_its_keys() {
 
     let left = etcdmark(&["cleanup", "--endpoints", &endpoints, "--all"]);
     assert_eq!(left.code, 0, "{left:?}");
-    assert_eq!(bed.keys(), [key]);
+    assert_eq!(testbed.keys(), [key]);
 }

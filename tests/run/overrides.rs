@@ -34,10 +34,13 @@ fn class<'a>(ended: &'a Ended, name: &str) -> &'a Value {
 }
 
 /// Whether history before the first write of this etcd's run has been compacted.
-fn compacted(bed: &Testbed) -> bool {
+fn compacted(testbed: &Testbed) -> bool {
     let old = etcd_client::GetOptions::new().with_revision(1);
-    let mut client = bed.client();
-    bed.runtime.block_on(client.get("a", Some(old))).is_err()
+    let mut client = testbed.client();
+    testbed
+        .runtime
+        .block_on(client.get("a", Some(old)))
+        .is_err()
 }
 
 #[test]
@@ -59,8 +62,8 @@ fn each_resource_lies_in_the_etcd_that_its_override_names() {
     assert_eq!(ended.result["outcome"]["outcome"], "completed", "{said:?}");
     ended.assert_verified();
     // Where the keys lie.
-    let tails = |bed: &Testbed| -> Vec<String> {
-        let keys = bed.keys().into_iter();
+    let tails = |testbed: &Testbed| -> Vec<String> {
+        let keys = testbed.keys().into_iter();
         let tails =
             keys.filter_map(|k| k.strip_prefix("/registry-etcdmark/two/").map(str::to_owned));
         tails.collect()
@@ -174,8 +177,8 @@ fn split_starts_an_etcd_per_resource_and_all_counts_agree_in_each() {
 
 #[test]
 fn one_etcd_under_two_names_is_refused_and_left_as_it_was() {
-    let bed = Testbed::new();
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
     let overrides = format!("/events#{}", endpoints.replace("127.0.0.1", "localhost"));
     let access = ["--endpoints", &endpoints, "--overrides", &overrides];
     let ended = Run::start(&[&QUICK, &access]).finish();
@@ -185,7 +188,7 @@ fn one_etcd_under_two_names_is_refused_and_left_as_it_was() {
         said.stderr.contains("stores main and events are one etcd"),
         "{said:?}"
     );
-    bed.assert_empty();
+    testbed.assert_empty();
     // The same text is no store of its own: said, and the run goes on with one.
     let overrides = format!("/events#{endpoints}");
     let access = [
@@ -211,8 +214,8 @@ fn one_etcd_under_two_names_is_refused_and_left_as_it_was() {
 
 #[test]
 fn an_override_that_is_not_there_keeps_the_run_from_beginning() {
-    let bed = Testbed::new();
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
     let access = [
         "--endpoints",
         &endpoints,
@@ -226,7 +229,7 @@ fn an_override_that_is_not_there_keeps_the_run_from_beginning() {
         said.stderr.contains("store events: ") && said.stderr.contains("127.0.0.1:1"),
         "{said:?}"
     );
-    bed.assert_empty();
+    testbed.assert_empty();
 }
 
 #[test]

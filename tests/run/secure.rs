@@ -7,8 +7,8 @@ use etcd_client::{Client, ConnectOptions, Permission};
 #[test]
 fn mutual_tls_carries_a_run_and_its_cleanup() {
     let tls = common::tls();
-    let bed = Testbed::of(common::etcd::with_tls(&tls));
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::of(common::etcd::with_tls(&tls));
+    let endpoints = testbed.endpoints();
     assert!(endpoints.starts_with("https://"));
     let path = |file| tls.path(file).to_str().unwrap().to_owned();
     let (ca, cert, key) = (path("ca.crt"), path("client.crt"), path("client.key"));
@@ -34,9 +34,9 @@ fn mutual_tls_carries_a_run_and_its_cleanup() {
 
 /// Turns authentication on: `root` (password `root`), and `bench` (password `secret`) whose role may only
 /// write etcdmark's keys, and look whether Kubernetes has any.
-fn enable_auth(bed: &Testbed) {
-    let mut client = bed.client();
-    bed.runtime.block_on(async {
+fn enable_auth(testbed: &Testbed) {
+    let mut client = testbed.client();
+    testbed.runtime.block_on(async {
         client.user_add("root", "root", None).await.unwrap();
         client.user_grant_role("root", "root").await.unwrap();
         client.role_add("bench").await.unwrap();
@@ -50,37 +50,38 @@ fn enable_auth(bed: &Testbed) {
     });
 }
 
-fn root(bed: &Testbed) -> Client {
+fn root(testbed: &Testbed) -> Client {
     let options = ConnectOptions::new().with_user("root", "root");
-    bed.runtime
-        .block_on(Client::connect(bed.etcd.endpoints(), Some(options)))
+    testbed
+        .runtime
+        .block_on(Client::connect(testbed.etcd.endpoints(), Some(options)))
         .unwrap()
 }
 
 #[test]
 fn a_user_who_may_only_write_under_our_prefix_can_run() {
-    let bed = Testbed::new();
-    enable_auth(&bed);
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::new();
+    enable_auth(&testbed);
+    let endpoints = testbed.endpoints();
     let access = ["--endpoints", &endpoints, "--user", "bench:secret"];
     let ended = Run::start(&[&QUICK, &["--duration", "3s"], &access]).finish();
     ended.assert_went_well();
     assert!(ended.counts()["errors"].as_object().unwrap().is_empty());
-    assert_eq!(bed.keys_as(&root(&bed)), Vec::<String>::new());
+    assert_eq!(testbed.keys_as(&root(&testbed)), Vec::<String>::new());
     // The events workload attaches etcd leases: they are granted and revoked by this user too.
     let load = ["events", "--nodes", "60", "--warmup", "0s", "--quiet"];
     let rate = ["--set", "actors.events.rate=50", "--duration", "2s"];
     let ended = Run::start(&[&load, &rate, &access]).finish();
     ended.assert_went_well();
-    assert_eq!(bed.keys_as(&root(&bed)), Vec::<String>::new());
+    assert_eq!(testbed.keys_as(&root(&testbed)), Vec::<String>::new());
 }
 
 #[test]
 fn a_token_that_expires_during_the_run_is_renewed() {
     // A simple token ends when it has not been used for its time to live: one renewal every 5 s, then.
-    let bed = Testbed::with_flags(&["--auth-token-ttl=2"]);
-    enable_auth(&bed);
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::with_flags(&["--auth-token-ttl=2"]);
+    enable_auth(&testbed);
+    let endpoints = testbed.endpoints();
     #[rustfmt::skip]
     let load = [
         "node-heartbeats", "--nodes", "1", "--set", "actors.node-leases.period=5s", "--set", "phases.settle=0s",
@@ -97,14 +98,14 @@ fn a_token_that_expires_during_the_run_is_renewed() {
     );
     assert_eq!(counts["failed"], 0, "{counts}");
     assert_eq!(counts["ok"], counts["offered"], "{counts}");
-    assert_eq!(bed.keys_as(&root(&bed)), Vec::<String>::new());
+    assert_eq!(testbed.keys_as(&root(&testbed)), Vec::<String>::new());
 }
 
 #[test]
 fn no_user_and_a_wrong_password_are_told_apart() {
-    let bed = Testbed::new();
-    enable_auth(&bed);
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::new();
+    enable_auth(&testbed);
+    let endpoints = testbed.endpoints();
     for (user, words) in [
         (None, "--user"),
         (Some("bench:wrong"), "--password"),
@@ -117,5 +118,5 @@ fn no_user_and_a_wrong_password_are_told_apart() {
         assert!(said.stderr.contains(words), "{said:?}");
         assert!(!ended.out().exists(), "nothing was measured");
     }
-    assert_eq!(bed.keys_as(&root(&bed)), Vec::<String>::new());
+    assert_eq!(testbed.keys_as(&root(&testbed)), Vec::<String>::new());
 }

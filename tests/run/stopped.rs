@@ -21,8 +21,8 @@ fn assert_guard<'a>(ended: &'a Ended, name: &str) -> &'a Value {
 
 #[test]
 fn a_leader_change_drains_a_run_on_given_endpoints() {
-    let bed = Testbed::of(of_three());
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::of(of_three());
+    let endpoints = testbed.endpoints();
     let more = ["--endpoints", &endpoints, "--duration", "300s"];
     let mut run = Run::start(&[&QUICK, &more]);
     run.until_second(2);
@@ -32,7 +32,7 @@ fn a_leader_change_drains_a_run_on_given_endpoints() {
         .iter()
         .position(|m| m["leader"] == true)
         .unwrap();
-    bed.etcd.kill_member(leader).unwrap();
+    testbed.etcd.kill_member(leader).unwrap();
     let ended = run.finish();
     let guard = assert_guard(&ended, "leader-change");
     assert!(
@@ -41,21 +41,21 @@ fn a_leader_change_drains_a_run_on_given_endpoints() {
     );
     ended.assert_verified();
     assert_eq!(ended.result["cleanup"]["left"], Value::Null);
-    bed.assert_empty();
+    testbed.assert_empty();
 }
 
 #[test]
 fn a_leader_change_is_seen_without_metrics() {
-    let bed = Testbed::of(of_three());
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::of(of_three());
+    let endpoints = testbed.endpoints();
     // Nobody listens there.
     let nowhere = "http://127.0.0.1:1,http://127.0.0.1:2,http://127.0.0.1:3";
     let metrics = ["--metrics-endpoints", nowhere, "--duration", "300s"];
     let mut run = Run::start(&[&QUICK, &["--endpoints", &endpoints], &metrics]);
     // Members are asked every 2 s.
     run.until_second(5);
-    let mut client = bed.client();
-    let (leader, follower) = bed.runtime.block_on(async {
+    let mut client = testbed.client();
+    let (leader, follower) = testbed.runtime.block_on(async {
         let leader = client.status().await.unwrap().leader();
         let list = client.member_list().await.unwrap();
         let follower = list
@@ -65,8 +65,8 @@ fn a_leader_change_is_seen_without_metrics() {
             .find(|id| *id != leader);
         (leader, follower.unwrap())
     });
-    bed.runtime.block_on(async {
-        for endpoint in bed.etcd.endpoints() {
+    testbed.runtime.block_on(async {
+        for endpoint in testbed.etcd.endpoints() {
             let mut one = etcd_client::Client::connect([endpoint], None)
                 .await
                 .unwrap();
@@ -82,22 +82,22 @@ fn a_leader_change_is_seen_without_metrics() {
     let cause = guard["cause"].as_str().unwrap();
     assert!(cause.contains(&format!("member {leader:x} led")), "{guard}");
     ended.assert_verified();
-    bed.assert_empty();
+    testbed.assert_empty();
 }
 
 #[test]
 fn who_interrupts_a_run_that_a_guard_has_stopped_has_interrupted_it() {
-    let bed = Testbed::new();
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
     let more = ["--endpoints", &endpoints, "--duration", "300s"];
     let mut run = Run::start(&[&QUICK, &more, &["--run-id", "both"]]);
     run.until_second(2);
     // Nobody answers: the guard drains after 10 s, and the drain has nothing to wait for but Ctrl-C.
-    bed.etcd.pause_member(0).unwrap();
+    testbed.etcd.pause_member(0).unwrap();
     run.until_event("guard", |e| e["type"] == "guard");
     run.signal(Signal::INT);
     let ended = run.finish();
-    bed.etcd.continue_member(0).unwrap();
+    testbed.etcd.continue_member(0).unwrap();
     let outcome = &ended.result["outcome"];
     assert_eq!(outcome["outcome"], "guard", "{:?}", ended.said);
     assert_eq!(ended.result["guards"][0]["guard"], "quorum");
@@ -107,15 +107,15 @@ fn who_interrupts_a_run_that_a_guard_has_stopped_has_interrupted_it() {
     let left = ended.result["cleanup"]["left"].as_str().unwrap();
     let args: Vec<&str> = left.split(' ').skip(1).collect();
     assert_eq!(until_unlocked(&args).code, 0);
-    bed.assert_empty();
+    testbed.assert_empty();
 }
 
 /// Puts keys of somebody else until etcd has no space; how many were acknowledged. The one that was refused is
 /// in the store too if etcd noticed only when it applied it.
-fn fill(bed: &Testbed) -> u64 {
-    let mut client = bed.client();
+fn fill(testbed: &Testbed) -> u64 {
+    let mut client = testbed.client();
     let value = vec![b'x'; 256 << 10];
-    bed.runtime.block_on(async {
+    testbed.runtime.block_on(async {
         for n in 0..200 {
             match client
                 .put(format!("/filler/{n:03}"), value.clone(), None)
@@ -133,8 +133,8 @@ fn fill(bed: &Testbed) -> u64 {
 }
 
 fn full(guards: &str) -> (Testbed, Ended, u64) {
-    let bed = Testbed::with_flags(&["--quota-backend-bytes=16777216"]);
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::with_flags(&["--quota-backend-bytes=16777216"]);
+    let endpoints = testbed.endpoints();
     let more = [
         "--endpoints",
         &endpoints,
@@ -145,18 +145,18 @@ fn full(guards: &str) -> (Testbed, Ended, u64) {
     ];
     let mut run = Run::start(&[&QUICK, &more, &["--run-id", "full"]]);
     run.until_second(2);
-    let filler = fill(&bed);
+    let filler = fill(&testbed);
     if guards == "none" {
         run.until_event("no-space", |e| e["error"] == "no-space");
         run.signal(Signal::INT);
     }
     let ended = run.finish();
-    (bed, ended, filler)
+    (testbed, ended, filler)
 }
 
 #[test]
 fn a_full_store_is_an_error_class_and_leaves_no_key_unaccounted_for() {
-    let (bed, ended, filler) = full("none");
+    let (testbed, ended, filler) = full("none");
     assert_eq!(
         ended.result["outcome"]["outcome"], "interrupted",
         "{:?}",
@@ -180,11 +180,11 @@ fn a_full_store_is_an_error_class_and_leaves_no_key_unaccounted_for() {
         "{:?}",
         ended.said
     );
-    let keys = bed.keys();
+    let keys = testbed.keys();
     assert!((filler..=filler + 1).contains(&(keys.len() as u64)));
     assert!(keys.iter().all(|k| k.starts_with("/filler/")));
     // The next run is refused before it writes a key, and says what to do.
-    let endpoints = bed.endpoints();
+    let endpoints = testbed.endpoints();
     let refused = Run::start(&[&QUICK, &["--endpoints", &endpoints]]).finish();
     assert!(matches!(refused.said.code, 1 | 2), "{:?}", refused.said);
     assert!(
@@ -192,42 +192,42 @@ fn a_full_store_is_an_error_class_and_leaves_no_key_unaccounted_for() {
         "{:?}",
         refused.said
     );
-    assert!((filler..=filler + 1).contains(&(bed.keys().len() as u64)));
+    assert!((filler..=filler + 1).contains(&(testbed.keys().len() as u64)));
 }
 
 #[test]
 fn an_alarm_in_the_middle_stops_the_run() {
-    let (bed, ended, filler) = full("alarm");
+    let (testbed, ended, filler) = full("alarm");
     let guard = assert_guard(&ended, "alarm");
     assert_eq!(guard["store"], "main");
     ended.assert_verified();
-    assert!((filler..=filler + 1).contains(&(bed.keys().len() as u64)));
+    assert!((filler..=filler + 1).contains(&(testbed.keys().len() as u64)));
 }
 
 #[test]
 fn cleanup_works_on_a_store_that_is_full() {
-    let bed = Testbed::with_flags(&["--quota-backend-bytes=16777216"]);
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::with_flags(&["--quota-backend-bytes=16777216"]);
+    let endpoints = testbed.endpoints();
     #[rustfmt::skip]
     let more = [
         "--endpoints", &endpoints, "--duration", "2s", "--guards", "none", "--run-id", "kept", "--keep-data",
     ];
     let ended = Run::start(&[&QUICK, &more]).finish();
     assert!(ended.said.is_well(), "{:?}", ended.said);
-    let filler = fill(&bed);
+    let filler = fill(&testbed);
     let said = etcdmark(&["cleanup", "--endpoints", &endpoints, "--run-id", "kept"]);
     assert_eq!(said.code, 0, "{said:?}");
     assert!(
         said.stdout.starts_with("run kept: 180 keys deleted"),
         "{said:?}"
     );
-    assert!((filler..=filler + 1).contains(&(bed.keys().len() as u64)));
+    assert!((filler..=filler + 1).contains(&(testbed.keys().len() as u64)));
 }
 
 #[test]
 fn a_store_that_fills_up_during_populate_fails_the_run_and_is_left_clean() {
-    let bed = Testbed::with_flags(&["--quota-backend-bytes=33554432"]);
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::with_flags(&["--quota-backend-bytes=33554432"]);
+    let endpoints = testbed.endpoints();
     #[rustfmt::skip]
     let more = [
         "--endpoints", &endpoints, "--guards", "none", "--quiet", "--set", "cluster.nodes=1000",
@@ -236,7 +236,7 @@ fn a_store_that_fills_up_during_populate_fails_the_run_and_is_left_clean() {
     run.until_event("progress", |e| {
         e["type"] == "progress" && e["done"].as_u64() > Some(0)
     });
-    let filler = fill(&bed);
+    let filler = fill(&testbed);
     let ended = run.finish();
     assert_eq!(ended.said.code, 1, "{:?}", ended.said);
     let outcome = &ended.result["outcome"];
@@ -249,7 +249,7 @@ fn a_store_that_fills_up_during_populate_fails_the_run_and_is_left_clean() {
         "{:?}",
         ended.said
     );
-    let keys = bed.keys();
+    let keys = testbed.keys();
     assert!(
         (filler..=filler + 1).contains(&(keys.len() as u64)),
         "{keys:?}"
@@ -258,8 +258,8 @@ fn a_store_that_fills_up_during_populate_fails_the_run_and_is_left_clean() {
 
 #[test]
 fn an_etcd_that_never_comes_back_leaves_a_result_and_the_command_that_cleans_up() {
-    let bed = Testbed::new();
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
     #[rustfmt::skip]
     let more = [
         "--endpoints", &endpoints, "--duration", "5s", "--drain", "2s", "--guards", "none", "--run-id", "gone",
@@ -267,7 +267,7 @@ fn an_etcd_that_never_comes_back_leaves_a_result_and_the_command_that_cleans_up(
     ];
     let mut run = Run::start(&[&QUICK, &more]);
     run.until_second(2);
-    bed.etcd.kill_member(0).unwrap();
+    testbed.etcd.kill_member(0).unwrap();
     let ended = run.finish();
     assert_eq!(ended.said.code, 1, "{:?}", ended.said);
     // What was measured is kept, and every operation is accounted for.
@@ -284,12 +284,15 @@ fn an_etcd_that_never_comes_back_leaves_a_result_and_the_command_that_cleans_up(
         outages.iter().all(|o| o["first_success"].is_null()),
         "{outages:?}"
     );
-    bed.runtime.block_on(bed.etcd.restart_member(0)).unwrap();
+    testbed
+        .runtime
+        .block_on(testbed.etcd.restart_member(0))
+        .unwrap();
     let args: Vec<&str> = left.split(' ').skip(1).collect();
     let said = until_unlocked(&args);
     assert!(
         said.stdout.starts_with("run gone: 180 keys deleted"),
         "{said:?}"
     );
-    bed.assert_empty();
+    testbed.assert_empty();
 }
