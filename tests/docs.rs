@@ -106,10 +106,7 @@ fn schemas_are_as_committed() {
             experiment::schema::result_schema(),
         ),
         (reference("disk"), disk::result::schema()),
-        (
-            reference("quota-plan"),
-            report::quota_plan::schema().unwrap(),
-        ),
+        (reference("quota-plan"), etcdmark::quota_plan::schema().unwrap()),
     ] {
         expect(&file, &text);
     }

@@ -190,7 +190,7 @@ fn json(args: &[&str]) -> Value {
     let out = quota_plan(args);
     assert_eq!(out.code, 0, "{out:?}");
     let plan: Value = serde_json::from_str(&out.stdout).unwrap();
-    let schema = etcdmark::report::quota_plan::schema().unwrap();
+    let schema = etcdmark::quota_plan::schema().unwrap();
     common::schema::assert_fits(&schema, &plan, "quota-plan");
     plan
 }

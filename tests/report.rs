@@ -18,6 +18,7 @@ use etcdmark::report::{
     RunResult, Sequence, ServerSample, Sink, StoreInfo, Tee, VerifyReport, hgrm, json, rebuild,
     text,
 };
+use etcdmark::rpc::Effect;
 use expect_test::expect;
 use std::collections::BTreeMap;
 use std::fs;
@@ -299,14 +300,14 @@ fn a_good_run_reads_well_at_three_in_the_morning() {
 
         etcd    m1 3.6.15 leader: fsync mean 1.2 ms (1,000×), commit mean 3 ms (100×), db 30 MiB of 2 GiB
                 (in use 10 MiB), RSS 100 MiB, CPU 0.25 cores
-        client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, pacing lag p50 50 µs, p99 50 µs
+        client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, schedule lag p50 50 µs, p99 50 µs
         filled  2,000 keys in 500 ms (4,000/s)
         verify  2,000 keys, 3,200 acknowledged writes, none lost
         passed  node-lease/update: p99 < 1s (found 0.003981)
         passed  all: missed <= 1% (found 0)
         passed  all: rate > 110/s (found 120)
         valid   the generator kept up
-        files   out/r1 (again: etcdmark report out/r1)
+        files   out/r1 (to print again: etcdmark report out/r1)
     "#]].assert_eq(&text::render(&r, Some(Path::new("out/r1"))));
 }
 
@@ -352,19 +353,19 @@ fn saturated_is_said_before_any_percentile() {
         node-lease/update        200     100    4 ms  missed  missed    4 ms    50 %  3.18 ms
         event/create              40      20  2.4 ms  missed  missed  2.4 ms    50 %  1.92 ms
         all                      240     120    4 ms  missed  missed    4 ms    50 %  3.18 ms
-        missed  node-lease/update: 1,000 of 2,000: 1,000 unanswered when the files ended; of the successes
-                p50 3 ms, p99 3.98 ms, max 4 ms
-        missed  event/create: 200 of 400: 200 unanswered when the files ended; of the successes p50 2.2 ms,
-                p99 2.4 ms, max 2.4 ms
-        percentiles are over all offered operations, a miss counting as infinite
+        missed  node-lease/update: 1,000 of 2,000: 1,000 unanswered at the end of the files; successes: p50
+                3 ms, p99 3.98 ms, max 4 ms
+        missed  event/create: 200 of 400: 200 unanswered at the end of the files; successes: p50 2.2 ms, p99
+                2.4 ms, max 2.4 ms
+        percentiles cover all offered operations; a miss counts as infinite
 
         etcd    m1 3.6.15 leader: fsync mean 1.2 ms (1,000×), commit mean 3 ms (100×), db 30 MiB of 2 GiB
                 (in use 10 MiB), RSS 100 MiB, CPU 0.25 cores
-        client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, pacing lag p50 50 µs, p99 50 µs
+        client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, schedule lag p50 50 µs, p99 50 µs
         filled  2,000 keys in 500 ms (4,000/s)
         valid   the generator kept up
-        saturated: 50 % of the 2400 operations offered were achieved; to change it: lower the rate to find
-                what this etcd carries
+        saturated: 50 % of the 2400 offered operations were completed in time; remedy: lower the rate to
+                find the rate that this etcd sustains
     "#]].assert_eq(&rendered(&r));
     assert_eq!(r.class(LEASE).unwrap().figures.unanswered, 1000);
 }
@@ -555,17 +556,17 @@ fn more_than_one_percent_missed_is_no_number() {
         node-lease/update        100     100     3 ms  3.98 ms    4 ms    4 ms       0  3.18 ms
         event/create              22      20  2.22 ms   missed  missed  2.4 ms   9.1 %  1.92 ms
         all                      122     120  2.82 ms   missed  missed    4 ms   1.6 %  3.18 ms
-        missed  event/create: 20 of 220: 10 failed, 10 skipped; of the successes p50 2.2 ms, p99 2.4 ms, max
-                2.4 ms
+        missed  event/create: 20 of 220: 10 failed, 10 skipped; successes: p50 2.2 ms, p99 2.4 ms, max 2.4
+                ms
         error   event/create: too-many-requests: 30 attempts, not-applied: "etcdserver: too many requests"
-        percentiles are over all offered operations, a miss counting as infinite
+        percentiles cover all offered operations; a miss counts as infinite
 
         etcd    m1 3.6.15 leader: fsync mean 1.2 ms (1,000×), commit mean 3 ms (100×), db 30 MiB of 2 GiB
                 (in use 10 MiB), RSS 100 MiB, CPU 0.25 cores
-        client  CPU 0.10 of 2 cores, 813 µs per attempt, RSS 40 MiB, pacing lag p50 50 µs, p99 50 µs
+        client  CPU 0.10 of 2 cores, 813 µs per attempt, RSS 40 MiB, schedule lag p50 50 µs, p99 50 µs
         filled  2,000 keys in 500 ms (4,000/s)
-        errors  main: 10.5 s long; first error at 2 s, last at 12 s, not well again; 0 s without any
-                success; 30 too-many-requests
+        errors  main: 10.5 s; first error at 2 s, last at 12 s, not recovered; 0 s without any success; 30
+                too-many-requests
         valid   the generator kept up
     "#]].assert_eq(&rendered(&r));
 }
@@ -617,19 +618,19 @@ fn shared_cores_are_doubtful_and_a_lagging_generator_is_invalid() {
 
         etcd    m1 3.6.15 leader: fsync mean 1.2 ms (1,000×), commit mean 3 ms (100×), db 30 MiB of 2 GiB
                 (in use 10 MiB), RSS 100 MiB, CPU 0.25 cores
-        client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, pacing lag p50 50 µs, p99 50 µs
+        client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, schedule lag p50 50 µs, p99 50 µs
         filled  2,000 keys in 500 ms (4,000/s)
-        doubtful: shares 2 cores with etcd; to change it: run etcd on another machine (--endpoints), or pin
-                both to different cores (taskset)
+        doubtful: shares 2 cores with etcd; remedy: run etcd on another machine (--endpoints), or pin both
+                to different cores (taskset)
     "#]].assert_eq(&rendered(&r));
-    script.lag = 3 * MS;
+    script.schedule_lag = 3 * MS;
     let r = script.result();
     assert_eq!(
         (r.validity.verdict, r.exit()),
         (Verdict::Invalid, Exit::Invalid)
     );
     expect![[r#"
-        invalid: the generator itself was late: pacing lag p99 3.0 ms is 75 % of the response p99 4.0 ms; Lease renewals p99 3.98 ms, limit 1 s
+        invalid: the generator was late: schedule lag p99 3.0 ms is 75 % of the response p99 4.0 ms; Lease renewals p99 3.98 ms, limit 1 s
         workload cluster, run r1, seed 7; warmup 1.5 s, measure 10 s; limit 1 s
 
                            offered/s  done/s     p50      p99   p99.9     max  missed  svc p99
@@ -639,13 +640,12 @@ fn shared_cores_are_doubtful_and_a_lagging_generator_is_invalid() {
 
         etcd    m1 3.6.15 leader: fsync mean 1.2 ms (1,000×), commit mean 3 ms (100×), db 30 MiB of 2 GiB
                 (in use 10 MiB), RSS 100 MiB, CPU 0.25 cores
-        client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, pacing lag p50 3 ms, p99 3 ms
+        client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, schedule lag p50 3 ms, p99 3 ms
         filled  2,000 keys in 500 ms (4,000/s)
-        INVALID: the generator itself was late: pacing lag p99 3.0 ms is 75 % of the response p99 4.0 ms; to
-                change it: give the client cores of its own, lower the rate, or add --shards where cores are
-                idle
-        doubtful: shares 2 cores with etcd; to change it: run etcd on another machine (--endpoints), or pin
-                both to different cores (taskset)
+        INVALID: the generator was late: schedule lag p99 3.0 ms is 75 % of the response p99 4.0 ms; remedy:
+                give etcdmark its own cores, lower the rate, or raise --workers if cores are idle
+        doubtful: shares 2 cores with etcd; remedy: run etcd on another machine (--endpoints), or pin both
+                to different cores (taskset)
     "#]].assert_eq(&rendered(&r));
 }
 
@@ -771,14 +771,14 @@ fn a_closed_loop_has_service_time_only() {
         node-lease/update *          -     100   2.4 ms  3.18 ms   3.2 ms   3.2 ms       0  3.18 ms
         event/create *               -      20  1.76 ms  1.92 ms  1.92 ms  1.92 ms       0  1.92 ms
         all                          -     120  2.24 ms  3.18 ms   3.2 ms   3.2 ms       0  3.18 ms
-        * closed loop: no intended instants, so there is service time only
+        * closed loop: no intended instants, so only service times
 
         etcd    m1 3.6.15 leader: fsync mean 1.2 ms (1,000×), commit mean 3 ms (100×), db 30 MiB of 2 GiB
                 (in use 10 MiB), RSS 100 MiB, CPU 0.25 cores
         client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB
         filled  2,000 keys in 500 ms (4,000/s)
-        MISSED  node-lease/update: p99 < 1s (found "p99" has no figure here: not known, or a closed loop's
-                response time)
+        MISSED  node-lease/update: p99 < 1s (found "p99" has no value: it is unknown, or the response time
+                of a closed loop)
         valid   the generator kept up
     "#]].assert_eq(&rendered(&r));
 
@@ -792,11 +792,11 @@ fn a_closed_loop_has_service_time_only() {
                              offered/s  done/s     p50      p99   p99.9     max  missed  svc p99
         node-lease/update *          -     100  2.4 ms  3.18 ms  3.2 ms  3.2 ms       0  3.18 ms
         event/create                20      20  2.2 ms   2.4 ms  2.4 ms  2.4 ms       0  1.92 ms
-        * closed loop: no intended instants, so there is service time only
+        * closed loop: no intended instants, so only service times
 
         etcd    m1 3.6.15 leader: fsync mean 1.2 ms (1,000×), commit mean 3 ms (100×), db 30 MiB of 2 GiB
                 (in use 10 MiB), RSS 100 MiB, CPU 0.25 cores
-        client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, pacing lag p50 50 µs, p99 50 µs
+        client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, schedule lag p50 50 µs, p99 50 µs
         filled  2,000 keys in 500 ms (4,000/s)
         valid   the generator kept up
     "#]].assert_eq(&rendered(&script.result()));
@@ -966,7 +966,7 @@ fn a_wrong_directory_says_what_is_missing() {
     );
     // Neither is an event of this version: the message is about the version all the same.
     for (version, remedy) in [(1, "wrote it"), (99, "wrote it, or a newer one")] {
-        let line = format!("{{\"type\":\"header\",\"version\":{version},\"shards\":1}}\n");
+        let line = format!("{{\"type\":\"header\",\"version\":{version},\"workers\":1}}\n");
         fs::write(dir.path().join("events.jsonl"), line).unwrap();
         let found = message(dir.path());
         let expected = format!(

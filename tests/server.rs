@@ -8,12 +8,12 @@ use common::patience::PATIENCE;
 use etcd_client::Client;
 use etcdmark::clock;
 use etcdmark::engine::guards::{ALL, Guards};
-use etcdmark::etcd::Target;
-use etcdmark::etcd::target::TlsMaterial;
 use etcdmark::local::LocalCluster;
 use etcdmark::report::{Event, ServerSample};
 use etcdmark::server::http::{self, HttpError};
 use etcdmark::server::{Timeline, metrics};
+use etcdmark::target::Target;
+use etcdmark::target::TlsMaterial;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 

@@ -6,14 +6,13 @@
 mod common;
 
 use common::schema::{assert_fits, validator};
-use etcdmark::engine::Control;
-use etcdmark::etcd::Target;
+use etcdmark::control::Control;
+use etcdmark::kube::{ActorKind, KubernetesVersion};
 use etcdmark::kube::{OpClass, Resource};
+use etcdmark::schedule::{Process, Schedule, Segment};
+use etcdmark::target::Target;
 use etcdmark::workload::schema::json_schema_text;
-use etcdmark::workload::{
-    ActorKind, BUILTINS, KubernetesVersion, Overrides, Process, Resolved, RunSettings, Schedule,
-    Segment, Source,
-};
+use etcdmark::workload::{BUILTINS, Overrides, Resolved, RunSettings, Source};
 use std::time::Duration;
 
 const HEAD: &str = "apiVersion: etcdmark/v1alpha1\nkind: Workload\nmetadata:\n  name: t\nspec:\n";
@@ -423,7 +422,7 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             with("  load: {workers: 4, connections: 2}\n"),
-            "w.yaml:6:34: load.connections: 2 is fewer than the 4 workers; use at least 4, or fewer workers",
+            "w.yaml:6:35: load.connections: 2 is fewer than the 4 workers; use at least 4, or fewer workers",
         ),
         (
             with("  limits: {node-lease/updat: 1s}\n"),

@@ -94,7 +94,7 @@ mod tests {
         let rows: Vec<Row> = BUILTINS.iter().map(|b| row(b.name).unwrap()).collect();
         let text = text(&rows);
         expect![[r#"
-            cluster          All of a cluster's steady traffic, sized by nodes
+            cluster          All of a cluster's steady traffic, scaled by nodes
                              node-lease/update node-status/update event/create event/lease-grant event/get
                              event/patch endpointslice/update endpoints/update leader-lease/update
                              leader-lease/get apiserver-lease/update master-lease/get master-lease/lease-grant
@@ -110,10 +110,10 @@ mod tests {
             leader-leases    Leader-election renewals and standby polls, and the apiservers' own leases
                              leader-lease/update leader-lease/get apiserver-lease/update master-lease/get
                              master-lease/lease-grant master-lease/update master-lease/list
-            probe            What a quiet client sees, 50 linearizable reads a second until Ctrl-C
+            probe            What an idle client experiences, 50 linearizable reads per second until Ctrl-C
                              probe/get
 
-            Run one with `etcdmark run NAME`; see what it does with `etcdmark show NAME`.
+            Run one with `etcdmark run NAME`; print it with `etcdmark show NAME`.
         "#]].assert_eq(&text);
         assert!(text.lines().all(|l| l.chars().count() <= 105), "{text}");
         let probe = rows.iter().find(|r| r.name == "probe").unwrap();

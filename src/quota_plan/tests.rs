@@ -95,7 +95,7 @@ fn what_stays_alive_fills_it_in_the_end() {
     let expected = room / (p.live_growth_per_hour / 3600.0);
     let full = p.time_to_full_compacted_seconds.unwrap();
     assert!((full / expected - 1.0).abs() < 1e-9, "{full} {expected}");
-    expect!["100 MiB of 2 GiB in use; full in 28 h 38 min if what is alive goes on growing as now, full in 27 h 27 min if nothing compacts; keep the quota of 2 GiB"].assert_eq(&p.summary);
+    expect!["100 MiB of 2 GiB in use; full in 28 h 38 min if live data keeps growing at this rate, full in 27 h 27 min if nothing compacts; keep the quota of 2 GiB"].assert_eq(&p.summary);
 }
 
 #[test]
@@ -126,8 +126,8 @@ fn beyond_8_gib_the_advice_is_to_split() {
     let p = plan(known(Quota::Assumed), &survey(6_000, 600_000), 300.0);
     assert_eq!((p.advised_quota_bytes, p.quota_assumed), (8 << 30, true));
     expect![[r#"
-        no quota up to 8 GiB, the most that etcd advises, holds twice the peak of 7.79 GiB: compact more often (kube-apiserver --etcd-compaction-interval) or move resources to an etcd of their own
-        pods are 99 % of the growth: kube-apiserver --etcd-servers-overrides gives them an etcd of their own"#]].assert_eq(&p.advice.join("\n"));
+        twice the peak of 7.79 GiB exceeds 8 GiB, etcd's suggested maximum: compact more often (kube-apiserver --etcd-compaction-interval) or move resources to a separate etcd
+        pods cause 99 % of the growth: kube-apiserver --etcd-servers-overrides moves them to a separate etcd"#]].assert_eq(&p.advice.join("\n"));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn what_is_special_is_said() {
     let mut full = known(Quota::Known(2 << 30));
     full.alarms = vec!["NOSPACE on member 1".to_owned()];
     let p = plan(full, &survey(0, 0), 300.0);
-    expect!["this etcd is full: NOSPACE is raised and writes fail; make room (etcdctl compact, defrag, alarm disarm), then keep the quota of 2 GiB"].assert_eq(&p.summary);
+    expect!["this etcd is full: the alarm NOSPACE is raised and writes fail; free space (etcdctl compact, defrag, alarm disarm), then keep the quota of 2 GiB"].assert_eq(&p.summary);
     let p = plan(known(Quota::Off), &survey(60, 0), 300.0);
     assert_eq!((p.quota_bytes, p.time_to_full_seconds), (None, None));
     expect!["no quota is set, 100 MiB in use: nothing stops the file from filling the disk; set the quota to 2 GiB"].assert_eq(&p.summary);
@@ -157,6 +157,6 @@ fn what_is_special_is_said() {
     );
     assert_eq!(p.measured_growth, None, "compaction hides it");
     expect![[r#"
-        keep the quota of 2 GiB (--quota-backend-bytes=2147483648 on every member): with kube-apiserver's compactor every 5 min up to 5.12 MiB are in use, and as much again is for a rate that doubles or a round that the compactor misses
-        kube-apiserver's compactor has never been here (no key compact_rev_key): unless etcd compacts by itself (--auto-compaction-retention), the time without compaction is the one that counts"#]].assert_eq(&p.advice.join("\n"));
+        keep the quota of 2 GiB (--quota-backend-bytes=2147483648 on every member): with kube-apiserver's compactor every 5 min, up to 5.12 MiB are in use; the same again is reserve for a doubled rate or a missed compaction
+        no kube-apiserver has compacted this etcd (it has no key compact_rev_key): unless etcd compacts itself (--auto-compaction-retention), use the time without compaction"#]].assert_eq(&p.advice.join("\n"));
 }

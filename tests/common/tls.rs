@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use etcdmark::etcd::target::TlsMaterial;
 use etcdmark::local::LocalTls;
+use etcdmark::target::TlsMaterial;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,

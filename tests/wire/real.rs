@@ -3,11 +3,12 @@
 use super::local;
 use crate::common::{self, store::metrics};
 use bytes::Bytes;
-use etcdmark::etcd::Target;
-use etcdmark::etcd::messages as m;
-use etcdmark::etcd::wire::{Call, Pool, Rpc, RpcError, Settings};
+use etcdmark::etcd::wire::{Call, Pool, Settings};
 use etcdmark::local::LocalCluster;
-use etcdmark::workload::plan::WireKind;
+use etcdmark::rpc::WireKind;
+use etcdmark::rpc::messages as m;
+use etcdmark::rpc::{Rpc, RpcError};
+use etcdmark::target::Target;
 use prost::Message;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -183,7 +184,7 @@ async fn streamed(wire: WireKind) -> Vec<Result<String, RpcError>> {
 #[test]
 fn a_range_in_chunks_is_the_range_on_both_wires() {
     let binary = common::etcd_binary().find().expect("a real etcd");
-    let streams = etcdmark::etcd::preflight::version(&binary.version.to_string()) >= Some((3, 7));
+    let streams = etcdmark::store::preflight::version(&binary.version.to_string()) >= Some((3, 7));
     local(async {
         let h2 = streamed(WireKind::H2).await;
         let tonic = streamed(WireKind::Tonic).await;

@@ -3,10 +3,10 @@
 use super::{local, put};
 use crate::common::bare_etcd::BareEtcd;
 use crate::common::{self, ports};
-use etcdmark::etcd::Target;
-use etcdmark::etcd::target::TlsMaterial;
 use etcdmark::etcd::tls::{self, DialError};
 use etcdmark::etcd::wire::{Pool, PoolError, Settings, probe};
+use etcdmark::target::Target;
+use etcdmark::target::TlsMaterial;
 use std::time::Duration;
 
 fn target(endpoint: &str, tls: TlsMaterial) -> Target {

@@ -157,49 +157,49 @@ fn the_answer_is_effect_isolation_and_cost_with_intervals() {
     let plan = plan();
     let result = reduce(&plan, &found(&plan, |_| true));
     expect![[r#"
-        Lease renewals p99 beside 1,000 Events/s, against shared: split ×0.5 (0.5 to 0.5), differs; at a full quota of 64 MiB 31 % of Lease renewals fail in shared, none in split; split costs +0.1 cores (+0.1 to +0.1) and +40 MiB (+40 MiB to +40 MiB) of memory (95 % intervals over 6 pairs)
+        Lease renewals p99 at 1,000 Events/s, against shared: split ×0.5 (0.5 to 0.5), differs; at a full quota of 64 MiB 31 % of Lease renewals fail in shared, none in split; split costs +0.1 cores (+0.1 to +0.1) and +40 MiB (+40 MiB to +40 MiB) of memory (95 % intervals over 6 blocks)
         question ?
-        experiment split-events, seed 1; 6 pairs × 2 rungs × 2 arms; analysis split
+        experiment split-events, seed 1; 6 blocks × 2 levels × 2 arms; analysis split
 
-        rung flood
+        level flood
                                arm     median  effect  95 % interval  reading
         node-lease/update:p99  shared  10 ms                          baseline
                                split   5 ms    ×0.5    0.5 to 0.5     differs
 
-        rung quota
+        level quota
                                arm     median  effect  95 % interval  reading
         node-lease/update:p99  shared  missed                         baseline
-                               split   5 ms    -       -              differs: the baseline missed in every pair
+                               split   5 ms    -       -              differs: the baseline missed in every block
 
-        Lease renewals, all trials of an arm together
-        rung   arm     offered  failed  dropped  > 10 s  > 50 s  slowest  errors
+        Lease renewals, all trials of an arm
+        level  arm     offered  failed  dropped  > 10 s  > 50 s  slowest  errors
         flood  shared  6,000    0       0        6       0       -        -
         flood  split   6,000    0       0        6       0       -        -
         quota  shared  6,000    1,860   0        6       0       -        1,860 no-space
         quota  split   6,000    0       0        6       0       -        -
 
         a full quota
-        rung   arm     quota   full               after   Lease renewals failed  Events lost  none renewed for
+        level  arm     quota   full               after   Lease renewals failed  Events lost  no renewal for
         quota  shared  64 MiB  main, in 6 of 6    10.5 s  31 %                   30 %         7.5 s
         quota  split   64 MiB  events, in 6 of 6  10.5 s  none                   30 %         7.5 s
 
-        what the etcds take on rung flood (median of the trials; memory at its largest)
+        resource use of the etcds on level flood (median of the trials; peak memory)
         arm     store   CPU         memory  database  log syncs  CPU more                   memory more
         shared  all     0.24 cores  50 MiB  -         -          baseline                   baseline
         split   all     0.34 cores  90 MiB  -         -          +0.1 cores (+0.1 to +0.1)  +40 MiB (+40 MiB to +40 MiB)
         split   main    0.14 cores  50 MiB  -         -
         split   events  0.2 cores   40 MiB  -         -
 
-        An effect ×1.2 is 20 % more than shared: the mean of the pairs' log-ratios, its 95 % interval by
-                Student's t. Each interval holds for itself; of 2 primary ones one in twenty is expected to
-                miss.
-        metrics node-lease/update:p99 is Lease renewals p99
+        Effect ×1.2 means 20 % more than shared. It is the mean of the blocks' log-ratios, with a 95 %
+                interval by Student's t. Each interval stands alone: of 2 primary intervals, expect 1 in 20
+                to miss the true value.
+        metrics node-lease/update:p99 = Lease renewals p99
         arm     shared: etcd 3.7.3, data on ext4
         arm     split: main on etcd 3.7.3, data on ext4; events on etcd 3.7.3, data on ext4
-        note    a node whose Lease is not renewed for 50 s becomes NotReady (node-monitor grace period);
-                renewals that failed or were dropped are not among the late ones
-        note    the etcds of an arm and etcdmark share this machine (0 cores) and its disk: on machines of
-                their own a split brings more
+        note    a node whose Lease is not renewed for 50 s becomes NotReady (node-monitor grace period); the
+                late renewals do not include failed or dropped ones
+        note    the etcds of an arm and etcdmark share this machine (0 cores) and its disk: a split helps
+                more when each etcd has its own machine
     "#]].assert_eq(&render(&result, None));
     // And what it was computed from.
     let trials = result.data["trials"].as_array().unwrap();
@@ -223,8 +223,8 @@ fn the_answer_is_effect_isolation_and_cost_with_intervals() {
 fn a_quota_that_was_not_reached_isolates_nothing() {
     let plan = plan();
     let answer = |filled: &dyn Fn(&str) -> bool| reduce(&plan, &found(&plan, filled)).answer;
-    expect!["Lease renewals p99 beside 1,000 Events/s, against shared: split ×0.5 (0.5 to 0.5), differs; the quota of 64 MiB was not reached in shared; split costs +0.1 cores (+0.1 to +0.1) and +40 MiB (+40 MiB to +40 MiB) of memory (95 % intervals over 6 pairs)"].assert_eq(&answer(&|_| false));
-    expect!["Lease renewals p99 beside 1,000 Events/s, against shared: split ×0.5 (0.5 to 0.5), differs; at a full quota of 64 MiB 31 % of Lease renewals fail in shared, none in split, which did not fill up; split costs +0.1 cores (+0.1 to +0.1) and +40 MiB (+40 MiB to +40 MiB) of memory (95 % intervals over 6 pairs)"].assert_eq(&answer(&|arm| arm == "shared"));
+    expect!["Lease renewals p99 at 1,000 Events/s, against shared: split ×0.5 (0.5 to 0.5), differs; shared did not reach the quota of 64 MiB; split costs +0.1 cores (+0.1 to +0.1) and +40 MiB (+40 MiB to +40 MiB) of memory (95 % intervals over 6 blocks)"].assert_eq(&answer(&|_| false));
+    expect!["Lease renewals p99 at 1,000 Events/s, against shared: split ×0.5 (0.5 to 0.5), differs; at a full quota of 64 MiB 31 % of Lease renewals fail in shared, none in split, which did not reach the quota; split costs +0.1 cores (+0.1 to +0.1) and +40 MiB (+40 MiB to +40 MiB) of memory (95 % intervals over 6 blocks)"].assert_eq(&answer(&|arm| arm == "shared"));
 }
 
 #[test]
@@ -233,24 +233,24 @@ fn without_trials_there_is_no_answer() {
     let none = vec![Found::default(); plan.trials.len()];
     let result = reduce(&plan, &none);
     expect![[r#"
-        unfinished, 0 of 24 trials done: no pair of trials is done yet that could tell of node-lease/update:p99
+        incomplete, 0 of 24 trials done: no complete block measures node-lease/update:p99 yet
         question ?
-        experiment split-events, seed 1; 6 pairs × 2 rungs × 2 arms; analysis split
+        experiment split-events, seed 1; 6 blocks × 2 levels × 2 arms; analysis split
 
-        rung flood
+        level flood
                                arm     median  effect  95 % interval  reading
         node-lease/update:p99  shared  -                              baseline
                                split   -       -       -              not measured
 
-        rung quota
+        level quota
                                arm     median  effect  95 % interval  reading
         node-lease/update:p99  shared  -                              baseline
                                split   -       -       -              not measured
 
-        metrics node-lease/update:p99 is Lease renewals p99
+        metrics node-lease/update:p99 = Lease renewals p99
         arm     shared: etcd 3.7.3, data on ext4
         arm     split: main on etcd 3.7.3, data on ext4; events on etcd 3.7.3, data on ext4
-        unfinished: 24 of 24 trials are to come and 0 to be played again; the same command with the same
-                --out goes on
+        incomplete: 24 of 24 trials are still to run and 0 must be repeated; run the same command with the
+                same --out to continue
     "#]].assert_eq(&render(&result, None));
 }
