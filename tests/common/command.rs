@@ -49,6 +49,12 @@ impl Output {
     pub fn is_well(&self) -> bool {
         matches!(self.code, 0 | 98)
     }
+
+    /// stderr, without the line that says of a run that [is well](Self::is_well) why its numbers are invalid.
+    pub fn complaints(&self) -> Vec<&str> {
+        let invalid = |l: &&str| self.code == 98 && l.starts_with("error: the run is invalid: ");
+        self.stderr.lines().filter(|l| !invalid(l)).collect()
+    }
 }
 
 /// Runs a command to its end.
