@@ -15,6 +15,11 @@ use etcdmark::etcd::control::Cluster;
 use etcdmark::exit::Exit;
 use etcdmark::local::LocalCluster;
 use etcdmark::report::Phase;
+use etcdmark::rpc::prefix_end;
+use etcdmark::store::cleanup::cleanup_run;
+use etcdmark::store::manifest::{self, HOME, Manifest, ManifestError};
+use etcdmark::store::preflight::{self, PreflightError, WriteIntent};
+use etcdmark::target::{Credentials, MemberChoice, Target, TlsMaterial};
 use std::time::Duration;
 
 /// An etcd of somebody else, as a target sees it.

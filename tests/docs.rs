@@ -106,7 +106,10 @@ fn schemas_are_as_committed() {
             experiment::schema::result_schema(),
         ),
         (reference("disk"), disk::result::schema()),
-        (reference("quota-plan"), etcdmark::quota_plan::schema().unwrap()),
+        (
+            reference("quota-plan"),
+            etcdmark::quota_plan::schema().unwrap(),
+        ),
     ] {
         expect(&file, &text);
     }

@@ -1,6 +1,6 @@
 //! The result for people: the verdicts, a line per directory, then what explains them.
 
-use super::result::{Comparison, DirectoryResult, DiskResult};
+use super::result::{DirectoryComparison, DirectoryResult, DiskResult};
 use crate::human::numbers::{bytes, count, ns, rate, seconds};
 use crate::report::text::{align, wrap};
 
@@ -78,7 +78,7 @@ fn about(r: &DiskResult) -> String {
     )
 }
 
-fn comparison(c: &Comparison) -> String {
+fn comparison(c: &DirectoryComparison) -> String {
     let pairs = format!("{} pairs of turns", count(c.pairs));
     let ratio = three(c.ratio);
     match c.interval {
@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn between(ratio: f64, interval: Option<(f64, f64)>) -> String {
-        comparison(&Comparison {
+        comparison(&DirectoryComparison {
             faster: "/a".to_owned(),
             slower: "/b".to_owned(),
             ratio,

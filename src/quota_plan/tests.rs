@@ -5,8 +5,8 @@ const MIB: f64 = (1u64 << 20) as f64;
 /// An element of 1 KiB values: three fill a page.
 const SIZE: u64 = 1112;
 
-fn known(quota: Quota) -> Known {
-    Known {
+fn known(quota: Quota) -> EtcdFacts {
+    EtcdFacts {
         store: "main".to_owned(),
         cluster_id: "1".to_owned(),
         etcd: "3.7.3".to_owned(),
@@ -18,13 +18,13 @@ fn known(quota: Quota) -> Known {
 
 /// A minute in which `updates` Leases were renewed and `creates` Pods came, with 100 MiB in use.
 fn survey(updates: u64, creates: u64) -> Survey {
-    let resource = |creates, updates| Resource {
+    let resource = |creates, updates| ResourceKeys {
         keys: Some(1000),
         creates,
         updates,
         elements: BTreeMap::from([(SIZE, creates + updates)]),
         sample: BTreeMap::from([(SIZE, 20)]),
-        ..Resource::default()
+        ..ResourceKeys::default()
     };
     let grown = ((updates + creates) as f64
         * bytes_per_revision(
