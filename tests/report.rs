@@ -527,7 +527,8 @@ fn more_than_one_percent_missed_is_no_number() {
     );
     let text = text::render(&r, None);
     let expected = "\
-missed  event/create: 20 of 220: 10 failed, 10 skipped; successes: p50 2.2 ms, p99 2.4 ms, max 2.4 ms
+missed  event/create: 20 of 220: 10 failed, 10 skipped; successes: p50 2.2 ms, p99 2.4 ms, max 2.4
+        ms
 error   event/create: too-many-requests: 30 attempts, not-applied: \"etcdserver: too many requests\"
 percentiles cover all offered operations; a miss counts as infinite
 ";
@@ -929,7 +930,7 @@ fn a_directory_that_holds_something_is_refused() {
         "{}",
         message(dir.path())
     );
-    assert!(message(&file).contains("is not a directory"));
+    assert!(message(&file).contains("not a directory"));
     assert!(
         message(&file.join("below")).contains("cannot"),
         "{}",
