@@ -9,11 +9,13 @@
 
 use bytes::{BufMut, Bytes};
 use etcdmark::clock::now;
-use etcdmark::etcd::Target;
-use etcdmark::etcd::messages::{PutRequest, PutResponse, TxnRequest, compare::TargetUnion};
-use etcdmark::etcd::wire::{Call, Pool, Rpc, Settings};
+use etcdmark::etcd::wire::{Call, Pool, Settings};
 use etcdmark::kube::requests;
-use etcdmark::workload::plan::WireKind;
+use etcdmark::rpc::Rpc;
+use etcdmark::rpc::WireKind;
+use etcdmark::rpc::messages::compare::TargetUnion;
+use etcdmark::rpc::messages::{PutRequest, PutResponse, TxnRequest};
+use etcdmark::target::Target;
 use futures_util::future::join_all;
 use prost::Message;
 use std::cell::Cell;

@@ -1,8 +1,8 @@
 //! What encoding costs per operation on the hot path: an object's value, and the Txn frame around it.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use etcdmark::kube::{Cluster, KubernetesVersion};
 use etcdmark::kube::{Kind, ObjectRef, Objects, Write, requests};
-use etcdmark::workload::{Cluster, KubernetesVersion};
 use std::hint::black_box;
 
 fn objects() -> Objects {

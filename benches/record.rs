@@ -2,8 +2,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use etcdmark::measure::{BatchMeansBuilder, Hist, HlogReader, HlogWriter, SparseHist};
-use etcdmark::report::HistogramLine;
-use etcdmark::schedule::hash::{exponential, mix};
+use etcdmark::rng::{exponential, mix};
 use std::hint::black_box;
 
 /// Exponential response times around 2 ms.
@@ -59,25 +58,13 @@ fn intervals(c: &mut Criterion) {
             let Ok(mut log) = HlogWriter::new(std::io::sink(), 0, "bench") else {
                 return;
             };
-            let line = HistogramLine {
-                start: 0.0,
-                length: 1.0,
-                tag: None,
-                histogram,
-            };
-            b.iter(|| log.write(&line).is_ok());
+            b.iter(|| log.write(0.0, 1.0, None, histogram).is_ok());
         });
         group.bench_function("hlog line read", |b| {
             let Ok(mut log) = HlogWriter::new(Vec::new(), 0, "bench") else {
                 return;
             };
-            let line = HistogramLine {
-                start: 0.0,
-                length: 1.0,
-                tag: None,
-                histogram,
-            };
-            let written = log.write(&line).is_ok();
+            let written = log.write(0.0, 1.0, None, histogram).is_ok();
             b.iter(|| (written, HlogReader::new(log.get_ref().as_slice()).count()));
         });
     }

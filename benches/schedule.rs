@@ -3,7 +3,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use etcdmark::clock::SECOND;
 use etcdmark::schedule::{Arrivals, Chain, Periodic, Source, Stripe, Timetable};
-use etcdmark::workload::{Process, RateProfile, Schedule, Segment};
+use etcdmark::schedule::{Process, RateProfile, Schedule, Segment};
 use std::hint::black_box;
 
 /// Instants per iteration.

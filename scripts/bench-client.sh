@@ -65,7 +65,7 @@ h2load_all() {
     h2load_once h2load-paced txn Txn $((1000 * ${SECONDS_EACH:-6})) --rps=125
 }
 
-# CPU of the whole process in the measure phase: shard, control runtime, files, scraping of etcd's metrics.
+# CPU of the whole process in the measure phase: worker, control runtime, files, scraping of etcd's metrics.
 mark_once() {
     mark "$1" "$work/$1.yaml"
     result "$1" '"'"$1"' \(.total.counts.attempts) \(.client.wall_seconds) \(.client.cpu_seconds) \(.client.cpu_seconds * 1e6 / .total.counts.attempts)"'

@@ -11,7 +11,7 @@
 //! | [`workload`] | the workload file: schema, loading, overrides, validation → [`workload::Plan`] |
 //! | [`kube`] | which keys, objects and requests Kubernetes writes (pure) |
 //! | [`schedule`] | which instants a request is intended for (pure) |
-//! | [`engine`] | the run: phases, shards, pacing, sessions, object state, guards, shutdown |
+//! | [`engine`] | the run: phases, workers, pacing, sessions, object state, guards, shutdown |
 //! | [`etcd`] | talking to etcd: wire, control, TLS, credentials, error taxonomy |
 //! | [`local`] | etcd processes that etcdmark starts itself |
 //! | [`disk`] | how fast a directory's disk is for etcd |
@@ -23,8 +23,9 @@
 //! [`engine::run`] is the public API: callable many times and concurrently in one process.
 //!
 //! ```no_run
-//! use etcdmark::engine::{self, Control};
-//! use etcdmark::etcd::Target;
+//! use etcdmark::control::Control;
+//! use etcdmark::engine;
+//! use etcdmark::target::Target;
 //! use etcdmark::report::{Tee, text};
 //! use etcdmark::workload::{Overrides, RunSettings, Source};
 //!
@@ -57,15 +58,24 @@
 
 pub mod cli;
 pub mod clock;
+pub mod control;
 pub mod disk;
+pub mod document;
 pub mod engine;
 pub mod etcd;
 pub mod exit;
 pub mod experiment;
+pub mod human;
+pub mod kind;
 pub mod kube;
 pub mod local;
 pub mod measure;
+pub mod quota_plan;
 pub mod report;
+pub mod rng;
+pub mod rpc;
 pub mod schedule;
 pub mod server;
+pub mod store;
+pub mod target;
 pub mod workload;

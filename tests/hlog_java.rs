@@ -2,8 +2,8 @@
 
 use etcdmark::measure::percentile::value_at_rank;
 use etcdmark::measure::{Hist, HlogReader, HlogWriter};
-use etcdmark::report::{HistogramLine, HistogramTag, Metric, Phase};
-use etcdmark::schedule::hash::{exponential, mix};
+use etcdmark::report::{HistogramTag, Metric, Phase};
+use etcdmark::rng::{exponential, mix};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
@@ -43,13 +43,9 @@ fn write_log(path: &Path) {
 
 fn write(log: &mut HlogWriter<std::fs::File>, second: u64, tag: Option<HistogramTag>, h: &Hist) {
     let histogram = h.histogram().expect("recorded");
-    log.write(&HistogramLine {
-        start: second as f64,
-        length: 1.0,
-        tag,
-        histogram,
-    })
-    .expect("line");
+    let tag = tag.map(|t| t.to_string());
+    log.write(second as f64, 1.0, tag.as_deref(), histogram)
+        .expect("line");
 }
 
 /// Our reader: everything under a tag added up.

@@ -5,6 +5,14 @@
     reason = "a test may panic and speak"
 )]
 
+#[path = "invariants/imports.rs"]
+mod imports;
+#[path = "invariants/rooms.rs"]
+mod rooms;
+
+use imports::{Import, imports, module_of};
+use rooms::{DEBT, ROOMS, code_map};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// From here on a file is named, and from there on it fails.
@@ -51,6 +59,122 @@ fn banned(file: &Path, text: &str, words: &[&str]) -> Vec<String> {
         hits.map(move |word| format!("{}:{n}: {word}", file.display()))
     })
     .collect()
+}
+
+fn allowed(import: &Import) -> bool {
+    let of =
+        |room: &rooms::Room| room.name == import.from && room.uses.contains(&import.to.as_str());
+    let debt = |(file, room): &(&str, &str)| import.file == Path::new(file) && import.to == *room;
+    ROOMS.iter().any(of) || DEBT.iter().any(debt)
+}
+
+/// `file:line: from → to (path)` for each import that the table does not allow.
+fn violations(files: &[(PathBuf, String)]) -> Vec<String> {
+    let found = imports(files).into_iter().collect::<BTreeSet<_>>();
+    let refused = found.iter().filter(|i| !allowed(i));
+    let say = |i: &Import| {
+        let (file, line) = (i.file.display(), i.line);
+        format!(
+            "{file}:{line}: {} may not use {} ({})",
+            i.from, i.to, i.path
+        )
+    };
+    refused.map(say).collect()
+}
+
+#[test]
+fn rooms_use_only_what_the_table_allows() {
+    let found = violations(&sources("src"));
+    assert!(
+        found.is_empty(),
+        "imports flow down (tests/invariants/rooms.rs has the table):\n{}",
+        found.join("\n")
+    );
+}
+
+#[test]
+fn debt_and_permissions_are_used() {
+    let found = imports(&sources("src"));
+    let used = |from: &str, to: &str| found.iter().any(|i| i.from == from && i.to == to);
+    let unused = ROOMS.iter().flat_map(|room| {
+        let unused = room.uses.iter().filter(|to| !used(room.name, to));
+        unused.map(|to| format!("{} does not use {to}", room.name))
+    });
+    let paid = DEBT.iter().filter(|(file, to)| {
+        !found
+            .iter()
+            .any(|i| i.file == Path::new(file) && i.to == *to)
+    });
+    let stale: Vec<String> = unused
+        .chain(paid.map(|(file, to)| format!("debt: {file} does not use {to} any more")))
+        .collect();
+    assert!(
+        stale.is_empty(),
+        "take out of the table:\n{}",
+        stale.join("\n")
+    );
+}
+
+#[test]
+fn every_room_is_in_the_table_and_uses_only_rooms_below_it() {
+    let mut names: BTreeSet<String> = sources("src")
+        .iter()
+        .filter_map(|(file, _)| module_of(file).first().cloned())
+        .collect();
+    for (at, room) in ROOMS.iter().enumerate() {
+        assert!(names.remove(room.name), "{} is no room", room.name);
+        for used in room.uses {
+            let below = ROOMS[at + 1..].iter().any(|r| r.name == *used);
+            assert!(below, "{} uses {used}, which is not below it", room.name);
+        }
+    }
+    assert!(names.is_empty(), "rooms without a row: {names:?}");
+}
+
+#[test]
+fn the_code_map_is_the_table() {
+    let file = root().join("ARCHITECTURE.md");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (begin, end) = ("<!-- rooms: begin -->\n", "<!-- rooms: end -->");
+    let from = text.find(begin).expect("the code map's first mark") + begin.len();
+    let to = text.find(end).expect("the code map's last mark");
+    let now = format!("{}{}{}", &text[..from], code_map(), &text[to..]);
+    expect_test::expect_file![file].assert_eq(&now);
+}
+
+#[test]
+fn an_upward_import_is_seen() {
+    let file = |name: &str, text: &str| (PathBuf::from(name), text.to_owned());
+    let files = [
+        file(
+            "src/kube/mod.rs",
+            "pub use crate::rpc::Put as Write; mod actors;",
+        ),
+        file("src/rpc/mod.rs", "mod put; pub use put::*;"),
+        file("src/rpc/put.rs", "pub struct Put;"),
+        file(
+            "src/schedule/mod.rs",
+            "use crate::kube::{self, Write}; // use crate::engine;",
+        ),
+        file(
+            "src/kube/actors.rs",
+            "fn f() { println!(\"{}\", crate::engine::X); } #[cfg(test)] mod tests { use crate::cli::X; }",
+        ),
+        file(
+            "src/engine/mod.rs",
+            "pub struct X; mod a { fn f() { super::super::cli::run() } }",
+        ),
+        file("src/cli/mod.rs", ""),
+    ];
+    assert_eq!(
+        violations(&files),
+        [
+            "src/engine/mod.rs:1: engine may not use cli (cli::run)",
+            "src/kube/actors.rs:1: kube may not use engine (engine::X)",
+            "src/schedule/mod.rs:1: schedule may not use kube (kube)",
+            "src/schedule/mod.rs:1: schedule may not use rpc (kube::Write)",
+        ]
+    );
 }
 
 #[test]

@@ -6,8 +6,8 @@
 
 use etcdmark::kube::names::{Text, apiserver_id};
 use etcdmark::kube::objects as ours;
+use etcdmark::kube::{Cluster, KubernetesVersion};
 use etcdmark::kube::{Kind, ObjectRef, Objects, Write};
-use etcdmark::workload::{Cluster, KubernetesVersion};
 use k8s_pb::api::coordination::v1::Lease;
 use k8s_pb::api::core::v1::{Endpoints, Event, Node};
 use k8s_pb::api::discovery::v1::EndpointSlice;

@@ -15,12 +15,12 @@ mod relay;
 
 use etcdmark::clock::{self, Anchor, Nanos, SECOND};
 use etcdmark::engine;
-use etcdmark::etcd::Target;
 use etcdmark::local::{LocalCluster, LocalOptions};
 use etcdmark::measure::percentile::Headline;
 use etcdmark::measure::validity::Verdict;
 use etcdmark::report::{ClassResult, SinkError};
 use etcdmark::report::{Collector, Event, HistogramLine, Percentiles, Phase, RunResult, Sink};
+use etcdmark::target::Target;
 use etcdmark::workload::{Overrides, RunSettings, Source};
 use relay::Script;
 use std::sync::Mutex;
@@ -101,7 +101,7 @@ fn play<T: Send + 'static>(
         verify: true,
         guards: Vec::new(),
         allow_live_cluster: false,
-        control: engine::Control::default(),
+        control: etcdmark::control::Control::default(),
     };
     let plan = resolved.into_plan(vec![target], settings).unwrap();
     let (tell, told) = channel();

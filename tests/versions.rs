@@ -17,9 +17,8 @@ mod medium;
 
 use etcdmark::clock;
 use etcdmark::engine;
-use etcdmark::etcd::preflight;
 use etcdmark::report::{Accounts, Collector, Event, Phase, RunResult, ServerSample};
-use etcdmark::server::metrics;
+use etcdmark::store::preflight;
 use etcdmark::workload::{Overrides, RunSettings, Source};
 use std::collections::BTreeMap;
 
@@ -56,7 +55,7 @@ fn play_on(
         verify: true,
         guards: Vec::new(),
         allow_live_cluster: false,
-        control: engine::Control::default(),
+        control: etcdmark::control::Control::default(),
     };
     let targets = etcds.iter().map(|etcd| etcd.target()).collect();
     let plan = resolved.into_plan(targets, settings).unwrap();
@@ -74,7 +73,9 @@ fn play_on(
 fn handled(events: &[Event], method: &str) -> u64 {
     let mut latest: BTreeMap<&str, &ServerSample> = BTreeMap::new();
     let sum = |all: &BTreeMap<&str, &ServerSample>| -> f64 {
-        all.values().map(|s| metrics::rpcs(&s.values, method)).sum()
+        all.values()
+            .map(|s| etcdmark::report::rpcs(&s.values, method))
+            .sum()
     };
     let mut before = None;
     for event in events {
@@ -229,7 +230,7 @@ fn every_store_has_its_compactor_and_its_own_counts() {
     let changes = [
         ("cluster.nodes", "200"),
         ("load.rateScale", "5"),
-        ("load.shards", "2"),
+        ("load.workers", "2"),
         ("actors.compactor.period", "2s"),
         ("phases.settle", "0s"),
         ("phases.warmup", "500ms"),

@@ -2,9 +2,9 @@
 # Evidence that the built-in experiments work in their full form: each is played to its end, its result is rebuilt from
 # its files and must be the same, and no etcd is left.
 #
-#   scripts/full/experiments.sh [--pairs N] [--smoke] [NAME…]      default: every built-in (half an hour to an hour each)
+#   scripts/full/experiments.sh [--blocks N] [--smoke] [NAME…]      default: every built-in (half an hour to an hour each)
 #
-#   --pairs N   so many pairs of each instead of its own number (fewer than 6 take --smoke, but for those that need less)
+#   --blocks N   so many blocks of each instead of its own number (fewer than 6 take --smoke, but for those that need less)
 #   --smoke     the smoke forms, a minute each: they answer nothing
 #
 # One that cannot be played here (fewer than two versions of etcd, a container that forbids holding syncs) is left out,
@@ -20,9 +20,9 @@ cd "$repo_root"
 flags=() names=()
 while [ $# -gt 0 ]; do
     case $1 in
-        --pairs)
-            [ $# -gt 1 ] || die "--pairs needs a number"
-            flags+=(--pairs "$2")
+        --blocks)
+            [ $# -gt 1 ] || die "--blocks needs a number"
+            flags+=(--blocks "$2")
             shift
             ;;
         --smoke) flags+=(--smoke) ;;

@@ -4,13 +4,13 @@ use super::CliError;
 use super::cluster_flags::{Access, ClusterFlags};
 use super::inspect::{block_on, refuse};
 use super::output::{self, Format};
-use crate::etcd::cleanup::{CleanupError, cleanup_run};
 use crate::etcd::control::Cluster;
-use crate::etcd::manifest::{self, KnownRun, Lock, ManifestError, RunKeys};
-use crate::etcd::preflight::{self, PreflightError};
-use crate::etcd::target::Target;
 use crate::exit::Exit;
-use crate::report::text::units::{bytes, things};
+use crate::human::numbers::{bytes, things};
+use crate::store::cleanup::{CleanupError, cleanup_run};
+use crate::store::manifest::{self, KnownRun, Lock, ManifestError, RunKeys};
+use crate::store::preflight::{self, PreflightError};
+use crate::target::Target;
 use serde::Serialize;
 use std::collections::BTreeSet;
 

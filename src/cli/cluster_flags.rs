@@ -2,9 +2,9 @@
 
 use super::CliError;
 use super::overrides::{self, Overridden, Override};
-use crate::etcd::given::{self, Given, Named};
-use crate::etcd::kind;
-use crate::etcd::target::{MemberChoice, Target};
+use crate::etcd::external::{self, Given, Named};
+use crate::kind;
+use crate::target::{MemberChoice, Target};
 use std::path::PathBuf;
 
 /// etcd to use.
@@ -158,7 +158,7 @@ impl ClusterFlags {
                 .resources
                 .first()
                 .map_or(String::new(), |r| overrides::name(*r));
-            o.servers = given::urls(&o.servers, tls, &format!("--overrides {first}#"))
+            o.servers = external::urls(&o.servers, tls, &format!("--overrides {first}#"))
                 .map_err(CliError::usage)?;
         }
         Ok(all)
@@ -189,7 +189,7 @@ impl ClusterFlags {
     fn kind_target(&self, name: &str) -> Result<Found, CliError> {
         let found = kind::discover(name).map_err(|e| CliError::usage(e.to_string()))?;
         let given = |flag: &Option<String>, name, default| {
-            given::duration(name, flag.clone(), default).map_err(CliError::usage)
+            external::duration(name, flag.clone(), default).map_err(CliError::usage)
         };
         let target = Target {
             dial_timeout: given(
@@ -202,8 +202,12 @@ impl ClusterFlags {
                 "--command-timeout",
                 found.target.command_timeout,
             )?,
-            credentials: given::credentials(Named::Flags, self.user.clone(), self.password.clone())
-                .map_err(CliError::usage)?,
+            credentials: external::credentials(
+                Named::Flags,
+                self.user.clone(),
+                self.password.clone(),
+            )
+            .map_err(CliError::usage)?,
             members: self.target,
             owned: self.yes_this_etcd_is_mine,
             named_by: Some(format!("--kind {name}")),

@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// The hard limit is too low.
 pub fn raise(resolved: &Resolved) -> Result<(), CliError> {
     let needed = (resolved.load.connections * resolved.stores.len()
-        + 64 * resolved.load.shards.max(1)) as u64;
+        + 64 * resolved.load.workers.max(1)) as u64;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|n| n >= needed) {
         return Ok(());

@@ -1,7 +1,7 @@
 //! A command that failed: one message, one exit code.
 
+use crate::document::DocumentError;
 use crate::exit::Exit;
-use crate::workload::WorkloadError;
 use std::fmt;
 
 /// What is printed to stderr after `error: `, and the exit code.
@@ -39,8 +39,8 @@ impl fmt::Display for CliError {
 
 impl std::error::Error for CliError {}
 
-impl From<WorkloadError> for CliError {
-    fn from(e: WorkloadError) -> Self {
+impl From<DocumentError> for CliError {
+    fn from(e: DocumentError) -> Self {
         CliError::usage(e.to_string())
     }
 }

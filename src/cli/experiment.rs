@@ -5,7 +5,7 @@ use super::descriptors;
 use super::output::{Format, complain, print, print_json};
 use super::progress::Progress;
 use super::signals;
-use crate::engine::Control;
+use crate::control::Control;
 use crate::exit::Exit;
 use crate::experiment::{
     BUILTINS, Changes, Experiment, ExperimentDirectory, ExperimentError, ExperimentResult,
@@ -30,7 +30,7 @@ Examples:
   etcdmark experiment list
   etcdmark experiment versions --smoke               check that it works; no conclusion
   etcdmark experiment versions --out results/versions
-  etcdmark experiment versions --arm 3.5 --arm 3.7 --pairs 10
+  etcdmark experiment versions --arm 3.5 --arm 3.7 --blocks 10
   etcdmark experiment media --dir /mnt/nvme --dir /mnt/gp3 --medium hdd
   etcdmark experiment split-events --dir /mnt/other --split events,leases
   etcdmark experiment my-experiment.yaml --set cluster.nodes=2000"
@@ -76,7 +76,7 @@ pub struct ChangeFlags {
     pub smoke: bool,
     /// Number of blocks: trials of each arm on each level, at least 6 (fewer with --smoke)
     #[arg(long, value_name = "N")]
-    pub pairs: Option<u32>,
+    pub blocks: Option<u32>,
     /// Random seed of the order and of the workloads; block n uses seed + n - 1
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -85,7 +85,7 @@ pub struct ChangeFlags {
     pub arm: Vec<String>,
     /// Run only this level of the sweep; can be repeated
     #[arg(long, value_name = "NAME")]
-    pub rung: Vec<String>,
+    pub level: Vec<String>,
     /// Add an arm with its data in this directory; can be repeated (media, split-events; `forEach` in a file)
     #[arg(long, value_name = "DIR")]
     pub dir: Vec<PathBuf>,
@@ -137,10 +137,10 @@ impl ChangeFlags {
     fn changes(&self) -> Changes {
         Changes {
             smoke: self.smoke,
-            pairs: self.pairs,
+            blocks: self.blocks,
             seed: self.seed,
             arms: self.arm.clone(),
-            rungs: self.rung.clone(),
+            levels: self.level.clone(),
             dirs: self.dir.clone(),
             wal_dirs: self.wal_dir.clone(),
             media: self.medium.clone(),
@@ -326,10 +326,10 @@ impl Watching {
 impl Observer for Watching {
     fn begins(&mut self, trial: &TrialPlan, of: usize, again: bool, left: f64) {
         self.close();
-        let rung = if trial.rung.is_empty() {
+        let level = if trial.level.is_empty() {
             String::new()
         } else {
-            format!(", level {}", trial.rung)
+            format!(", level {}", trial.level)
         };
         let again = if again { " (repeated)" } else { "" };
         let left = match left {
@@ -338,8 +338,8 @@ impl Observer for Watching {
             s => format!("{:.1} h", s / 3600.0),
         };
         self.say(&format!(
-            "trial {} of {of}: arm {}, block {}{rung}{again}; about {left} left",
-            trial.trial, trial.arm, trial.pair
+            "trial {} of {of}: arm {}, block {}{level}{again}; about {left} left",
+            trial.trial, trial.arm, trial.block
         ));
         if !self.quiet && (self.verbose || std::io::stderr().is_terminal()) {
             self.progress = Some(Progress::new(self.verbose, None));

@@ -2,9 +2,10 @@
 //! overrides (k8s.io/apiserver `pkg/server/options/etcd.go`).
 
 use super::CliError;
-use crate::etcd::target::Target;
+use crate::document::nearest;
 use crate::kube::Resource;
-use crate::workload::{Split, nearest};
+use crate::target::Target;
+use crate::workload::Split;
 
 /// Resources that have an etcd of their own, and its servers as they were written.
 #[derive(Clone, Debug, PartialEq, Eq)]

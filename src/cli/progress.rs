@@ -1,7 +1,7 @@
 //! Progress on stderr: one line that is rewritten on a terminal, a line now and then elsewhere.
 
 use super::output::complain;
-use crate::report::text::units::{count, rate};
+use crate::human::numbers::{count, rate};
 use crate::report::{Counts, Event, HistogramLine, Interval, Phase, Sink, SinkError};
 use std::io::{IsTerminal, Write};
 

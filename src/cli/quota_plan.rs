@@ -5,14 +5,13 @@ use super::cluster_flags::{Access, ClusterFlags};
 use super::inspect::{block_on, refuse};
 use super::output::{self, Format};
 use super::progress::Line;
-use crate::etcd::preflight::{self, PreflightError};
 use crate::etcd::quota;
-use crate::etcd::survey::survey;
-use crate::etcd::target::Target;
 use crate::exit::Exit;
-use crate::report::quota_plan::{self, Known, QUOTA_PLAN_VERSION, QuotaPlan, StorePlan};
-use crate::report::text;
-use crate::workload::Span;
+use crate::human::Span;
+use crate::quota_plan::{self, Known, QUOTA_PLAN_VERSION, QuotaPlan, StorePlan};
+use crate::store::preflight::{self, PreflightError};
+use crate::store::survey::survey;
+use crate::target::Target;
 use futures_util::future::try_join_all;
 use std::time::Duration;
 
@@ -92,7 +91,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
         stores: block_on(try_join_all(plans))?.map_err(refuse)?,
     };
     match args.output {
-        Format::Text => output::print(&text::quota_plan(&plan))?,
+        Format::Text => output::print(&quota_plan::render(&plan))?,
         Format::Json => {
             let json = quota_plan::json(&plan);
             output::print(

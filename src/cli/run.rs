@@ -10,12 +10,16 @@ use super::progress::Progress;
 use super::signals;
 use super::workload_flags::WorkloadFlags;
 use crate::clock;
-use crate::engine::{self, Control, guards};
-use crate::etcd::{Target, manifest};
+use crate::control::Control;
+use crate::engine::{self, guards};
 use crate::exit::Exit;
+use crate::human::numbers::ns;
 use crate::kube::Resource;
 use crate::local::{LocalCluster, Member};
-use crate::report::{RunDirectory, RunResult, Sink, SyncCost, Tee, json, text};
+use crate::measure::SyncCost;
+use crate::report::{RunDirectory, RunResult, Sink, Tee, json, text};
+use crate::store::manifest;
+use crate::target::Target;
 use crate::workload::{GuardKind, Plan, Resolved, RoutedStore, RunSettings};
 use std::path::PathBuf;
 
@@ -320,7 +324,7 @@ fn media(local: &LocalCluster) -> Vec<String> {
     let line = |member: &Member| {
         let info = member.medium()?.info;
         let cost = |c: SyncCost| {
-            let (base, overhead) = (text::units::ns(c.base_ns), text::units::ns(c.overhead_ns));
+            let (base, overhead) = (ns(c.base_ns), ns(c.overhead_ns));
             format!("{base} in the directory plus {overhead} emulation overhead")
         };
         let db = match info.db == info.wal {

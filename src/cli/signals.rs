@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM: once drains, twice stops.
 
 use super::output::complain;
-use crate::engine::Control;
+use crate::control::Control;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Watches for both signals on a runtime of its own until the process ends; `first` is said to the first one.

@@ -59,9 +59,9 @@ pub struct WorkloadFlags {
     #[arg(long, value_name = "VERSION")]
     pub kubernetes_version: Option<String>,
 
-    /// Engine threads [load.shards: 1 up to 4 cores, then one per 4]
+    /// Engine threads [load.workers: 1 up to 4 cores, then one per 4]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub shards: Option<String>,
+    pub workers: Option<String>,
 
     /// Connections per store, across all workers [load.connections: one per 250 in flight, 8 to 64]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -105,7 +105,7 @@ impl WorkloadFlags {
                 &self.kubernetes_version,
                 "kubernetesVersion",
             ),
-            ("--shards", &self.shards, "load.shards"),
+            ("--workers", &self.workers, "load.workers"),
             ("--connections", &self.connections, "load.connections"),
             ("--max-in-flight", &self.max_in_flight, "load.maxInFlight"),
             ("--at-cap", &self.at_cap, "load.atCap"),
@@ -229,7 +229,7 @@ mod tests {
             let value = value.to_string();
             let value = value.trim_matches('"').trim_end_matches(".0");
             // What is sized by the load is told in words.
-            let sized = ["load.shards", "load.connections", "load.maxInFlight"].contains(&path);
+            let sized = ["load.workers", "load.connections", "load.maxInFlight"].contains(&path);
             assert!(sized || default.starts_with(value), "{help}: {value}");
             told += 1;
         }
@@ -260,7 +260,7 @@ mod tests {
             resolve(&["--set", "primary=[]", "--set", "actors.0.concurrency=5"]).unwrap();
         assert_eq!(
             by_number.actors[0].schedule,
-            crate::workload::Schedule::Closed { concurrency: 5 }
+            crate::schedule::Schedule::Closed { concurrency: 5 }
         );
     }
 
@@ -284,8 +284,8 @@ mod tests {
                 "--rate-scale -1: load.rateScale: -1 is out of range; use a number above 0 and at most 1,000,000",
             ),
             (
-                ["--shards", "1000"],
-                "--shards 1000: load.shards: 1,000 is out of range; use 1 to 256",
+                ["--workers", "1000"],
+                "--workers 1000: load.workers: 1,000 is out of range; use 1 to 256",
             ),
             (
                 ["--kubernetes-version", "1.12"],

@@ -5,7 +5,7 @@ use super::pattern::{Pattern, RECORD_BYTES};
 use super::place::Place;
 use super::scratch::{Scratch, ScratchFile};
 use crate::clock::{self, Nanos};
-use crate::schedule::hash::mix;
+use crate::rng::mix;
 use std::os::unix::fs::FileExt;
 
 /// What one append took, ns.

@@ -1,6 +1,6 @@
 //! What can be wrong with a directory, before and while it is measured.
 
-use crate::report::text::units::bytes;
+use crate::human::numbers::bytes;
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -2,8 +2,8 @@
 
 use super::result::{DirectoryResult, Limits, Sample, Turn};
 use crate::clock::{Nanos, SECOND};
+use crate::human::numbers::{count, ns, percent, rate};
 use crate::report::Percentiles;
-use crate::report::text::units::{count, ns, percent, rate};
 use serde::{Deserialize, Serialize};
 
 /// etcd FAQ: "p99 duration should be less than 10ms" (`wal_fsync_duration_seconds`), ns.

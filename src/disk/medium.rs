@@ -1,13 +1,13 @@
 //! The medium file: a measured disk as `--medium FILE` plays it back.
 
 use super::result::{DirectoryResult, DiskResult};
+use crate::document::{ApiVersion, Metadata};
+use crate::human::Span;
+use crate::human::numbers::count;
 use crate::local::Files;
 use crate::local::medium::{MediumFile, MediumKind, MediumSpec, QuantileSpec, SyncSpec};
 use crate::measure::encoded::decode;
 use crate::measure::percentile::value_at_rank;
-use crate::report::text::units::count;
-use crate::workload::Span;
-use crate::workload::file::{ApiVersion, Metadata};
 use hdrhistogram::Histogram;
 use std::time::Duration;
 

@@ -3,8 +3,8 @@
 use super::device::Device;
 use super::error::DiskError;
 use super::space::Space;
+use crate::human::numbers::bytes;
 use crate::local::FileSystem;
-use crate::report::text::units::bytes;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

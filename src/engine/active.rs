@@ -1,4 +1,4 @@
-//! A run under way: its phases up to the drain, and what reaches it from the shards on the way.
+//! A run under way: its phases up to the drain, and what reaches it from the workers on the way.
 
 use super::background::Background;
 use super::guards::Guards;
@@ -6,9 +6,9 @@ use super::header::store_name;
 use super::load::Times;
 use super::merge::Merger;
 use super::run::{Ready, populations};
-use super::shard::Message;
 use super::stream::Stream;
 use super::thread::{self, Assignment, Ended, Order};
+use super::worker::Message;
 use crate::clock::{self, Anchor, Nanos, SECOND};
 use crate::etcd::auth::Auth;
 use crate::etcd::control::RangeSpec;
@@ -25,7 +25,7 @@ use tokio::sync::watch;
 
 /// How often the run looks at its messages at least.
 const LOOK: Duration = Duration::from_millis(50);
-/// Between "all shards are ready" and load start, so that all of them are there.
+/// Between "all workers are ready" and load start, so that all of them are there.
 const HEAD_START: Nanos = 100_000_000;
 
 /// A run under way.
@@ -42,7 +42,7 @@ pub(super) struct Active {
     pub(super) messages: Receiver<Message>,
     pub(super) sender: Sender<Message>,
     pub(super) orders: watch::Sender<Order>,
-    pub(super) shards: Vec<JoinHandle<Option<Ended>>>,
+    pub(super) workers: Vec<JoinHandle<Option<Ended>>>,
     pub(super) ended: Vec<Ended>,
     pub(super) background: Background,
     pub(super) revisions: BTreeMap<String, (i64, i64)>,
@@ -81,10 +81,10 @@ impl Active {
             &plan.prefix,
         )
         .with_literal_compact_key(literal_compact_key);
-        let shards = plan.load.shards.max(1);
+        let workers = plan.load.workers.max(1);
         Active {
             guards: Guards::new(&plan.guards),
-            merger: Merger::new(shards, names, t0, anchor),
+            merger: Merger::new(workers, names, t0, anchor),
             background: Background::start(
                 runtime,
                 &plan,
@@ -93,7 +93,7 @@ impl Active {
                 stores.iter().map(|s| &s.cluster),
             ),
             orders: watch::channel(Order::Connect).0,
-            populated: vec![(0, 0); shards],
+            populated: vec![(0, 0); workers],
             plan,
             anchor,
             t0,
@@ -103,7 +103,7 @@ impl Active {
             phase: Phase::Populate,
             messages,
             sender,
-            shards: Vec::new(),
+            workers: Vec::new(),
             ended: Vec::new(),
             revisions: BTreeMap::new(),
             guarded: false,
@@ -124,7 +124,7 @@ impl Active {
             self.revisions
                 .insert(store.name.clone(), (revision, revision));
         }
-        self.start_shards(stores)?;
+        self.start_workers(stores)?;
         self.until_reached(stream)?;
         self.order(Order::Populate);
         self.until_reached(stream)?;
@@ -176,7 +176,7 @@ impl Active {
         } else {
             self.enter_at(stream, Phase::Measure, measure);
         }
-        let mut waiting = self.shards.len();
+        let mut waiting = self.workers.len();
         while waiting > 0 {
             self.enter_due(stream, measure, end);
             waiting -= self.pump(stream)?;
@@ -198,7 +198,7 @@ impl Active {
         }
     }
 
-    fn start_shards(&mut self, stores: &[Ready]) -> Result<(), String> {
+    fn start_workers(&mut self, stores: &[Ready]) -> Result<(), String> {
         let endpoints: Vec<Vec<String>> = stores.iter().map(|s| s.facts.chosen.clone()).collect();
         let auth: Vec<Option<Auth>> = self
             .plan
@@ -206,7 +206,7 @@ impl Active {
             .iter()
             .map(|s| s.target.credentials.clone().map(Auth::new))
             .collect();
-        for index in 0..self.plan.load.shards.max(1) {
+        for index in 0..self.plan.load.workers.max(1) {
             let assignment = Assignment {
                 index,
                 plan: Arc::clone(&self.plan),
@@ -222,10 +222,10 @@ impl Active {
                 orders: self.orders.subscribe(),
             };
             let thread = std::thread::Builder::new()
-                .name(format!("etcdmark-shard{index}"))
+                .name(format!("etcdmark-worker{index}"))
                 .spawn(move || thread::main(assignment))
                 .map_err(|e| format!("cannot start a worker thread: {e}"))?;
-            self.shards.push(thread);
+            self.workers.push(thread);
         }
         Ok(())
     }
@@ -258,14 +258,14 @@ impl Active {
     }
 
     fn until_reached(&mut self, stream: &mut Stream<'_>) -> Result<(), String> {
-        let mut waiting = self.shards.len();
+        let mut waiting = self.workers.len();
         while waiting > 0 {
             waiting -= self.pump(stream)?;
         }
         Ok(())
     }
 
-    /// Handles messages for a moment; how many shards reached their goal.
+    /// Handles messages for a moment; how many workers reached their goal.
     fn pump(&mut self, stream: &mut Stream<'_>) -> Result<usize, String> {
         let mut reached = 0;
         let mut next = match self.messages.recv_timeout(LOOK) {
@@ -277,9 +277,11 @@ impl Active {
             match message {
                 Message::Batch(batch) => self.merger.batch(*batch, stream),
                 Message::Event(event) => self.event(stream, &event),
-                Message::Populated { shard, done, total } => {
-                    self.progress(stream, shard, done, total)
-                }
+                Message::Populated {
+                    worker,
+                    done,
+                    total,
+                } => self.progress(stream, worker, done, total),
                 Message::Reached => reached += 1,
                 Message::Alarm {
                     store,
@@ -320,8 +322,8 @@ impl Active {
         self.plan.control.drain();
     }
 
-    fn progress(&mut self, stream: &mut Stream<'_>, shard: usize, done: u64, total: u64) {
-        self.populated[shard] = (done, total);
+    fn progress(&mut self, stream: &mut Stream<'_>, worker: usize, done: u64, total: u64) {
+        self.populated[worker] = (done, total);
         let sum = |f: fn(&(u64, u64)) -> u64| self.populated.iter().map(f).sum();
         let (done, total): (u64, u64) = (sum(|p| p.0), sum(|p| p.1));
         if done == total || clock::now().saturating_sub(self.told) > SECOND / 4 {

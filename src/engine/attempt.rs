@@ -2,16 +2,17 @@
 
 use super::recorder::Attempt;
 use super::session::{Context, Failed};
-use super::shard::Shard;
+use super::worker::Worker;
 use crate::clock::{self, Nanos};
-use crate::etcd::errors::{Advice, classify};
-use crate::etcd::wire::{Call, RpcError};
+use crate::etcd::wire::Call;
 use crate::kube::OpClass;
-use crate::report::Effect;
+use crate::rpc::Effect;
+use crate::rpc::RpcError;
+use crate::rpc::errors::{Advice, classify};
 use bytes::Bytes;
 use prost::Message;
 
-impl Shard {
+impl Worker {
     /// One RPC, counted and timed; an error is counted by class and, for a write whose outcome is not
     /// known, remembered with the object. A token that etcd no longer knows costs an attempt, not the
     /// operation, as with etcd's own client.

@@ -1,7 +1,7 @@
 //! What runs beside the load on the control runtime: the servers' timeline, the alarm poll, the locks'
 //! watchers.
 
-use super::shard::Message;
+use super::worker::Message;
 use crate::clock::Nanos;
 use crate::etcd::control::Cluster;
 use crate::report::{Event, Note};

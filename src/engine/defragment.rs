@@ -3,19 +3,19 @@
 
 use super::recorder::Attempt;
 use super::session::Context;
-use super::shard::Shard;
+use super::worker::Worker;
 use crate::clock;
 use crate::etcd::control::{ControlError, Member};
-use crate::etcd::errors::classify;
-use crate::etcd::wire::RpcError;
 use crate::kube::OpClass;
 use crate::report::{DefragmentationEvent, Event};
+use crate::rpc::RpcError;
+use crate::rpc::errors::classify;
 use std::time::Duration;
 
 /// For how long one member is waited for.
 const WITHIN: Duration = Duration::from_secs(3600);
 
-impl Shard {
+impl Worker {
     /// One turn. The first member is offered already; a turn that is due while another goes on is skipped.
     pub(super) async fn defragment(&self, context: &Context, class: OpClass) {
         if self.defragmenting.replace(true) {

@@ -1,19 +1,19 @@
-//! The end of a run: shards joined, the store verified and cleaned up, the outcome told.
+//! The end of a run: workers joined, the store verified and cleaned up, the outcome told.
 
 use super::active::Active;
-use super::control::Control;
 use super::run::Ready;
-use super::shard::Message;
 use super::stream::Stream;
 use super::thread::Order;
 use super::verify;
+use super::worker::Message;
 use crate::clock::{self, Nanos, SECOND};
-use crate::etcd::cleanup::cleanup_run;
+use crate::control::Control;
 use crate::kube::Kind;
 use crate::report::{CleanupReport, End, Event, Phase, Progress, RunResult, VerifyReport};
+use crate::store::cleanup::cleanup_run;
 
 impl Active {
-    /// Ends shards, verifies, cleans up, and says how it ended.
+    /// Ends workers, verifies, cleans up, and says how it ended.
     pub(super) fn finish(
         mut self,
         runtime: &tokio::runtime::Runtime,
@@ -24,12 +24,12 @@ impl Active {
         // A user who stops now is not kept waiting for the cleanup; a failure of its own accord is no such haste.
         let hurried = self.plan.control.stopping();
         if failure.is_some() {
-            // Shards that are in the middle of something end at once.
+            // Workers that are in the middle of something end at once.
             self.plan.control.abandon();
         }
         self.order(Order::End);
-        for shard in std::mem::take(&mut self.shards) {
-            match shard.join() {
+        for worker in std::mem::take(&mut self.workers) {
+            match worker.join() {
                 Ok(ended) => self.ended.extend(ended),
                 Err(_) => stream.note("warning", "a worker thread panicked"),
             }

@@ -4,9 +4,11 @@ use crate::clock::UnixNanos;
 use crate::kube::OpClass;
 use crate::kube::actors::model;
 use crate::report::{ClassInfo, EVENTS_VERSION, Header, StoreInfo};
+use crate::rpc::WireKind;
+use crate::schedule::Schedule;
 use crate::schedule::Stripe;
 use crate::server::environment;
-use crate::workload::{Plan, Schedule, WireKind};
+use crate::workload::Plan;
 
 pub(crate) fn header(plan: &Plan, stores: Vec<StoreInfo>, t0_unix_ns: UnixNanos) -> Header {
     let wire = match plan.load.wire {
@@ -14,7 +16,7 @@ pub(crate) fn header(plan: &Plan, stores: Vec<StoreInfo>, t0_unix_ns: UnixNanos)
         WireKind::Tonic => "tonic",
     };
     let trial = plan.trial.as_ref();
-    let shards = u32::try_from(plan.load.shards.max(1)).unwrap_or(u32::MAX);
+    let workers = u32::try_from(plan.load.workers.max(1)).unwrap_or(u32::MAX);
     Header {
         version: EVENTS_VERSION,
         etcdmark: env!("CARGO_PKG_VERSION").to_owned(),
@@ -34,11 +36,11 @@ pub(crate) fn header(plan: &Plan, stores: Vec<StoreInfo>, t0_unix_ns: UnixNanos)
             .map(|t| t.expression.clone())
             .collect(),
         primary: plan.primary.clone(),
-        environment: environment::capture(shards, wire, plan.stores.iter().map(|s| &s.target)),
+        environment: environment::capture(workers, wire, plan.stores.iter().map(|s| &s.target)),
         stores,
         experiment: trial.map(|t| t.experiment.clone()),
         arm: trial.map(|t| t.arm.clone()),
-        pair: trial.map(|t| t.pair),
+        block: trial.map(|t| t.block),
         trial: trial.map(|t| t.trial),
         order: trial.map(|t| t.order),
     }

@@ -1,19 +1,19 @@
-//! The load of one shard: arrivals at their intended instants, closed loops beside them, then the
+//! The load of one worker: arrivals at their intended instants, closed loops beside them, then the
 //! drain.
 
 use super::pace::Pacer;
-use super::shard::{Message, Pending, Shard};
 use super::tick::Ticker;
+use super::worker::{Message, Pending, Worker};
 use crate::clock::{self, Nanos, SECOND};
 use crate::kube::actors::Model;
 use crate::report::{Event, Note, Phase};
+use crate::schedule::Schedule;
 use crate::schedule::{Source, Timetable};
-use crate::workload::Schedule;
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 
-/// The load's instants, the same for every shard.
+/// The load's instants, the same for every worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Times {
     /// Load start: what schedules count from.
@@ -39,31 +39,31 @@ impl Times {
 
 /// Arrivals begun before the connections get their turn.
 const TURN: usize = 32;
-/// How often a shard looks whether it shall drain.
+/// How often a worker looks whether it shall drain.
 const LOOK: Nanos = 50_000_000;
 
 type Models = Vec<RefCell<Box<dyn Model>>>;
 
 /// Plays the load to its end and drains.
 pub(crate) async fn load(
-    shard: &Rc<Shard>,
+    worker: &Rc<Worker>,
     models: Vec<Box<dyn Model>>,
     mut times: Times,
     ticker: &mut Ticker,
 ) -> io::Result<()> {
     let models: Rc<Models> = Rc::new(models.into_iter().map(RefCell::new).collect());
-    let (mut timetable, actors) = timetable(shard, &models);
-    let mut pacer = Pacer::new(shard.plan.load.spin)?;
-    for (actor, a) in shard.plan.actors.iter().enumerate() {
+    let (mut timetable, actors) = timetable(worker, &models);
+    let mut pacer = Pacer::new(worker.plan.load.spin)?;
+    for (actor, a) in worker.plan.actors.iter().enumerate() {
         if let Schedule::Closed { concurrency } = a.schedule {
-            for worker in 0..shard.part.share_of(concurrency) {
-                let workers = shard.part.share_of(concurrency);
+            for client in 0..worker.part.share_of(concurrency) {
+                let clients = worker.part.share_of(concurrency);
                 tokio::task::spawn_local(closed_loop(
-                    Rc::clone(shard),
+                    Rc::clone(worker),
                     Rc::clone(&models),
                     actor,
-                    worker,
-                    workers,
+                    client,
+                    clients,
                     times,
                 ));
             }
@@ -72,11 +72,11 @@ pub(crate) async fn load(
     ticker.phases(times);
     loop {
         let now = clock::now();
-        if shard.plan.control.draining() && now < times.end {
+        if worker.plan.control.draining() && now < times.end {
             times.end = now;
             ticker.phases(times);
         }
-        ticker.catch_up(shard);
+        ticker.catch_up(worker);
         let end = times.end;
         if now >= end {
             // What was due before the end is offered all the same, else a late generator would look like a low rate.
@@ -85,8 +85,8 @@ pub(crate) async fn load(
                 .map(|at| times.start + at)
                 .filter(|due| *due < end);
             let Some(due) = due else { break };
-            if now >= end.saturating_add(times.drain) || shard.plan.control.stopping() {
-                never_offered(shard, due, end);
+            if now >= end.saturating_add(times.drain) || worker.plan.control.stopping() {
+                never_offered(worker, due, end);
                 break;
             }
         }
@@ -102,7 +102,7 @@ pub(crate) async fn load(
             let (actor, periodic) = actors[due.source];
             let session = models[actor].borrow_mut().session(due.index, due.round);
             if let Some(session) = session {
-                shard.admit(Pending {
+                worker.admit(Pending {
                     session,
                     intended,
                     ready: clock::now(),
@@ -123,54 +123,54 @@ pub(crate) async fn load(
             .await?;
     }
     let deadline = times.end.saturating_add(times.drain);
-    drain(shard, deadline, ticker, &mut pacer).await
+    drain(worker, deadline, ticker, &mut pacer).await
 }
 
 /// Says that the generator did not get to all of its schedule: the offered rate is less than was asked for.
-fn never_offered(shard: &Shard, due: Nanos, end: Nanos) {
+fn never_offered(worker: &Worker, due: Nanos, end: Nanos) {
     let behind = end.saturating_sub(due) as f64 / SECOND as f64;
     let note = Note {
-        t: shard.recorder.borrow().seconds(clock::now()),
+        t: worker.recorder.borrow().seconds(clock::now()),
         level: "warning".to_owned(),
         text: format!(
             "etcdmark never offered the last {behind:.1} s of the schedule, because this machine cannot send at \
              that rate; lower the rate"
         ),
     };
-    shard.tell(Message::Event(Event::Note(note)));
+    worker.tell(Message::Event(Event::Note(note)));
 }
 
 /// Waits for what is open until the deadline, then censors the rest.
 async fn drain(
-    shard: &Rc<Shard>,
+    worker: &Rc<Worker>,
     deadline: Nanos,
     ticker: &mut Ticker,
     pacer: &mut Pacer,
 ) -> io::Result<()> {
-    while shard.open() > 0 && clock::now() < deadline && !shard.plan.control.halting() {
+    while worker.open() > 0 && clock::now() < deadline && !worker.plan.control.halting() {
         let wake = ticker.next().min(deadline).min(clock::now() + LOOK);
         tokio::select! {
-            () = shard.ended.notified() => {}
+            () = worker.ended.notified() => {}
             waited = pacer.until(wake) => waited?,
         }
-        ticker.catch_up(shard);
+        ticker.catch_up(worker);
     }
-    shard.censor();
+    worker.censor();
     Ok(())
 }
 
 /// The open-loop actors' sources, with each source's actor and whether it is periodic.
-fn timetable(shard: &Shard, models: &Models) -> (Timetable, Vec<(usize, bool)>) {
+fn timetable(worker: &Worker, models: &Models) -> (Timetable, Vec<(usize, bool)>) {
     let mut timetable = Timetable::new();
     let mut actors = Vec::new();
-    for (i, actor) in shard.plan.actors.iter().enumerate() {
+    for (i, actor) in worker.plan.actors.iter().enumerate() {
         let members = models[i].borrow().members();
         let source = Source::new(
             &actor.schedule,
             members,
-            shard.plan.seed,
+            worker.plan.seed,
             &actor.name,
-            shard.part,
+            worker.part,
         );
         if let Some(source) = source {
             timetable.add(source);
@@ -180,41 +180,41 @@ fn timetable(shard: &Shard, models: &Models) -> (Timetable, Vec<(usize, bool)>) 
     (timetable, actors)
 }
 
-/// One worker of a closed loop: its next operation begins when the last one was answered.
+/// One client of a closed loop: its next operation begins when the last one was answered.
 async fn closed_loop(
-    shard: Rc<Shard>,
+    worker: Rc<Worker>,
     models: Rc<Models>,
     actor: usize,
-    worker: u64,
-    workers: u64,
+    client: u64,
+    clients: u64,
     times: Times,
 ) {
     let mut pacer = match Pacer::new(false) {
         Ok(pacer) => pacer,
         Err(_) => return,
     };
-    let begin = shard.plan.begins(times.start, worker, workers);
-    while clock::now() < begin && clock::now() < times.end && !shard.plan.control.draining() {
+    let begin = worker.plan.begins(times.start, client, clients);
+    while clock::now() < begin && clock::now() < times.end && !worker.plan.control.draining() {
         let look = begin.min(clock::now() + LOOK);
         if pacer.until(look).await.is_err() {
             return;
         }
     }
-    let mut turn = worker;
+    let mut turn = client;
     loop {
         let now = clock::now();
-        if now >= times.end || shard.plan.control.draining() || shard.closing.get() {
+        if now >= times.end || worker.plan.control.draining() || worker.closing.get() {
             return;
         }
-        let index = turn * shard.part.of() + shard.part.part();
-        turn += workers;
+        let index = turn * worker.part.of() + worker.part.part();
+        turn += clients;
         let Some(session) = models[actor].borrow_mut().session(index, 0) else {
             return;
         };
-        if session.writes() && shard.busy(session.object) {
-            // Another worker has it: take the next object, once something has moved.
+        if session.writes() && worker.busy(session.object) {
+            // Another client has it: take the next object, once something has moved.
             tokio::select! {
-                () = shard.ended.notified() => {}
+                () = worker.ended.notified() => {}
                 _ = pacer.until(now + SECOND / 1000) => {}
             }
             continue;
@@ -228,6 +228,6 @@ async fn closed_loop(
             periodic: false,
             over: None,
         };
-        shard.play_to_end(pending).await;
+        worker.play_to_end(pending).await;
     }
 }

@@ -1,5 +1,5 @@
-//! The shards' seconds, put together: one interval and one line per histogram, whatever the number of
-//! shards.
+//! The workers' seconds, put together: one interval and one line per histogram, whatever the number of
+//! workers.
 
 use super::recorder::{Batch, Line};
 use super::stream::Stream;
@@ -26,7 +26,7 @@ struct Second {
     queued: u64,
     in_flight_seconds: f64,
     residence_seconds: f64,
-    shard_cpu: Vec<f64>,
+    worker_cpu: Vec<f64>,
     busy: Vec<f64>,
     parks: u64,
 }
@@ -34,13 +34,13 @@ struct Second {
 /// Whole seconds since t0, and which part of that second.
 type Key = (u64, u32);
 
-/// Collects batches and writes each second, or part of one, once every shard is past it.
+/// Collects batches and writes each second, or part of one, once every worker is past it.
 #[derive(Debug)]
 pub(crate) struct Merger {
     /// Store name of each op class.
     stores: Vec<String>,
     seconds: BTreeMap<Key, Second>,
-    /// What each shard has handed over last.
+    /// What each worker has handed over last.
     progress: Vec<Option<Key>>,
     t0: Nanos,
     meter: Meter,
@@ -49,11 +49,11 @@ pub(crate) struct Merger {
 }
 
 impl Merger {
-    pub(crate) fn new(shards: usize, stores: Vec<String>, t0: Nanos, anchor: Anchor) -> Self {
+    pub(crate) fn new(workers: usize, stores: Vec<String>, t0: Nanos, anchor: Anchor) -> Self {
         Merger {
             stores,
             seconds: BTreeMap::new(),
-            progress: vec![None; shards],
+            progress: vec![None; workers],
             t0,
             meter: Meter::new(Vec::new(), clock::now()),
             anchor,
@@ -66,26 +66,26 @@ impl Merger {
         self.saturated
     }
 
-    /// Takes a shard's batch; writes what is complete.
+    /// Takes a worker's batch; writes what is complete.
     pub(crate) fn batch(&mut self, mut batch: Batch, stream: &mut Stream<'_>) {
         for event in batch.events.drain(..) {
             stream.event(&event);
         }
         self.saturated += batch.saturated;
         let key = (batch.second, batch.part);
-        let shards = self.progress.len();
+        let workers = self.progress.len();
         let second = self.seconds.entry(key).or_insert_with(|| Second {
             from: batch.from,
             phase: batch.phase,
-            shard_cpu: vec![0.0; shards],
-            busy: vec![0.0; shards],
+            worker_cpu: vec![0.0; workers],
+            busy: vec![0.0; workers],
             ..Second::default()
         });
-        // Shards begin, and where a run ends early also stop, within milliseconds of each other.
+        // Workers begin, and where a run ends early also stop, within milliseconds of each other.
         second.from = second.from.min(batch.from);
         second.to = second.to.max(batch.to);
-        second.shard_cpu[batch.shard] += batch.cpu_seconds;
-        second.busy[batch.shard] += batch.runtime_busy_seconds;
+        second.worker_cpu[batch.worker] += batch.cpu_seconds;
+        second.busy[batch.worker] += batch.runtime_busy_seconds;
         second.parks += batch.runtime_parks;
         second.in_flight += batch.in_flight;
         second.queued += batch.queued;
@@ -118,7 +118,7 @@ impl Merger {
                 .or_default()
                 .add(&counts);
         }
-        self.progress[batch.shard] = Some(key);
+        self.progress[batch.worker] = Some(key);
         let done = self.progress.iter().copied().min().flatten();
         while let Some(entry) = self
             .seconds
@@ -130,7 +130,7 @@ impl Merger {
         }
     }
 
-    /// Writes everything that is there (every shard has flushed).
+    /// Writes everything that is there (every worker has flushed).
     pub(crate) fn flush(&mut self, stream: &mut Stream<'_>) {
         while let Some(((second, _), data)) = self.seconds.pop_first() {
             self.write(second, data, stream);
@@ -199,7 +199,7 @@ impl Merger {
             phase: data.phase,
             cpu_seconds: usage.cpu_seconds,
             wall_seconds: usage.wall_seconds,
-            shard_cpu_seconds: data.shard_cpu,
+            worker_cpu_seconds: data.worker_cpu,
             rss: usage.rss,
             in_flight_seconds: data.in_flight_seconds,
             service_seconds: data.residence_seconds,
@@ -217,7 +217,7 @@ mod tests {
     use crate::measure::validity::{Check, Verdict};
     use crate::report::Collector;
 
-    fn batch(t0: Nanos, shard: usize, second: u64, part: u32, tenths: (u64, u64)) -> Batch {
+    fn batch(t0: Nanos, worker: usize, second: u64, part: u32, tenths: (u64, u64)) -> Batch {
         let at = |tenth| t0 + second * SECOND + tenth * SECOND / 10;
         let counts = Counts {
             offered: 1,
@@ -225,7 +225,7 @@ mod tests {
             ..Counts::default()
         };
         Batch {
-            shard,
+            worker,
             second,
             part,
             from: at(tenths.0),
@@ -236,12 +236,12 @@ mod tests {
         }
     }
 
-    fn merger(shards: usize, t0: Nanos, anchor: Anchor) -> Merger {
-        Merger::new(shards, vec!["main".to_owned(); OpClass::COUNT], t0, anchor)
+    fn merger(workers: usize, t0: Nanos, anchor: Anchor) -> Merger {
+        Merger::new(workers, vec!["main".to_owned(); OpClass::COUNT], t0, anchor)
     }
 
     #[test]
-    fn an_interval_is_written_when_every_shard_is_past_it_and_ends_where_a_phase_does() {
+    fn an_interval_is_written_when_every_worker_is_past_it_and_ends_where_a_phase_does() {
         let t0 = clock::now();
         let mut sink = Collector::default();
         let mut stream = Stream::new(&mut sink, t0);
@@ -262,7 +262,7 @@ mod tests {
             });
             intervals.collect()
         };
-        // The rest of second 6 waits for the second shard.
+        // The rest of second 6 waits for the second worker.
         merger.flush(&mut stream);
         drop(stream);
         assert_eq!(

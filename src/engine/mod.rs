@@ -1,12 +1,11 @@
-//! The run: phases, shards, pacing, sessions, object state, guards, shutdown.
+//! The run: phases, workers, pacing, sessions, object state, guards, shutdown.
 //!
-//! [`run`] plays a [`crate::workload::Plan`]; a shard is one thread with one current_thread runtime
+//! [`run`] plays a [`crate::workload::Plan`]; a worker is one thread with one current_thread runtime
 //! that owns its cells and all their state; everything measured leaves through one event stream.
 
 mod active;
 mod attempt;
 mod background;
-pub mod control;
 mod defragment;
 mod estimate;
 mod finish;
@@ -20,14 +19,13 @@ mod populate;
 mod recorder;
 mod run;
 mod session;
-mod shard;
 mod shared_lease;
 mod state;
 mod stream;
 mod thread;
 mod tick;
 mod verify;
+mod worker;
 pub(crate) mod writes;
 
-pub use control::Control;
 pub use run::{RunError, run};

@@ -1,4 +1,4 @@
-//! Waiting for an instant, inside a shard's own runtime: an absolute timerfd on Linux, tokio's
+//! Waiting for an instant, inside a worker's own runtime: an absolute timerfd on Linux, tokio's
 //! millisecond timers elsewhere. (Lateness p50/p99 on a 2-vCPU VM: timerfd 30–60 µs / 0.2–1.6 ms,
 //! tokio 0.6–1.2 / 2–2.5 ms.)
 

@@ -3,17 +3,18 @@
 
 use super::pace::Pacer;
 use super::recorder::Attempt;
-use super::shard::{Message, Shard};
+use super::worker::{Message, Worker};
 use crate::clock::{self, Nanos};
-use crate::etcd::errors::classify;
-use crate::etcd::messages::{
-    Compare, PutRequest, RangeRequest, RequestOp, TxnRequest, TxnResponse,
-};
-use crate::etcd::messages::{compare::TargetUnion, request_op::Request, response_op::Response};
-use crate::etcd::wire::{Call, Rpc, RpcError};
+use crate::etcd::wire::Call;
 use crate::kube::actors::Population;
 use crate::kube::{Kind, ObjectRef, OpClass, Write};
 use crate::report::{Event, Note, Phase};
+use crate::rpc::errors::classify;
+use crate::rpc::messages::compare::TargetUnion;
+use crate::rpc::messages::request_op::Request;
+use crate::rpc::messages::response_op::Response;
+use crate::rpc::messages::{Compare, PutRequest, RangeRequest, RequestOp, TxnRequest, TxnResponse};
+use crate::rpc::{Rpc, RpcError};
 use crate::schedule::Stripe;
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message as _;
@@ -23,15 +24,15 @@ use std::time::Duration;
 
 /// Deadline of one transaction.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// How often a worker whose turn has not come looks whether anything is left.
+/// How often a writer whose turn has not come looks whether anything is left.
 const LOOK: Nanos = 50_000_000;
 /// Bytes that a put costs besides key and value (compare, headers).
 const OVERHEAD: usize = 48;
 
-/// What all of a shard's populate workers share.
+/// What all of a worker's populate writers share.
 #[derive(Debug)]
 struct Filling {
-    /// Objects of this shard.
+    /// Objects of this worker.
     total: u64,
     /// The object to take next; none when all are taken.
     next: Cell<Option<Place>>,
@@ -42,18 +43,21 @@ struct Filling {
     max_bytes: Cell<usize>,
 }
 
-/// Creates every object of these populations that belongs to the shard. Objects that are there
+/// Creates every object of these populations that belongs to the worker. Objects that are there
 /// already (a resumed populate) are taken over as they are.
 ///
 /// # Errors
 /// The first failure, in words; what was created stays and can be resumed or cleaned up.
-pub(crate) async fn populate(shard: &Rc<Shard>, populations: &[Population]) -> Result<u64, String> {
-    let part = shard.part;
+pub(crate) async fn populate(
+    worker: &Rc<Worker>,
+    populations: &[Population],
+) -> Result<u64, String> {
+    let part = worker.part;
     let total = populations
         .iter()
         .map(|p| part.share_of(p.cells) * p.per_cell)
         .sum();
-    let settings = &shard.plan.populate;
+    let settings = &worker.plan.populate;
     let filling = Rc::new(Filling {
         total,
         next: Cell::new(Place::default().or_later(part, populations)),
@@ -63,14 +67,14 @@ pub(crate) async fn populate(shard: &Rc<Shard>, populations: &[Population]) -> R
         max_ops: Cell::new(settings.max_ops.max(1)),
         max_bytes: Cell::new(settings.max_bytes.max(1)),
     });
-    let mut workers = tokio::task::JoinSet::new();
+    let mut writers = tokio::task::JoinSet::new();
     let (start, n) = (clock::now(), settings.concurrency.max(1) as u64);
     for i in 0..n {
-        let begin = shard.plan.begins(start, i, n);
-        workers.spawn_local(work(Rc::clone(shard), Rc::clone(&filling), begin));
+        let begin = worker.plan.begins(start, i, n);
+        writers.spawn_local(work(Rc::clone(worker), Rc::clone(&filling), begin));
     }
     let mut failure = None;
-    while let Some(joined) = workers.join_next().await {
+    while let Some(joined) = writers.join_next().await {
         if let Err(reason) = joined.map_err(|e| e.to_string()).and_then(|r| r) {
             // Let the others stop at their next transaction.
             filling.next.set(None);
@@ -80,10 +84,12 @@ pub(crate) async fn populate(shard: &Rc<Shard>, populations: &[Population]) -> R
     failure.map_or(Ok(total), Err)
 }
 
-async fn work(shard: Rc<Shard>, filling: Rc<Filling>, begin: Nanos) -> Result<(), String> {
+async fn work(worker: Rc<Worker>, filling: Rc<Filling>, begin: Nanos) -> Result<(), String> {
     if clock::now() < begin {
         let mut pacer = Pacer::new(false).map_err(|e| format!("populate: {e}"))?;
-        while clock::now() < begin && filling.next.get().is_some() && !shard.plan.control.draining()
+        while clock::now() < begin
+            && filling.next.get().is_some()
+            && !worker.plan.control.draining()
         {
             let look = begin.min(clock::now() + LOOK);
             pacer
@@ -92,16 +98,16 @@ async fn work(shard: Rc<Shard>, filling: Rc<Filling>, begin: Nanos) -> Result<()
                 .map_err(|e| format!("populate: {e}"))?;
         }
     }
-    while !shard.plan.control.draining() {
-        let Some((batch, store)) = next_batch(&shard, &filling) else {
+    while !worker.plan.control.draining() {
+        let Some((batch, store)) = next_batch(&worker, &filling) else {
             break;
         };
-        send(&shard, &filling, store, batch).await?;
+        send(&worker, &filling, store, batch).await?;
         let done = filling.done.get();
         let total = filling.total;
         if done % 2048 < 128 || done == total {
-            shard.tell(Message::Populated {
-                shard: shard.index,
+            worker.tell(Message::Populated {
+                worker: worker.index,
                 done,
                 total,
             });
@@ -164,20 +170,20 @@ struct Put {
 }
 
 /// The next objects of one store that fit into one transaction; none when all are taken.
-fn next_batch(shard: &Shard, filling: &Filling) -> Option<(Vec<Put>, usize)> {
+fn next_batch(worker: &Worker, filling: &Filling) -> Option<(Vec<Put>, usize)> {
     let (part, populations) = (filling.part, &filling.populations);
     let mut next = filling.next.get();
-    let store = shard.route[next?.object(part, populations)?.1 as usize];
+    let store = worker.route[next?.object(part, populations)?.1 as usize];
     let mut puts = Vec::new();
     let mut bytes = 0;
     while let Some(place) = next
         && puts.len() < filling.max_ops.get()
     {
         let (object, class) = place.object(part, populations)?;
-        if shard.route[class as usize] != store {
+        if worker.route[class as usize] != store {
             break;
         }
-        let put = render(shard, object, class);
+        let put = render(worker, object, class);
         let size = 2 * put.key.len() + put.value.len() + OVERHEAD;
         if !puts.is_empty() && bytes + size > filling.max_bytes.get() {
             break;
@@ -196,16 +202,16 @@ pub(crate) fn created(kind: Kind) -> u32 {
     u32::from(kind == Kind::Node)
 }
 
-fn render(shard: &Shard, object: ObjectRef, class: OpClass) -> Put {
+fn render(worker: &Worker, object: ObjectRef, class: OpClass) -> Put {
     let mut key = Vec::with_capacity(96);
-    shard.objects.key(object, &mut key);
+    worker.objects.key(object, &mut key);
     let mut value = Vec::with_capacity(1024);
     let sequence = created(object.kind);
-    shard.objects.value(
+    worker.objects.value(
         object,
         Write {
             sequence,
-            at: shard.plan.epoch,
+            at: worker.plan.epoch,
         },
         &mut value,
     );
@@ -220,7 +226,7 @@ fn render(shard: &Shard, object: ObjectRef, class: OpClass) -> Put {
 /// Sends one transaction; halves it where the server allows less; finds out what is there where it
 /// loses.
 async fn send(
-    shard: &Shard,
+    worker: &Worker,
     filling: &Filling,
     store: usize,
     puts: Vec<Put>,
@@ -229,11 +235,11 @@ async fn send(
     while let Some(puts) = todo.pop() {
         let Some(first) = puts.first() else { continue };
         let class = first.class;
-        match transact(shard, store, &puts).await {
+        match transact(worker, store, &puts).await {
             Ok(answer) if answer.succeeded => {
                 let revision = answer.header.map_or(0, |h| h.revision);
-                let mut states = shard.states.borrow_mut();
-                let mut recorder = shard.recorder.borrow_mut();
+                let mut states = worker.states.borrow_mut();
+                let mut recorder = worker.recorder.borrow_mut();
                 recorder.revision(Phase::Populate, class);
                 for put in &puts {
                     recorder.offered_and_done(Phase::Populate, put.class, 1);
@@ -252,12 +258,12 @@ async fn send(
                     };
                     match range.kvs.first() {
                         Some(kv) => {
-                            shard.recorder.borrow_mut().offered_and_done(
+                            worker.recorder.borrow_mut().offered_and_done(
                                 Phase::Populate,
                                 put.class,
                                 1,
                             );
-                            shard.states.borrow_mut().change(put.object, |s| {
+                            worker.states.borrow_mut().change(put.object, |s| {
                                 s.mod_revision = kv.mod_revision;
                                 s.version = u32::try_from(kv.version).unwrap_or(u32::MAX);
                             });
@@ -275,7 +281,7 @@ async fn send(
                 if !refused || puts.len() == 1 {
                     return Err(explain(&error, &puts[0]));
                 }
-                step_down(shard, filling, &error, &puts);
+                step_down(worker, filling, &error, &puts);
                 let mut puts = puts;
                 let rest = puts.split_off(puts.len() / 2);
                 todo.push(rest);
@@ -303,7 +309,7 @@ fn explain(error: &RpcError, put: &Put) -> String {
     }
 }
 
-fn step_down(shard: &Shard, filling: &Filling, error: &RpcError, puts: &[Put]) {
+fn step_down(worker: &Worker, filling: &Filling, error: &RpcError, puts: &[Put]) {
     let by_ops = matches!(error, RpcError::Status { message, .. } if message.contains("too many operations"));
     let half = (puts.len() / 2).max(1);
     let text = if by_ops {
@@ -326,15 +332,15 @@ fn step_down(shard: &Shard, filling: &Filling, error: &RpcError, puts: &[Put]) {
             bytes / 2
         )
     };
-    let t = shard.recorder.borrow().seconds(clock::now());
-    shard.tell(Message::Event(Event::Note(Note {
+    let t = worker.recorder.borrow().seconds(clock::now());
+    worker.tell(Message::Event(Event::Note(Note {
         t,
         level: "info".to_owned(),
         text,
     })));
 }
 
-async fn transact(shard: &Shard, store: usize, puts: &[Put]) -> Result<TxnResponse, RpcError> {
+async fn transact(worker: &Worker, store: usize, puts: &[Put]) -> Result<TxnResponse, RpcError> {
     let class = puts.first().map_or(OpClass::NodeCreate, |p| p.class);
     let request = TxnRequest {
         compare: puts
@@ -374,15 +380,15 @@ async fn transact(shard: &Shard, store: usize, puts: &[Put]) -> Result<TxnRespon
     frame.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
     request.encode_raw(&mut frame);
     let ready = clock::now();
-    shard.recorder.borrow_mut().in_flight.begin(ready);
+    worker.recorder.borrow_mut().in_flight.begin(ready);
     let call = Call {
         rpc: Rpc::Txn,
         frame: frame.freeze(),
         timeout: Some(TIMEOUT),
     };
     let hint = puts.first().map_or(0, |p| p.object.index);
-    let reply = shard.pools[store].call(hint, call).await;
-    let mut recorder = shard.recorder.borrow_mut();
+    let reply = worker.pools[store].call(hint, call).await;
+    let mut recorder = worker.recorder.borrow_mut();
     recorder.in_flight.end(ready, clock::now());
     let attempt = Attempt {
         ready,

@@ -1,12 +1,12 @@
-//! What one shard measured: histograms, counts and intended seconds per (phase, op class), handed
+//! What one worker measured: histograms, counts and intended seconds per (phase, op class), handed
 //! over once a second.
 
 use super::in_flight::InFlight;
 use crate::clock::{Nanos, SECOND};
-use crate::etcd::errors::ErrorClass;
 use crate::kube::OpClass;
 use crate::measure::{BatchMeansBuilder, Hist, SparseHist};
 use crate::report::{Counts, Event, FailureEvent, IntendedRow, Metric, Phase, Sequence};
+use crate::rpc::errors::ErrorClass;
 use hdrhistogram::Histogram;
 use std::collections::{HashSet, VecDeque};
 
@@ -47,10 +47,10 @@ pub(crate) struct Line {
     pub(crate) histogram: Histogram<u64>,
 }
 
-/// What one shard hands over for one second, or for the part of it up to a phase's end.
+/// What one worker hands over for one second, or for the part of it up to a phase's end.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    pub(crate) shard: usize,
+    pub(crate) worker: usize,
     /// Whole seconds since t0 at its start.
     pub(crate) second: u64,
     /// Which part of that second, from 0.
@@ -84,10 +84,10 @@ pub(crate) struct Attempt {
     pub(crate) bytes_received: usize,
 }
 
-/// Measures one shard.
+/// Measures one worker.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    shard: u32,
+    worker: u32,
     t0: Nanos,
     /// Arrivals have ended: what the measure phase intended and is counted now belongs to the drain.
     draining: bool,
@@ -99,11 +99,11 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// `t0` is the monotonic instant of the run's t = 0.
-    pub(crate) fn new(shard: usize, t0: Nanos, now: Nanos) -> Self {
+    pub(crate) fn new(worker: usize, t0: Nanos, now: Nanos) -> Self {
         let mut records = Vec::new();
         records.resize_with(PHASES.len() * OpClass::COUNT, || None);
         Recorder {
-            shard: u32::try_from(shard).unwrap_or(u32::MAX),
+            worker: u32::try_from(worker).unwrap_or(u32::MAX),
             t0,
             draining: false,
             records,
@@ -141,8 +141,10 @@ impl Recorder {
     }
 
     /// The engine picked a session up `lag` ns after it was intended.
-    pub(crate) fn lag(&mut self, phase: Phase, class: OpClass, lag: Nanos) {
-        self.record(phase, class).histogram(Metric::Lag).record(lag);
+    pub(crate) fn schedule_lag(&mut self, phase: Phase, class: OpClass, lag: Nanos) {
+        self.record(phase, class)
+            .histogram(Metric::ScheduleLag)
+            .record(lag);
     }
 
     /// An attempt was answered or failed.
@@ -280,7 +282,7 @@ impl Recorder {
         }
     }
 
-    /// An event of this shard, sent with the next batch.
+    /// An event of this worker, sent with the next batch.
     pub(crate) fn push_event(&mut self, event: Event) {
         self.events.push(event);
     }
@@ -339,7 +341,7 @@ impl Recorder {
             }
             if long && phase != Phase::Populate {
                 batch.events.push(Event::Sequence(Sequence {
-                    shard: self.shard,
+                    worker: self.worker,
                     phase,
                     class: class.name().to_owned(),
                     latency: record.latency.finish(),

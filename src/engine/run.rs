@@ -7,13 +7,14 @@ use super::header;
 use super::stream::Stream;
 use crate::clock::{Anchor, SECOND};
 use crate::etcd::control::Cluster;
-use crate::etcd::manifest::{self, Held, Manifest, ManifestError};
-use crate::etcd::preflight::{self, ClusterFacts, WriteIntent};
 use crate::exit::Exit;
+use crate::kube::ActorKind;
 use crate::kube::actors::{Population, model};
 use crate::report::{Event, RunResult, Sink};
 use crate::schedule::Stripe;
-use crate::workload::{Actor, ActorKind, Plan};
+use crate::store::manifest::{self, Held, Manifest, ManifestError};
+use crate::store::preflight::{self, ClusterFacts, WriteIntent};
+use crate::workload::{Actor, Plan};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,18 +1,20 @@
 //! Plays a session: turns its steps into requests, follows conflicts as kube-apiserver does, and keeps
 //! what is known of the object true.
 
-use super::shard::{Pending, Shard};
 use super::shared_lease::Shared;
+use super::worker::{Pending, Worker};
 use crate::clock::{self, Nanos};
-use crate::etcd::errors::{CONFLICT, EXISTS, ErrorClass, GONE};
-use crate::etcd::messages::{
-    CompactionResponse, KeyValue, LeaseGrantResponse, RangeResponse, RangeStreamResponse,
-    ResponseHeader, TxnOutcome, TxnResponse, response_op::Response,
-};
-use crate::etcd::wire::Rpc;
 use crate::kube::actors::{LeaseUse, Step};
 use crate::kube::{ObjectRef, OpClass, Write, requests};
 use crate::report::{CompactorEvent, Event, Phase};
+use crate::rpc::Rpc;
+use crate::rpc::errors::{CONFLICT, EXISTS, ErrorClass, GONE};
+use crate::rpc::messages::response_op::Response;
+use crate::rpc::messages::{
+    CompactionResponse, KeyValue, LeaseGrantResponse, RangeResponse, RangeStreamResponse,
+    ResponseHeader, TxnOutcome, TxnResponse,
+};
+use crate::rpc::prefix_end;
 use bytes::{Bytes, BytesMut};
 
 /// The operation could not be done; its failure is counted already.
@@ -36,7 +38,7 @@ pub(super) struct Context {
     pub(super) compact: i64,
 }
 
-impl Shard {
+impl Worker {
     /// Plays all steps; a failed one ends the session.
     pub(super) async fn play(&self, pending: Pending) {
         let mut context = Context {
@@ -338,7 +340,7 @@ impl Shard {
             self.plan.prefix,
             class.info().resource.key_prefix()
         );
-        let end = requests::prefix_end(prefix.as_bytes());
+        let end = prefix_end(prefix.as_bytes());
         let frame = frame(|out| requests::list_page(prefix.as_bytes(), &end, 0, 0, out));
         let (bytes, done) = self.attempt(context, class, frame).await?;
         if self.plan.rpc_of(class) == Rpc::RangeStream {

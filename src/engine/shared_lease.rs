@@ -1,4 +1,4 @@
-//! etcd leases of one shard: which were granted, and the shared ones for events
+//! etcd leases of one worker: which were granted, and the shared ones for events
 //! (k8s.io/apiserver `pkg/storage/etcd3/lease_manager.go`).
 
 use crate::clock::{Nanos, SECOND};
@@ -42,7 +42,7 @@ pub(crate) enum Shared {
     Wait(Rc<Notify>),
 }
 
-/// All etcd leases of a shard.
+/// All etcd leases of a worker.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
     granted: Vec<Granted>,

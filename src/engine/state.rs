@@ -1,4 +1,4 @@
-//! What one shard knows of its objects: 16 bytes each, dense for the families that are many.
+//! What one worker knows of its objects: 16 bytes each, dense for the families that are many.
 
 use crate::kube::actors::Population;
 use crate::kube::{Kind, ObjectRef};
@@ -13,7 +13,7 @@ pub(crate) struct ObjState {
     /// Acknowledged writes; 0 = not in the store.
     pub(crate) version: u32,
     flags: u8,
-    /// Index + 1 of the shard's etcd lease that the last write carried, 0 = none (24 bits).
+    /// Index + 1 of the worker's etcd lease that the last write carried, 0 = none (24 bits).
     lease: [u8; 3],
 }
 
@@ -50,7 +50,7 @@ impl ObjState {
             self.flags &= !flag
         }
     }
-    /// Which of the shard's etcd leases the last write carried.
+    /// Which of the worker's etcd leases the last write carried.
     pub(crate) fn lease(self) -> Option<usize> {
         let [a, b, c] = self.lease;
         usize::try_from(u32::from_le_bytes([a, b, c, 0]))
@@ -75,7 +75,7 @@ struct Family {
     states: Vec<ObjState>,
 }
 
-/// All objects of one shard.
+/// All objects of one worker.
 #[derive(Debug)]
 pub(crate) struct States {
     part: Stripe,

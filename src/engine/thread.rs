@@ -1,12 +1,12 @@
-//! A shard's thread: connects, fills its part of the store, plays the load, drains, and hands its
+//! A worker's thread: connects, fills its part of the store, plays the load, drains, and hands its
 //! state back.
 
 use super::load::{Times, load};
 use super::populate::populate;
-use super::shard::{Message, Parts, Shard};
 use super::shared_lease::Granted;
 use super::state::States;
 use super::tick::Ticker;
+use super::worker::{Message, Parts, Worker};
 use crate::clock::{Anchor, Nanos};
 use crate::etcd::auth::Auth;
 use crate::etcd::control::Cluster;
@@ -20,7 +20,7 @@ use std::sync::mpsc::Sender;
 use tokio::runtime::LocalOptions;
 use tokio::sync::watch;
 
-/// What a run tells its shards.
+/// What a run tells its workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     /// Connections first; nothing else yet.
@@ -33,7 +33,7 @@ pub(crate) enum Order {
     End,
 }
 
-/// What a shard hands back.
+/// What a worker hands back.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) states: States,
@@ -42,7 +42,7 @@ pub(crate) struct Ended {
     pub(crate) indeterminate_applied: u64,
 }
 
-/// What a shard needs to start.
+/// What a worker needs to start.
 #[derive(Debug)]
 pub(crate) struct Assignment {
     pub(crate) index: usize,
@@ -53,7 +53,7 @@ pub(crate) struct Assignment {
     pub(crate) populations: Vec<Population>,
     /// One per store, for what is not load.
     pub(crate) clusters: Vec<Cluster>,
-    /// One login per store, shared by the shards.
+    /// One login per store, shared by the workers.
     pub(crate) auth: Vec<Option<Auth>>,
     pub(crate) route: Vec<usize>,
     pub(crate) anchor: Anchor,
@@ -62,7 +62,7 @@ pub(crate) struct Assignment {
     pub(crate) orders: watch::Receiver<Order>,
 }
 
-/// Runs a shard to its end.
+/// Runs a worker to its end.
 pub(crate) fn main(assignment: Assignment) -> Option<Ended> {
     let messages = assignment.messages.clone();
     let runtime = match tokio::runtime::Builder::new_current_thread()
@@ -75,7 +75,7 @@ pub(crate) fn main(assignment: Assignment) -> Option<Ended> {
             return None;
         }
     };
-    let ended = runtime.block_on(shard_main(assignment));
+    let ended = runtime.block_on(worker_main(assignment));
     match ended {
         Ok(ended) => Some(ended),
         Err(reason) => {
@@ -85,19 +85,19 @@ pub(crate) fn main(assignment: Assignment) -> Option<Ended> {
     }
 }
 
-async fn shard_main(a: Assignment) -> Result<Ended, String> {
+async fn worker_main(a: Assignment) -> Result<Ended, String> {
     let mut orders = a.orders.clone();
-    let shards = a.plan.load.shards.max(1);
-    let part = Stripe::new(a.index as u64, shards as u64).unwrap_or(Stripe::WHOLE);
+    let workers = a.plan.load.workers.max(1);
+    let part = Stripe::new(a.index as u64, workers as u64).unwrap_or(Stripe::WHOLE);
     let mut pools = Vec::new();
     for (i, store) in a.plan.stores.iter().enumerate() {
         pools.push(
-            connect(&a, i, shards)
+            connect(&a, i, workers)
                 .await
                 .map_err(|e| format!("store {}: {e}", store.name))?,
         );
     }
-    let shard = Shard::new(Parts {
+    let worker = Worker::new(Parts {
         index: a.index,
         part,
         plan: Arc::clone(&a.plan),
@@ -110,7 +110,7 @@ async fn shard_main(a: Assignment) -> Result<Ended, String> {
         t0: a.t0,
         messages: a.messages.clone(),
     });
-    shard.tell(Message::Reached);
+    worker.tell(Message::Reached);
     let mut ticker = Ticker::new(a.t0);
     loop {
         if orders.changed().await.is_err() {
@@ -121,8 +121,8 @@ async fn shard_main(a: Assignment) -> Result<Ended, String> {
             Order::Connect => {}
             Order::Populate => {
                 let filled = {
-                    let filling = populate(&shard, &a.populations);
-                    let ticking = ticker.run(&shard);
+                    let filling = populate(&worker, &a.populations);
+                    let ticking = ticker.run(&worker);
                     tokio::pin!(filling, ticking);
                     tokio::select! {
                         filled = &mut filling => filled,
@@ -131,9 +131,9 @@ async fn shard_main(a: Assignment) -> Result<Ended, String> {
                         () = a.plan.control.until_halting() => Ok(0),
                     }
                 };
-                ticker.flush(&shard, false);
+                ticker.flush(&worker, false);
                 filled?;
-                shard.tell(Message::Reached);
+                worker.tell(Message::Reached);
             }
             Order::Load(times) => {
                 let models = a
@@ -142,39 +142,39 @@ async fn shard_main(a: Assignment) -> Result<Ended, String> {
                     .iter()
                     .map(|actor| model(&actor.kind, &a.plan.cluster, part, a.plan.seed))
                     .collect();
-                load(&shard, models, times, &mut ticker)
+                load(&worker, models, times, &mut ticker)
                     .await
                     .map_err(|e| format!("pacing: {e}"))?;
-                ticker.flush(&shard, true);
-                shard.tell(Message::Reached);
+                ticker.flush(&worker, true);
+                worker.tell(Message::Reached);
             }
             Order::End => break,
         }
     }
-    for pool in &shard.pools {
+    for pool in &worker.pools {
         pool.close().await;
     }
-    let states = std::mem::replace(&mut *shard.states.borrow_mut(), States::new(part, &[]));
-    let leases = shard.leases.borrow().all().to_vec();
+    let states = std::mem::replace(&mut *worker.states.borrow_mut(), States::new(part, &[]));
+    let leases = worker.leases.borrow().all().to_vec();
     Ok(Ended {
         states,
         leases,
-        indeterminate: shard.indeterminate.get(),
-        indeterminate_applied: shard.indeterminate_applied.get(),
+        indeterminate: worker.indeterminate.get(),
+        indeterminate_applied: worker.indeterminate_applied.get(),
     })
 }
 
-/// This shard's share of the store's connections.
-async fn connect(a: &Assignment, store: usize, shards: usize) -> Result<Pool, String> {
+/// This worker's share of the store's connections.
+async fn connect(a: &Assignment, store: usize, workers: usize) -> Result<Pool, String> {
     let load = &a.plan.load;
-    let connections = (load.connections + shards - 1 - a.index % shards) / shards;
+    let connections = (load.connections + workers - 1 - a.index % workers) / workers;
     let settings = Settings {
         wire: load.wire,
         auth: a.auth[store].clone(),
         client_api_version: a.plan.cluster.kubernetes_version.client_api_version(),
         max_in_flight: load
             .max_in_flight
-            .div_ceil(shards)
+            .div_ceil(workers)
             .max(a.plan.populate.concurrency),
         ..Settings::default()
     };

@@ -1,8 +1,8 @@
-//! Once a second, and where a phase ends, a shard hands over what it measured.
+//! Once a second, and where a phase ends, a worker hands over what it measured.
 
 use super::load::Times;
 use super::pace::Pacer;
-use super::shard::{Message, Shard};
+use super::worker::{Message, Worker};
 use crate::clock::{self, Nanos, SECOND};
 use crate::report::{Event, MemberEvent, Phase};
 use rustix::time::{ClockId, clock_gettime};
@@ -81,20 +81,20 @@ impl Ticker {
     }
 
     /// Hands over every interval that has ended by now.
-    pub(crate) fn catch_up(&mut self, shard: &Shard) {
+    pub(crate) fn catch_up(&mut self, worker: &Worker) {
         while clock::now() >= self.next() {
-            self.hand_over(shard, self.next(), false);
+            self.hand_over(worker, self.next(), false);
         }
     }
 
     /// Hands over what there is; `last` with all open rows and long intervals.
-    pub(crate) fn flush(&mut self, shard: &Shard, last: bool) {
-        self.catch_up(shard);
-        self.hand_over(shard, clock::now().min(self.next()), last);
+    pub(crate) fn flush(&mut self, worker: &Worker, last: bool) {
+        self.catch_up(worker);
+        self.hand_over(worker, clock::now().min(self.next()), last);
     }
 
     /// Ticks for ever, beside something else.
-    pub(crate) async fn run(&mut self, shard: &Shard) -> io::Error {
+    pub(crate) async fn run(&mut self, worker: &Worker) -> io::Error {
         let mut pacer = match Pacer::new(false) {
             Ok(pacer) => pacer,
             Err(e) => return e,
@@ -103,14 +103,14 @@ impl Ticker {
             if let Err(e) = pacer.until(self.next()).await {
                 return e;
             }
-            self.catch_up(shard);
+            self.catch_up(worker);
         }
     }
 
-    fn hand_over(&mut self, shard: &Shard, to: Nanos, last: bool) {
+    fn hand_over(&mut self, worker: &Worker, to: Nanos, last: bool) {
         let whole = to == self.whole();
-        let mut recorder = shard.recorder.borrow_mut();
-        for (store, pool) in shard.plan.stores.iter().zip(&shard.pools) {
+        let mut recorder = worker.recorder.borrow_mut();
+        for (store, pool) in worker.plan.stores.iter().zip(&worker.pools) {
             for change in pool.take_events() {
                 let t = recorder.seconds(change.at);
                 recorder.push_event(Event::Member(MemberEvent {
@@ -124,12 +124,12 @@ impl Ticker {
         }
         let (integral, residence) = recorder.in_flight.seconds(clock::now());
         let mut batch = recorder.take(self.second, whole, last);
-        batch.shard = shard.index;
+        batch.worker = worker.index;
         batch.part = self.part;
         (batch.from, batch.to) = (self.from, to);
         batch.phase = Some(self.phase());
         batch.in_flight = recorder.in_flight.count();
-        batch.queued = shard.queued();
+        batch.queued = worker.queued();
         batch.in_flight_seconds = integral - std::mem::replace(&mut self.integral, integral);
         batch.residence_seconds = residence - std::mem::replace(&mut self.residence, residence);
         let cpu = thread_cpu();
@@ -148,7 +148,7 @@ impl Ticker {
             recorder.drain();
         }
         drop(recorder);
-        shard.tell(Message::Batch(Box::new(batch)));
+        worker.tell(Message::Batch(Box::new(batch)));
     }
 }
 

@@ -1,12 +1,13 @@
-//! The sweep after the load: every key under the prefix, at one revision, against what the shards know.
+//! The sweep after the load: every key under the prefix, at one revision, against what the workers know.
 
 use super::shared_lease::Granted;
 use super::state::ObjState;
 use super::thread::Ended;
 use crate::clock;
-use crate::etcd::control::{Cluster, RangeSpec, prefix_end};
+use crate::etcd::control::{Cluster, RangeSpec};
 use crate::kube::{Kind, ObjectRef, Objects};
 use crate::report::{Sweep, VerifyReport};
+use crate::rpc::prefix_end;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -16,25 +17,25 @@ const PAGE: i64 = 2000;
 const EXAMPLES: usize = 10;
 
 /// An object that should be in the store: 16 bytes each, so that a million fit. What is known of it
-/// stays with its shard.
+/// stays with its worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Known {
     /// Of its key.
     hash: u64,
-    /// Shard (12 bits), kind (4 bits), index (48 bits).
+    /// Worker (12 bits), kind (4 bits), index (48 bits).
     place: u64,
 }
 
 impl Known {
-    fn new(key: &[u8], shard: usize, object: ObjectRef) -> Self {
+    fn new(key: &[u8], worker: usize, object: ObjectRef) -> Self {
         let kind = object.kind as u64;
         Known {
             hash: hash(key),
-            place: (shard as u64) << 52 | kind << 48 | object.index & ((1 << 48) - 1),
+            place: (worker as u64) << 52 | kind << 48 | object.index & ((1 << 48) - 1),
         }
     }
 
-    fn shard(self) -> usize {
+    fn worker(self) -> usize {
         usize::try_from(self.place >> 52).unwrap_or(usize::MAX)
     }
 
@@ -57,20 +58,20 @@ struct Book<'a> {
 
 impl<'a> Book<'a> {
     fn new(objects: &Objects, ended: &'a [Ended], mine: impl Fn(Kind) -> bool) -> Self {
-        let here = |(shard, e): (usize, &'a Ended)| {
+        let here = |(worker, e): (usize, &'a Ended)| {
             e.states
                 .iter()
                 .filter(|(o, s)| mine(o.kind) && (s.exists() || s.unknown()))
-                .map(move |(object, _)| (shard, object))
+                .map(move |(object, _)| (worker, object))
         };
         // Counted first: growing would take twice the memory.
         let count = ended.iter().enumerate().flat_map(&here).count();
         let mut known = Vec::with_capacity(count);
         let mut key = Vec::new();
-        for (shard, object) in ended.iter().enumerate().flat_map(&here) {
+        for (worker, object) in ended.iter().enumerate().flat_map(&here) {
             key.clear();
             objects.key(object, &mut key);
-            known.push(Known::new(&key, shard, object));
+            known.push(Known::new(&key, worker, object));
         }
         known.sort_unstable();
         Book {
@@ -103,16 +104,16 @@ impl<'a> Book<'a> {
     }
 
     fn expected(&self, known: Known) -> Option<Expected> {
-        let shard = self.ended.get(known.shard())?;
+        let worker = self.ended.get(known.worker())?;
         let object = known.object()?;
         Some(Expected {
             object,
-            state: shard.states.get(object),
-            lease: shard
+            state: worker.states.get(object),
+            lease: worker
                 .states
                 .get(object)
                 .lease()
-                .and_then(|i| shard.leases.get(i).copied()),
+                .and_then(|i| worker.leases.get(i).copied()),
         })
     }
 }
@@ -195,12 +196,12 @@ pub(crate) async fn verify(
 
 /// The leases of objects that were written with one and are known to be gone.
 fn gone<'a>(ended: &'a [Ended], mine: &'a impl Fn(Kind) -> bool) -> impl Iterator<Item = i64> + 'a {
-    ended.iter().flat_map(move |shard| {
-        let gone = shard
+    ended.iter().flat_map(move |worker| {
+        let gone = worker
             .states
             .iter()
             .filter(|(o, s)| mine(o.kind) && !s.exists() && !s.unknown());
-        gone.filter_map(|(_, s)| shard.leases.get(s.lease()?).map(|l| l.id))
+        gone.filter_map(|(_, s)| worker.leases.get(s.lease()?).map(|l| l.id))
     })
 }
 
@@ -360,7 +361,7 @@ mod tests {
             for index in [0, 1, (1 << 48) - 1] {
                 let object = ObjectRef { kind, index };
                 let known = Known::new(b"/k", 300 * i, object);
-                assert_eq!((known.shard(), known.object()), (300 * i, Some(object)));
+                assert_eq!((known.worker(), known.object()), (300 * i, Some(object)));
                 assert_eq!(Kind::ALL[kind as usize], kind);
             }
         }

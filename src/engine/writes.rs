@@ -5,8 +5,9 @@ use super::run::populations;
 use crate::clock::Nanos;
 use crate::kube::actors::{LeaseUse, Session, Step, model};
 use crate::kube::{ObjectRef, Objects, Write};
+use crate::schedule::Schedule;
 use crate::schedule::{self, Stripe};
-use crate::workload::{Actor, Plan, Schedule};
+use crate::workload::{Actor, Plan};
 
 /// Sessions of an actor that are looked at.
 const SAMPLE: u64 = 256;
@@ -162,7 +163,7 @@ fn sample(schedule: &Schedule, members: u64) -> Vec<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::RateProfile;
+    use crate::schedule::RateProfile;
     use std::collections::BTreeMap;
 
     #[test]

@@ -1,8 +1,8 @@
-//! User and password → etcd's token, renewed when etcd no longer knows it, shared by every shard.
+//! User and password → etcd's token, renewed when etcd no longer knows it, shared by every worker.
 
-use crate::etcd::errors::{Advice, classify};
-use crate::etcd::target::Credentials;
-use crate::etcd::wire::RpcError;
+use crate::rpc::RpcError;
+use crate::rpc::errors::{Advice, classify};
+use crate::target::Credentials;
 use http::header::HeaderValue;
 use prost::Message;
 use std::fmt;

@@ -3,10 +3,10 @@
 //! One client per endpoint, so that a dead member never poisons the others, and the endpoints are the
 //! ones that were given: the member list is read, never followed. Every call has the command timeout.
 
-use super::Target;
 pub use super::control_types::{Alarm, ControlError, MemberEntry, MemberStatus, Page, RangeSpec};
-use super::second_look::second_look;
 use super::tls;
+use crate::etcd::diagnosis::second_look;
+use crate::target::Target;
 use etcd_client::{
     AlarmAction, AlarmType, Client, ConnectOptions, DeleteOptions, Error as EtcdError, KeyValue,
     LeaseTimeToLiveOptions, Txn, TxnResponse, WatchOptions, WatchStream,
@@ -375,7 +375,7 @@ impl Cluster {
     }
 }
 
-pub use crate::kube::requests::prefix_end;
+pub use crate::rpc::prefix_end;
 
 pub(super) async fn bounded<T>(
     endpoint: &str,
@@ -442,7 +442,7 @@ fn chain(e: &(dyn std::error::Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::prefix_end;
+    use crate::rpc::prefix_end;
 
     #[test]
     fn prefix_end_is_the_next_key_that_does_not_begin_so() {

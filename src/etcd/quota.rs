@@ -1,9 +1,9 @@
 //! How much an etcd may hold: `Status` says it from 3.6 on, before that only its metrics do.
 
 use super::control::MemberStatus;
-use super::target::Target;
-use crate::report::text::units::bytes;
+use crate::human::numbers::bytes;
 use crate::server::http;
+use crate::target::Target;
 
 /// etcd's default (`server/storage/quota.go`).
 pub const DEFAULT: i64 = 2 << 30;

@@ -1,7 +1,7 @@
 //! The one place that builds TLS configuration, for the wire (rustls) and for the control plane
 //! (tonic), and that says in an operator's words why an endpoint could not be reached.
 
-use crate::etcd::target::{Target, TlsMaterial};
+use crate::target::{Target, TlsMaterial};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};

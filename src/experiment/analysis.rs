@@ -9,7 +9,7 @@ use super::quota::Quota;
 use super::result::{Comparison, Table, TrialResult};
 use super::split::Split;
 use super::versions::Versions;
-use crate::measure::paired::MIN_PAIRS;
+use crate::measure::paired::MIN_BLOCKS;
 use crate::report::{Event, RunResult};
 use crate::workload::Plan;
 use std::fmt::Debug;
@@ -31,7 +31,7 @@ pub trait Analysis: Debug + Sync {
     fn least(&self) -> Least {
         Least {
             arms: 2,
-            pairs: MIN_PAIRS as u32,
+            blocks: MIN_BLOCKS as u32,
         }
     }
 
@@ -57,13 +57,13 @@ pub trait Analysis: Debug + Sync {
     fn answer(&self, evidence: &Evidence<'_>) -> Findings;
 }
 
-/// The fewest arms and pairs that an answer can be made of.
+/// The fewest arms and blocks that an answer can be made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Least {
     /// Arms.
     pub arms: usize,
-    /// Pairs; the smoke form takes one.
-    pub pairs: u32,
+    /// Blocks; the smoke form takes one.
+    pub blocks: u32,
 }
 
 /// Sees to one trial: what it remarks is written into the trial's event stream, as notes.

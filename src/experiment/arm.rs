@@ -5,10 +5,10 @@ use super::file::EtcdSpec;
 use super::given::GivenEtcd;
 use super::plan::{PlannedMedium, StorePlan};
 use crate::etcd::quota;
-use crate::etcd::target::MemberChoice;
 use crate::local::{
     BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium, quota_flag,
 };
+use crate::target::MemberChoice;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -16,16 +16,16 @@ use std::path::Path;
 #[derive(Debug)]
 pub(super) struct Arm {
     pub(super) name: String,
-    /// Of each rung one per store, in the workload's order.
+    /// Of each level one per store, in the workload's order.
     pub(super) etcds: Vec<Vec<StoreEtcd>>,
-    /// One per rung.
+    /// One per level.
     pub(super) traffic: Vec<Traffic>,
-    /// The effective workloads, one per rung.
+    /// The effective workloads, one per level.
     pub(super) workloads: Vec<serde_json::Value>,
 }
 
 impl Arm {
-    /// The etcds that it starts on its first rung: they lie in the same place on all of them.
+    /// The etcds that it starts on its first level: they lie in the same place on all of them.
     pub(super) fn places(&self) -> impl Iterator<Item = &Etcd> {
         let first = self.etcds.first().into_iter().flatten();
         first.filter_map(|etcd| match etcd {
@@ -34,7 +34,7 @@ impl Arm {
         })
     }
 
-    /// The etcds that it is given, the same on every rung.
+    /// The etcds that it is given, the same on every level.
     pub(super) fn given(&self) -> impl Iterator<Item = &GivenEtcd> {
         let first = self.etcds.first().into_iter().flatten();
         first.filter_map(|etcd| match etcd {
@@ -54,10 +54,10 @@ pub(super) enum StoreEtcd {
 }
 
 impl StoreEtcd {
-    /// The same with a rung's flags, which a given one does not take.
-    pub(super) fn on_rung(&self, flags: &[String]) -> Result<Self, LocalError> {
+    /// The same with a level's flags, which a given one does not take.
+    pub(super) fn on_level(&self, flags: &[String]) -> Result<Self, LocalError> {
         match self {
-            StoreEtcd::Started(etcd) => Ok(StoreEtcd::Started(Box::new(etcd.on_rung(flags)?))),
+            StoreEtcd::Started(etcd) => Ok(StoreEtcd::Started(Box::new(etcd.on_level(flags)?))),
             StoreEtcd::Given(etcd) => Ok(StoreEtcd::Given(etcd.clone())),
         }
     }
@@ -114,14 +114,14 @@ impl Etcd {
         Ok(etcd)
     }
 
-    /// The same with a rung's flags.
-    pub(super) fn on_rung(&self, flags: &[String]) -> Result<Self, LocalError> {
-        let rung = EtcdSpec {
+    /// The same with a level's flags.
+    pub(super) fn on_level(&self, flags: &[String]) -> Result<Self, LocalError> {
+        let level = EtcdSpec {
             flags: flags.to_vec(),
             ..EtcdSpec::default()
         };
         let etcd = Etcd {
-            spec: rung.over(&self.spec),
+            spec: level.over(&self.spec),
             ..self.clone()
         };
         etcd.options(None, 1).validate()?;

@@ -3,10 +3,10 @@
 use super::arm::{Etcd, StoreEtcd};
 use super::error::ExperimentError;
 use super::leader;
-use crate::engine::Control;
-use crate::etcd::Target;
-use crate::etcd::target::MemberChoice;
+use crate::control::Control;
 use crate::local::{LocalCluster, LocalOptions, SyncCosts};
+use crate::target::MemberChoice;
+use crate::target::Target;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};

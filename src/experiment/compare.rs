@@ -1,4 +1,4 @@
-//! Every arm against the baseline, over pairs of trials; and the analysis `compare`, which says just that.
+//! Every arm against the baseline, over blocks of trials; and the analysis `compare`, which says just that.
 
 use super::analysis::{Analysis, Evidence, Findings};
 use super::metric::{Measured, Metric, Scale};
@@ -6,7 +6,7 @@ use super::plan::ExperimentPlan;
 use super::result::{Comparison, State, TrialResult};
 use super::say;
 use crate::measure::paired::{
-    CONFIDENCE, MIN_PAIRS, Reading, holm, mean_interval, more_pairs, read, sign_flip,
+    CONFIDENCE, MIN_BLOCKS, Reading, holm, mean_interval, more_blocks, read, sign_flip,
 };
 
 /// The generic analysis.
@@ -26,28 +26,28 @@ impl Analysis for Compare {
     }
 }
 
-/// The first primary metric, of every arm on the last rung that was played: the sentence that fits most experiments.
+/// The first primary metric, of every arm on the last level that was played: the sentence that fits most experiments.
 pub fn answer(evidence: &Evidence<'_>) -> String {
     let first = evidence.comparisons.iter().filter(|c| c.primary);
     let Some(metric) = evidence.plan.primary.first() else {
         return "no metric to compare".to_owned();
     };
     let about: Vec<&Comparison> = first
-        .filter(|c| c.metric == *metric && c.arm_median.is_some() | (c.pairs > 0))
+        .filter(|c| c.metric == *metric && c.arm_median.is_some() | (c.blocks > 0))
         .collect();
-    let Some(rung) = about.last().map(|c| c.rung.clone()) else {
+    let Some(level) = about.last().map(|c| c.level.clone()) else {
         return format!("no complete block measures {metric} yet");
     };
     let parts: Vec<String> = about
         .iter()
-        .filter(|c| c.rung == rung)
+        .filter(|c| c.level == level)
         .map(|c| say::clause(c))
         .collect();
     let title = Metric::parse(metric).map_or(metric.clone(), |m| m.title());
-    let on = if rung.is_empty() {
+    let on = if level.is_empty() {
         String::new()
     } else {
-        format!(" on level {rung}")
+        format!(" on level {level}")
     };
     format!(
         "{title}{on}, against {}: {}{}",
@@ -57,7 +57,7 @@ pub fn answer(evidence: &Evidence<'_>) -> String {
     )
 }
 
-/// All comparisons: primary metrics first, then by rung and arm.
+/// All comparisons: primary metrics first, then by level and arm.
 pub fn comparisons(plan: &ExperimentPlan, trials: &[TrialResult]) -> Vec<Comparison> {
     let mut all = Vec::new();
     let primary = plan.primary.iter().map(|m| (m, true));
@@ -65,14 +65,14 @@ pub fn comparisons(plan: &ExperimentPlan, trials: &[TrialResult]) -> Vec<Compari
         let Ok(metric) = Metric::parse(name) else {
             continue;
         };
-        for rung in &plan.rungs {
+        for level in &plan.levels {
             for arm in plan.others() {
                 let mut one = compare(
                     &metric,
-                    &values(plan, trials, name, rung, &plan.baseline),
-                    &values(plan, trials, name, rung, &arm.name),
+                    &values(plan, trials, name, level, &plan.baseline),
+                    &values(plan, trials, name, level, &arm.name),
                 );
-                (one.primary, one.rung, one.arm) = (primary, rung.clone(), arm.name.clone());
+                (one.primary, one.level, one.arm) = (primary, level.clone(), arm.name.clone());
                 all.push(one);
             }
         }
@@ -87,33 +87,33 @@ pub fn comparisons(plan: &ExperimentPlan, trials: &[TrialResult]) -> Vec<Compari
     all
 }
 
-/// An arm's figures, by pair.
+/// An arm's figures, by block.
 fn values(
     plan: &ExperimentPlan,
     trials: &[TrialResult],
     metric: &str,
-    rung: &str,
+    level: &str,
     arm: &str,
 ) -> Vec<Option<Measured>> {
-    let of_pair = |pair: u32| {
+    let of_block = |block: u32| {
         let trial = trials
             .iter()
-            .find(|t| t.pair == pair && t.rung == rung && t.arm == arm)?;
+            .find(|t| t.block == block && t.level == level && t.arm == arm)?;
         if trial.state == State::Done {
             trial.values.get(metric).copied()
         } else {
             None
         }
     };
-    (1..=plan.pairs).map(of_pair).collect()
+    (1..=plan.blocks).map(of_block).collect()
 }
 
 fn compare(metric: &Metric, base: &[Option<Measured>], arm: &[Option<Measured>]) -> Comparison {
     let scale = metric.scale();
-    let (mut differences, mut arm_missed, mut baseline_missed, mut pairs) = (Vec::new(), 0, 0, 0);
+    let (mut differences, mut arm_missed, mut baseline_missed, mut blocks) = (Vec::new(), 0, 0, 0);
     for (a, b) in base.iter().zip(arm) {
         let (Some(a), Some(b)) = (a, b) else { continue };
-        pairs += 1;
+        blocks += 1;
         match (a.number().is_finite(), b.number().is_finite()) {
             // Both beyond measure: nobody knows which is the larger.
             (false, false) => continue,
@@ -135,23 +135,24 @@ fn compare(metric: &Metric, base: &[Option<Measured>], arm: &[Option<Measured>])
     } else {
         metric.delta()
     };
-    // A pair that says nothing must not be dropped from beneath an interval.
-    let all_tell = differences.len() as u64 == pairs;
+    // A block that says nothing must not be dropped from beneath an interval.
+    let all_tell = differences.len() as u64 == blocks;
     let interval = mean_interval(&differences, CONFIDENCE).filter(|_| all_tell);
     let k = differences.len();
-    let one_side = all_tell && k >= MIN_PAIRS && (arm_missed == pairs || baseline_missed == pairs);
+    let one_side =
+        all_tell && k >= MIN_BLOCKS && (arm_missed == blocks || baseline_missed == blocks);
     let (reading, more) = match interval {
         Some(i) => {
             let reading = read(i.low, i.high, delta);
             let more = (reading == Reading::Inconclusive)
-                .then(|| more_pairs(k, i.deviation, delta, CONFIDENCE));
+                .then(|| more_blocks(k, i.deviation, delta, CONFIDENCE));
             (reading, more.flatten())
         }
-        // Missed in every pair and never in the other arm: no size, but no doubt either.
+        // Missed in every block and never in the other arm: no size, but no doubt either.
         None if one_side => (Reading::Differs, None),
         None => (
             Reading::Inconclusive,
-            (k < MIN_PAIRS).then(|| (MIN_PAIRS - k) as u64),
+            (k < MIN_BLOCKS).then(|| (MIN_BLOCKS - k) as u64),
         ),
     };
     let finite = !differences.is_empty() && differences.iter().all(|d| d.is_finite());
@@ -159,12 +160,12 @@ fn compare(metric: &Metric, base: &[Option<Measured>], arm: &[Option<Measured>])
         metric: metric.name.clone(),
         unit: metric.unit(),
         primary: false,
-        rung: String::new(),
+        level: String::new(),
         arm: String::new(),
         baseline_median: median(base),
         arm_median: median(arm),
         scale,
-        pairs,
+        blocks,
         arm_missed,
         baseline_missed,
         estimate: finite.then(|| out(differences.iter().sum::<f64>() / k as f64)),
@@ -172,8 +173,8 @@ fn compare(metric: &Metric, base: &[Option<Measured>], arm: &[Option<Measured>])
         high: interval.map(|i| out(i.high)),
         delta: metric.delta(),
         reading,
-        more_pairs: more,
-        p: if k >= MIN_PAIRS && all_tell {
+        more_blocks: more,
+        p: if k >= MIN_BLOCKS && all_tell {
             sign_flip(&differences)
         } else {
             None
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_the_geometric_mean_of_the_pairs() {
+    fn a_ratio_is_the_geometric_mean_of_the_blocks() {
         // exp of the t interval of ln 2 ± a little, by hand: d̄ = ln 2, s = 0.1·√(6/5), t(5) = 2.5706.
         let (up, down) = (2.0 * 0.1_f64.exp(), 2.0 * (-0.1_f64).exp());
         let c = p99(&[1.0; 6], &[up, down, up, down, up, down]);
@@ -248,10 +249,10 @@ mod tests {
     }
 
     #[test]
-    fn few_pairs_have_no_interval_and_say_how_many_are_missing() {
+    fn few_blocks_have_no_interval_and_say_how_many_are_missing() {
         let c = p99(&[1.0, 1.0], &[9.0, 9.0]);
         assert_eq!((c.low, c.high, c.p), (None, None, None));
-        assert_eq!((c.reading, c.more_pairs), (Reading::Inconclusive, Some(4)));
+        assert_eq!((c.reading, c.more_blocks), (Reading::Inconclusive, Some(4)));
         assert!((c.estimate.unwrap() - 9.0).abs() < 1e-9);
     }
 
@@ -263,19 +264,19 @@ mod tests {
             (Reading::Differs, None, None)
         );
         assert_eq!((c.arm_missed, c.arm_median), (6, None));
-        // In some pairs only: no interval, and no verdict.
+        // In some blocks only: no interval, and no verdict.
         let c = p99(&[1.0; 6], &[MISS, 1.0, 1.0, 1.0, 1.0, 1.0]);
         assert_eq!(
             (c.reading, c.estimate, c.low, c.arm_missed),
             (Reading::Inconclusive, None, None, 1)
         );
-        // In both arms of one pair: that pair says nothing, and the others do not speak for it.
+        // In both arms of one block: that block says nothing, and the others do not speak for it.
         let c = p99(
             &[MISS, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0],
             &[MISS, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0],
         );
         assert_eq!(
-            (c.reading, c.low, c.pairs),
+            (c.reading, c.low, c.blocks),
             (Reading::Inconclusive, None, 7)
         );
     }

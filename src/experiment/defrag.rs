@@ -3,7 +3,7 @@
 use super::analysis::{Analysis, Evidence, Findings};
 use super::compare::{self, middle};
 use super::result::{State, Table};
-use crate::report::text::units::{bytes, seconds, three};
+use crate::human::numbers::{bytes, seconds, three};
 use serde::Serialize;
 
 /// The analysis.
@@ -40,11 +40,11 @@ impl Analysis for Defrag {
     }
 }
 
-/// The defragmentations of an arm on a rung: medians over them.
+/// The defragmentations of an arm on a level: medians over them.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
-    rung: String,
+    level: String,
     arm: String,
     /// How many succeeded, over all members and trials.
     count: usize,
@@ -62,11 +62,11 @@ struct Row {
 fn rows(evidence: &Evidence<'_>) -> Vec<Row> {
     let plan = evidence.plan;
     let mut rows = Vec::new();
-    for rung in &plan.rungs {
+    for level in &plan.levels {
         for arm in &plan.arms {
             let all = evidence.trials.iter().zip(evidence.runs);
-            let mine =
-                all.filter(|(t, _)| t.rung == *rung && t.arm == arm.name && t.state == State::Done);
+            let mine = all
+                .filter(|(t, _)| t.level == *level && t.arm == arm.name && t.state == State::Done);
             let all: Vec<_> = mine
                 .filter_map(|(_, run)| run.as_ref())
                 .flat_map(|run| &run.defragmentations)
@@ -83,7 +83,7 @@ fn rows(evidence: &Evidence<'_>) -> Vec<Row> {
                 continue;
             };
             rows.push(Row {
-                rung: rung.clone(),
+                level: level.clone(),
                 arm: arm.name.clone(),
                 count: done.len(),
                 failed: all.iter().filter(|d| d.error.is_some()).count(),
@@ -111,7 +111,7 @@ fn table(rows: &[Row]) -> Option<Table> {
             n => format!(", {n} failed"),
         };
         vec![
-            r.rung.clone(),
+            r.level.clone(),
             r.arm.clone(),
             format!("{}{failed}", r.count),
             seconds(r.seconds),

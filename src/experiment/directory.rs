@@ -69,7 +69,7 @@ impl ExperimentDirectory {
                     "it holds another plan ({}, {} blocks, seed {}{}; hash {:.12}, this plan has {:.12}); use \
                      the same file and flags to continue that plan, or name a new directory",
                     there.name,
-                    there.pairs,
+                    there.blocks,
                     there.seed,
                     if there.smoke { ", smoke test" } else { "" },
                     there.hash,
@@ -164,12 +164,12 @@ impl ExperimentDirectory {
         let _ = fs::remove_dir(&self.path);
     }
 
-    /// Where the snapshot of an arm on a rung is kept.
+    /// Where the snapshot of an arm on a level is kept.
     pub(super) fn snapshot(&self, trial: &TrialPlan) -> PathBuf {
-        let dash = if trial.rung.is_empty() { "" } else { "-" };
+        let dash = if trial.level.is_empty() { "" } else { "-" };
         self.path
             .join(SNAPSHOTS)
-            .join(format!("{}{dash}{}", trial.rung, trial.arm))
+            .join(format!("{}{dash}{}", trial.level, trial.arm))
     }
 
     /// Removes the snapshots, when all trials are done. Best effort: what stays does no harm.

@@ -24,13 +24,13 @@ pub(super) fn shared(arms: &[Arm]) -> Vec<String> {
         let meant = |b: &&Kept<'_>| b.arm != a.arm && b.what == a.what;
         let apart = |b: &&Kept<'_>| b.place.path != a.place.path && b.place.shares_disk(&a.place);
         for b in kept[i..].iter().filter(meant).filter(apart) {
-            let pair = [a.arm, b.arm];
+            let block = [a.arm, b.arm];
             match disks
                 .iter_mut()
                 .find(|(disk, _)| disk.shares_disk(&a.place))
             {
-                Some((_, together)) => together.extend(pair),
-                None => disks.push((&a.place, pair.into())),
+                Some((_, together)) => together.extend(block),
+                None => disks.push((&a.place, block.into())),
             }
         }
     }

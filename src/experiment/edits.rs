@@ -2,8 +2,10 @@
 
 use super::error::ExperimentError;
 use super::load::ExperimentSource;
-use crate::workload::file::{ApiVersion, DocumentKind, Metadata, WorkloadFile};
-use crate::workload::{Overrides, Resolved, Source, Split, WorkloadError};
+use crate::document::DocumentError;
+use crate::document::{ApiVersion, Metadata};
+use crate::workload::file::{DocumentKind, WorkloadFile};
+use crate::workload::{Overrides, Resolved, Source, Split};
 use serde::Serialize;
 
 /// What messages call a workload that is written out in the experiment's file.
@@ -72,7 +74,7 @@ impl Edits {
     }
 }
 
-/// A workload with an arm's and a rung's changes.
+/// A workload with an arm's and a level's changes.
 #[derive(Clone, Debug)]
 pub(super) struct Traffic {
     workload: Source,
@@ -138,7 +140,7 @@ impl Traffic {
             Err(e) => e,
         };
         match (error, &self.inline) {
-            (WorkloadError::Field { place, error }, Some(source)) if place == INLINE => {
+            (DocumentError::Field { place, error }, Some(source)) if place == INLINE => {
                 Err(source.wrong(&format!("{INLINE}.{}", error.path), error.message))
             }
             (error, _) => Err(error.into()),

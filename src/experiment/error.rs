@@ -1,10 +1,10 @@
 //! What can be wrong with an experiment. Every message names the place, the value and what would be right.
 
+use crate::document::DocumentError;
 use crate::engine::RunError;
 use crate::exit::Exit;
 use crate::local::LocalError;
 use crate::report::SinkError;
-use crate::workload::WorkloadError;
 use std::path::PathBuf;
 
 /// An experiment that cannot be begun, or not be ended.
@@ -39,7 +39,7 @@ pub enum ExperimentError {
     },
     /// Its workload, or a change of it, is wrong.
     #[error("{0}")]
-    Workload(#[from] WorkloadError),
+    Workload(#[from] DocumentError),
     /// The results' directory cannot be used.
     #[error("--out {}: {message}", path.display())]
     Directory {

@@ -1,9 +1,10 @@
 //! The experiment file's types: what a user may write. Everything that may be left out is an `Option`; each doc
 //! comment's "Default:" and "Required." are the reference page's columns.
 
-use crate::etcd::target::MemberChoice;
-use crate::workload::file::{ApiVersion, ClusterSpec, Metadata, PhasesSpec, Spec};
-use crate::workload::units::Span;
+use crate::document::{ApiVersion, Metadata};
+use crate::human::units::Span;
+use crate::target::MemberChoice;
+use crate::workload::file::{ClusterSpec, PhasesSpec, Spec};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -52,10 +53,10 @@ pub struct ExperimentSpec {
     pub baseline: Option<String>,
     /// The sweep: every arm runs at every level. Default: one level, the unchanged workload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ladder: Option<LadderSpec>,
+    pub sweep: Option<SweepSpec>,
     /// Blocks per level, at least 6; a block is one trial of every arm, run next to each other. Default: 6.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pairs: Option<u32>,
+    pub blocks: Option<u32>,
     /// Random seed of the order and of the workloads; block n uses seed + n - 1. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -226,7 +227,7 @@ pub struct ArmStoreSpec {
 /// The levels. Set exactly one of the three fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct LadderSpec {
+pub struct SweepSpec {
     /// Multiples of every open-loop rate. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rate_scale: Vec<f64>,
@@ -235,33 +236,33 @@ pub struct LadderSpec {
     pub nodes: Vec<u64>,
     /// Named levels. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rungs: Vec<RungSpec>,
+    pub levels: Vec<LevelSpec>,
 }
 
 /// One level.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RungSpec {
+pub struct LevelSpec {
     /// Lowercase letters, digits, dots and dashes. Required.
     pub name: String,
     /// Changes of the workload, each in the form of `--set`. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
     /// Changes of every arm's etcds at this level. Default: none.
-    #[serde(default, skip_serializing_if = "RungEtcdSpec::is_empty")]
-    pub etcd: RungEtcdSpec,
+    #[serde(default, skip_serializing_if = "LevelEtcdSpec::is_empty")]
+    pub etcd: LevelEtcdSpec,
 }
 
 /// Changes of every etcd at a level.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RungEtcdSpec {
+pub struct LevelEtcdSpec {
     /// Flags of etcd, `--name=value`; each replaces the same flag of the arm. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
 }
 
-impl RungEtcdSpec {
+impl LevelEtcdSpec {
     fn is_empty(&self) -> bool {
         self.flags.is_empty()
     }
@@ -273,13 +274,13 @@ impl RungEtcdSpec {
 pub struct SmokeSpec {
     /// Blocks. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pairs: Option<u32>,
+    pub blocks: Option<u32>,
     /// Lengths of the phases. Default: the experiment's.
     #[serde(default)]
     pub phases: PhasesSpec,
     /// The sweep. Default: the experiment's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ladder: Option<LadderSpec>,
+    pub sweep: Option<SweepSpec>,
     /// Run only these arms. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arms: Vec<String>,

@@ -270,7 +270,7 @@ fn fill(document: &mut Value, words: &[(&str, &str)]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ladder::label;
+    use super::super::sweep::label;
     use super::*;
 
     fn called(dirs: &[(&str, Option<&str>)], media: &[&str]) -> Vec<String> {

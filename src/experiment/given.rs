@@ -9,13 +9,13 @@ use super::load::ExperimentSource;
 use super::plan::StorePlan;
 use super::resolve::Changes;
 use crate::clock::{self, SECOND};
-use crate::engine::Control;
-use crate::etcd::Target;
-use crate::etcd::cleanup::{CleanupError, cleanup_run};
-use crate::etcd::given::{Given, Named};
-use crate::etcd::manifest::{self, LOCK_TTL, Lock, ManifestError, RunKeys};
-use crate::etcd::preflight::{self, PreflightError};
+use crate::control::Control;
+use crate::etcd::external::{Given, Named};
 use crate::exit::Exit;
+use crate::store::cleanup::{CleanupError, cleanup_run};
+use crate::store::manifest::{self, LOCK_TTL, Lock, ManifestError, RunKeys};
+use crate::store::preflight::{self, PreflightError};
+use crate::target::Target;
 use std::time::Duration;
 
 /// The fields of [`EtcdSpec`] that say how to reach one that runs already.

@@ -2,9 +2,9 @@
 
 use super::plan::{ArmPlan, ExperimentPlan};
 use super::reduce::Found;
-use crate::etcd::Target;
 use crate::etcd::control::{ControlError, Member};
 use crate::report::StoreResult;
+use crate::target::Target;
 use std::time::Duration;
 
 /// Asks, at most, and the time between two: an election takes a second or two.

@@ -3,7 +3,8 @@
 use super::builtin::{BUILTINS, builtin};
 use super::error::ExperimentError;
 use super::file::ExperimentFile;
-use crate::workload::{locate, nearest, parse_yaml};
+use crate::document::parse_yaml;
+use crate::document::{locate, nearest};
 use std::path::{Path, PathBuf};
 
 /// An experiment as it was written, with where it came from.

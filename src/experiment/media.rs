@@ -1,4 +1,4 @@
-//! `media`: what the storage medium below etcd does to writes: one at a time, on the ladder, and where etcd is saturated.
+//! `media`: what the storage medium below etcd does to writes: one at a time, on the sweep, and where etcd is saturated.
 //!
 //! What is shown is what was measured of etcd on the medium, never what the medium would be capable of: a sync's length is
 //! etcd's own, and "in parallel" is what a closed loop of many writers got from the same etcd.
@@ -12,7 +12,7 @@ use super::analysis::{Analysis, Evidence, Findings};
 use super::metric::Metric;
 use super::result::Comparison;
 use super::say;
-use crate::report::text::units::three;
+use crate::human::numbers::three;
 
 /// The analysis.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Analysis for Media {
             .collect();
         let tables = [
             tables::writers(&arms),
-            played.ladder(&arms),
+            played.sweep(&arms),
             tables::syncs(&arms),
         ];
         Findings {
@@ -69,11 +69,11 @@ fn elections(evidence: &Evidence<'_>, arms: &[ArmFound]) -> String {
     "elections: the leader did not change in any trial".to_owned()
 }
 
-/// Every primary metric on the lowest rung, how high each arm came, and how alike the arms are where etcd is saturated.
+/// Every primary metric on the lowest level, how high each arm came, and how alike the arms are where etcd is saturated.
 fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> String {
     let plan = evidence.plan;
-    let on = |rung: &str, metric: &str| -> Vec<&Comparison> {
-        let of = |c: &&Comparison| c.rung == rung && c.metric == metric && c.pairs > 0;
+    let on = |level: &str, metric: &str| -> Vec<&Comparison> {
+        let of = |c: &&Comparison| c.level == level && c.metric == metric && c.blocks > 0;
         evidence.comparisons.iter().filter(of).collect()
     };
     let clauses = |metric: &str, about: &[&Comparison]| {
@@ -82,38 +82,38 @@ fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> St
         format!("{title}: {}", clauses.join("; "))
     };
     let mut sentences = Vec::new();
-    if let Some(rung) = played.open.first() {
-        let primary = plan.primary.iter().map(|m| (m, on(rung, m)));
+    if let Some(level) = played.open.first() {
+        let primary = plan.primary.iter().map(|m| (m, on(level, m)));
         let primary: Vec<_> = primary.filter(|(_, about)| !about.is_empty()).collect();
         let parts: Vec<String> = primary.iter().map(|(m, about)| clauses(m, about)).collect();
         let about: Vec<&Comparison> = primary.into_iter().flat_map(|(_, about)| about).collect();
-        let rung = if rung.is_empty() {
+        let level = if level.is_empty() {
             String::new()
         } else {
-            format!(" on level {rung}")
+            format!(" on level {level}")
         };
         if !parts.is_empty() {
             let basis = say::basis(plan, &about);
             let parts = parts.join("; ");
-            sentences.push(format!("Against {}{rung}, {parts}{basis}", plan.baseline));
+            sentences.push(format!("Against {}{level}, {parts}{basis}", plan.baseline));
         }
     }
     if played.open.len() > 1 {
         let up_to = |a: &ArmFound| {
-            let rung = a.highest_rung.as_deref().unwrap_or("none");
-            format!("{} {rung}", a.arm)
+            let level = a.highest_level.as_deref().unwrap_or("none");
+            format!("{} {level}", a.arm)
         };
         let arms: Vec<String> = arms.iter().map(up_to).collect();
         let arms = arms.join(", ");
         sentences.push(format!("Highest level within the limit: {arms}"));
     }
-    if let Some(rung) = played.closed
+    if let Some(level) = played.closed
         && let Some(metric) = plan.metrics.iter().find(|m| m.ends_with(":rate"))
     {
-        let about = on(rung, metric);
+        let about = on(level, metric);
         if !about.is_empty() {
             let clauses = clauses(metric, &about);
-            sentences.push(format!("In a closed loop (level {rung}), {clauses}"));
+            sentences.push(format!("In a closed loop (level {level}), {clauses}"));
         }
     }
     if sentences.is_empty() {

@@ -1,10 +1,11 @@
 //! The figures that an experiment compares: `node-lease/update:p99`, `all:missed`, `etcd:rss`. Each is a function of
 //! one trial's result.
 
+use crate::document::nearest;
 use crate::kube::OpClass;
 use crate::measure::percentile::Headline;
 use crate::report::{Figures, MemberFigures, RunResult};
-use crate::workload::{ClassRate, nearest};
+use crate::workload::ClassRate;
 use serde::{Deserialize, Serialize};
 
 /// Figures of an op class, or of all: of the response time (a miss is +∞), of the service time, shares and rates.
@@ -50,7 +51,7 @@ pub enum Unit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scale {
-    /// By their ratio: the mean of the pairs' logarithms of ratios.
+    /// By their ratio: the mean of the blocks' logarithms of ratios.
     Ratio,
     /// By their difference: what can be 0 has no ratio.
     Difference,

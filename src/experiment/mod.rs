@@ -1,4 +1,4 @@
-//! Experiments: two or more arms under the same traffic, trials in interleaved pairs, one answer with an interval.
+//! Experiments: two or more arms under the same traffic, trials in interleaved blocks, one answer with an interval.
 //!
 //! [`ExperimentSource::load`] reads a built-in or a file and [`ExperimentSource::resolve`] checks it and lays out the
 //! trials; [`run`] plays them, each a call of [`crate::engine::run`] on etcds of its own; [`reduce()`] makes
@@ -19,7 +19,6 @@ mod error;
 pub mod file;
 mod for_each;
 mod given;
-mod ladder;
 mod leader;
 mod load;
 mod media;
@@ -36,6 +35,7 @@ mod runner;
 pub mod say;
 pub mod schema;
 mod split;
+mod sweep;
 pub mod text;
 mod versions;
 

@@ -1,32 +1,32 @@
-//! In which order the trials are played: pairs one after the other, in each pair the rungs in random order, on each
-//! rung the arms in random order, next to each other. A function of the seed (method: drift of the machine, which
+//! In which order the trials are played: blocks one after the other, in each block the levels in random order, on each
+//! level the arms in random order, next to each other. A function of the seed (method: drift of the machine, which
 //! would look like an effect in AAAA…BBBB, falls on all arms alike).
 
-use crate::schedule::hash::mix;
+use crate::rng::mix;
 
 /// A trial's coordinates, all from 0 but the place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// Pair.
-    pub pair: u32,
-    /// Rung.
-    pub rung: usize,
+    /// Block.
+    pub block: u32,
+    /// Level.
+    pub level: usize,
     /// Arm.
     pub arm: usize,
-    /// Its place among the arms of its pair and rung, from 1.
+    /// Its place among the arms of its block and level, from 1.
     pub order: u32,
 }
 
 /// Every trial, in the order of play.
-pub fn order(seed: u64, pairs: u32, rungs: usize, arms: usize) -> Vec<Slot> {
+pub fn order(seed: u64, blocks: u32, levels: usize, arms: usize) -> Vec<Slot> {
     let mut slots = Vec::new();
-    for pair in 0..pairs {
-        for rung in shuffled(rungs, mix(seed, u64::from(pair), 0)) {
-            let arms = shuffled(arms, mix(seed, u64::from(pair), 1 + rung as u64));
+    for block in 0..blocks {
+        for level in shuffled(levels, mix(seed, u64::from(block), 0)) {
+            let arms = shuffled(arms, mix(seed, u64::from(block), 1 + level as u64));
             for (order, arm) in (1..).zip(arms) {
                 slots.push(Slot {
-                    pair,
-                    rung,
+                    block,
+                    level,
                     arm,
                     order,
                 });
@@ -53,7 +53,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_arm_is_once_in_every_pair_and_arms_of_a_pair_stand_together() {
+    fn every_arm_is_once_in_every_block_and_arms_of_a_block_stand_together() {
         let all = order(7, 6, 2, 3);
         assert_eq!(all.len(), 36);
         for group in all.chunks(3) {
@@ -62,7 +62,7 @@ mod tests {
             assert!(
                 group
                     .iter()
-                    .all(|s| (s.pair, s.rung) == (group[0].pair, group[0].rung))
+                    .all(|s| (s.block, s.level) == (group[0].block, group[0].level))
             );
             assert_eq!(group.iter().map(|s| s.order).collect::<Vec<_>>(), [1, 2, 3]);
         }
@@ -80,7 +80,7 @@ mod tests {
         for seed in 0..5 {
             assert!((400..600).contains(&first(seed)), "{}", first(seed));
         }
-        // More pairs do not change the order of the first ones: an experiment can be made longer.
+        // More blocks do not change the order of the first ones: an experiment can be made longer.
         assert_eq!(order(3, 6, 2, 2)[..], order(3, 9, 2, 2)[..24]);
     }
 }

@@ -1,8 +1,8 @@
 //! The plan of an experiment with nothing left to decide: what `plan.json` holds. With the trials' results beside it,
 //! it is all that the answer is computed from.
 
-use crate::etcd::target::MemberChoice;
 use crate::local::medium::{Medium, MediumSpec};
+use crate::target::MemberChoice;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub const PLAN_VERSION: u32 = 1;
 pub struct ExperimentPlan {
     /// [`PLAN_VERSION`].
     pub version: u32,
-    /// Hex SHA-256 over all that decides the trials: the file after every flag, seed, pairs, etcd versions.
+    /// Hex SHA-256 over all that decides the trials: the file after every flag, seed, blocks, etcd versions.
     pub hash: String,
     /// The experiment's name.
     pub name: String,
@@ -25,10 +25,10 @@ pub struct ExperimentPlan {
     pub analysis: String,
     /// Smoke form: it shows that the experiment works, and answers nothing.
     pub smoke: bool,
-    /// Seed of the order and of the first pair's workloads.
+    /// Seed of the order and of the first block's workloads.
     pub seed: u64,
-    /// Trials of each arm on each rung.
-    pub pairs: u32,
+    /// Trials of each arm on each level.
+    pub blocks: u32,
     /// Each trial began from a copy of its arm's bytes.
     pub snapshot: bool,
     /// The arms, in the file's order.
@@ -37,11 +37,11 @@ pub struct ExperimentPlan {
     pub baseline: String,
     /// Arms that were left out, and why.
     pub left_out: Vec<LeftOut>,
-    /// The rungs' names; one, empty, where there is no ladder.
-    pub rungs: Vec<String>,
-    /// etcd's own flags on those rungs that have some.
+    /// The levels' names; one, empty, where there is no sweep.
+    pub levels: Vec<String>,
+    /// etcd's own flags on those levels that have some.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub rung_flags: BTreeMap<String, Vec<String>>,
+    pub level_flags: BTreeMap<String, Vec<String>>,
     /// What the answer is about.
     pub primary: Vec<String>,
     /// What is shown beside it.
@@ -149,14 +149,14 @@ pub struct TrialPlan {
     /// From 1, in the order of play.
     pub trial: u32,
     /// From 1.
-    pub pair: u32,
-    /// The rung's name.
-    pub rung: String,
+    pub block: u32,
+    /// The level's name.
+    pub level: String,
     /// The arm's name.
     pub arm: String,
-    /// Place among the arms of its pair and rung, from 1.
+    /// Place among the arms of its block and level, from 1.
     pub order: u32,
-    /// Seed of its workload, the same in its pair.
+    /// Seed of its workload, the same in its block.
     pub seed: u64,
     /// Its result directory, below the experiment's.
     pub directory: String,

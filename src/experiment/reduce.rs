@@ -108,8 +108,8 @@ fn trial(plan: &ExperimentPlan, trial: &TrialPlan, found: &Found) -> TrialResult
     };
     TrialResult {
         trial: trial.trial,
-        pair: trial.pair,
-        rung: trial.rung.clone(),
+        block: trial.block,
+        level: trial.level.clone(),
         arm: trial.arm.clone(),
         directory: trial.directory.clone(),
         state: found.state(),

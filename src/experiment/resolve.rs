@@ -1,4 +1,4 @@
-//! An experiment file with nothing left to decide: flags applied, arms, rungs and trials laid out, everything checked
+//! An experiment file with nothing left to decide: flags applied, arms, levels and trials laid out, everything checked
 //! before the first etcd is started.
 
 use super::analysis::{self, Analysis};
@@ -7,21 +7,22 @@ use super::disks;
 use super::edits::{Edits, Traffic};
 use super::error::ExperimentError;
 use super::file::ArmSpec;
-use super::ladder::{Rung, label};
 use super::load::ExperimentSource;
 use super::metric::Metric;
 use super::order::order;
 use super::plan::{ArmPlan, ExperimentPlan, Fill, LeftOut, PLAN_VERSION, TrialPlan};
-use crate::workload::units::Span;
-use crate::workload::{Resolved, canonical_sha256, check_name, nearest};
+use super::sweep::{Level, label};
+use crate::document::{check_name, nearest};
+use crate::human::units::Span;
+use crate::workload::{Resolved, canonical_sha256};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Primary metrics at most: more hypotheses than that and none can be found with a few pairs.
+/// Primary metrics at most: more hypotheses than that and none can be found with a few blocks.
 const MAX_PRIMARY: usize = 4;
-/// Pairs and arms at most.
-const MAX_PAIRS: u32 = 1000;
+/// Blocks and arms at most.
+const MAX_BLOCKS: u32 = 1000;
 const MAX_ARMS: usize = 50;
 
 /// What flags change.
@@ -29,14 +30,14 @@ const MAX_ARMS: usize = 50;
 pub struct Changes {
     /// The smoke form.
     pub smoke: bool,
-    /// `--pairs`.
-    pub pairs: Option<u32>,
+    /// `--blocks`.
+    pub blocks: Option<u32>,
     /// `--seed`.
     pub seed: Option<u64>,
     /// Only these arms (`--arm`); all if empty.
     pub arms: Vec<String>,
-    /// Only these rungs (`--rung`); all if empty.
-    pub rungs: Vec<String>,
+    /// Only these levels (`--level`); all if empty.
+    pub levels: Vec<String>,
     /// Directories to make arms of (`--dir`).
     pub dirs: Vec<PathBuf>,
     /// Where these arms' write-ahead logs go (`--wal-dir`): none, one for all, or one for each.
@@ -70,21 +71,21 @@ impl Experiment {
         &self,
         trial: &TrialPlan,
     ) -> Result<(&str, &[StoreEtcd], Resolved), ExperimentError> {
-        let rung = self
+        let level = self
             .plan
-            .rungs
+            .levels
             .iter()
-            .position(|r| *r == trial.rung)
+            .position(|r| *r == trial.level)
             .unwrap_or(0);
         let arm = self.arms.iter().find(|a| a.name == trial.arm);
         let arm = arm.ok_or_else(|| {
             ExperimentError::at("plan", format!("there is no arm {:?}", trial.arm))
         })?;
-        let workload = arm.traffic[rung].resolve(trial.seed)?;
-        Ok((&arm.name, &arm.etcds[rung], workload))
+        let workload = arm.traffic[level].resolve(trial.seed)?;
+        Ok((&arm.name, &arm.etcds[level], workload))
     }
 
-    /// Every workload that is going to be played, with the first pair's seed.
+    /// Every workload that is going to be played, with the first block's seed.
     pub fn workloads(&self) -> impl Iterator<Item = Result<Resolved, ExperimentError>> + '_ {
         let traffic = self.arms.iter().flat_map(|a| &a.traffic);
         traffic.map(|t| t.resolve(self.plan.seed))
@@ -111,12 +112,12 @@ impl ExperimentSource {
             ));
         }
         let analysis = self.analysis()?;
-        let pairs = self.pairs(changes, analysis)?;
+        let blocks = self.blocks(changes, analysis)?;
         let seed = changes.seed.or(spec.seed).unwrap_or(1);
         let snapshot = spec.snapshot.unwrap_or(false);
         self.names(analysis)?;
         let chosen = self.chosen(changes)?;
-        let rungs = self.rungs(changes)?;
+        let levels = self.levels(changes)?;
         let primary = self.metrics("primary", &spec.primary)?;
         if !(1..=MAX_PRIMARY).contains(&primary.len()) {
             let n = primary.len();
@@ -130,9 +131,9 @@ impl ExperimentSource {
         let (mut arms, mut plans, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
         for (index, arm) in chosen {
             let path = format!("arms.{index}");
-            let traffic = rungs
+            let traffic = levels
                 .iter()
-                .map(|rung| self.traffic(arm, &path, &rung.edits, changes))
+                .map(|level| self.traffic(arm, &path, &level.edits, changes))
                 .collect::<Result<Vec<_>, _>>()?;
             let mut resolved = Vec::new();
             for t in &traffic {
@@ -159,7 +160,7 @@ impl ExperimentSource {
                     });
                     arms.push(Arm {
                         name: arm.name.clone(),
-                        etcds: on_rungs(&arm.name, &etcds, &rungs)?,
+                        etcds: on_levels(&arm.name, &etcds, &levels)?,
                         traffic,
                         workloads: resolved.iter().map(Resolved::json).collect(),
                     });
@@ -201,17 +202,17 @@ impl ExperimentSource {
             analysis: analysis.name().to_owned(),
             smoke: changes.smoke,
             seed,
-            pairs,
+            blocks,
             snapshot,
             baseline: baseline.name.clone(),
             arms: plans,
             left_out,
-            rung_flags: rungs
+            level_flags: levels
                 .iter()
                 .filter(|r| !r.flags.is_empty())
                 .map(|r| (r.name.clone(), r.flags.clone()))
                 .collect(),
-            rungs: rungs.into_iter().map(|r| r.name).collect(),
+            levels: levels.into_iter().map(|r| r.name).collect(),
             primary: spec.primary.clone(),
             metrics: spec.metrics.clone(),
             fill: self.fill(changes.smoke, analysis)?,
@@ -247,17 +248,17 @@ impl ExperimentSource {
         })
     }
 
-    fn pairs(&self, changes: &Changes, analysis: &dyn Analysis) -> Result<u32, ExperimentError> {
+    fn blocks(&self, changes: &Changes, analysis: &dyn Analysis) -> Result<u32, ExperimentError> {
         let spec = &self.file.spec;
-        let full = analysis.least().pairs;
+        let full = analysis.least().blocks;
         let least = if changes.smoke { 1 } else { full };
-        let (place, pairs) = match (changes.pairs, changes.smoke) {
-            (Some(n), _) => (format!("--pairs {n}"), n),
-            (None, true) => (self.place("smoke.pairs"), spec.smoke.pairs.unwrap_or(1)),
-            (None, false) => (self.place("pairs"), spec.pairs.unwrap_or(full)),
+        let (place, blocks) = match (changes.blocks, changes.smoke) {
+            (Some(n), _) => (format!("--blocks {n}"), n),
+            (None, true) => (self.place("smoke.blocks"), spec.smoke.blocks.unwrap_or(1)),
+            (None, false) => (self.place("blocks"), spec.blocks.unwrap_or(full)),
         };
-        if (least..=MAX_PAIRS).contains(&pairs) {
-            return Ok(pairs);
+        if (least..=MAX_BLOCKS).contains(&blocks) {
+            return Ok(blocks);
         }
         let why = if changes.smoke {
             ""
@@ -266,7 +267,7 @@ impl ExperimentSource {
         };
         Err(ExperimentError::at(
             place,
-            format!("{pairs} blocks; use {least} to {MAX_PAIRS}{why}"),
+            format!("{blocks} blocks; use {least} to {MAX_BLOCKS}{why}"),
         ))
     }
 
@@ -355,12 +356,12 @@ impl ExperimentSource {
         metrics.collect()
     }
 
-    /// The traffic of an arm on a rung.
+    /// The traffic of an arm on a level.
     fn traffic(
         &self,
         arm: &ArmSpec,
         path: &str,
-        rung: &Edits,
+        level: &Edits,
         changes: &Changes,
     ) -> Result<Traffic, ExperimentError> {
         let spec = &self.file.spec;
@@ -370,7 +371,7 @@ impl ExperimentSource {
             edits.push_fields(self, "smoke.phases", "phases", &spec.smoke.phases);
             edits.extend(&self.set("smoke", &spec.smoke.set)?);
         }
-        edits.extend(rung);
+        edits.extend(level);
         edits.push_fields(self, &format!("{path}.cluster"), "cluster", &arm.cluster);
         if !arm.stores.is_empty() {
             let stores: Vec<Value> = arm
@@ -412,25 +413,28 @@ fn warnings(arms: &[Arm]) -> Vec<String> {
     all
 }
 
-/// An arm's etcds on each rung.
-fn on_rungs(
+/// An arm's etcds on each level.
+fn on_levels(
     arm: &str,
     etcds: &[StoreEtcd],
-    rungs: &[Rung],
+    levels: &[Level],
 ) -> Result<Vec<Vec<StoreEtcd>>, ExperimentError> {
     let given = etcds.iter().any(|e| matches!(e, StoreEtcd::Given(_)));
-    if let Some(rung) = rungs.iter().find(|r| given && !r.flags.is_empty()) {
+    if let Some(level) = levels.iter().find(|r| given && !r.flags.is_empty()) {
         let message = format!(
             "etcd.flags apply only to etcds that etcdmark starts, but arm {arm} has endpoints; remove them"
         );
-        return Err(ExperimentError::at(format!("level {}", rung.name), message));
+        return Err(ExperimentError::at(
+            format!("level {}", level.name),
+            message,
+        ));
     }
 
-    let on_rung = |rung: &Rung| {
-        let etcds = etcds.iter().map(|e| e.on_rung(&rung.flags));
+    let on_level = |level: &Level| {
+        let etcds = etcds.iter().map(|e| e.on_level(&level.flags));
         etcds.collect::<Result<Vec<_>, _>>()
     };
-    let all = rungs.iter().map(on_rung).collect::<Result<Vec<_>, _>>();
+    let all = levels.iter().map(on_level).collect::<Result<Vec<_>, _>>();
     all.map_err(|source| ExperimentError::Local {
         arm: arm.to_owned(),
         source: Box::new(source),
@@ -438,24 +442,24 @@ fn on_rungs(
 }
 
 fn trials(plan: &ExperimentPlan) -> Vec<TrialPlan> {
-    let slots = order(plan.seed, plan.pairs, plan.rungs.len(), plan.arms.len());
+    let slots = order(plan.seed, plan.blocks, plan.levels.len(), plan.arms.len());
     let trial = |(trial, slot): (u32, super::order::Slot)| {
-        let (rung, arm) = (&plan.rungs[slot.rung], &plan.arms[slot.arm].name);
-        let dash = if rung.is_empty() { "" } else { "-" };
+        let (level, arm) = (&plan.levels[slot.level], &plan.arms[slot.arm].name);
+        let dash = if level.is_empty() { "" } else { "-" };
         // All trials of a snapshot begin with the same bytes, which are one seed's.
         let step = if plan.snapshot {
             0
         } else {
-            u64::from(slot.pair)
+            u64::from(slot.block)
         };
         TrialPlan {
             trial,
-            pair: slot.pair + 1,
-            rung: rung.clone(),
+            block: slot.block + 1,
+            level: level.clone(),
             arm: arm.clone(),
             order: slot.order,
             seed: plan.seed.wrapping_add(step),
-            directory: format!("trials/{trial:03}-{rung}{dash}{arm}"),
+            directory: format!("trials/{trial:03}-{level}{dash}{arm}"),
         }
     };
     (1..).zip(slots).map(trial).collect()

@@ -28,7 +28,7 @@ pub struct ExperimentResult {
     pub complete: bool,
     /// The answer, in a sentence.
     pub answer: String,
-    /// Each arm against the baseline: per rung, metric and arm, the primary metrics first.
+    /// Each arm against the baseline: per level, metric and arm, the primary metrics first.
     pub comparisons: Vec<Comparison>,
     /// What the analysis found beside them.
     pub tables: Vec<Table>,
@@ -50,8 +50,8 @@ pub struct Comparison {
     pub unit: Unit,
     /// Whether the answer is about it.
     pub primary: bool,
-    /// The rung.
-    pub rung: String,
+    /// The level.
+    pub level: String,
     /// The arm.
     pub arm: String,
     /// Median of the baseline's trials; none where none has a figure, or where the median is a miss.
@@ -60,15 +60,15 @@ pub struct Comparison {
     pub arm_median: Option<f64>,
     /// Whether `estimate`, `low` and `high` are ratios (arm / baseline) or differences (arm − baseline).
     pub scale: Scale,
-    /// Pairs with a figure of both arms.
-    pub pairs: u64,
-    /// Pairs in which the arm's figure is a miss (+∞) and the baseline's is not.
+    /// Blocks with a figure of both arms.
+    pub blocks: u64,
+    /// Blocks in which the arm's figure is a miss (+∞) and the baseline's is not.
     pub arm_missed: u64,
-    /// Pairs in which it is the other way round.
+    /// Blocks in which it is the other way round.
     pub baseline_missed: u64,
-    /// exp(d̄) of the logarithms of the pairs' ratios, or the mean difference.
+    /// exp(d̄) of the logarithms of the blocks' ratios, or the mean difference.
     pub estimate: Option<f64>,
-    /// Lower end of the 95 % interval, exp(d̄ − t·s/√k); none below six pairs, and beside misses.
+    /// Lower end of the 95 % interval, exp(d̄ − t·s/√k); none below six blocks, and beside misses.
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
@@ -76,8 +76,8 @@ pub struct Comparison {
     pub delta: f64,
     /// What the interval says beside `delta`.
     pub reading: Reading,
-    /// About how many pairs more would settle an inconclusive reading.
-    pub more_pairs: Option<u64>,
+    /// About how many blocks more would settle an inconclusive reading.
+    pub more_blocks: Option<u64>,
     /// Exact two-sided sign-flip test.
     pub p: Option<f64>,
     /// The same, adjusted (Holm) for all comparisons of primary metrics; none for the others.
@@ -128,9 +128,9 @@ pub struct TrialResult {
     /// From 1, in the order of play.
     pub trial: u32,
     /// From 1.
-    pub pair: u32,
-    /// The rung.
-    pub rung: String,
+    pub block: u32,
+    /// The level.
+    pub level: String,
     /// The arm.
     pub arm: String,
     /// Its files, below the experiment's directory.

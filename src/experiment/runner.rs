@@ -12,10 +12,11 @@ use super::remarked::Remarked;
 use super::resolve::Experiment;
 use super::result::{ExperimentResult, State};
 use crate::clock::{self, SECOND};
-use crate::engine::{self, Control, guards};
-use crate::etcd::manifest;
+use crate::control::Control;
+use crate::engine::{self, guards};
 use crate::local::SyncCosts;
 use crate::report::{RunDirectory, RunResult, Sink, Tee};
+use crate::store::manifest;
 use crate::workload::{GuardKind, Phases, Plan, Resolved, RunSettings, TrialCoordinates};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -219,7 +220,7 @@ impl Runner<'_> {
                 plan.trial = Some(TrialCoordinates {
                     experiment: self.experiment.plan.name.clone(),
                     arm: trial.arm.clone(),
-                    pair: trial.pair,
+                    block: trial.block,
                     trial: trial.trial,
                     order: trial.order,
                 });
@@ -328,7 +329,7 @@ impl Runner<'_> {
         Ok(resolved.into_plan(targets, settings)?)
     }
 
-    /// The snapshot of a trial's arm and rung: the one that is there, or a new one.
+    /// The snapshot of a trial's arm and level: the one that is there, or a new one.
     fn prepare(&mut self, trial: &TrialPlan) -> Result<PathBuf, ExperimentError> {
         let dir = self.directory.snapshot(trial);
         let (arm, etcds, resolved) = self.experiment.scene(trial)?;

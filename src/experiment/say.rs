@@ -3,8 +3,8 @@
 use super::metric::{Scale, Unit};
 use super::plan::ExperimentPlan;
 use super::result::Comparison;
-use crate::measure::paired::{MIN_PAIRS, MeanInterval, Reading};
-use crate::report::text::units::{bytes, rate, seconds, three};
+use crate::human::numbers::{bytes, rate, seconds, three};
+use crate::measure::paired::{MIN_BLOCKS, MeanInterval, Reading};
 
 /// A figure in its unit.
 pub fn figure(value: f64, unit: Unit) -> String {
@@ -57,7 +57,7 @@ pub fn more(mean: f64, interval: Option<MeanInterval>, unit: Unit) -> String {
     format!("{}{interval}", signed(mean, unit))
 }
 
-/// `differs`, `equivalent within 10 %`, `inconclusive, about 12 pairs more`.
+/// `differs`, `equivalent within 10 %`, `inconclusive, about 12 blocks more`.
 pub fn reading(c: &Comparison) -> String {
     let delta = match c.scale {
         Scale::Ratio => format!("{} %", three(c.delta * 100.0)),
@@ -72,16 +72,16 @@ pub fn reading(c: &Comparison) -> String {
         }
         Reading::Differs => "differs".to_owned(),
         Reading::Equivalent => format!("equivalent within {delta}"),
-        Reading::Inconclusive if c.pairs == 0 => "not measured".to_owned(),
+        Reading::Inconclusive if c.blocks == 0 => "not measured".to_owned(),
         Reading::Inconclusive if c.arm_missed + c.baseline_missed > 0 => {
             format!(
                 "inconclusive: missed in {} of {} blocks",
                 c.arm_missed.max(c.baseline_missed),
-                c.pairs
+                c.blocks
             )
         }
-        Reading::Inconclusive if c.pairs < MIN_PAIRS as u64 => "no interval".to_owned(),
-        Reading::Inconclusive => match c.more_pairs {
+        Reading::Inconclusive if c.blocks < MIN_BLOCKS as u64 => "no interval".to_owned(),
+        Reading::Inconclusive => match c.more_blocks {
             Some(1) => "inconclusive, needs about 1 more block".to_owned(),
             Some(n) => format!("inconclusive, needs about {n} more blocks"),
             None => "inconclusive".to_owned(),
@@ -112,16 +112,16 @@ pub fn clause(c: &Comparison) -> String {
 
 /// What the sentence rests on.
 pub fn basis(plan: &ExperimentPlan, about: &[&Comparison]) -> String {
-    let pairs = about.iter().map(|c| c.pairs).min().unwrap_or(0);
-    let plural = if pairs == 1 { "" } else { "s" };
+    let blocks = about.iter().map(|c| c.blocks).min().unwrap_or(0);
+    let plural = if blocks == 1 { "" } else { "s" };
     if about.iter().any(|c| c.low.is_some()) {
-        return format!(" (95 % intervals over {pairs} blocks)");
+        return format!(" (95 % intervals over {blocks} blocks)");
     }
     let why = if plan.smoke { "a smoke test" } else { "so far" };
-    if pairs < MIN_PAIRS as u64 {
-        format!(" ({why}, {pairs} block{plural}: an interval needs at least {MIN_PAIRS})")
+    if blocks < MIN_BLOCKS as u64 {
+        format!(" ({why}, {blocks} block{plural}: an interval needs at least {MIN_BLOCKS})")
     } else {
-        format!(" ({pairs} blocks)")
+        format!(" ({blocks} blocks)")
     }
 }
 

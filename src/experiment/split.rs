@@ -1,6 +1,6 @@
 //! `split`: what an etcd of their own for some resources does for the heartbeats beside them, and what it costs.
 //!
-//! A rung with a quota asks what fails when Events have filled an etcd; one with defragmentations, what their pauses
+//! A level with a quota asks what fails when Events have filled an etcd; one with defragmentations, what their pauses
 //! are; of the others, the one with the most Events is the flood that the answer speaks of first.
 
 mod data;
@@ -14,8 +14,8 @@ use super::metric::{Metric, Unit};
 use super::plan::ExperimentPlan;
 use super::result::Comparison;
 use super::say;
+use crate::human::numbers::{bytes, percent, rate};
 use crate::kube::OpClass;
-use crate::report::text::units::{bytes, percent, rate};
 use crate::workload::Plan;
 use tables::Tables;
 use trials::{Trials, quota};
@@ -44,18 +44,18 @@ impl Analysis for Split {
     }
 
     fn answer(&self, evidence: &Evidence<'_>) -> Findings {
-        let rungs = Rungs::of(evidence);
-        let about = rungs
+        let levels = Levels::of(evidence);
+        let about = levels
             .flood
             .as_ref()
             .map_or(Vec::new(), |f| f.about(evidence));
         let parts: Vec<String> = [
-            rungs
+            levels
                 .flood
                 .as_ref()
                 .and_then(|f| f.effect(evidence, &about)),
-            rungs.quota.as_deref().and_then(|r| isolation(evidence, r)),
-            rungs.flood.as_ref().and_then(|f| cost(evidence, &f.rung)),
+            levels.quota.as_deref().and_then(|r| isolation(evidence, r)),
+            levels.flood.as_ref().and_then(|f| cost(evidence, &f.level)),
         ]
         .into_iter()
         .flatten()
@@ -70,7 +70,7 @@ impl Analysis for Split {
         let (tables, notes) = Tables {
             evidence,
             victim: victim(evidence.plan),
-            cost_on: rungs.flood.as_ref().map(|f| f.rung.as_str()),
+            cost_on: levels.flood.as_ref().map(|f| f.level.as_str()),
         }
         .all();
         Findings {
@@ -94,28 +94,28 @@ fn title(class: &str) -> String {
     OpClass::by_name(class).map_or(class.to_owned(), |c| c.info().title.to_owned())
 }
 
-/// Which rung shows what.
-struct Rungs {
+/// Which level shows what.
+struct Levels {
     flood: Option<Flood>,
     quota: Option<String>,
 }
 
-/// The rung with the most Events, among those with room to spare.
+/// The level with the most Events, among those with room to spare.
 struct Flood {
-    rung: String,
+    level: String,
     /// Events per second.
     events: f64,
 }
 
-impl Rungs {
+impl Levels {
     fn of(evidence: &Evidence<'_>) -> Self {
         let (mut quiet, mut disturbed, mut full) = (None, None, None);
-        for rung in &evidence.plan.rungs {
-            if quota(evidence, rung).is_some() {
-                full = Some(rung.clone());
+        for level in &evidence.plan.levels {
+            if quota(evidence, level).is_some() {
+                full = Some(level.clone());
                 continue;
             }
-            let trials = Trials::of(evidence, rung, &evidence.plan.baseline);
+            let trials = Trials::of(evidence, level, &evidence.plan.baseline);
             let Some(events) = trials.median(|t| Some(t.event_rate())) else {
                 continue;
             };
@@ -126,11 +126,11 @@ impl Rungs {
                 &mut quiet
             };
             if best.as_ref().is_none_or(|b| events >= b.events) {
-                let rung = rung.clone();
-                *best = Some(Flood { rung, events });
+                let level = level.clone();
+                *best = Some(Flood { level, events });
             }
         }
-        Rungs {
+        Levels {
             flood: quiet.or(disturbed),
             quota: full,
         }
@@ -141,7 +141,8 @@ impl Flood {
     /// The first primary metric of every arm against the baseline.
     fn about<'a>(&self, evidence: &Evidence<'a>) -> Vec<&'a Comparison> {
         let first = evidence.plan.primary.first();
-        let fits = |c: &&Comparison| Some(&c.metric) == first && c.rung == self.rung && c.pairs > 0;
+        let fits =
+            |c: &&Comparison| Some(&c.metric) == first && c.level == self.level && c.blocks > 0;
         evidence.comparisons.iter().filter(fits).collect()
     }
 
@@ -164,10 +165,10 @@ impl Flood {
 }
 
 /// `at a full quota of 64 MiB 31 % of Lease renewals fail in shared, none in split`.
-fn isolation(evidence: &Evidence<'_>, rung: &str) -> Option<String> {
+fn isolation(evidence: &Evidence<'_>, level: &str) -> Option<String> {
     let victim = victim(evidence.plan);
-    let size = bytes(quota(evidence, rung)?);
-    let base = Trials::of(evidence, rung, &evidence.plan.baseline);
+    let size = bytes(quota(evidence, level)?);
+    let base = Trials::of(evidence, level, &evidence.plan.baseline);
     if base.is_empty() {
         return None;
     }
@@ -178,7 +179,7 @@ fn isolation(evidence: &Evidence<'_>, rung: &str) -> Option<String> {
         ));
     }
     let failed = |arm: &str| -> Option<String> {
-        let trials = Trials::of(evidence, rung, arm);
+        let trials = Trials::of(evidence, level, arm);
         let counts = |f: fn(&crate::report::Counts) -> u64| {
             trials.sum(|t| t.class(victim).map_or(0, |c| f(&c.counts)))
         };
@@ -203,10 +204,10 @@ fn isolation(evidence: &Evidence<'_>, rung: &str) -> Option<String> {
 }
 
 /// `split costs +0.1 cores (+0.08 to +0.12) and +40 MiB (+38 MiB to +42 MiB) of memory`: the first arm, for all have as many etcds more.
-fn cost(evidence: &Evidence<'_>, rung: &str) -> Option<String> {
+fn cost(evidence: &Evidence<'_>, level: &str) -> Option<String> {
     let arm = &evidence.plan.others().next()?.name;
-    let trials = Trials::of(evidence, rung, arm);
-    let base = Trials::of(evidence, rung, &evidence.plan.baseline);
+    let trials = Trials::of(evidence, level, arm);
+    let base = Trials::of(evidence, level, &evidence.plan.baseline);
     let cores = trials.more_than(&base, |t| t.members(None, |m| m.cpu_cores))?;
     let memory = trials.more_than(&base, |t| t.members(None, |m| m.rss_max))?;
     Some(format!(

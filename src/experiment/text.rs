@@ -3,9 +3,9 @@
 use super::metric::{Metric, Scale};
 use super::result::{Comparison, ExperimentResult, State, Table};
 use super::say;
-use crate::etcd::target::MemberChoice;
 use crate::measure::validity::Verdict;
 use crate::report::text::wrap;
+use crate::target::MemberChoice;
 use std::path::Path;
 
 /// The summary, lines ending in newlines, without colour. `dir` is where the files are, if anywhere.
@@ -14,12 +14,12 @@ pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
     wrap(&format!("question {}", r.plan.question), &mut out);
     wrap(&about(r), &mut out);
     let several = r.plan.arms.len() > 1;
-    for rung in r.plan.rungs.iter().filter(|_| several) {
+    for level in r.plan.levels.iter().filter(|_| several) {
         out.push('\n');
-        if !rung.is_empty() {
-            out.push_str(&format!("level {rung}\n"));
+        if !level.is_empty() {
+            out.push_str(&format!("level {level}\n"));
         }
-        table(&comparisons(r, rung), &mut out);
+        table(&comparisons(r, level), &mut out);
     }
     for extra in &r.tables {
         out.push_str(&format!("\n{}\n", extra.title));
@@ -44,18 +44,18 @@ pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
 
 fn about(r: &ExperimentResult) -> String {
     let p = &r.plan;
-    let rungs = if p.rungs.len() > 1 {
-        format!(" × {} levels", p.rungs.len())
+    let levels = if p.levels.len() > 1 {
+        format!(" × {} levels", p.levels.len())
     } else {
         String::new()
     };
-    let pairs = if p.pairs == 1 {
+    let blocks = if p.blocks == 1 {
         "1 block".to_owned()
     } else {
-        format!("{} blocks", p.pairs)
+        format!("{} blocks", p.blocks)
     };
     format!(
-        "experiment {}{}, seed {}; {pairs}{rungs} × {}; analysis {}{}",
+        "experiment {}{}, seed {}; {blocks}{levels} × {}; analysis {}{}",
         p.name,
         if p.smoke {
             " (smoke test: no conclusion)"
@@ -76,13 +76,13 @@ fn about(r: &ExperimentResult) -> String {
     )
 }
 
-fn comparisons(r: &ExperimentResult, rung: &str) -> Table {
+fn comparisons(r: &ExperimentResult, level: &str) -> Table {
     let mut rows = Vec::new();
     for name in r.plan.primary.iter().chain(&r.plan.metrics) {
         let of_metric: Vec<&Comparison> = r
             .comparisons
             .iter()
-            .filter(|c| c.metric == *name && c.rung == rung)
+            .filter(|c| c.metric == *name && c.level == level)
             .collect();
         let Some(first) = of_metric.first() else {
             continue;
@@ -239,7 +239,7 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
         lines.push(format!(
             "INVALID: trial {} (arm {}, block {}) was invalid twice: the generator did not keep \
                             up; its figures are excluded; see {}",
-            t.trial, t.arm, t.pair, t.directory
+            t.trial, t.arm, t.block, t.directory
         ));
     }
     let count =
@@ -263,7 +263,7 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
     {
         lines.push(format!(
             "FAILED: trial {} (arm {}, block {}): see {}",
-            t.trial, t.arm, t.pair, t.directory
+            t.trial, t.arm, t.block, t.directory
         ));
     }
     lines.extend(r.notes.iter().map(|n| format!("note    {n}")));

@@ -25,7 +25,7 @@ impl Analysis for Versions {
     }
 }
 
-/// The newest version against the baseline, on every rung.
+/// The newest version against the baseline, on every level.
 fn answer(evidence: &Evidence<'_>) -> String {
     let plan = evidence.plan;
     let (Some(newest), Some(metric)) = (plan.others().last(), plan.primary.first()) else {
@@ -34,7 +34,7 @@ fn answer(evidence: &Evidence<'_>) -> String {
     let about: Vec<&Comparison> = evidence
         .comparisons
         .iter()
-        .filter(|c| c.metric == *metric && c.arm == newest.name && c.pairs > 0)
+        .filter(|c| c.metric == *metric && c.arm == newest.name && c.blocks > 0)
         .collect();
     if about.is_empty() {
         return format!("no complete block measures {metric} yet");
@@ -45,10 +45,10 @@ fn answer(evidence: &Evidence<'_>) -> String {
         found.map_or(arm.to_owned(), |s| s.version.clone())
     };
     let on = |c: &Comparison| {
-        if c.rung.is_empty() {
+        if c.level.is_empty() {
             String::new()
         } else {
-            format!("{} ", c.rung)
+            format!("{} ", c.level)
         }
     };
     let parts: Vec<String> = about

@@ -4,8 +4,8 @@
 //! `pkg/storage/names/generate.go`, `pkg/server/config.go` (apiserver identity), client-go
 //! `tools/record/util` (Event names).
 
-use crate::schedule::hash::{GOLDEN, finalize};
-use crate::workload::Cluster;
+use crate::kube::Cluster;
+use crate::rng::{GOLDEN, finalize};
 use sha2::{Digest, Sha256};
 use std::fmt::{self, Write as _};
 
@@ -393,7 +393,7 @@ fn coprime(wanted: u64, n: u64) -> u64 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::workload::KubernetesVersion;
+    use crate::kube::KubernetesVersion;
     use std::collections::BTreeSet;
 
     pub(crate) fn cluster(nodes: u64) -> Cluster {

@@ -2,7 +2,7 @@
 //! resource and RPC.
 
 use super::Resource;
-use crate::etcd::wire::Rpc;
+use crate::rpc::Rpc;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

@@ -16,8 +16,8 @@ use super::medium::Emulated;
 use super::member::Member;
 use super::options::{LocalOptions, LocalTls};
 use super::readiness::wait_ready;
-use crate::etcd::Target;
-use crate::etcd::target::{LocalMember, TlsMaterial};
+use crate::target::Target;
+use crate::target::{LocalMember, TlsMaterial};
 
 /// A port that was free may be taken before etcd binds it: so often is a start repeated with other ports.
 const PORT_ATTEMPTS: usize = 5;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::medium::MediumError;
 use crate::clock::Nanos;
-use crate::workload::units::Span;
+use crate::human::units::Span;
 
 /// Why a local etcd could not be found, started, reached or stopped.
 #[derive(Debug, thiserror::Error)]

@@ -12,7 +12,7 @@ use super::data_dir::io_error;
 use super::error::LocalError;
 use super::medium::Emulated;
 use super::supervisor;
-use crate::etcd::target::LocalMedium;
+use crate::target::LocalMedium;
 
 const POLL: Duration = Duration::from_millis(10);
 const TAIL_LINES: usize = 10;

@@ -92,7 +92,7 @@ pub struct LocalTls {
     pub server_cert: PathBuf,
     /// Its key (`--key-file`).
     pub server_key: PathBuf,
-    /// Client certificate chain and key: what [`crate::etcd::Target`] will present.
+    /// Client certificate chain and key: what [`crate::target::Target`] will present.
     pub client: Option<(PathBuf, PathBuf)>,
     /// Demand a client certificate (`--client-cert-auth`).
     pub client_cert_auth: bool,

@@ -8,7 +8,7 @@ use tonic::Code;
 use super::error::LocalError;
 use super::member::Member;
 use crate::clock::{SECOND, now};
-use crate::etcd::target::TlsMaterial;
+use crate::target::TlsMaterial;
 
 /// A slow disk under load takes seconds for its first fsyncs; a hanging etcd should still be told soon.
 const READY_TIMEOUT_SECONDS: u64 = 30;

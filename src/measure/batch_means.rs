@@ -2,7 +2,18 @@
 //! means of batches of 2^k consecutive values.
 
 use super::stats::Moments;
-use crate::report::BatchMeans;
+use serde::{Deserialize, Serialize};
+
+/// Variance of the means of batches of 2^k consecutive values.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct BatchMeans {
+    /// Values seen.
+    pub count: u64,
+    /// Mean.
+    pub mean: f64,
+    /// Per level k: (batches, variance of their means).
+    pub levels: Vec<(u64, f64)>,
+}
 
 /// Takes values one by one, in completion order.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +70,7 @@ impl BatchMeansBuilder {
     }
 }
 
-/// Puts concurrent sequences (shards, processes, hosts) together.
+/// Puts concurrent sequences (workers, processes, hosts) together.
 ///
 /// Their order against each other is unknown, and a stall of etcd meets all of them at once. So they
 /// count as moving in lockstep: W like sequences are worth one sequence of W times the values *per
@@ -134,7 +145,7 @@ pub fn effective_sample_size(means: &BatchMeans) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::hash::{mix, unit};
+    use crate::rng::{mix, unit};
 
     fn clusters(seed: u64, n: u64, length: u64) -> BatchMeans {
         let mut b = BatchMeansBuilder::new();
@@ -197,8 +208,8 @@ mod tests {
     }
 
     #[test]
-    fn merged_shards_are_not_worth_more_than_their_correlation_allows() {
-        // Four shards that a slow etcd moves in lockstep: the same clusters in each.
+    fn merged_workers_are_not_worth_more_than_their_correlation_allows() {
+        // Four workers that a slow etcd moves in lockstep: the same clusters in each.
         let parts: Vec<BatchMeans> = (0..4).map(|_| clusters(9, 500, 16)).collect();
         let merged = merge_batch_means(&parts);
         assert_eq!(merged.count, 4 * 500 * 16);

@@ -6,7 +6,6 @@
 //! only ever appended to, whole lines at a time.
 
 use crate::clock::UnixNanos;
-use crate::report::{HistogramLine, HistogramTag};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
@@ -78,22 +77,27 @@ impl<W: Write> HlogWriter<W> {
         })
     }
 
-    /// Appends one interval, as one write.
-    pub fn write(&mut self, line: &HistogramLine<'_>) -> Result<(), HlogError> {
+    /// Appends one interval, as one write: `length` seconds from `start` (since t = 0); values in nanoseconds.
+    pub fn write(
+        &mut self,
+        start: f64,
+        length: f64,
+        tag: Option<&str>,
+        histogram: &Histogram<u64>,
+    ) -> Result<(), HlogError> {
         self.line.clear();
-        if let Some(tag) = &line.tag {
-            let tag = tag.to_string();
+        if let Some(tag) = tag {
             if tag.contains([',', ' ', '\r', '\n']) {
-                return Err(HlogError::Tag(tag));
+                return Err(HlogError::Tag(tag.to_owned()));
             }
             let _ = write!(self.line, "Tag={tag},");
         }
         self.payload.clear();
         self.serializer
-            .serialize(line.histogram, &mut self.payload)
+            .serialize(histogram, &mut self.payload)
             .map_err(|e| HlogError::Encode(e.to_string()))?;
-        let max = line.histogram.max() as f64 / MAX_VALUE_DIVISOR;
-        let _ = write!(self.line, "{:.3},{:.3},{max:.3},", line.start, line.length);
+        let max = histogram.max() as f64 / MAX_VALUE_DIVISOR;
+        let _ = write!(self.line, "{:.3},{:.3},{max:.3},", start, length);
         STANDARD.encode_string(&self.payload, &mut self.line);
         self.line.push('\n');
         self.out.write_all(self.line.as_bytes())?;
@@ -126,24 +130,10 @@ pub struct HlogEntry {
     pub start: f64,
     /// Seconds.
     pub length: f64,
-    /// As written; none on untagged lines. Etcdmark's own parse as [`HistogramTag`].
+    /// As written; none on untagged lines.
     pub tag: Option<String>,
     /// Nanoseconds.
     pub histogram: Histogram<u64>,
-}
-
-impl HlogEntry {
-    /// The tag of a line that etcdmark wrote; none if untagged.
-    pub fn parsed_tag(&self) -> Result<Option<HistogramTag>, HlogError> {
-        let problem = |problem| HlogError::Line {
-            line: self.line,
-            problem,
-        };
-        self.tag
-            .as_deref()
-            .map(|t| t.parse().map_err(problem))
-            .transpose()
-    }
 }
 
 /// A last line that a crash cut off.
@@ -318,18 +308,12 @@ fn shorten(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::measure::hist::Hist;
-    use crate::report::{Metric, Phase};
     use proptest::prelude::*;
 
     const T0: UnixNanos = 1_795_320_483_075_000_000;
 
-    fn tag(class: &str) -> HistogramTag {
-        HistogramTag {
-            phase: Phase::Measure,
-            store: "main".into(),
-            class: class.into(),
-            metric: Metric::Response,
-        }
+    fn tag(class: &str) -> String {
+        format!("measure|main|{class}|response")
     }
 
     fn hist(values: &[u64]) -> Hist {
@@ -346,13 +330,7 @@ mod tests {
                 continue;
             };
             for tag in [None, Some(tag("node-lease/update"))] {
-                w.write(&HistogramLine {
-                    start: i as f64,
-                    length: 1.0,
-                    tag,
-                    histogram,
-                })
-                .unwrap();
+                w.write(i as f64, 1.0, tag.as_deref(), histogram).unwrap();
             }
         }
         w.into_inner().unwrap()
@@ -394,13 +372,8 @@ mod tests {
     fn a_tag_that_breaks_the_line_is_refused() {
         let h = hist(&[1]);
         let mut w = HlogWriter::new(Vec::new(), T0, "0").unwrap();
-        let line = HistogramLine {
-            start: 0.0,
-            length: 1.0,
-            tag: Some(tag("a,b")),
-            histogram: h.histogram().unwrap(),
-        };
-        assert!(matches!(w.write(&line), Err(HlogError::Tag(_))));
+        let refused = w.write(0.0, 1.0, Some(&tag("a,b")), h.histogram().unwrap());
+        assert!(matches!(refused, Err(HlogError::Tag(_))));
         assert!(String::from_utf8_lossy(w.get_ref()).ends_with(&format!("{LEGEND}\n")));
     }
 
@@ -471,7 +444,7 @@ mod tests {
                 let expected = hist(&seconds[i / 2]);
                 prop_assert_eq!(Some(&e.histogram), expected.histogram());
                 let expected = (i % 2 == 1).then(|| tag("node-lease/update"));
-                prop_assert_eq!(e.parsed_tag().unwrap(), expected);
+                prop_assert_eq!(e.tag.clone(), expected);
             }
         }
 

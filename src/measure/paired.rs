@@ -1,14 +1,14 @@
-//! Comparing two arms over pairs of trials: the interval of the mean difference by Student's t, an exact
+//! Comparing two arms over blocks of trials: the interval of the mean difference by Student's t, an exact
 //! sign-flip test, and a reading with three values. The unit of replication is the trial, never the request.
 
 use super::stats::{Moments, t_quantile};
 use serde::{Deserialize, Serialize};
 
-/// Below so many pairs there is no interval: with 5, the exact test cannot go below p = 0.0625.
-pub const MIN_PAIRS: usize = 6;
+/// Below so many blocks there is no interval: with 5, the exact test cannot go below p = 0.0625.
+pub const MIN_BLOCKS: usize = 6;
 /// Of every interval.
 pub const CONFIDENCE: f64 = 0.95;
-/// Above so many pairs the exact test (2^k cases) is left out.
+/// Above so many blocks the exact test (2^k cases) is left out.
 const EXACT_UP_TO: usize = 20;
 
 /// The mean of paired differences and its interval.
@@ -24,10 +24,10 @@ pub struct MeanInterval {
     pub high: f64,
 }
 
-/// The interval of the mean of k differences, d̄ ± t(k−1)·s/√k. None for fewer than [`MIN_PAIRS`], or when a
+/// The interval of the mean of k differences, d̄ ± t(k−1)·s/√k. None for fewer than [`MIN_BLOCKS`], or when a
 /// difference is not finite.
 pub fn mean_interval(differences: &[f64], confidence: f64) -> Option<MeanInterval> {
-    if differences.len() < MIN_PAIRS || differences.iter().any(|d| !d.is_finite()) {
+    if differences.len() < MIN_BLOCKS || differences.iter().any(|d| !d.is_finite()) {
         return None;
     }
     let mut moments = Moments::default();
@@ -101,7 +101,7 @@ pub enum Reading {
     Differs,
     /// The whole interval lies within ±δ.
     Equivalent,
-    /// Neither: more pairs are needed, or there are too few for an interval.
+    /// Neither: more blocks are needed, or there are too few for an interval.
     Inconclusive,
 }
 
@@ -116,8 +116,8 @@ pub fn read(low: f64, high: f64, delta: f64) -> Reading {
     }
 }
 
-/// About how many pairs more would make the interval's half width δ: (t·s/δ)² − k, at least 1.
-pub fn more_pairs(k: usize, deviation: f64, delta: f64, confidence: f64) -> Option<u64> {
+/// About how many blocks more would make the interval's half width δ: (t·s/δ)² − k, at least 1.
+pub fn more_blocks(k: usize, deviation: f64, delta: f64, confidence: f64) -> Option<u64> {
     if k < 2 || delta <= 0.0 || !deviation.is_finite() {
         return None;
     }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn five_pairs_or_a_miss_have_no_interval() {
+    fn five_blocks_or_a_miss_have_no_interval() {
         assert_eq!(mean_interval(&[0.1; 5], 0.95), None);
         assert_eq!(
             mean_interval(&[0.1, 0.1, 0.1, 0.1, 0.1, f64::INFINITY], 0.95),
@@ -202,10 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn pairs_needed_follow_from_the_spread() {
+    fn blocks_needed_follow_from_the_spread() {
         // t(0.975, 5) = 2.5706: (2.5706 × 0.2 / 0.1)² = 26.4 → 27, of which 6 are there.
-        assert_eq!(more_pairs(6, 0.2, 0.1, 0.95), Some(21));
-        assert_eq!(more_pairs(6, 0.001, 0.1, 0.95), Some(1));
-        assert_eq!(more_pairs(1, 0.2, 0.1, 0.95), None);
+        assert_eq!(more_blocks(6, 0.2, 0.1, 0.95), Some(21));
+        assert_eq!(more_blocks(6, 0.001, 0.1, 0.95), Some(1));
+        assert_eq!(more_blocks(1, 0.2, 0.1, 0.95), None);
     }
 }

@@ -8,7 +8,7 @@
 //! etcd compares the quota with the file,
 //! which never shrinks; pages that compaction frees are used again first.
 
-use crate::schedule::hash::{GOLDEN, finalize, unit};
+use crate::rng::{GOLDEN, finalize, unit};
 
 /// bbolt's page: the operating system's, 4 KiB on amd64 and most of arm64.
 pub const PAGE: u64 = 4096;

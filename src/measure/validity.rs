@@ -5,15 +5,15 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Pacing-lag p99 above this share of the response p99 (and [`LAG_FLOOR_NS`]) is doubtful.
+/// Schedule lag p99 above this share of the response p99 (and [`LAG_FLOOR_NS`]) is doubtful.
 pub const LAG_DOUBTFUL: f64 = 0.1;
-/// Pacing-lag p99 up to this is never doubtful, ns.
+/// Schedule lag p99 up to this is never doubtful, ns.
 pub const LAG_FLOOR_NS: u64 = 2_000_000;
-/// Pacing-lag p99 above this share of the response p99 is invalid.
+/// Schedule lag p99 above this share of the response p99 is invalid.
 pub const LAG_INVALID: f64 = 0.5;
 /// Below so many operations the p99 is their worst one, and one late wake-up makes a run doubtful at most.
 pub const LAG_SAMPLES: u64 = 100;
-/// Pacing-lag p99 above this, ns, is invalid beside a response p99 of +∞: a generator that is late by half
+/// Schedule lag p99 above this, ns, is invalid beside a response p99 of +∞: a generator that is late by half
 /// the usual limit of 1 s had a share in the misses, whatever etcd did.
 pub const LAG_MISSED_NS: u64 = 500_000_000;
 /// Little's law may be off by this share.
@@ -24,7 +24,7 @@ pub const LITTLE_FLOOR_SECONDS: f64 = 0.05;
 pub const CLIENT_CPU: f64 = 0.7;
 /// Share of the CPU time that the hypervisor may steal.
 pub const STEAL: f64 = 0.02;
-/// Share of the time a shard's runtime may be busy.
+/// Share of the time a worker's runtime may be busy.
 pub const RUNTIME_BUSY: f64 = 0.9;
 /// How far the wall clock may be stepped during the run, seconds.
 pub const WALL_JUMP_SECONDS: f64 = 0.5;
@@ -49,7 +49,7 @@ pub const FAST_CLOCKS: [&str; 6] = [
 #[serde(rename_all = "snake_case", default)]
 pub struct ValidityInputs {
     /// 99th percentile of ready − intended over all sessions, ns. None for a closed loop.
-    pub pacing_lag_p99: Option<u64>,
+    pub schedule_lag_p99: Option<u64>,
     /// Headline 99th percentile of done − intended over all operations, ns. None when more than 1 %
     /// missed, which makes it +∞.
     pub response_p99: Option<u64>,
@@ -67,7 +67,7 @@ pub struct ValidityInputs {
     pub service_seconds: Option<f64>,
     /// Share of the cores that it may use that the client used, 0–1.
     pub client_cpu_share: Option<f64>,
-    /// Busiest shard: share of the time that its runtime was busy, 0–1.
+    /// Busiest worker: share of the time that its runtime was busy, 0–1.
     pub runtime_busy_share: Option<f64>,
     /// Share of the host's CPU time that the hypervisor stole, 0–1.
     pub steal_share: Option<f64>,
@@ -123,13 +123,13 @@ impl Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
-    /// Pacing-lag p99 against response p99.
-    PacingLag,
+    /// Schedule lag p99 against response p99.
+    ScheduleLag,
     /// Time-average in flight against rate × service time.
     LittlesLaw,
     /// CPU of the client against its cores.
     ClientCpu,
-    /// How busy the busiest shard's runtime was.
+    /// How busy the busiest worker's runtime was.
     RuntimeBusy,
     /// CPU time stolen by the hypervisor.
     Steal,
@@ -187,7 +187,7 @@ pub fn judge(inputs: &ValidityInputs) -> Validity {
     let saturation = [achieved(i), backlog(i)];
     let saturated = saturation.iter().any(Option::is_some);
     let checks = [
-        pacing_lag(i),
+        schedule_lag(i),
         littles_law(i),
         client_cpu(i),
         runtime_busy(i),
@@ -209,8 +209,8 @@ pub fn judge(inputs: &ValidityInputs) -> Validity {
     }
 }
 
-fn pacing_lag(i: &ValidityInputs) -> Option<Reason> {
-    let lag = i.pacing_lag_p99?;
+fn schedule_lag(i: &ValidityInputs) -> Option<Reason> {
+    let lag = i.schedule_lag_p99?;
     let Some(response) = i.response_p99 else {
         return lag_beside_misses(lag);
     };
@@ -227,7 +227,7 @@ fn pacing_lag(i: &ValidityInputs) -> Option<Reason> {
         return None;
     };
     Some(Reason {
-        check: Check::PacingLag,
+        check: Check::ScheduleLag,
         verdict,
         measured: lag as f64,
         bound,
@@ -247,7 +247,7 @@ fn pacing_lag(i: &ValidityInputs) -> Option<Reason> {
 /// A p99 of +∞ is etcd's doing, and no usual lag counts beside it; one that alone makes an operation late does.
 fn lag_beside_misses(lag: u64) -> Option<Reason> {
     (lag > LAG_MISSED_NS).then(|| Reason {
-        check: Check::PacingLag,
+        check: Check::ScheduleLag,
         verdict: Verdict::Invalid,
         measured: lag as f64,
         bound: LAG_MISSED_NS as f64,

@@ -1,16 +1,18 @@
 //! The event stream: the only interface between the engine and everything that reports. One JSON
 //! object per line of `events.jsonl`, tagged by `type`; histograms go to `latency.hlog` beside it.
 
-use crate::etcd::wire::Rpc;
 use crate::kube::OpClass;
 use crate::kube::opclass::Verb;
 use crate::kube::resource::Resource;
+use crate::measure::{BatchMeans, MediumInfo};
+use crate::rpc::Effect;
+use crate::rpc::Rpc;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of `events.jsonl`, in its header.
-pub const EVENTS_VERSION: u32 = 1;
+pub const EVENTS_VERSION: u32 = 2;
 
 /// Where events and histograms go. An error is fatal to the run: what was measured must not be lost
 /// silently.
@@ -138,21 +140,9 @@ named! {
         /// sent − ready of attempts that were sent.
         Wait = "wait",
         /// ready − intended: the generator's own fault.
-        Lag = "lag",
+        ScheduleLag = "schedule-lag",
         /// done − intended of failed operations.
         Error = "error",
-    }
-}
-
-named! {
-    /// What a failed attempt did to the store.
-    Effect {
-        /// It was applied although it failed.
-        Applied = "applied",
-        /// It was not.
-        NotApplied = "not-applied",
-        /// It may or may not have been.
-        Indeterminate = "indeterminate",
     }
 }
 
@@ -239,11 +229,11 @@ pub struct Header {
     pub experiment: Option<String>,
     /// Arm.
     pub arm: Option<String>,
-    /// Pair, from 1.
-    pub pair: Option<u32>,
+    /// Block, from 1.
+    pub block: Option<u32>,
     /// Trial, from 1, in the order of play.
     pub trial: Option<u32>,
-    /// Place in its pair, from 1.
+    /// Place in its block, from 1.
     pub order: Option<u32>,
 }
 
@@ -288,34 +278,6 @@ pub struct MemberInfo {
     /// The storage medium that etcdmark emulates for a local member.
     #[serde(default)]
     pub medium: Option<MediumInfo>,
-}
-
-/// An emulated storage medium in the header.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct MediumInfo {
-    /// Its name.
-    pub name: String,
-    /// The file's `spec`.
-    pub spec: serde_json::Value,
-    /// Seed of the times that it asks for.
-    pub seed: u64,
-    /// What a sync of the write-ahead log takes without the medium: subtracted from each time asked for.
-    pub wal: SyncCost,
-    /// The same of the database.
-    pub db: SyncCost,
-    /// What the write-ahead log lies on in truth.
-    pub base_file_system: String,
-}
-
-/// What a sync takes before any medium is emulated: medians, measured before etcd was started.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
-)]
-pub struct SyncCost {
-    /// In its directory, ns.
-    pub base_ns: u64,
-    /// Holding it and letting it go, ns.
-    pub overhead_ns: u64,
 }
 
 /// An op class in the header.
@@ -378,7 +340,7 @@ pub struct Environment {
     /// Kernel clock source; empty if unknown.
     pub clock_source: String,
     /// Engine threads.
-    pub shards: u32,
+    pub workers: u32,
     /// Wire.
     pub wire: String,
     /// etcd runs on the same cores.
@@ -409,7 +371,7 @@ pub struct Progress {
     pub unit: String,
 }
 
-/// One second of load, or the part of one up to where a phase ends, all shards together. Operations are counted in
+/// One second of load, or the part of one up to where a phase ends, all workers together. Operations are counted in
 /// the interval in which they happened (offered when the engine took them up, the rest by completion), under the
 /// phase for which they were intended; those of the measure phase under `drain` once arrivals have ended.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -471,7 +433,7 @@ pub struct ErrorCount {
 }
 
 impl Counts {
-    /// Adds another interval's or shard's counts.
+    /// Adds another interval's or worker's counts.
     pub fn add(&mut self, other: &Counts) {
         self.offered += other.offered;
         self.ok += other.ok;
@@ -502,7 +464,7 @@ impl Counts {
 }
 
 /// One intended second of one op class, written when every operation intended in it is answered or
-/// censored: what a stall is drawn from. Each shard writes its own, and a further one for operations that it took
+/// censored: what a stall is drawn from. Each worker writes its own, and a further one for operations that it took
 /// up late: rows of the same second and class are added.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IntendedRow {
@@ -520,13 +482,13 @@ pub struct IntendedRow {
     pub histogram: Vec<(u64, u64)>,
 }
 
-/// Effective sample size ingredients: dyadic batch means in completion order, of one shard, from the phase's begin
-/// until now. The last of a shard holds.
+/// Effective sample size ingredients: dyadic batch means in completion order, of one worker, from the phase's begin
+/// until now. The last of a worker holds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sequence {
     /// Whose.
     #[serde(default)]
-    pub shard: u32,
+    pub worker: u32,
     /// Phase.
     pub phase: Phase,
     /// Op class.
@@ -535,17 +497,6 @@ pub struct Sequence {
     pub latency: BatchMeans,
     /// Of the indicator "missed".
     pub miss: BatchMeans,
-}
-
-/// Variance of the means of batches of 2^k consecutive values.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct BatchMeans {
-    /// Values seen.
-    pub count: u64,
-    /// Mean.
-    pub mean: f64,
-    /// Per level k: (batches, variance of their means).
-    pub levels: Vec<(u64, f64)>,
 }
 
 /// The generator's own behaviour.
@@ -559,8 +510,8 @@ pub struct ClientSample {
     pub cpu_seconds: f64,
     /// Wall seconds since the last sample.
     pub wall_seconds: f64,
-    /// Shards' CPU seconds since the last sample, one each.
-    pub shard_cpu_seconds: Vec<f64>,
+    /// Workers' CPU seconds since the last sample, one each.
+    pub worker_cpu_seconds: Vec<f64>,
     /// Resident set, bytes.
     pub rss: u64,
     /// ∫ in-flight dt since the last sample, operation-seconds: attempts between being handed to the wire and
@@ -569,7 +520,7 @@ pub struct ClientSample {
     /// The same from the other side: Σ of these times over the attempts, seconds (open ones pro rata, so that
     /// Little's law can be checked exactly).
     pub service_seconds: f64,
-    /// tokio-metrics: time the shards' runtimes were busy since the last sample, seconds, one each.
+    /// tokio-metrics: time the workers' runtimes were busy since the last sample, seconds, one each.
     pub runtime_busy_seconds: Vec<f64>,
     /// tokio-metrics: times a runtime worker parked since the last sample.
     pub runtime_parks: u64,

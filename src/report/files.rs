@@ -252,10 +252,11 @@ impl Sink for FileSink {
         if self.broken {
             return Ok(());
         }
-        let written = self
-            .log
-            .open()
-            .and_then(|log| log.write(line).map_err(io_error));
+        let written = self.log.open().and_then(|log| {
+            let tag = line.tag.as_ref().map(ToString::to_string);
+            log.write(line.start, line.length, tag.as_deref(), line.histogram)
+                .map_err(io_error)
+        });
         self.guard(HLOG, written)
     }
 

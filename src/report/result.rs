@@ -130,8 +130,8 @@ pub struct Figures {
     pub service: Option<Percentiles>,
     /// Wait (sent − ready): the target's fault.
     pub wait: Option<Percentiles>,
-    /// Pacing lag (ready − intended): the generator's fault.
-    pub lag: Option<Percentiles>,
+    /// Schedule lag (ready − intended): the generator's fault.
+    pub schedule_lag: Option<Percentiles>,
     /// Response time of the operations that failed for good.
     pub errors: Option<Percentiles>,
     /// How much these percentiles can be relied on.
@@ -364,8 +364,8 @@ pub struct ClientFigures {
     pub cpu_per_attempt: Option<f64>,
     /// Largest resident set, bytes.
     pub rss_max: u64,
-    /// Share of the time that the busiest shard's runtime was busy.
-    pub busiest_shard: f64,
+    /// Share of the time that the busiest worker's runtime was busy.
+    pub busiest_worker: f64,
     /// ∫ in-flight dt, operation-seconds.
     pub in_flight_seconds: f64,
     /// Σ time in flight of the attempts, seconds: must be the same.

@@ -1,10 +1,10 @@
 //! One stream of arrivals for a whole actor, constant or Poisson, at a rate that may change over time.
 
 use super::Stripe;
-use super::hash::{exponential, mix};
 use super::profile::Warp;
 use crate::clock::Nanos;
-use crate::workload::{Process, RateProfile};
+use crate::rng::{exponential, mix};
+use crate::schedule::{Process, RateProfile};
 
 /// The arrivals of one part: yields (global index, offset in ns), in order.
 ///
@@ -68,7 +68,7 @@ impl Iterator for Arrivals {
 mod tests {
     use super::*;
     use crate::clock::SECOND;
-    use crate::workload::Segment;
+    use crate::schedule::Segment;
     use proptest::prelude::*;
 
     fn whole(process: Process, rate: &RateProfile) -> Arrivals {

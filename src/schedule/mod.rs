@@ -4,20 +4,22 @@
 //! seed, index): however many parts a plan is cut into, their union is the same schedule.
 
 mod arrivals;
-pub mod hash;
 mod periodic;
 mod profile;
+mod rate_profile;
+mod spec;
 mod timetable;
 
 pub use arrivals::Arrivals;
 pub use periodic::{Beat, Chain, Periodic};
 pub use profile::Warp;
+pub use rate_profile::{RateProfile, Segment};
+pub use spec::{Process, Schedule};
 pub use timetable::{Due, Source, Timetable};
 
 use crate::clock::Nanos;
-use crate::workload::Schedule;
 
-/// The share `part`/`of` of a plan: what one shard, process or host plays. Takes every arrival and
+/// The share `part`/`of` of a plan: what one worker, process or host plays. Takes every arrival and
 /// every member whose index is congruent to `part` modulo `of`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stripe {
@@ -70,7 +72,7 @@ impl Stripe {
     }
 
     /// A part of this part: `inner` of the stripe is the same as the global stripe
-    /// (`inner.part × of + part`, `inner.of × of`). A process with part w/W cuts it among its shards so.
+    /// (`inner.part × of + part`, `inner.of × of`). A process with part w/W cuts it among its workers so.
     pub fn cut(self, inner: Stripe) -> Stripe {
         Stripe {
             part: inner.part * self.of + self.part,
@@ -120,7 +122,7 @@ pub fn peak_rate(schedule: &Schedule, members: u64) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::clock::SECOND;
-    use crate::workload::RateProfile;
+    use crate::schedule::RateProfile;
 
     #[test]
     fn stripes_partition_and_nest() {

@@ -2,10 +2,10 @@
 //! holders of leader locks, apiservers.
 
 use super::Stripe;
-use super::hash::{mix, unit};
 use super::profile::Warp;
 use crate::clock::Nanos;
-use crate::workload::RateProfile;
+use crate::rng::{mix, unit};
+use crate::schedule::RateProfile;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -127,7 +127,7 @@ impl Iterator for Periodic {
 mod tests {
     use super::*;
     use crate::clock::SECOND;
-    use crate::workload::Segment;
+    use crate::schedule::Segment;
     use proptest::prelude::*;
     use std::collections::HashMap;
 

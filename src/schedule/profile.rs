@@ -2,7 +2,7 @@
 //! per linear piece, so that the i-th arrival is computed from i and no error accumulates.
 
 use crate::clock::Nanos;
-use crate::workload::RateProfile;
+use crate::schedule::RateProfile;
 
 impl RateProfile {
     /// H(t): arrivals expected in [0, t), t in ns.
@@ -199,7 +199,7 @@ fn rate(r: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::clock::SECOND;
-    use crate::workload::Segment;
+    use crate::schedule::Segment;
     use proptest::prelude::*;
 
     fn ramp() -> RateProfile {

@@ -1,11 +1,11 @@
-//! The sources of one shard, merged into one sequence of due instants.
+//! The sources of one worker, merged into one sequence of due instants.
 
 use super::Stripe;
 use super::arrivals::Arrivals;
-use super::hash::stream;
 use super::periodic::{Chain, Periodic};
 use crate::clock::Nanos;
-use crate::workload::Schedule;
+use crate::rng::stream;
+use crate::schedule::Schedule;
 
 /// A source of intended instants.
 #[derive(Clone, Debug)]
@@ -151,7 +151,7 @@ impl Timetable {
     }
 
     fn find_first(&mut self) {
-        // A shard has a dozen sources at most: a scan beats a heap.
+        // A worker has a dozen sources at most: a scan beats a heap.
         let heads = self
             .rows
             .iter()
@@ -165,7 +165,7 @@ impl Timetable {
 mod tests {
     use super::*;
     use crate::clock::SECOND;
-    use crate::workload::{Process, RateProfile};
+    use crate::schedule::{Process, RateProfile};
     use proptest::prelude::*;
 
     fn arrivals(rate: f64, process: Process) -> Schedule {

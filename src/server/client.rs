@@ -1,11 +1,11 @@
-//! What etcdmark itself uses: CPU of the process and of each shard's thread, resident memory.
+//! What etcdmark itself uses: CPU of the process and of each worker's thread, resident memory.
 
 use super::procfs;
 use crate::clock::{Nanos, SECOND};
 use rustix::time::{ClockId, clock_gettime};
 use std::fs;
 
-/// The kernel's id of the calling thread: what a shard hands to [`Meter::new`].
+/// The kernel's id of the calling thread: what a worker hands to [`Meter::new`].
 pub fn thread_id() -> u32 {
     u32::try_from(rustix::thread::gettid().as_raw_nonzero().get()).unwrap_or(0)
 }
@@ -17,8 +17,8 @@ pub struct Usage {
     pub cpu_seconds: f64,
     /// Wall seconds since the last sample.
     pub wall_seconds: f64,
-    /// Per shard, CPU seconds; 0 for a thread that has ended.
-    pub shard_cpu_seconds: Vec<f64>,
+    /// Per worker, CPU seconds; 0 for a thread that has ended.
+    pub worker_cpu_seconds: Vec<f64>,
     /// Resident memory now, bytes; 0 where it cannot be read.
     pub rss: u64,
 }
@@ -33,7 +33,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// `threads`: the shards' [`thread_id`]s; `now`: monotonic ns.
+    /// `threads`: the workers' [`thread_id`]s; `now`: monotonic ns.
     pub fn new(threads: Vec<u32>, now: Nanos) -> Self {
         let thread_cpu = threads
             .iter()
@@ -53,12 +53,12 @@ impl Meter {
         let mut usage = Usage {
             cpu_seconds: (cpu - self.cpu).max(0.0),
             wall_seconds: now.saturating_sub(self.wall) as f64 / SECOND as f64,
-            shard_cpu_seconds: Vec::with_capacity(self.threads.len()),
+            worker_cpu_seconds: Vec::with_capacity(self.threads.len()),
             rss: rss(),
         };
         for (tid, before) in self.threads.iter().zip(&mut self.thread_cpu) {
             let after = thread_cpu(*tid).unwrap_or(*before);
-            usage.shard_cpu_seconds.push((after - *before).max(0.0));
+            usage.worker_cpu_seconds.push((after - *before).max(0.0));
             *before = after;
         }
         (self.cpu, self.wall) = (cpu, now);
@@ -115,7 +115,7 @@ mod tests {
         let usage = meter.sample(clock::now());
         assert!(usage.cpu_seconds >= 0.05, "{usage:?}");
         assert!(
-            usage.shard_cpu_seconds[0] > usage.shard_cpu_seconds[1],
+            usage.worker_cpu_seconds[0] > usage.worker_cpu_seconds[1],
             "{usage:?}"
         );
         assert!(usage.rss > 1 << 20 && usage.wall_seconds > 0.0, "{usage:?}");

@@ -1,18 +1,18 @@
 //! The machine that generates the load, for the result's header.
 
 use super::procfs;
-use crate::etcd::Target;
 use crate::report::Environment;
+use crate::target::Target;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity};
 use std::fs;
 use std::net::{IpAddr, UdpSocket};
 
-/// Captures the machine. `shards` and `wire` are the run's; `targets` decide whether etcd runs on the
+/// Captures the machine. `workers` and `wire` are the run's; `targets` decide whether etcd runs on the
 /// same cores: processes that etcdmark started by their affinity, others by an endpoint that is this machine's, or
 /// by being containers of it.
 pub fn capture<'a>(
-    shards: u32,
+    workers: u32,
     wire: &str,
     targets: impl IntoIterator<Item = &'a Target>,
 ) -> Environment {
@@ -34,7 +34,7 @@ pub fn capture<'a>(
         cpus: mine.as_ref().map_or(0, CpuSet::count),
         memory: procfs::kilobytes(&meminfo, "MemTotal").map_or(0, |bytes| bytes as u64),
         clock_source: clock.map_or_else(|_| String::new(), |s| s.trim().to_owned()),
-        shards,
+        workers,
         wire: wire.to_owned(),
         shares_cores_with_etcd: targets
             .into_iter()
@@ -91,7 +91,7 @@ fn host(endpoint: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::etcd::target::LocalMember;
+    use crate::target::LocalMember;
 
     #[test]
     fn the_machine_has_a_name_cores_and_memory() {

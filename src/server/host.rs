@@ -14,8 +14,8 @@
 use super::procfs;
 use super::scraper::seconds_since;
 use crate::clock::Nanos;
-use crate::etcd::target::LocalMember;
 use crate::report::HostSample;
+use crate::target::LocalMember;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;

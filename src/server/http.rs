@@ -1,8 +1,8 @@
 //! A small HTTP/1.1 GET client for `/metrics` and `/health`: plain or TLS, one kept connection, bounded
 //! in size and time. Nothing else of HTTP is spoken (RFC 9112: content-length, chunked or until close).
 
-use crate::etcd::target::TlsMaterial;
 use crate::etcd::tls::{TlsError, rustls_config, server_name};
+use crate::target::TlsMaterial;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::io;

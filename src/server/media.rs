@@ -2,9 +2,9 @@
 
 use super::scraper::seconds_since;
 use crate::clock::Nanos;
-use crate::etcd::target::LocalMember;
 use crate::measure::FileDelays;
 use crate::report::{Event, MediumSample};
+use crate::target::LocalMember;
 
 /// What was delayed since this was asked last: an event per member and kind of file that had syncs.
 /// `t0`: the run's zero, monotonic ns.

@@ -135,17 +135,6 @@ pub fn parse(page: &str) -> BTreeMap<String, f64> {
     values
 }
 
-/// RPCs of one method that this member has answered, by any code (`method` as in
-/// [`Rpc::method`](crate::etcd::wire::Rpc::method)); what attempts are compared with.
-pub fn rpcs(values: &BTreeMap<String, f64>, method: &str) -> f64 {
-    let prefix = format!("grpc.{method}.");
-    values
-        .range(prefix.clone()..)
-        .take_while(|(k, _)| k.starts_with(&prefix))
-        .map(|(_, v)| v)
-        .sum()
-}
-
 /// Whether the page is etcd's at all.
 pub fn is_etcd(values: &BTreeMap<String, f64>) -> bool {
     values.contains_key("raft.has_leader")
@@ -245,8 +234,8 @@ broken{le="1" 3
         ];
         let want: BTreeMap<String, f64> = want.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect();
         assert_eq!(values, want);
-        assert_eq!(rpcs(&values, "Txn"), 86.0);
-        assert_eq!(rpcs(&values, "Range"), 0.0);
+        assert_eq!(crate::report::rpcs(&values, "Txn"), 86.0);
+        assert_eq!(crate::report::rpcs(&values, "Range"), 0.0);
         assert!(is_etcd(&values));
         assert!(!is_etcd(&parse("go_goroutines 12\n")));
     }

@@ -4,9 +4,9 @@
 use super::http::{Client, HttpError};
 use super::metrics;
 use crate::clock::{self, Nanos, SECOND};
-use crate::etcd::Target;
-use crate::etcd::target::TlsMaterial;
 use crate::report::{Event, Note, ServerSample};
+use crate::target::Target;
+use crate::target::TlsMaterial;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -251,7 +251,7 @@ mod tests {
         };
         assert_eq!(names(&target), ["127.0.0.1:1", "127.0.0.1:2"]);
         for (name, pid) in [("m1", 1), ("m2", 2)] {
-            let local = crate::etcd::target::LocalMember {
+            let local = crate::target::LocalMember {
                 name: name.into(),
                 pid,
                 data_dir: "/".into(),

@@ -5,9 +5,9 @@ use super::http::HttpError;
 use super::media;
 use super::scraper::{INTERVAL, Scraper, sources};
 use crate::clock::Nanos;
-use crate::etcd::Target;
-use crate::etcd::target::LocalMember;
 use crate::report::Event;
+use crate::target::LocalMember;
+use crate::target::Target;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// The server side of a run's timeline.

@@ -2,13 +2,14 @@
 
 use super::arrivals::{Paths, schedule};
 use super::check::{number, span, whole};
-use super::error::FieldError;
 use super::file::{ActorSpec, Kind, LoadSpec};
 use super::kinds::LISTED;
-use super::nearest::hint;
-use super::plan::{Actor, ActorKind, Cluster};
-use super::units::Span;
+use super::plan::Actor;
+use crate::document::FieldError;
+use crate::document::hint;
+use crate::human::units::Span;
 use crate::kube::Resource;
+use crate::kube::{ActorKind, Cluster};
 
 /// Fills in and checks one actor of a workload with so many stores.
 pub(super) fn actor(

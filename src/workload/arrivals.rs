@@ -1,11 +1,12 @@
 //! When an actor's sessions are intended: period, rate or concurrency, stages and scaling.
 
 use super::check::{self, number, rate, span, whole};
-use super::error::FieldError;
 use super::file::{ActorSpec, Jitter, Kind, LoadSpec, Stage};
 use super::kinds::{DefaultArrivals, Form, within_rate};
-use super::plan::{Cluster, RateProfile, Schedule, Segment};
-use super::units::Span;
+use crate::document::FieldError;
+use crate::human::units::Span;
+use crate::kube::Cluster;
+use crate::schedule::{RateProfile, Schedule, Segment};
 use std::time::Duration;
 
 /// Where an actor's fields stand, for messages.

@@ -1,7 +1,8 @@
 //! Numbers in range, with one message for all of them.
 
-use super::error::FieldError;
-use super::units::Span;
+use crate::document::FieldError;
+use crate::human::grouped;
+use crate::human::units::Span;
 
 /// Nodes, services, locks: more than any cluster has.
 pub(super) const MAX_OBJECTS: u64 = 10_000_000;
@@ -70,36 +71,6 @@ pub(super) fn span(path: &str, value: Span, low: Span) -> Result<Span, FieldErro
     ))
 }
 
-/// Lowercase letters, digits and dashes.
-pub(crate) fn name(path: &str, value: &str) -> Result<(), FieldError> {
-    let ok = value.len() <= 63
-        && value.starts_with(|c: char| c.is_ascii_lowercase())
-        && value
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    if ok {
-        return Ok(());
-    }
-    let rule = "use up to 63 lowercase letters, digits and dashes, starting with a letter";
-    Err(FieldError::at(
-        path,
-        format!("{value:?} is not a valid name; {rule}"),
-    ))
-}
-
-/// `10000` → `10,000`.
-pub(crate) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() * 4 / 3);
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,7 +92,7 @@ mod tests {
                 .message,
             "0s is out of range; use 1s to 720h"
         );
-        assert!(name("n", "Node_1").is_err());
+        assert!(crate::document::check_name("n", "Node_1").is_err());
     }
 
     #[test]

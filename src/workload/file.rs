@@ -2,10 +2,13 @@
 //! [`super::Source::resolve`] fills it in. Each doc comment's "Default:" and "Required." are the reference
 //! page's columns.
 
-use super::KubernetesVersion;
-use super::plan::{AtCap, Process, WireKind};
-use super::units::{Length, Span};
+use super::plan::AtCap;
+use crate::document::{ApiVersion, Metadata};
+use crate::human::units::{Length, Span};
+use crate::kube::KubernetesVersion;
 use crate::kube::Resource;
+use crate::rpc::WireKind;
+use crate::schedule::Process;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,30 +28,11 @@ pub struct WorkloadFile {
     pub spec: Spec,
 }
 
-/// Version of the file's format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ApiVersion {
-    /// The only one so far.
-    #[serde(rename = "etcdmark/v1alpha1")]
-    V1Alpha1,
-}
-
 /// Type of the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DocumentKind {
     /// A workload.
     Workload,
-}
-
-/// Name and description of the workload.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Metadata {
-    /// Lowercase letters, digits and dashes. Required.
-    pub name: String,
-    /// One line for `etcdmark list`. Default: empty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
 }
 
 /// The workload itself.
@@ -286,7 +270,7 @@ pub struct LoadSpec {
     pub rate_ramp: Option<Span>,
     /// Engine threads. Default: 1 up to 4 cores, then one per 4 cores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shards: Option<u64>,
+    pub workers: Option<u64>,
     /// Connections per store, across all workers. Default: maxInFlight / 250, from 8 to 64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,

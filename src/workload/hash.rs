@@ -1,10 +1,10 @@
 //! The plan's hash: equal for two runs if and only if they write the same keys and values at the same
 //! intended instants (given the same prefix and epoch, which the manifest holds). Limits, thresholds,
-//! phases' lengths, shards and connections do not enter it.
+//! phases' lengths, workers and connections do not enter it.
 
 use super::file::Spec;
-use super::plan::Cluster;
 use super::stores::RoutedStore;
+use crate::kube::Cluster;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -2,9 +2,10 @@
 
 use super::check::MAX_RATE;
 use super::file::Kind;
-use super::plan::{ActorKind, Cluster, Process};
-use super::units::Span;
+use crate::human::units::Span;
+use crate::kube::{ActorKind, Cluster};
 use crate::kube::{OpClass, Resource};
+use crate::schedule::Process;
 
 /// How a kind's arrivals may be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

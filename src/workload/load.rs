@@ -1,12 +1,11 @@
 //! From a name or a path to a workload file.
 
 use super::builtin::{BUILTINS, builtin};
-use super::error::WorkloadError;
 use super::file::WorkloadFile;
-use super::nearest::nearest;
 use super::overrides::Overrides;
 use super::resolve::Resolved;
-use super::yaml;
+use crate::document::DocumentError;
+use crate::document::{nearest, parse_yaml};
 use std::path::{Path, PathBuf};
 
 /// A workload as it was written, with where it came from.
@@ -23,7 +22,7 @@ pub struct Source {
 impl Source {
     /// A built-in's name, else the path of a file. A built-in can be shadowed only by a path with a
     /// slash (`./cluster`).
-    pub fn load(name: &str) -> Result<Self, WorkloadError> {
+    pub fn load(name: &str) -> Result<Self, DocumentError> {
         if let Some(b) = builtin(name) {
             return Self::parse(format!("workloads/{}.yaml", b.name), b.text.to_owned());
         }
@@ -31,7 +30,7 @@ impl Source {
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(name.to_owned(), text),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(not_found(name)),
-            Err(source) => Err(WorkloadError::Read {
+            Err(source) => Err(DocumentError::Read {
                 path: PathBuf::from(name),
                 source,
             }),
@@ -39,30 +38,29 @@ impl Source {
     }
 
     /// A workload's text; `origin` is what messages call it.
-    pub fn parse(origin: String, text: String) -> Result<Self, WorkloadError> {
-        let file = yaml::parse(&text, &origin)?;
+    pub fn parse(origin: String, text: String) -> Result<Self, DocumentError> {
+        let file = parse_yaml(&text, &origin)?;
         Ok(Source { origin, text, file })
     }
 
     /// Applies the overrides, fills in the defaults and checks everything.
-    pub fn resolve(&self, overrides: &Overrides) -> Result<Resolved, WorkloadError> {
+    pub fn resolve(&self, overrides: &Overrides) -> Result<Resolved, DocumentError> {
         let mut file = overrides.apply(&self.file)?;
         let notes = overrides.apply_splits(&mut file);
         let resolved = Resolved::new(file).map_err(|error| {
-            let place =
-                overrides.flag_of(&error.path).unwrap_or_else(|| {
-                    match super::locate::locate(&self.text, &error.path) {
-                        Some((line, column)) => format!("{}:{line}:{column}", self.origin),
-                        None => self.origin.clone(),
-                    }
-                });
-            WorkloadError::Field { place, error }
+            let place = overrides.flag_of(&error.path).unwrap_or_else(|| {
+                match crate::document::locate(&self.text, &error.path) {
+                    Some((line, column)) => format!("{}:{line}:{column}", self.origin),
+                    None => self.origin.clone(),
+                }
+            });
+            DocumentError::Field { place, error }
         })?;
         Ok(Resolved { notes, ..resolved })
     }
 }
 
-fn not_found(name: &str) -> WorkloadError {
+fn not_found(name: &str) -> DocumentError {
     let names: Vec<&str> = BUILTINS.iter().map(|b| b.name).collect();
     let stem = Path::new(name)
         .file_stem()
@@ -70,7 +68,7 @@ fn not_found(name: &str) -> WorkloadError {
         .unwrap_or(name);
     let hint = nearest(stem, names.iter().copied())
         .map_or(String::new(), |n| format!("; did you mean {n:?}?"));
-    WorkloadError::NotFound {
+    DocumentError::NotFound {
         name: name.to_owned(),
         hint,
         builtins: names.join(", "),

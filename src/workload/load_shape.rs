@@ -1,12 +1,14 @@
-//! Shards, connections and what may be in flight, sized by what the workload sends.
+//! Workers, connections and what may be in flight, sized by what the workload sends.
 
 use super::check::{size, whole};
-use super::error::FieldError;
 use super::file::LoadSpec;
-use super::plan::{Actor, AtCap, Limits, Load, Schedule, WireKind};
+use super::plan::{Actor, AtCap, Limits, Load};
 use super::rates::ClassRate;
-use super::units::Span;
+use crate::document::FieldError;
+use crate::human::units::Span;
 use crate::kube::OpClass;
+use crate::rpc::WireKind;
+use crate::schedule::Schedule;
 
 /// Fills in and checks how the load is generated.
 pub(super) fn load(
@@ -17,8 +19,8 @@ pub(super) fn load(
 ) -> Result<Load, FieldError> {
     spec.rate_scale.get_or_insert(1.0);
     spec.rate_ramp.get_or_insert(Span::seconds(0));
-    let shards = *spec.shards.get_or_insert_with(default_shards);
-    let shards = whole("load.shards", shards, 1, 256)?;
+    let workers = *spec.workers.get_or_insert_with(default_workers);
+    let workers = whole("load.workers", workers, 1, 256)?;
     let in_flight = *spec
         .max_in_flight
         .get_or_insert(default_in_flight(rates, actors, limits));
@@ -26,11 +28,11 @@ pub(super) fn load(
     // An etcd behind TLS allows 250 streams per connection (the default of Go's HTTP/2 server).
     let connections = *spec
         .connections
-        .get_or_insert(in_flight.div_ceil(250).clamp(8, 64).max(shards));
+        .get_or_insert(in_flight.div_ceil(250).clamp(8, 64).max(workers));
     let connections = whole("load.connections", connections, 1, 10_000)?;
-    if connections < shards {
+    if connections < workers {
         let message = format!(
-            "{connections} is fewer than the {shards} workers; use at least {shards}, or fewer workers"
+            "{connections} is fewer than the {workers} workers; use at least {workers}, or fewer workers"
         );
         return Err(FieldError::at("load.connections", message));
     }
@@ -41,7 +43,7 @@ pub(super) fn load(
         1_000,
     )?;
     Ok(Load {
-        shards: size(shards),
+        workers: size(workers),
         connections: size(connections),
         max_in_flight: size(in_flight),
         at_cap: *spec.at_cap.get_or_insert(AtCap::Queue),
@@ -52,7 +54,7 @@ pub(super) fn load(
 }
 
 /// One up to 4 cores, then one per 4 cores: the rest is etcd's, or the kernel's.
-fn default_shards() -> u64 {
+fn default_workers() -> u64 {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     (cores / 4).clamp(1, 64)
 }

@@ -1,11 +1,11 @@
 //! Flags that change a workload. Each is an edit of one field of `spec`, so that `etcdmark show` prints
 //! exactly what will run.
 
-use super::error::WorkloadError;
 use super::file::WorkloadFile;
-use super::nearest::hint;
 use super::split::{self, Split};
-use super::yaml;
+use crate::document::DocumentError;
+use crate::document::hint;
+use crate::document::{describe, parse_raw};
 use serde_json::{Map, Value};
 
 /// Stands for the edited value in the document's JSON until its text is put there.
@@ -65,7 +65,7 @@ impl Overrides {
     }
 
     /// `PATH=VALUE`, as `--set` takes it.
-    pub fn push_set(&mut self, assignment: &str) -> Result<(), WorkloadError> {
+    pub fn push_set(&mut self, assignment: &str) -> Result<(), DocumentError> {
         let flag = format!("--set {assignment}");
         match assignment.split_once('=') {
             Some((path, value)) if !path.trim().is_empty() => {
@@ -73,7 +73,7 @@ impl Overrides {
                 self.push(flag, path, value.trim());
                 Ok(())
             }
-            _ => Err(WorkloadError::Override {
+            _ => Err(DocumentError::Override {
                 flag,
                 message: "must be PATH=VALUE, for example --set cluster.podsPerNode=50".to_owned(),
             }),
@@ -105,7 +105,7 @@ impl Overrides {
     }
 
     /// The file with every edit made.
-    pub fn apply(&self, file: &WorkloadFile) -> Result<WorkloadFile, WorkloadError> {
+    pub fn apply(&self, file: &WorkloadFile) -> Result<WorkloadFile, DocumentError> {
         let mut file = file.clone();
         for (i, edit) in self.edits.iter().enumerate() {
             file = edit.apply(&file, &self.edits[..i])?;
@@ -115,7 +115,7 @@ impl Overrides {
 }
 
 impl Edit {
-    fn apply(&self, file: &WorkloadFile, earlier: &[Edit]) -> Result<WorkloadFile, WorkloadError> {
+    fn apply(&self, file: &WorkloadFile, earlier: &[Edit]) -> Result<WorkloadFile, DocumentError> {
         let mut document = serde_json::to_value(file).map_err(|e| self.error(e.to_string()))?;
         let value = self.flow()?;
         let spec = document
@@ -127,7 +127,7 @@ impl Edit {
         let text = document
             .to_string()
             .replace(&Value::from(MARK).to_string(), &value);
-        yaml::parse_raw(&text).map_err(|e| self.error(self.describe(&e, &text)))
+        parse_raw(&text).map_err(|e| self.error(self.describe(&e, &text)))
     }
 
     /// An actor takes one of several forms of arrivals: the one that is given now replaces the file's, with what goes
@@ -164,7 +164,7 @@ impl Edit {
     }
 
     /// Puts the mark where the value belongs.
-    fn mark(&self, spec: &mut Value) -> Result<(), WorkloadError> {
+    fn mark(&self, spec: &mut Value) -> Result<(), DocumentError> {
         let mut at = spec;
         let mut walked = Vec::new();
         for segment in self.path.split('.') {
@@ -208,18 +208,18 @@ impl Edit {
     }
 
     /// The value as YAML that can stand inside JSON. Numbers keep their spelling (1.30 is not 1.3).
-    fn flow(&self) -> Result<String, WorkloadError> {
+    fn flow(&self) -> Result<String, DocumentError> {
         // To YAML nothing is null, which would quietly mean the default.
         if self.value.trim().is_empty() {
             return Err(self.error("has no value; write null for the default"));
         }
-        let value: Value = match yaml::parse_raw(&self.value) {
+        let value: Value = match parse_raw(&self.value) {
             Ok(value) => value,
             // Such as `.nan`: the field's own check says what would be right.
             Err(serde_saphyr::Error::NonFiniteFloat { .. }) => {
                 return Ok(self.value.trim().to_owned());
             }
-            Err(e) => return Err(self.error(yaml::describe(&e, &self.value))),
+            Err(e) => return Err(self.error(describe(&e, &self.value))),
         };
         Ok(match value {
             Value::Number(_) | Value::Bool(_) => self.value.trim().to_owned(),
@@ -243,12 +243,12 @@ impl Edit {
                 let unknown = format!("{parent}{field}");
                 format!("unknown field {unknown:?}{}", hint(&unknown, &known))
             }
-            other => yaml::describe(other, text),
+            other => describe(other, text),
         }
     }
 
-    fn error(&self, message: impl Into<String>) -> WorkloadError {
-        WorkloadError::Override {
+    fn error(&self, message: impl Into<String>) -> DocumentError {
+        DocumentError::Override {
             flag: self.flag.clone(),
             message: message.into(),
         }

@@ -1,14 +1,15 @@
 //! The plan: a workload after every override, with nothing left to decide. The engine reads this and
 //! nothing else.
 
-use super::KubernetesVersion;
-pub use super::rate_profile::{RateProfile, Segment};
 use crate::clock::{Nanos, UnixNanos};
-use crate::engine::Control;
-use crate::etcd::Target;
-use crate::etcd::wire::Rpc;
+use crate::control::Control;
 use crate::kube::opclass::Verb;
+use crate::kube::{ActorKind, Cluster};
 use crate::kube::{OpClass, Resource};
+use crate::rpc::Rpc;
+use crate::rpc::WireKind;
+use crate::schedule::Schedule;
+use crate::target::Target;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ pub struct Plan {
     pub guards: Vec<GuardKind>,
     /// Allow a store that holds a live cluster's keys.
     pub allow_live_cluster: bool,
-    /// How long populate's and closed loops' workers take to come up ([`Plan::ramp_up`]); zero: at once.
+    /// How long populate's and closed loops' clients take to come up ([`Plan::ramp_up`]); zero: at once.
     pub ramp: Duration,
     /// The effective workload, for the result's header.
     pub source: serde_json::Value,
@@ -69,7 +70,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// When worker `i` of `n` begins, after `start`: at once, or in its turn of the ramp.
+    /// When client `i` of `n` begins, after `start`: at once, or in its turn of the ramp.
     pub fn begins(&self, start: Nanos, i: u64, n: u64) -> Nanos {
         let ramp = u64::try_from(self.ramp.as_nanos()).unwrap_or(u64::MAX);
         start.saturating_add(ramp / n.max(1) * i)
@@ -104,7 +105,7 @@ impl Plan {
     }
 
     /// Lets load and populate come up over `ramp`: a rate's own ramp from 0 is stretched to it, any other rate
-    /// gets one before it is as planned, workers begin one after the other. The warm-up lasts at least as long.
+    /// gets one before it is as planned, clients begin one after the other. The warm-up lasts at least as long.
     pub fn ramp_up(&mut self, ramp: Duration) {
         self.ramp = ramp;
         let duration = u64::try_from(ramp.as_nanos()).unwrap_or(u64::MAX);
@@ -132,43 +133,12 @@ pub struct TrialCoordinates {
     pub experiment: String,
     /// The arm's name.
     pub arm: String,
-    /// Which pair, from 1.
-    pub pair: u32,
+    /// Which block, from 1.
+    pub block: u32,
     /// Which trial of the whole experiment, from 1, in the order in which they are played.
     pub trial: u32,
-    /// Its place in its pair, from 1.
+    /// Its place in its block, from 1.
     pub order: u32,
-}
-
-/// The hollow cluster's size and shape.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Cluster {
-    /// Kubernetes version whose request shapes are used.
-    pub kubernetes_version: KubernetesVersion,
-    /// Hollow nodes.
-    pub nodes: u64,
-    /// Namespaces that pods, services and events are spread over.
-    pub namespaces: u64,
-    /// Pods per node (they size services and name events; no Pod object is written yet).
-    pub pods_per_node: u64,
-    /// Services, each with Endpoints and EndpointSlices.
-    pub services: u64,
-    /// Endpoints per service.
-    pub endpoints_per_service: u64,
-    /// Images in each Node's status (kubelet's nodeStatusMaxImages is 50).
-    pub images_per_node: u64,
-    /// kube-apiservers: each has an identity Lease, a masterlease, event lease managers.
-    pub apiservers: u64,
-    /// Leader-election locks (the first two are kube-controller-manager and kube-scheduler).
-    pub leader_locks: u64,
-}
-
-impl Cluster {
-    /// EndpointSlices per service: at most 100 endpoints each (`--max-endpoints-per-slice`).
-    pub fn slices_per_service(&self) -> u64 {
-        self.endpoints_per_service.div_ceil(100).max(1)
-    }
 }
 
 /// One etcd cluster of the run.
@@ -191,93 +161,6 @@ pub struct Actor {
     pub kind: ActorKind,
     /// When its sessions are intended.
     pub schedule: Schedule,
-}
-
-/// What an actor models; its own settings.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ActorKind {
-    /// Each kubelet renews its Lease in kube-node-lease.
-    NodeLease,
-    /// Each kubelet writes its Node's status.
-    NodeStatus,
-    /// Event creates with shared TTL leases; `series_share` of the arrivals update an earlier Event
-    /// (Range + Txn) instead.
-    Event {
-        /// Share of arrivals that are series updates, 0 ≤ x < 1.
-        series_share: f64,
-        /// The apiserver's `--event-ttl`; the etcd lease gets TTL + min(60 s, 5 %).
-        ttl: Duration,
-    },
-    /// Leader-election holders renew their lock; each lock has `standbys` pollers.
-    LeaderLease {
-        /// Standby candidates per lock, each one Range per poll.
-        standbys: u64,
-    },
-    /// Each apiserver renews its identity Lease, masterlease and (by version) peer lease.
-    ApiserverLease,
-    /// Whole-object Endpoints updates of a rolling update.
-    Endpoints,
-    /// EndpointSlice updates of a rolling update.
-    EndpointSlice,
-    /// kube-apiserver's compactor: Txn on `compact_rev_key`, then Compact of the previous round's revision.
-    Compactor {
-        /// Stores of the workload: an apiserver has a compactor for each.
-        stores: u64,
-    },
-    /// An operator's cron job: defragments every member of every store, one after the other.
-    Defragmenter,
-    /// A client without a watch cache: lists every object of a resource, whole.
-    List {
-        /// What it lists.
-        resource: Resource,
-    },
-    /// A quiet client: linearizable reads, and with `writes` a CAS on one key.
-    Probe {
-        /// Also write.
-        writes: bool,
-    },
-}
-
-/// When the sessions of an actor are intended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Schedule {
-    /// Open loop, one stream of arrivals for the whole actor.
-    Arrivals {
-        /// Spacing.
-        process: Process,
-        /// Arrivals per second over time.
-        rate: RateProfile,
-    },
-    /// Open loop, each member of the actor's population (node, lock, apiserver …) on its own chain:
-    /// the next instant is the previous one + period × U(low, high).
-    Periodic {
-        /// Mean-free base period, ns.
-        period: Nanos,
-        /// Lower factor, e.g. 1.0.
-        low: f64,
-        /// Upper factor, e.g. 1.04.
-        high: f64,
-        /// Scales the rate over time: 1.0 everywhere unless ramped or staged.
-        intensity: RateProfile,
-        /// The first instants are spread over one period; else they come after one.
-        spread: bool,
-    },
-    /// Closed loop: so many workers, each sends its next operation when the last was answered. Has
-    /// service time only.
-    Closed {
-        /// Workers.
-        concurrency: u64,
-    },
-}
-
-/// How arrivals are spaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Process {
-    /// Evenly.
-    Constant,
-    /// Exponentially (memoryless).
-    Poisson,
 }
 
 /// Response-time limits.
@@ -370,10 +253,10 @@ pub struct Phases {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Load {
     /// Engine threads.
-    pub shards: usize,
-    /// Connections per store, over all shards.
+    pub workers: usize,
+    /// Connections per store, over all workers.
     pub connections: usize,
-    /// Operations in flight, over all shards.
+    /// Operations in flight, over all workers.
     pub max_in_flight: usize,
     /// What happens to an operation that is due while the cap is reached.
     pub at_cap: AtCap,
@@ -393,16 +276,6 @@ pub enum AtCap {
     Queue,
     /// The request is dropped once it is late, and counts as skipped.
     Skip,
-}
-
-/// Client implementation that sends the requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum WireKind {
-    /// The h2 crate, used directly.
-    H2,
-    /// tonic.
-    Tonic,
 }
 
 /// How the store is filled.

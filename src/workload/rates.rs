@@ -2,9 +2,11 @@
 
 use super::arrivals::peak;
 use super::file::Kind;
-use super::plan::{Actor, ActorKind, Cluster, Schedule};
+use super::plan::Actor;
 use crate::kube::actors::list_class;
+use crate::kube::{ActorKind, Cluster};
 use crate::kube::{OpClass, Resource};
+use crate::schedule::Schedule;
 
 /// An op class of the load.
 #[derive(Clone, Copy, Debug, PartialEq)]

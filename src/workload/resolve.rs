@@ -1,26 +1,25 @@
 //! A workload file with nothing left to decide: defaults filled in, everything checked, ready to become
 //! a [`Plan`] once the stores' targets are known.
 
-use super::KubernetesVersion;
 use super::actors::actor;
 use super::check::{self, span};
-use super::error::{FieldError, WorkloadError};
 use super::file::{Kind, WorkloadFile};
 use super::hash::plan_hash;
 use super::load_shape::load;
-use super::plan::{
-    Actor, Cluster, GuardKind, Limits, Load, Phases, Plan, Populate, Store, Threshold,
-};
+use super::plan::{Actor, GuardKind, Limits, Load, Phases, Plan, Populate, Store, Threshold};
 use super::rates::{ClassRate, class_rates, populated_keys};
 use super::sections::{
     cluster, distinct, effective_scaling, judged, limits, phases, populate, realistic_endpoints,
 };
 use super::stores::{RoutedStore, stores};
-use super::units::Span;
 use crate::clock::UnixNanos;
-use crate::engine::Control;
-use crate::etcd::Target;
+use crate::control::Control;
+use crate::document::{DocumentError, FieldError};
+use crate::human::units::Span;
+use crate::kube::Cluster;
+use crate::kube::KubernetesVersion;
 use crate::kube::Resource;
+use crate::target::Target;
 use std::collections::BTreeSet;
 
 /// A checked workload. Everything of a [`Plan`] that does not depend on where and when it runs.
@@ -76,7 +75,7 @@ pub struct RunSettings {
 impl Resolved {
     /// Fills in and checks. The error names the field; the caller knows where it was set.
     pub(super) fn new(mut file: WorkloadFile) -> Result<Self, FieldError> {
-        check::name("metadata.name", &file.metadata.name)?;
+        crate::document::check_name("metadata.name", &file.metadata.name)?;
         let spec = &mut file.spec;
         let version = *spec
             .kubernetes_version
@@ -135,11 +134,11 @@ impl Resolved {
     }
 
     /// The plan of a run. `targets` are in the order of [`Resolved::stores`].
-    pub fn into_plan(self, targets: Vec<Target>, run: RunSettings) -> Result<Plan, WorkloadError> {
+    pub fn into_plan(self, targets: Vec<Target>, run: RunSettings) -> Result<Plan, DocumentError> {
         if targets.len() != self.stores.len() {
             let names: Vec<&str> = self.stores.iter().map(|s| s.name.as_str()).collect();
             let (names, stores) = (names.join(", "), self.stores.len());
-            return Err(WorkloadError::Targets {
+            return Err(DocumentError::Targets {
                 stores,
                 names,
                 targets: targets.len(),

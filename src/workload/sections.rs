@@ -1,13 +1,15 @@
 //! The sections of `spec`, one function each: defaults filled in, values checked.
 
-use super::KubernetesVersion;
-use super::check::{self, MAX_OBJECTS, size, span, whole};
-use super::error::FieldError;
+use super::check::{MAX_OBJECTS, size, span, whole};
 use super::file::{ActorSpec, ClusterSpec, Kind, LoadSpec, PhasesSpec, PopulateSpec, Spec};
-use super::plan::{Actor, Cluster, Limits, Phases, Populate, Schedule, Threshold};
+use super::plan::{Actor, Limits, Phases, Populate, Threshold};
 use super::thresholds::{op_class, primary, sent, threshold};
-use super::units::{Length, Span};
+use crate::document::FieldError;
+use crate::human::units::{Length, Span};
+use crate::kube::Cluster;
+use crate::kube::KubernetesVersion;
 use crate::kube::OpClass;
+use crate::schedule::Schedule;
 use std::time::Duration;
 
 /// Within which a defragmentation is not late, unless the file says so.
@@ -72,7 +74,7 @@ pub(super) fn distinct(actors: &[ActorSpec]) -> Result<Vec<Kind>, FieldError> {
         return Err(FieldError::at("actors", message));
     }
     for (i, a) in actors.iter().enumerate() {
-        check::name(&format!("actors.{i}.name"), &a.name)?;
+        crate::document::check_name(&format!("actors.{i}.name"), &a.name)?;
         if actors[..i].iter().any(|b| b.name == a.name) {
             return Err(FieldError::at(
                 format!("actors.{i}.name"),
@@ -121,7 +123,7 @@ pub(super) fn effective_scaling(
 /// Kubernetes cuts Endpoints at 1,000 addresses.
 pub(super) fn realistic_endpoints(cluster: &Cluster, kinds: &[Kind]) -> Result<(), FieldError> {
     if cluster.endpoints_per_service > 1000 && kinds.contains(&Kind::Endpoints) {
-        let n = check::grouped(cluster.endpoints_per_service);
+        let n = crate::human::grouped(cluster.endpoints_per_service);
         let message = format!(
             "{n} is too many: Kubernetes truncates Endpoints at 1,000; use at most 1,000, or remove the endpoints actor"
         );

@@ -1,10 +1,9 @@
 //! Which store each resource is routed to.
 
-use super::check;
-use super::error::FieldError;
 use super::file::{Kind, StoreSpec};
-use super::nearest::hint;
 use super::plan::Actor;
+use crate::document::FieldError;
+use crate::document::hint;
 use crate::kube::Resource;
 
 /// A store of the workload: a name and what is routed to it. The target comes later.
@@ -31,7 +30,7 @@ pub(super) fn stores(
     let mut taken: Vec<(Resource, String)> = Vec::new();
     let mut rest = None;
     for (i, spec) in specs.iter().enumerate() {
-        check::name(&format!("stores.{i}.name"), &spec.name)?;
+        crate::document::check_name(&format!("stores.{i}.name"), &spec.name)?;
         if specs[..i].iter().any(|s| s.name == spec.name) {
             return Err(FieldError::at(
                 format!("stores.{i}.name"),

@@ -1,10 +1,11 @@
 //! The grammar of thresholds (`node-lease/update: p99 < 1s`) and primary metrics (`node-lease/update:p99`).
 
-use super::error::FieldError;
-use super::nearest::{hint, nearest};
-use super::plan::{Actor, Comparison, Schedule, Threshold, ThresholdMetric};
-use super::units::Span;
+use super::plan::{Actor, Comparison, Threshold, ThresholdMetric};
+use crate::document::FieldError;
+use crate::document::{hint, nearest};
+use crate::human::units::Span;
 use crate::kube::OpClass;
+use crate::schedule::Schedule;
 
 const EXAMPLE: &str = "node-lease/update: p99 < 1s";
 const METRICS: &str = "p50 to p99.99, max, mean, missed, errors, achieved, rate";

@@ -118,7 +118,7 @@ fn workloads_and_numbers() {
             2,
             &["18446744073709551616", "whole number"],
         ),
-        case("run --shards 1000", 2, &["--shards 1000", "use 1 to 256"]),
+        case("run --workers 1000", 2, &["--workers 1000", "use 1 to 256"]),
         case("run --seed -1", 2, &["--seed -1", "whole number"]),
         case(
             "run --kubernetes-version 1.12",

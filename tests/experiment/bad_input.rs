@@ -1,7 +1,7 @@
 //! What is wrong is said before anything is started: where, what, and what would be right.
 
 use crate::common;
-use crate::harness::{Desk, file};
+use crate::desk::{Desk, file};
 
 #[test]
 fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
@@ -122,7 +122,7 @@ fn added_keys_are_checked_too() {
             "x.yaml:23:13: baseline: this experiment has no arm \"plane\"; did you mean \"plain\"?",
         ),
         (
-            "  pairs: 5\n",
+            "  blocks: 5\n",
             "x.yaml:23:10: 5 blocks; use 6 to 1000, because fewer give no interval",
         ),
         (
@@ -130,15 +130,15 @@ fn added_keys_are_checked_too() {
             "analysis: \"comparison\" is not known; did you mean \"compare\"?",
         ),
         (
-            "  ladder: {nodes: [10], rateScale: [1]}\n",
-            "ladder: give exactly one of rateScale, nodes and levels",
+            "  sweep: {nodes: [10], rateScale: [1]}\n",
+            "sweep: give exactly one of rateScale, nodes and levels",
         ),
         (
-            "  ladder: {nodes: [10, 10]}\n",
+            "  sweep: {nodes: [10, 10]}\n",
             "level \"nodes-10\" is given twice",
         ),
         (
-            "  ladder: {rateScale: [-1]}\n",
+            "  sweep: {rateScale: [-1]}\n",
             "rateScale -1: load.rateScale: -1 is out of range",
         ),
     ] {
@@ -161,7 +161,7 @@ fn a_wrong_flag_names_the_flag() {
             &["--arm", "plain"],
             "1 arm is left, but the analysis compare needs at least 2",
         ),
-        (&["--pairs", "2"], "--pairs 2: 2 blocks; use 6 to 1000"),
+        (&["--blocks", "2"], "--blocks 2: 2 blocks; use 6 to 1000"),
         (
             &["--smoke", "--set", "cluster.nods=1"],
             "--set cluster.nods=1: unknown field",
@@ -262,16 +262,13 @@ fn a_quota_that_etcd_warns_of_and_one_that_nothing_fits_in_are_said() {
             "--etcd-flag",
             flag,
         ];
-        let etcd = common::etcd_binary().path.map(|p| p.display().to_string());
-        let etcd = etcd.map(|path| ["--etcd".to_owned(), path]);
-        let etcd: Vec<&str> = etcd.iter().flatten().map(String::as_str).collect();
+        let etcd = common::etcd::etcd_flags();
+        let etcd: Vec<&str> = etcd.iter().map(String::as_str).collect();
         desk.etcdmark(&[&load[..], &tail, &etcd].concat())
     };
     let said = run("--quota-backend-bytes=17179869184");
-    assert!(matches!(said.code, 0 | 98), "{said:?}");
-    // The note is broken into lines.
-    let text = said.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains(warning), "{said:?}");
+    assert!(said.is_well(), "{said:?}");
+    assert!(said.words().contains(warning), "{said:?}");
 
     std::fs::remove_dir_all(desk.home.path().join("of-run")).unwrap();
     let small = "--etcd-flag --quota-backend-bytes=4096: an empty database already has 20 KiB, so etcd would refuse every write; use a larger value";

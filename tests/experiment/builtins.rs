@@ -1,7 +1,9 @@
 //! The built-in experiments: each is a file that resolves; a closer look at what came of those that have an expectation
 //! of their own.
 
-use crate::harness::{Desk, file, json};
+use crate::common::json;
+use crate::common::schema::assert_fits;
+use crate::desk::{Desk, file};
 use crate::killed::{killed_and_gone_on_with, results};
 use etcdmark::experiment::{BUILTINS, Changes, ExperimentSource};
 use etcdmark::local::BinaryChoice;
@@ -9,17 +11,12 @@ use serde_json::Value;
 
 #[test]
 fn every_builtin_resolves_in_both_forms_and_fits_the_schema() {
-    let schema = serde_json::from_str(&etcdmark::experiment::schema::file_schema()).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
+    let schema = etcdmark::experiment::schema::file_schema();
     for builtin in BUILTINS {
         let source = ExperimentSource::load(builtin.name).unwrap();
         assert_eq!(source.file.metadata.name, builtin.name);
         let document: Value = serde_saphyr::from_str(builtin.text).unwrap();
-        let wrong: Vec<String> = validator
-            .iter_errors(&document)
-            .map(|e| e.to_string())
-            .collect();
-        assert!(wrong.is_empty(), "{}: {wrong:?}", builtin.name);
+        assert_fits(&schema, &document, builtin.name);
         for smoke in [true, false] {
             let changes = Changes {
                 smoke,
@@ -76,8 +73,8 @@ fn versions_is_played_on_every_etcd_that_is_here() {
         return;
     };
     assert!(said.stdout.starts_with("etcd 3."), "{said:?}");
-    for rung in ["level steady", "level with-lists"] {
-        assert!(said.stdout.contains(rung), "{said:?}");
+    for level in ["level steady", "level with-lists"] {
+        assert!(said.stdout.contains(level), "{said:?}");
     }
     let plan = json(&desk.out().join("plan.json"));
     assert_eq!(plan["leftOut"].as_array().unwrap().len(), 4 - here);
@@ -98,7 +95,7 @@ fn versions_is_played_on_every_etcd_that_is_here() {
             .iter()
             .filter(|c| c["class"]["name"] == "list/nodes")
             .collect();
-        if trial["rung"] == "steady" {
+        if trial["level"] == "steady" {
             assert!(
                 lists.iter().all(|l| l["figures"]["counts"]["offered"] == 0),
                 "{lists:?}"
@@ -131,7 +128,7 @@ fn split_events_shields_lease_renewals_from_a_full_quota() {
         };
         let full = |class: &str| counts(class)["errors"]["no-space"]["count"].as_u64();
         let noted = json(&directory.join("after.json"));
-        if trial["rung"] == "maintenance" {
+        if trial["level"] == "maintenance" {
             assert_eq!(full("node-lease/update"), None);
             let members = result["defragmentations"].as_array().unwrap();
             assert!(members.len() >= stores.len(), "{members:?}");
@@ -174,11 +171,11 @@ fn media_shows_what_one_writer_and_many_get() {
     let result = desk.result();
     let trials = result["trials"].as_array().unwrap();
     let done = |t: &&Value| t["state"] == "done";
-    let of = |arm: &str, rung: &str| {
+    let of = |arm: &str, level: &str| {
         trials
             .iter()
             .filter(done)
-            .find(|t| t["arm"] == arm && t["rung"] == rung)
+            .find(|t| t["arm"] == arm && t["level"] == level)
     };
     // A held sync takes at least as long as the medium asks for, however busy the machine is.
     let openai = trials.iter().find(|t| t["arm"] == "openai-2018").unwrap();

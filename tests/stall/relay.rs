@@ -3,7 +3,8 @@
 
 use bytes::{Bytes, BytesMut};
 use etcdmark::clock::{self, Nanos, SECOND, UnixNanos};
-use etcdmark::etcd::messages::{TxnRequest, request_op::Request as Op};
+use etcdmark::rpc::messages::TxnRequest;
+use etcdmark::rpc::messages::request_op::Request as Op;
 use h2::client::SendRequest;
 use h2::server::SendResponse;
 use h2::{RecvStream, SendStream};
@@ -242,7 +243,7 @@ fn intended(frame: &[u8]) -> Option<UnixNanos> {
     let compare = txn.compare.first()?;
     let created = matches!(
         compare.target_union,
-        Some(etcdmark::etcd::messages::compare::TargetUnion::ModRevision(
+        Some(etcdmark::rpc::messages::compare::TargetUnion::ModRevision(
             0
         ))
     );

@@ -1,7 +1,7 @@
 //! The state of one request that its caller and the connection's driver share.
 
-use super::RpcError;
 use crate::clock::Nanos;
+use crate::rpc::RpcError;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};

@@ -9,7 +9,7 @@ use super::{Link, Transport};
 use crate::clock::{self, SECOND};
 use crate::etcd::auth::Auth;
 use crate::etcd::tls::DialError;
-use crate::workload::plan::WireKind;
+use crate::rpc::WireKind;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

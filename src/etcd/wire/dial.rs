@@ -3,8 +3,8 @@
 use super::connection::Connection;
 use super::headers::Template;
 use super::settings::Settings;
-use crate::etcd::target::{Target, TlsMaterial};
 use crate::etcd::tls::{self, DialError};
+use crate::target::{Target, TlsMaterial};
 use http::Uri;
 use http::header::HeaderValue;
 use std::future::poll_fn;

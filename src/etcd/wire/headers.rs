@@ -1,7 +1,7 @@
 //! gRPC's headers: what every request carries, and what an answer says.
 //! Values as grpc-go sends them (`/internal/transport/http_util.go`, `http2_client.go` there).
 
-use super::{Rpc, RpcError};
+use crate::rpc::{Rpc, RpcError};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE, USER_AGENT};
 use http::{Method, Request, Uri, Version};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The hot path: RPCs with one request as raw gRPC frames over HTTP/2, behind one trait.
 //!
-//! A [`Pool`] holds the channels of one store for one shard; a channel keeps one connection to one
+//! A [`Pool`] holds the channels of one store for one worker; a channel keeps one connection to one
 //! member up. Everything here lives on one thread and spawns local tasks: it needs a
 //! `tokio::runtime::LocalRuntime` or a `LocalSet`.
 //!
@@ -16,7 +16,6 @@ mod coalesce;
 mod connection;
 mod dial;
 mod driver;
-mod frames;
 mod headers;
 mod pool;
 mod settings;
@@ -27,67 +26,9 @@ pub use pool::{MemberEvent, Pool, PoolError};
 pub use settings::Settings;
 
 use crate::clock::Nanos;
+use crate::rpc::{Rpc, RpcError};
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
-
-/// An RPC of the hot path: one request; one answer, or several that belong together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Rpc {
-    /// etcdserverpb.KV/Range
-    Range,
-    /// etcdserverpb.KV/RangeStream (etcd 3.7 on): a Range that is answered in chunks
-    RangeStream,
-    /// etcdserverpb.KV/Put
-    Put,
-    /// etcdserverpb.KV/Txn
-    Txn,
-    /// etcdserverpb.KV/Compact
-    Compact,
-    /// etcdserverpb.Lease/LeaseGrant
-    LeaseGrant,
-    /// etcdserverpb.Maintenance/Defragment; goes through etcd-client, since it is for one member and rare
-    Defragment,
-}
-
-impl Rpc {
-    /// Every one.
-    pub const ALL: [Rpc; 7] = [
-        Rpc::Range,
-        Rpc::RangeStream,
-        Rpc::Put,
-        Rpc::Txn,
-        Rpc::Compact,
-        Rpc::LeaseGrant,
-        Rpc::Defragment,
-    ];
-
-    /// The HTTP/2 `:path`.
-    pub const fn path(self) -> &'static str {
-        match self {
-            Rpc::Range => "/etcdserverpb.KV/Range",
-            Rpc::RangeStream => "/etcdserverpb.KV/RangeStream",
-            Rpc::Put => "/etcdserverpb.KV/Put",
-            Rpc::Txn => "/etcdserverpb.KV/Txn",
-            Rpc::Compact => "/etcdserverpb.KV/Compact",
-            Rpc::LeaseGrant => "/etcdserverpb.Lease/LeaseGrant",
-            Rpc::Defragment => "/etcdserverpb.Maintenance/Defragment",
-        }
-    }
-
-    /// The label `grpc_method` in etcd's metrics.
-    pub const fn method(self) -> &'static str {
-        match self {
-            Rpc::Range => "Range",
-            Rpc::RangeStream => "RangeStream",
-            Rpc::Put => "Put",
-            Rpc::Txn => "Txn",
-            Rpc::Compact => "Compact",
-            Rpc::LeaseGrant => "LeaseGrant",
-            Rpc::Defragment => "Defragment",
-        }
-    }
-}
 
 /// One request to send.
 #[derive(Clone, Debug)]
@@ -112,32 +53,7 @@ pub struct Reply {
     pub result: Result<Bytes, RpcError>,
 }
 
-/// Why an RPC has no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RpcError {
-    /// No connection could be had before the deadline; nothing was sent.
-    #[error("not connected: {0}")]
-    NotConnected(String),
-    /// The connection or stream broke after the request may have left.
-    #[error("connection broken: {0}")]
-    Broken(String),
-    /// No answer in time.
-    #[error("deadline exceeded after {0:?}")]
-    Deadline(Duration),
-    /// etcd answered with a gRPC status other than OK.
-    #[error("{message} (gRPC code {code})")]
-    Status {
-        /// gRPC code.
-        code: u32,
-        /// Percent-decoded `grpc-message`.
-        message: String,
-    },
-    /// The answer could not be decoded.
-    #[error("malformed answer: {0}")]
-    Malformed(String),
-}
-
-/// A future of the shard's own thread.
+/// A future of the worker's own thread.
 pub type LocalBoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// One connection to one member. Two implementations: h2 directly, and tonic.

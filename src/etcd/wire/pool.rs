@@ -1,15 +1,16 @@
-//! The channels of one store for one shard: picks one per call, ejects dead members.
+//! The channels of one store for one worker: picks one per call, ejects dead members.
 
 use super::channel::Channel;
 use super::dial::Dialer;
 use super::headers;
 use super::settings::Settings;
-use super::{Call, Link, Reply, RpcError, Transport};
+use super::{Call, Link, Reply, Transport};
 use crate::clock;
 use crate::etcd::auth::{self, Auth, AuthError};
-use crate::etcd::errors::wants_new_token;
-use crate::etcd::target::Target;
 use crate::etcd::tls::DialError;
+use crate::rpc::RpcError;
+use crate::rpc::errors::wants_new_token;
+use crate::target::Target;
 use futures_util::future::join_all;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -97,7 +98,7 @@ impl Members {
     }
 }
 
-/// The channels of one store for one shard. Lives on one thread.
+/// The channels of one store for one worker. Lives on one thread.
 pub struct Pool {
     channels: Vec<Rc<Channel>>,
     members: Rc<Members>,

@@ -1,7 +1,7 @@
 //! What a pool is told besides where to connect.
 
 use crate::etcd::auth::Auth;
-use crate::workload::plan::WireKind;
+use crate::rpc::WireKind;
 use std::time::Duration;
 
 /// etcd closes a connection that pings more often than this (`--grpc-keepalive-min-time`).
@@ -16,7 +16,7 @@ pub struct Settings {
     pub client_api_version: Option<&'static str>,
     /// Requests that the engine may have in flight over the whole pool; sizes the memory for reset streams.
     pub max_in_flight: usize,
-    /// A shared token; made from the target's credentials when absent. Shards share one, since etcd
+    /// A shared token; made from the target's credentials when absent. Workers share one, since etcd
     /// spends about 0.1 s of CPU (bcrypt) on each login.
     pub auth: Option<Auth>,
     /// Silence after which a ping is sent; never under 5 s.

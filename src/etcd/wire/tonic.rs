@@ -2,9 +2,10 @@
 
 use super::dial::Dialer;
 use super::settings::Settings;
-use super::{Call, Reply, Rpc, RpcError, Transport};
+use super::{Call, Reply, Transport};
 use crate::clock;
 use crate::etcd::tls::{self, DialError};
+use crate::rpc::{Rpc, RpcError};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::HeaderValue;
 use http::uri::PathAndQuery;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// The single writer.
 const PROBE: OpClass = OpClass::ProbeUpdate;
-/// A rung is within the limit while no more than this share of any op class missed it: then p99 is a number.
+/// A level is within the limit while no more than this share of any op class missed it: then p99 is a number.
 const MISSES: f64 = 0.01;
 
 /// What was found of an arm.
@@ -17,8 +17,8 @@ const MISSES: f64 = 0.01;
 #[serde(rename_all = "camelCase")]
 pub(super) struct ArmFound {
     pub(super) arm: String,
-    /// The highest open-loop rung on which, and below which, every op class met its limit in every trial.
-    pub(super) highest_rung: Option<String>,
+    /// The highest open-loop level on which, and below which, every op class met its limit in every trial.
+    pub(super) highest_level: Option<String>,
     pub(super) one_writer: Option<OneWriter>,
     /// Of each member.
     pub(super) syncs: Vec<MemberSyncs>,
@@ -28,7 +28,7 @@ pub(super) struct ArmFound {
     pub(super) trials: usize,
 }
 
-/// What a single writer can do, by the lowest open-loop rung.
+/// What a single writer can do, by the lowest open-loop level.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct OneWriter {
@@ -39,11 +39,11 @@ pub(super) struct OneWriter {
     pub(super) many: Option<Many>,
 }
 
-/// What many writers at once got from the same etcd, on the closed-loop rung.
+/// What many writers at once got from the same etcd, on the closed-loop level.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Many {
-    pub(super) rung: String,
+    pub(super) level: String,
     /// Proposals that the leader committed.
     pub(super) writes_per_second: f64,
     /// Proposals for each of the leader's log syncs.
@@ -55,18 +55,18 @@ pub(super) struct Many {
 pub(super) struct MemberSyncs {
     pub(super) member: String,
     pub(super) leader: bool,
-    /// On the open-loop rungs.
+    /// On the open-loop levels.
     pub(super) syncs: Syncs,
 }
 
-/// The trials that count, each with its arm and rung.
+/// The trials that count, each with its arm and level.
 pub(super) struct Played<'a> {
     pub(super) trials: Vec<(&'a str, &'a str, &'a RunResult)>,
-    /// Open-loop rungs that were played, in the ladder's order.
+    /// Open-loop levels that were played, in the sweep's order.
     pub(super) open: Vec<&'a str>,
-    /// The rung with a closed loop.
+    /// The level with a closed loop.
     pub(super) closed: Option<&'a str>,
-    /// The first metric of the answer that has a rung to show, for the ladder.
+    /// The first metric of the answer that has a level to show, for the sweep.
     pub(super) shown: Option<&'a String>,
     pub(super) comparisons: &'a [Comparison],
     pub(super) baseline: &'a str,
@@ -77,17 +77,17 @@ impl<'a> Played<'a> {
         let done = evidence.trials.iter().zip(evidence.runs);
         let trials: Vec<_> = done
             .filter(|(t, _)| t.state == State::Done)
-            .filter_map(|(t, run)| Some((t.arm.as_str(), t.rung.as_str(), run.as_ref()?)))
+            .filter_map(|(t, run)| Some((t.arm.as_str(), t.level.as_str(), run.as_ref()?)))
             .collect();
         let closes = |run: &RunResult| run.classes.iter().any(|c| c.class.closed_loop);
-        let has = |rung: &str, closed: bool| {
-            let mut of_rung = trials.iter().filter(|(_, r, _)| *r == rung);
-            of_rung.any(|(_, _, run)| closes(run) == closed)
+        let has = |level: &str, closed: bool| {
+            let mut of_level = trials.iter().filter(|(_, r, _)| *r == level);
+            of_level.any(|(_, _, run)| closes(run) == closed)
         };
-        let rungs = || evidence.plan.rungs.iter().map(String::as_str);
+        let levels = || evidence.plan.levels.iter().map(String::as_str);
         Played {
-            open: rungs().filter(|r| has(r, false)).collect(),
-            closed: rungs().find(|r| has(r, true)),
+            open: levels().filter(|r| has(r, false)).collect(),
+            closed: levels().find(|r| has(r, true)),
             shown: (evidence.plan.primary.iter()).find(|m| !m.starts_with(PROBE.name())),
             comparisons: evidence.comparisons,
             baseline: &evidence.plan.baseline,
@@ -98,15 +98,15 @@ impl<'a> Played<'a> {
     pub(super) fn runs<'s>(
         &'s self,
         arm: &'s str,
-        rung: &'s str,
+        level: &'s str,
     ) -> impl Iterator<Item = &'a RunResult> + 's {
-        let of = move |(a, r, _): &&(&str, &str, &'a RunResult)| *a == arm && *r == rung;
+        let of = move |(a, r, _): &&(&str, &str, &'a RunResult)| *a == arm && *r == level;
         self.trials.iter().filter(of).map(|(_, _, run)| *run)
     }
 
     pub(super) fn arm(&self, arm: &str) -> ArmFound {
-        let within = |rung: &&&str| {
-            let classes = self.runs(arm, rung).flat_map(|run| &run.classes);
+        let within = |level: &&&str| {
+            let classes = self.runs(arm, level).flat_map(|run| &run.classes);
             let mut met = classes.map(|c| c.figures.miss_share <= MISSES).peekable();
             met.peek().is_some() && met.all(|met| met)
         };
@@ -114,7 +114,7 @@ impl<'a> Played<'a> {
         let changes = all().flat_map(|(_, _, run)| &run.stores);
         ArmFound {
             arm: arm.to_owned(),
-            highest_rung: (self.open.iter().take_while(within).last()).map(|r| (*r).to_owned()),
+            highest_level: (self.open.iter().take_while(within).last()).map(|r| (*r).to_owned()),
             one_writer: self.one_writer(arm),
             syncs: self.syncs(arm),
             leader_changes: changes.filter_map(|s| s.leader_changes).sum(),
@@ -123,14 +123,14 @@ impl<'a> Played<'a> {
     }
 
     fn one_writer(&self, arm: &str) -> Option<OneWriter> {
-        let rung = self.open.first()?;
-        let probes = self.runs(arm, rung).filter_map(|run| {
+        let level = self.open.first()?;
+        let probes = self.runs(arm, level).filter_map(|run| {
             let service = run.class(PROBE.name())?.figures.service?;
             Some((service.mean_ns * service.count as f64, service.count))
         });
         let (total_ns, count) = probes.fold((0.0, 0), |sum, x| (sum.0 + x.0, sum.1 + x.1));
         let mut of_log = Syncs::default();
-        let leaders = self.runs(arm, rung).filter_map(leader);
+        let leaders = self.runs(arm, level).filter_map(leader);
         leaders.filter_map(Syncs::of).for_each(|s| of_log.add(&s));
         (count > 0).then(|| OneWriter {
             writes_per_second: count as f64 * 1e9 / total_ns,
@@ -140,9 +140,9 @@ impl<'a> Played<'a> {
     }
 
     fn many(&self, arm: &str) -> Option<Many> {
-        let rung = self.closed?;
+        let level = self.closed?;
         let (mut writes, mut syncs, mut time) = (0.0, 0.0, 0.0);
-        for run in self.runs(arm, rung) {
+        for run in self.runs(arm, level) {
             let member = leader(run)?;
             let committed = member.series.get("proposals.committed")?;
             writes += committed.increase;
@@ -150,7 +150,7 @@ impl<'a> Played<'a> {
             syncs += member.fsyncs.unwrap_or(0.0);
         }
         (time > 0.0).then(|| Many {
-            rung: rung.to_owned(),
+            level: level.to_owned(),
             writes_per_second: writes / time,
             writes_per_sync: (syncs > 0.0).then(|| writes / syncs),
         })
@@ -158,7 +158,7 @@ impl<'a> Played<'a> {
 
     fn syncs(&self, arm: &str) -> Vec<MemberSyncs> {
         let mut all: Vec<MemberSyncs> = Vec::new();
-        let runs = self.open.iter().flat_map(|rung| self.runs(arm, rung));
+        let runs = self.open.iter().flat_map(|level| self.runs(arm, level));
         for (store, member) in runs
             .flat_map(|run| run.stores.iter())
             .flat_map(|s| s.members.iter().map(move |m| (s, m)))

@@ -1,7 +1,7 @@
 //! How long a member's log syncs took, by etcd's own histogram: added up over trials, as histograms may be.
 
+use crate::human::numbers::{count, seconds, three};
 use crate::report::MemberFigures;
-use crate::report::text::units::{count, seconds, three};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

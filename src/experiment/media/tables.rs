@@ -5,23 +5,23 @@ use super::syncs::Syncs;
 use crate::experiment::metric::Metric;
 use crate::experiment::result::{Comparison, Table};
 use crate::experiment::say;
-use crate::report::text::units::{rate, seconds, three};
+use crate::human::numbers::{rate, seconds, three};
 
 impl Played<'_> {
-    /// The answer's metric on every open rung, and how high each arm came.
-    pub(super) fn ladder(&self, arms: &[ArmFound]) -> Option<Table> {
+    /// The answer's metric on every open level, and how high each arm came.
+    pub(super) fn sweep(&self, arms: &[ArmFound]) -> Option<Table> {
         let metric = Metric::parse(self.shown?).ok()?;
         if self.open.len() < 2 {
             return None;
         }
-        let cell = |arm: &str, rung: &str| {
-            let of = |c: &&Comparison| c.metric == metric.name && c.rung == rung;
-            let mut of_rung = self.comparisons.iter().filter(of);
+        let cell = |arm: &str, level: &str| {
+            let of = |c: &&Comparison| c.metric == metric.name && c.level == level;
+            let mut of_level = self.comparisons.iter().filter(of);
             let (value, missed) = if arm == self.baseline {
-                let first = of_rung.next()?;
+                let first = of_level.next()?;
                 (first.baseline_median, first.baseline_missed > 0)
             } else {
-                let own = of_rung.find(|c| c.arm == arm)?;
+                let own = of_level.find(|c| c.arm == arm)?;
                 (own.arm_median, own.arm_missed > 0)
             };
             Some(say::median(value, missed, metric.unit()))
@@ -29,7 +29,7 @@ impl Played<'_> {
         let row = |found: &ArmFound| {
             let cells = self.open.iter();
             let cells = cells.map(|r| cell(&found.arm, r).unwrap_or_else(|| "-".to_owned()));
-            let highest = found.highest_rung.clone();
+            let highest = found.highest_level.clone();
             [
                 vec![found.arm.clone()],
                 cells.collect(),
@@ -75,18 +75,18 @@ pub(super) fn writers(arms: &[ArmFound]) -> Option<Table> {
         ])
     };
     let rows: Vec<Vec<String>> = arms.iter().filter_map(of).collect();
-    let rung = arms
+    let level = arms
         .iter()
         .find_map(|a| a.one_writer.as_ref()?.many.as_ref());
-    let rung = rung.map_or(String::new(), |m| {
+    let level = level.map_or(String::new(), |m| {
         format!(
             "; many writers: writes that etcd committed on level {}",
-            m.rung
+            m.level
         )
     });
     (!rows.is_empty()).then(|| Table {
         title: format!(
-            "latency-bound: the rate of one writer, from the mean times of its writes and of etcd's log syncs{rung}"
+            "latency-bound: the rate of one writer, from the mean times of its writes and of etcd's log syncs{level}"
         ),
         columns: ["arm", "mean write", "one writer", "syncs", "many writers", "share of one", "writes per sync"]
             .map(str::to_owned)

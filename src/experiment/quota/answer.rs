@@ -4,8 +4,8 @@ use super::record::{Answered, Record};
 use super::tables;
 use crate::experiment::analysis::{Evidence, Findings};
 use crate::experiment::result::State;
+use crate::human::numbers::{count, seconds, three};
 use crate::report::RunResult;
-use crate::report::text::units::{count, seconds, three};
 
 /// A forecast this near has come true.
 const NEAR: f64 = 0.10;
@@ -41,7 +41,7 @@ pub(super) fn answer(evidence: &Evidence<'_>) -> Findings {
     }
 }
 
-/// What there is, in the order of rungs and arms; and what there is that cannot be read.
+/// What there is, in the order of levels and arms; and what there is that cannot be read.
 fn fillings<'a>(evidence: &'a Evidence<'_>) -> (Vec<Filled<'a>>, Vec<String>) {
     let mut unreadable = Vec::new();
     let plan = evidence.plan;
@@ -73,23 +73,23 @@ fn fillings<'a>(evidence: &'a Evidence<'_>) -> (Vec<Filled<'a>>, Vec<String>) {
         if plan.arms.iter().filter(like).count() > 1 {
             name = trial.arm.clone();
         }
-        if plan.rungs.len() > 1 {
-            name = format!("{name}, {}", trial.rung);
+        if plan.levels.len() > 1 {
+            name = format!("{name}, {}", trial.level);
         }
-        if plan.pairs > 1 {
-            name = format!("{name}, {}", trial.pair);
+        if plan.blocks > 1 {
+            name = format!("{name}, {}", trial.block);
         }
-        let rung = plan
-            .rungs
+        let level = plan
+            .levels
             .iter()
-            .position(|r| *r == trial.rung)
+            .position(|r| *r == trial.level)
             .unwrap_or(0);
         let arm = plan
             .arms
             .iter()
             .position(|a| a.name == trial.arm)
             .unwrap_or(0);
-        let place = (rung * plan.arms.len() + arm) * plan.pairs as usize + trial.pair as usize;
+        let place = (level * plan.arms.len() + arm) * plan.blocks as usize + trial.block as usize;
         all.push((place, Filled { name, record, run }));
     }
     all.sort_by_key(|(place, _)| *place);

@@ -168,8 +168,8 @@ fn put(w: &Written) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Control;
-    use crate::etcd::Target;
+    use crate::control::Control;
+    use crate::target::Target;
     use crate::workload::{Overrides, RunSettings, Source};
 
     /// The workload `events` with changes.

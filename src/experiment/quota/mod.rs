@@ -17,7 +17,7 @@ use super::bed::Bed;
 use super::plan::ExperimentPlan;
 use crate::etcd::control::Cluster;
 use crate::etcd::quota;
-use crate::report::text::units::bytes;
+use crate::human::numbers::bytes;
 use crate::workload::Plan;
 use attendant::Filling;
 use forecast::Forecast;
@@ -36,7 +36,7 @@ impl Analysis for Quota {
     }
 
     fn least(&self) -> Least {
-        Least { arms: 1, pairs: 1 }
+        Least { arms: 1, blocks: 1 }
     }
 
     fn fills(&self) -> bool {

@@ -2,8 +2,8 @@
 
 use super::record::Step;
 use crate::clock::{self, Nanos, SECOND};
-use crate::etcd::Target;
 use crate::etcd::control::{Alarm, Cluster, ControlError, Member, RangeSpec};
+use crate::target::Target;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 

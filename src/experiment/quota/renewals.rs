@@ -2,10 +2,10 @@
 //! many.
 
 use super::record::{Blast, Quarter};
+use crate::kube::KubernetesVersion;
 use crate::kube::OpClass;
 use crate::measure::sparse::SparseHist;
 use crate::report::event::{IntendedRow, Interval};
-use crate::workload::KubernetesVersion;
 
 /// Node heartbeats: what a node lives by.
 const CLASS: OpClass = OpClass::NodeLeaseUpdate;

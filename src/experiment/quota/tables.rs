@@ -3,7 +3,7 @@
 use super::answer::{Filled, signed};
 use super::record::{Answered, Checked, Quarter};
 use crate::experiment::result::Table;
-use crate::report::text::units::{bytes, rate, seconds};
+use crate::human::numbers::{bytes, rate, seconds};
 use std::collections::BTreeMap;
 
 /// An autoscaler (or anybody) that replaces unready nodes, but not when more than this share of them is.

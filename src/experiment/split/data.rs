@@ -17,9 +17,9 @@ struct Data<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row<'a> {
-    rung: &'a str,
+    level: &'a str,
     arm: &'a str,
-    pair: u32,
+    block: u32,
     /// Of the victim.
     offered: u64,
     ok: u64,
@@ -50,16 +50,16 @@ struct Store<'a> {
     log_syncs: Option<f64>,
 }
 
-/// All trials, by rung and arm.
+/// All trials, by level and arm.
 pub(super) fn data(evidence: &Evidence<'_>, victim: &str) -> serde_json::Value {
     let mut all = Vec::new();
-    for rung in &evidence.plan.rungs {
+    for level in &evidence.plan.levels {
         for arm in &evidence.plan.arms {
-            all.push((rung, &arm.name, Trials::of(evidence, rung, &arm.name)));
+            all.push((level, &arm.name, Trials::of(evidence, level, &arm.name)));
         }
     }
-    let rows = all.iter().flat_map(|(rung, arm, trials)| {
-        let row = move |t| row(rung, arm, victim, t);
+    let rows = all.iter().flat_map(|(level, arm, trials)| {
+        let row = move |t| row(level, arm, victim, t);
         trials.0.iter().map(row)
     });
     let data = Data {
@@ -69,7 +69,7 @@ pub(super) fn data(evidence: &Evidence<'_>, victim: &str) -> serde_json::Value {
     serde_json::to_value(data).unwrap_or_default()
 }
 
-fn row<'a>(rung: &'a str, arm: &'a str, victim: &str, trial: &'a Trial<'_>) -> Row<'a> {
+fn row<'a>(level: &'a str, arm: &'a str, victim: &str, trial: &'a Trial<'_>) -> Row<'a> {
     let counts = trial.class(victim).map(|f| &f.counts);
     let (events_offered, events_ok) = trial.events().fold((0, 0), |(offered, ok), c| {
         let counts = &c.figures.counts;
@@ -83,9 +83,9 @@ fn row<'a>(rung: &'a str, arm: &'a str, victim: &str, trial: &'a Trial<'_>) -> R
         log_syncs: trial.members(Some(name), |m| m.fsyncs),
     };
     Row {
-        rung,
+        level,
         arm,
-        pair: trial.pair,
+        block: trial.block,
         offered: counts.map_or(0, |c| c.offered),
         ok: counts.map_or(0, |c| c.ok),
         failed: counts.map_or(0, |c| c.failed),

@@ -6,7 +6,7 @@ use crate::experiment::analysis::Evidence;
 use crate::experiment::metric::Unit;
 use crate::experiment::result::Table;
 use crate::experiment::say;
-use crate::report::text::units::{bytes, count, percent, rate, seconds, three};
+use crate::human::numbers::{bytes, count, percent, rate, seconds, three};
 use crate::report::{Counts, MemberFigures};
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub(super) struct Tables<'a> {
     pub(super) evidence: &'a Evidence<'a>,
     /// The op class that suffers.
     pub(super) victim: &'a str,
-    /// The rung on which the cost is told.
+    /// The level on which the cost is told.
     pub(super) cost_on: Option<&'a str>,
 }
 
@@ -30,14 +30,14 @@ impl Tables<'_> {
         (tables.collect(), self.notes())
     }
 
-    /// Every rung and arm that was played.
+    /// Every level and arm that was played.
     fn played(&self) -> impl Iterator<Item = (&str, &str, Trials<'_>)> {
         let plan = self.evidence.plan;
-        let all = plan.rungs.iter().flat_map(move |r| {
+        let all = plan.levels.iter().flat_map(move |r| {
             let arms = plan.arms.iter();
             arms.map(move |a| (r.as_str(), a.name.as_str()))
         });
-        all.map(|(rung, arm)| (rung, arm, Trials::of(self.evidence, rung, arm)))
+        all.map(|(level, arm)| (level, arm, Trials::of(self.evidence, level, arm)))
             .filter(|(_, _, trials)| !trials.is_empty())
     }
 
@@ -47,7 +47,7 @@ impl Tables<'_> {
 
     fn lateness(&self) -> Table {
         let mut rows = Vec::new();
-        for (rung, arm, trials) in self.played() {
+        for (level, arm, trials) in self.played() {
             let dropped = self.counted(&trials, |c| c.skipped + c.censored);
             let mut errors: BTreeMap<&str, u64> = BTreeMap::new();
             for trial in &trials.0 {
@@ -63,7 +63,7 @@ impl Tables<'_> {
             let slowest =
                 |t: &Trial<'_>| Some(t.class(self.victim)?.successes?.max_ns as f64 / 1e9);
             rows.push(vec![
-                rung.to_owned(),
+                level.to_owned(),
                 arm.to_owned(),
                 count(self.counted(&trials, |c| c.offered)),
                 count(self.counted(&trials, |c| c.failed)),
@@ -92,8 +92,8 @@ impl Tables<'_> {
     /// What happens when Events have filled an etcd.
     fn full(&self) -> Table {
         let mut rows = Vec::new();
-        for (rung, arm, trials) in self.played() {
-            let Some(quota) = quota(self.evidence, rung) else {
+        for (level, arm, trials) in self.played() {
+            let Some(quota) = quota(self.evidence, level) else {
                 continue;
             };
             let full = trials.0.iter().filter_map(Trial::no_space);
@@ -112,7 +112,7 @@ impl Tables<'_> {
                 trials.sum(|t| t.events().map(|c| f(&c.figures.counts)).sum())
             };
             rows.push(vec![
-                rung.to_owned(),
+                level.to_owned(),
                 arm.to_owned(),
                 bytes(quota),
                 reached,
@@ -148,7 +148,7 @@ impl Tables<'_> {
     /// What is felt of compactions and defragmentations.
     fn pauses(&self) -> Table {
         let mut rows = Vec::new();
-        for (rung, arm, trials) in self.played() {
+        for (level, arm, trials) in self.played() {
             let defragmented = trials.sum(|t| t.run.defragmentations.len() as u64);
             let compacted = trials.sum(|t| t.noted.compactions.values().sum());
             if defragmented + compacted == 0 {
@@ -172,7 +172,7 @@ impl Tables<'_> {
             });
             let or_none = |s: Option<f64>| s.map_or(NONE.to_owned(), seconds);
             rows.push(vec![
-                rung.to_owned(),
+                level.to_owned(),
                 arm.to_owned(),
                 count(compacted),
                 count(defragmented),
@@ -208,12 +208,12 @@ impl Tables<'_> {
     fn cost(&self) -> Table {
         let mut rows = Vec::new();
         let plan = self.evidence.plan;
-        let Some(rung) = self.cost_on else {
+        let Some(level) = self.cost_on else {
             return Table::default();
         };
-        let base = Trials::of(self.evidence, rung, &plan.baseline);
+        let base = Trials::of(self.evidence, level, &plan.baseline);
         for arm in &plan.arms {
-            let trials = Trials::of(self.evidence, rung, &arm.name);
+            let trials = Trials::of(self.evidence, level, &arm.name);
             if trials.is_empty() {
                 continue;
             }
@@ -251,10 +251,10 @@ impl Tables<'_> {
                 rows.extend(arm.stores.iter().map(|s| row(&s.store, Some(&s.store))));
             }
         }
-        let on = if rung.is_empty() {
+        let on = if level.is_empty() {
             String::new()
         } else {
-            format!(" on level {rung}")
+            format!(" on level {level}")
         };
         Table::new(
             &format!("resource use of the etcds{on} (median of the trials; peak memory)"),

@@ -1,4 +1,4 @@
-//! The trials of an arm on a rung, and the figures of them that comparisons do not have.
+//! The trials of an arm on a level, and the figures of them that comparisons do not have.
 
 use super::watch::Noted;
 use crate::experiment::analysis::Evidence;
@@ -15,34 +15,34 @@ const NO_SPACE: &str = "no-space";
 /// A trial that was played to its end and whose numbers speak of etcd.
 #[derive(Debug)]
 pub(super) struct Trial<'a> {
-    pub(super) pair: u32,
+    pub(super) block: u32,
     pub(super) run: &'a RunResult,
     pub(super) noted: Noted,
 }
 
-/// All of an arm's trials on a rung, by pair.
+/// All of an arm's trials on a level, by block.
 #[derive(Debug)]
 pub(super) struct Trials<'a>(pub(super) Vec<Trial<'a>>);
 
 impl<'a> Trials<'a> {
-    pub(super) fn of(evidence: &Evidence<'a>, rung: &str, arm: &str) -> Self {
+    pub(super) fn of(evidence: &Evidence<'a>, level: &str, arm: &str) -> Self {
         let rows = evidence.trials.iter().zip(evidence.runs);
         let rows = rows.zip(evidence.after);
         let rows =
-            rows.filter(|((t, _), _)| t.rung == rung && t.arm == arm && t.state == State::Done);
+            rows.filter(|((t, _), _)| t.level == level && t.arm == arm && t.state == State::Done);
         let mut all: Vec<Trial<'a>> = rows
             .filter_map(|((t, run), after)| {
                 let noted = after
                     .as_ref()
                     .map(|v| Noted::deserialize(v).unwrap_or_default());
                 Some(Trial {
-                    pair: t.pair,
+                    block: t.block,
                     run: run.as_ref()?,
                     noted: noted.unwrap_or_default(),
                 })
             })
             .collect();
-        all.sort_by_key(|t| t.pair);
+        all.sort_by_key(|t| t.block);
         Trials(all)
     }
 
@@ -71,8 +71,8 @@ impl<'a> Trials<'a> {
         self.0.iter().filter_map(figure).reduce(f64::max)
     }
 
-    /// What a figure has more than the baseline's, over the pairs that both have: the mean, and its interval from six
-    /// pairs on.
+    /// What a figure has more than the baseline's, over the blocks that both have: the mean, and its interval from six
+    /// blocks on.
     pub(super) fn more_than(
         &self,
         base: &Trials<'a>,
@@ -82,7 +82,7 @@ impl<'a> Trials<'a> {
             .0
             .iter()
             .filter_map(|t| {
-                let other = base.0.iter().find(|b| b.pair == t.pair)?;
+                let other = base.0.iter().find(|b| b.block == t.block)?;
                 Some(figure(t)? - figure(other)?)
             })
             .collect();
@@ -144,9 +144,9 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// A rung's quota, if it sets one, bytes.
-pub(super) fn quota(evidence: &Evidence<'_>, rung: &str) -> Option<f64> {
-    let flags = evidence.plan.rung_flags.get(rung)?;
+/// A level's quota, if it sets one, bytes.
+pub(super) fn quota(evidence: &Evidence<'_>, level: &str) -> Option<f64> {
+    let flags = evidence.plan.level_flags.get(level)?;
     let value = |f: &String| {
         let (name, value) = f.trim_start_matches('-').split_once('=')?;
         (name == QUOTA).then(|| value.parse().ok())?

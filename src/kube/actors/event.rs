@@ -7,8 +7,8 @@
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::objects::reported_by_scheduler;
 use crate::kube::{Kind, OpClass};
+use crate::rng::mix;
 use crate::schedule::Stripe;
-use crate::schedule::hash::mix;
 
 /// The apiserver's lease reuse, seconds at most.
 const MAX_REUSE_SECONDS: u64 = 60;

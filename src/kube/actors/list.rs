@@ -5,9 +5,9 @@
 //! RangeStream from 1.37 on where etcd has it).
 
 use super::{Model, Population, Session, Step};
+use crate::kube::Cluster;
 use crate::kube::{Kind, OpClass, Resource};
 use crate::schedule::Stripe;
-use crate::workload::Cluster;
 
 #[derive(Debug)]
 pub(super) struct List {
@@ -73,7 +73,7 @@ impl Model for List {
     }
 
     fn session(&mut self, index: u64, _: u64) -> Option<Session> {
-        // The object only says which shard's connection is used: the list is of all of them.
+        // The object only says which worker's connection is used: the list is of all of them.
         let object = self.part.pick(index, self.cells)?;
         let step = Step::List(Self::class(self.resource));
         Some(Session::new(self.kind().0, object * self.per_cell, &[step]))

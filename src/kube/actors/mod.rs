@@ -8,6 +8,7 @@ mod defragmenter;
 mod endpoint_slice;
 mod endpoints;
 mod event;
+mod kind;
 mod leader_lease;
 mod list;
 mod node_lease;
@@ -15,11 +16,12 @@ mod node_status;
 mod probe;
 mod step;
 
+pub use kind::ActorKind;
 pub use list::list_class;
 pub use step::{LeaseUse, Population, Session, Step};
 
+use crate::kube::{Cluster, KubernetesVersion};
 use crate::schedule::Stripe;
-use crate::workload::{ActorKind, Cluster, KubernetesVersion};
 
 /// What every actor answers.
 pub trait Model: std::fmt::Debug + Send {

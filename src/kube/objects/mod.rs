@@ -28,7 +28,7 @@ pub use service::{
 use super::Resource;
 use super::names::Names;
 use crate::clock::UnixNanos;
-use crate::workload::Cluster;
+use crate::kube::Cluster;
 use images::Images;
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 use super::*;
-use crate::etcd::messages as m;
+use crate::rpc::messages as m;
+use crate::rpc::prefix_end;
 use m::compare::TargetUnion;
 use m::request_op::Request;
 use proptest::prelude::*;

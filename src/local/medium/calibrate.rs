@@ -15,7 +15,7 @@ use super::file::{Files, Medium, MediumSpec, SyncSpec};
 use super::seccomp;
 use super::timing::SyncTime;
 use crate::clock::{Nanos, SECOND, now};
-use crate::workload::units::Span;
+use crate::human::units::Span;
 
 /// Syncs of each kind, unless they take too long.
 const MOST: usize = 200;

@@ -10,7 +10,7 @@ use super::file::{Files, Medium};
 use super::gate::{Event, Gate, Held};
 use crate::clock::Nanos;
 use crate::measure::{DelayBook, Delays, FileDelays};
-use crate::schedule::hash::{mix, unit};
+use crate::rng::{mix, unit};
 
 /// The medium under one member, for as long as the member exists (its process may be started again).
 #[derive(Debug)]

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::presets::{PRESETS, preset};
 use super::timing::{Quantiles, Stalls, SyncTime};
-use crate::workload::file::{ApiVersion, Metadata};
-use crate::workload::units::Span;
-use crate::workload::{FieldError, WorkloadError, check_name, locate, nearest, parse_yaml};
+use crate::document::parse_yaml;
+use crate::document::{ApiVersion, Metadata};
+use crate::document::{DocumentError, FieldError, check_name, locate, nearest};
+use crate::human::units::Span;
 
 /// The longest that one sync may take: past it etcd has lost its leadership many times over.
 const LONGEST: Span = Span::seconds(60);
@@ -150,7 +151,7 @@ pub enum MediumError {
     },
     /// What the file says is wrong.
     #[error(transparent)]
-    Wrong(#[from] WorkloadError),
+    Wrong(#[from] DocumentError),
 }
 
 impl Medium {
@@ -170,9 +171,9 @@ impl Medium {
     }
 
     /// A medium's text; `origin` is what messages call it.
-    pub fn parse(origin: &str, text: &str) -> Result<Self, WorkloadError> {
+    pub fn parse(origin: &str, text: &str) -> Result<Self, DocumentError> {
         let file: MediumFile = parse_yaml(text, origin)?;
-        resolve(file).map_err(|error| WorkloadError::Field {
+        resolve(file).map_err(|error| DocumentError::Field {
             place: match locate(text, &error.path) {
                 Some((line, column)) => format!("{origin}:{line}:{column}"),
                 None => origin.to_owned(),

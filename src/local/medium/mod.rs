@@ -35,9 +35,9 @@ use super::fs::FileSystem;
 use super::options::LocalOptions;
 use super::supervisor;
 use crate::clock::{Nanos, now};
-use crate::etcd::target::LocalMedium;
-use crate::report::{MediumInfo, SyncCost};
-use crate::schedule::hash::stream;
+use crate::measure::{MediumInfo, SyncCost};
+use crate::rng::stream;
+use crate::target::LocalMedium;
 
 /// A medium that seems too fast is looked at so often: for a moment the machine may have had much else to do.
 const ATTEMPTS: u32 = 3;

@@ -81,7 +81,7 @@ impl Stalls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::hash::{mix, unit};
+    use crate::rng::{mix, unit};
 
     #[test]
     fn quantiles_are_met_and_the_rest_lies_between() {

@@ -4,7 +4,7 @@ const MS: u64 = 1_000_000;
 
 fn quiet() -> ValidityInputs {
     ValidityInputs {
-        pacing_lag_p99: Some(MS / 2),
+        schedule_lag_p99: Some(MS / 2),
         response_p99: Some(8 * MS),
         offered: Some(10_000),
         achieved: 10_000,
@@ -31,12 +31,12 @@ fn checks(v: &Validity) -> Vec<(Check, Verdict)> {
 fn one_late_wake_up_of_a_few_is_doubtful_at_most() {
     for (offered, verdict) in [(99, Verdict::Doubtful), (100, Verdict::Invalid)] {
         let i = ValidityInputs {
-            pacing_lag_p99: Some(6 * MS),
+            schedule_lag_p99: Some(6 * MS),
             offered: Some(offered),
             achieved: offered,
             ..quiet()
         };
-        assert_eq!(checks(&judge(&i)), [(Check::PacingLag, verdict)]);
+        assert_eq!(checks(&judge(&i)), [(Check::ScheduleLag, verdict)]);
     }
 }
 
@@ -52,10 +52,10 @@ fn a_quiet_generator_is_valid_and_an_unknown_one_is_not_judged() {
 }
 
 #[test]
-fn pacing_lag_is_judged_by_its_share_of_the_response() {
+fn schedule_lag_is_judged_by_its_share_of_the_response() {
     let at = |lag: u64, response: u64| {
         judge(&ValidityInputs {
-            pacing_lag_p99: Some(lag),
+            schedule_lag_p99: Some(lag),
             response_p99: Some(response),
             ..quiet()
         })
@@ -75,7 +75,7 @@ fn pacing_lag_is_judged_by_its_share_of_the_response() {
 fn a_generator_that_is_late_by_itself_is_invalid_beside_misses_too() {
     let at = |lag| {
         judge(&ValidityInputs {
-            pacing_lag_p99: Some(lag),
+            schedule_lag_p99: Some(lag),
             response_p99: None,
             ..quiet()
         })
@@ -90,7 +90,7 @@ fn a_stopped_etcd_saturates_and_never_invalidates() {
     // Everything due in the last half is unanswered: a p99 of +∞, half achieved, a backlog; the
     // generator fired on time and its integrals agree.
     let v = judge(&ValidityInputs {
-        pacing_lag_p99: Some(MS),
+        schedule_lag_p99: Some(MS),
         response_p99: None,
         achieved: 5_000,
         backlog_end: Some(5_000),
@@ -145,7 +145,7 @@ fn an_instrument_that_miscounts_is_invalid() {
 #[test]
 fn doubts_about_the_machine_are_collected_worst_first() {
     let v = judge(&ValidityInputs {
-        pacing_lag_p99: Some(7 * MS),
+        schedule_lag_p99: Some(7 * MS),
         client_cpu_share: Some(0.71),
         runtime_busy_share: Some(0.95),
         steal_share: Some(0.03),
@@ -161,7 +161,10 @@ fn doubts_about_the_machine_are_collected_worst_first() {
     assert!(v.saturated);
     let checks = checks(&v);
     assert_eq!(checks.len(), 9);
-    assert_eq!(checks.first(), Some(&(Check::PacingLag, Verdict::Invalid)));
+    assert_eq!(
+        checks.first(),
+        Some(&(Check::ScheduleLag, Verdict::Invalid))
+    );
     assert_eq!(checks.last(), Some(&(Check::AchievedRate, Verdict::Valid)));
     assert!(
         v.reasons

@@ -1,14 +1,13 @@
 //! Two independent counts of the same thing: what the run says it sent, and what etcd says it handled.
 //! Only for an etcd that etcdmark started itself, which nobody else talks to.
 
-use crate::etcd::wire::Rpc;
 use crate::kube::OpClass;
 use crate::report::event::{
     CompactorEvent, DefragmentationEvent, End, Header, Interval, Phase, ServerSample, StoreInfo,
     VerifyReport,
 };
 use crate::report::result::{Accounts, RevisionAccount, RpcAccount};
-use crate::server::metrics;
+use crate::rpc::Rpc;
 use std::collections::BTreeMap;
 
 /// Revisions that a run makes beside its operations, in each store: the manifest says *settle*, then *warmup*.
@@ -17,7 +16,7 @@ const MANIFEST_WRITES: i64 = 2;
 type Readings = BTreeMap<(String, String), BTreeMap<String, f64>>;
 
 #[derive(Debug, Default)]
-pub(super) struct Books {
+pub(super) struct Ledger {
     /// (attempts, answered) of the load, by op class.
     load: BTreeMap<OpClass, (u64, u64)>,
     /// Revisions of acknowledged attempts since populate began, by op class.
@@ -31,7 +30,7 @@ pub(super) struct Books {
     after: Option<Readings>,
 }
 
-impl Books {
+impl Ledger {
     pub(super) fn phase(&mut self, phase: Phase) {
         match phase {
             Phase::Warmup | Phase::Measure if self.before.is_none() => {
@@ -187,7 +186,7 @@ impl Books {
             if now.get("process.start_time") != then.get("process.start_time") {
                 return None;
             }
-            sum += metrics::rpcs(now, method) - metrics::rpcs(then, method);
+            sum += rpcs(now, method) - rpcs(then, method);
         }
         (sum >= 0.0).then_some(sum as u64)
     }
@@ -207,6 +206,17 @@ fn routed(header: &Header, class: OpClass) -> Option<&str> {
         .iter()
         .find(|s| s.resources.iter().any(|r| r == plural));
     named.or(header.stores.first()).map(|s| s.name.as_str())
+}
+
+/// RPCs of one method that this member has answered, by any code (`method` as in
+/// [`Rpc::method`]); what attempts are compared with.
+pub fn rpcs(values: &BTreeMap<String, f64>, method: &str) -> f64 {
+    let prefix = format!("grpc.{method}.");
+    values
+        .range(prefix.clone()..)
+        .take_while(|(k, _)| k.starts_with(&prefix))
+        .map(|(_, v)| v)
+        .sum()
 }
 
 #[cfg(test)]
@@ -267,17 +277,17 @@ mod tests {
             interrupted: false,
             revisions: BTreeMap::from([("main".to_owned(), (100, 0))]),
         };
-        let mut books = Books::default();
-        books.phase(Phase::Populate);
-        books.interval(&interval(Phase::Populate, "node-lease/create", 3));
-        books.sample(&sample(7.0, 1.0));
-        books.phase(Phase::Measure);
-        books.interval(&interval(Phase::Measure, "node-lease/update", 10));
-        books.phase(Phase::Drain);
-        books.sample(&sample(after, started));
-        books.phase(Phase::Verify);
-        books.sample(&sample(99.0, started));
-        books.of(&header, &store, Some(&verify), Some(&end))
+        let mut ledger = Ledger::default();
+        ledger.phase(Phase::Populate);
+        ledger.interval(&interval(Phase::Populate, "node-lease/create", 3));
+        ledger.sample(&sample(7.0, 1.0));
+        ledger.phase(Phase::Measure);
+        ledger.interval(&interval(Phase::Measure, "node-lease/update", 10));
+        ledger.phase(Phase::Drain);
+        ledger.sample(&sample(after, started));
+        ledger.phase(Phase::Verify);
+        ledger.sample(&sample(99.0, started));
+        ledger.of(&header, &store, Some(&verify), Some(&end))
     }
 
     #[test]

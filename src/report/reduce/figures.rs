@@ -1,8 +1,9 @@
 //! Counts and histograms → percentiles. Misses are +∞; histograms are added before they come here.
 
+use crate::measure::BatchMeans;
 use crate::measure::stats::wilson_upper;
 use crate::measure::{Hist, Offered, effective_sample_size};
-use crate::report::event::{BatchMeans, Counts, Metric};
+use crate::report::event::{Counts, Metric};
 use crate::report::result::{Figures, Headlines, Percentiles, SampleSize};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
@@ -74,9 +75,9 @@ pub(super) fn figures(input: &Input<'_>) -> Figures {
         successes: successes.and_then(percentiles),
         service: get(Metric::Service).and_then(percentiles),
         wait: get(Metric::Wait).and_then(percentiles),
-        lag: input
+        schedule_lag: input
             .open
-            .and_then(|_| get(Metric::Lag))
+            .and_then(|_| get(Metric::ScheduleLag))
             .and_then(percentiles),
         errors: get(Metric::Error).and_then(percentiles),
         sample: input.sequence.zip(of).and_then(|(s, of)| sample(s, &of)),

@@ -29,7 +29,7 @@ pub(super) fn judge(e: &Evidence<'_>) -> Validity {
     let steady = (backlog_end as f64).min(c.backlog_mean).round() as u64;
     let steady = steady.saturating_sub(c.backlog_start);
     validity::judge(&ValidityInputs {
-        pacing_lag_p99: e.total.lag.map(|l| l.p99_ns),
+        schedule_lag_p99: e.total.schedule_lag.map(|l| l.p99_ns),
         response_p99: e.total.headline.and_then(|h| h.p99.value()),
         offered: (e.offered > 0).then_some(e.offered),
         achieved: (e.answered_within + steady).min(e.offered),
@@ -38,7 +38,7 @@ pub(super) fn judge(e: &Evidence<'_>) -> Validity {
         in_flight_seconds: sampled.then_some(c.in_flight_seconds),
         service_seconds: sampled.then_some(c.service_seconds),
         client_cpu_share: sampled.then(|| c.cpu_seconds / c.wall_seconds / cores),
-        runtime_busy_share: sampled.then_some(c.busiest_shard),
+        runtime_busy_share: sampled.then_some(c.busiest_worker),
         steal_share: steal_share(e.host, cores),
         shares_cores_with_etcd: e.environment.shares_cores_with_etcd,
         cpus: e.environment.cpus,

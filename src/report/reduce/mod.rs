@@ -13,17 +13,19 @@ mod series;
 mod servers;
 mod tally;
 
+pub use accounts::rpcs;
 pub(crate) use figures::percentiles;
 
 use super::event::{
-    BatchMeans, ClassInfo, Counts, End, Event, Header, HistogramLine, HistogramTag, Interval,
-    Metric, Phase, Progress,
+    ClassInfo, Counts, End, Event, Header, HistogramLine, HistogramTag, Interval, Metric, Phase,
+    Progress,
 };
 use super::result::{
     API_VERSION, ClassResult, Figures, KIND, Outcome, PhaseTime, PopulateResult, RunResult,
     StoreResult,
 };
 use super::threshold;
+use crate::measure::BatchMeans;
 use crate::measure::hist::HIGHEST;
 use crate::measure::{Hist, Offered, merge_batch_means, percentile::Headline};
 use hdrhistogram::Histogram;
@@ -38,11 +40,11 @@ pub struct Reducer {
     last: f64,
     /// Of the measure phase only: class → metric → histogram, stores added.
     histograms: BTreeMap<String, BTreeMap<Metric, Hist>>,
-    /// Class → shard → batch means of latency and of "missed".
+    /// Class → worker → batch means of latency and of "missed".
     sequences: BTreeMap<String, BTreeMap<u32, (BatchMeans, BatchMeans)>>,
     tallies: tally::Tallies,
     servers: servers::Servers,
-    books: accounts::Books,
+    ledger: accounts::Ledger,
     media: media::Media,
     host: series::SeriesSet,
     outages: outages::Outages,
@@ -82,7 +84,7 @@ impl Reducer {
             Event::Phase(p) => {
                 self.seen(p.t);
                 self.phases.push((p.phase, p.t));
-                self.books.phase(p.phase);
+                self.ledger.phase(p.phase);
                 if p.phase == Phase::Measure {
                     self.servers.begin();
                     self.host.begin();
@@ -95,7 +97,7 @@ impl Reducer {
                 }
             }
             Event::Interval(i) => {
-                self.books.interval(i);
+                self.ledger.interval(i);
                 self.interval(i);
             }
             Event::Intended(_) => {}
@@ -103,7 +105,7 @@ impl Reducer {
                 self.sequences
                     .entry(s.class.clone())
                     .or_default()
-                    .insert(s.shard, (s.latency.clone(), s.miss.clone()));
+                    .insert(s.worker, (s.latency.clone(), s.miss.clone()));
             }
             Event::Sequence(_) => {}
             Event::Client(c) => {
@@ -112,7 +114,7 @@ impl Reducer {
             }
             Event::Server(s) => {
                 self.seen(s.t);
-                self.books.sample(s);
+                self.ledger.sample(s);
                 if self.measure_end().is_none() {
                     self.servers.sample(s);
                 }
@@ -135,11 +137,11 @@ impl Reducer {
             }
             Event::Compactor(c) => {
                 self.seen(c.t);
-                self.books.compactor(c);
+                self.ledger.compactor(c);
             }
             Event::Defragmentation(d) => {
                 self.seen(d.t);
-                self.books.defragmentation(d);
+                self.ledger.defragmentation(d);
                 self.defragmentations.push(d.clone());
             }
             Event::Failure(f) => {
@@ -298,7 +300,7 @@ impl Reducer {
         self.media.add_to(&mut results);
         for (result, store) in results.iter_mut().zip(&self.header.stores) {
             result.accounts =
-                self.books
+                self.ledger
                     .of(&self.header, store, self.verify.as_ref(), self.end.as_ref());
         }
         results
@@ -378,8 +380,8 @@ impl Reducer {
                 if tally.counts == Counts::default() {
                     return None;
                 }
-                let sequence = self.sequences.get(&class.name).map(|shards| {
-                    let (latency, miss): (Vec<_>, Vec<_>) = shards.values().cloned().unzip();
+                let sequence = self.sequences.get(&class.name).map(|workers| {
+                    let (latency, miss): (Vec<_>, Vec<_>) = workers.values().cloned().unzip();
                     (merge_batch_means(&latency), merge_batch_means(&miss))
                 });
                 let input = figures::Input {

@@ -1,8 +1,8 @@
 //! Times in which etcd failed attempts, per store.
 
-use crate::etcd::errors::is_of_the_data;
 use crate::report::event::{FailureEvent, Interval};
 use crate::report::result::Outage;
+use crate::rpc::errors::is_of_the_data;
 use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Default)]

@@ -39,7 +39,7 @@ pub(super) struct Tallies {
     /// End of the last interval of the measure phase.
     pub(super) counted: f64,
     client: ClientFigures,
-    /// Busy seconds of each shard's runtime.
+    /// Busy seconds of each worker's runtime.
     busy: Vec<f64>,
     /// Σ backlog × seconds, Σ seconds.
     backlog: (f64, f64),
@@ -85,8 +85,8 @@ impl Tallies {
         mine.rss_max = mine.rss_max.max(c.rss);
         mine.in_flight_seconds += c.in_flight_seconds;
         mine.service_seconds += c.service_seconds;
-        let shards = c.runtime_busy_seconds.len().max(self.busy.len());
-        self.busy.resize(shards, 0.0);
+        let workers = c.runtime_busy_seconds.len().max(self.busy.len());
+        self.busy.resize(workers, 0.0);
         for (sum, seconds) in self.busy.iter_mut().zip(&c.runtime_busy_seconds) {
             *sum += seconds;
         }
@@ -100,7 +100,7 @@ impl Tallies {
         }
         if client.wall_seconds > 0.0 {
             let busiest = self.busy.iter().copied().fold(0.0, f64::max);
-            client.busiest_shard = busiest / client.wall_seconds;
+            client.busiest_worker = busiest / client.wall_seconds;
         }
         if attempts > 0 && client.samples > 0 {
             client.cpu_per_attempt = Some(client.cpu_seconds / attempts as f64);

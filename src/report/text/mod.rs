@@ -1,18 +1,15 @@
 //! The terminal summary: the operator's sentence, a line per op class, then what explains it.
 
-mod quota_plan;
 mod sentence;
 mod server;
 mod table;
-pub(crate) mod units;
 
 use super::DefragmentationEvent;
 use super::result::{Outage, RunResult, ThresholdResult};
+use crate::human::numbers::{bytes, count, seconds};
 use crate::measure::validity::Verdict;
 use std::path::Path;
-use units::{bytes, count, seconds};
 
-pub use quota_plan::render as quota_plan;
 pub use sentence::{fault, sentence};
 pub(crate) use table::align;
 

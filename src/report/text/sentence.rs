@@ -1,7 +1,7 @@
 //! The first line: what an operator wants to know, in the order in which it matters.
 
-use super::units::{count, ns, percent, rate, seconds};
 use crate::exit::Exit;
+use crate::human::numbers::{count, ns, percent, rate, seconds};
 use crate::measure::percentile::Headline;
 use crate::measure::validity::Verdict;
 use crate::report::result::{ClassResult, RunResult};

@@ -1,6 +1,6 @@
 //! etcd's, the host's and the generator's own figures.
 
-use super::units::{bytes, count, ns, percent, rate, seconds, things};
+use crate::human::numbers::{bytes, count, ns, percent, rate, seconds, things};
 use crate::report::result::{Accounts, MemberFigures, RunResult};
 
 /// A line per member.
@@ -124,7 +124,7 @@ pub(super) fn client(r: &RunResult) -> Vec<String> {
             line.push_str(&format!(", {} per attempt", seconds(each)));
         }
         line.push_str(&format!(", RSS {}", bytes(r.client.rss_max as f64)));
-        if let Some(lag) = r.total.lag {
+        if let Some(lag) = r.total.schedule_lag {
             line.push_str(&format!(
                 ", schedule lag p50 {}, p99 {}",
                 ns(lag.p50_ns),

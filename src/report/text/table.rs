@@ -1,6 +1,6 @@
 //! One aligned line per op class.
 
-use super::units::{count, ns, percent, rate, seconds};
+use crate::human::numbers::{count, ns, percent, rate, seconds};
 use crate::measure::percentile::Headline;
 use crate::report::result::{ClassResult, Figures, RunResult};
 
@@ -160,9 +160,7 @@ pub(super) fn remarks(r: &RunResult) -> Vec<String> {
             lines.push(line);
         }
         for (error, e) in &k.errors {
-            let effect = e
-                .effect
-                .map_or("effect unknown", crate::report::Effect::name);
+            let effect = e.effect.map_or("effect unknown", crate::rpc::Effect::name);
             let attempts = if e.count == 1 { "attempt" } else { "attempts" };
             lines.push(format!(
                 "error   {}: {error}: {} {attempts}, {effect}: {:?}",

@@ -1,0 +1,135 @@
+//! YAML with errors that say where, what and what would be right.
+
+use crate::document::DocumentError;
+use crate::document::hint;
+use serde::de::DeserializeOwned;
+use serde_saphyr::{Error, options};
+
+/// Reads one document. `file` is what messages call it.
+pub(crate) fn parse<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, DocumentError> {
+    parse_raw(text).map_err(|e| {
+        let (line, column) = e.location().map_or((1, 1), |l| (l.line(), l.column()));
+        DocumentError::Syntax {
+            file: file.to_owned(),
+            line,
+            column,
+            message: describe(&e, text),
+        }
+    })
+}
+
+/// Reads one document.
+pub(crate) fn parse_raw<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    serde_saphyr::from_str_with_options(
+        text,
+        options! { with_snippet: false, strict_booleans: true },
+    )
+}
+
+/// What is wrong, in the user's words; the place is said elsewhere.
+pub(crate) fn describe(error: &Error, text: &str) -> String {
+    let (key, value) = error
+        .location()
+        .map_or((String::new(), String::new()), |l| {
+            found(text, l.line(), l.column())
+        });
+    match error {
+        Error::SerdeUnknownField {
+            field, expected, ..
+        } => {
+            format!("unknown key {field:?}{}", hint(field, expected))
+        }
+        Error::SerdeUnknownVariant {
+            variant, expected, ..
+        } => {
+            format!("{key}{variant:?} is not known{}", hint(variant, expected))
+        }
+        Error::DuplicateMappingKey { key: Some(k), .. } => {
+            format!("key {k:?} is given twice; remove one")
+        }
+        Error::DuplicateMappingKey { .. } => "a key is given twice; remove one".to_owned(),
+        Error::SerdeMissingField { field, .. } => format!("required key {field:?} is missing"),
+        Error::InvalidScalar { ty, .. } => format!("{key}{value} is not {}", type_name(ty)),
+        Error::InvalidBooleanStrict { .. } => format!("{key}{value} is not true or false"),
+        Error::NullIntoString { .. } => format!("{key}a text is missing"),
+        Error::SerdeInvalidType { expected, .. } => {
+            format!("{key}{value} is not {}", type_name(expected))
+        }
+        Error::Unexpected { expected, .. } => {
+            format!("{key}{value} is not {}", type_name(expected))
+        }
+        Error::Message { msg, .. } => format!("{key}{msg}"),
+        Error::AliasError { error, .. } | Error::WithSnippet { error, .. } => describe(error, text),
+        Error::Eof { .. } => "the file is empty or ends in the middle of a value".to_owned(),
+        Error::MultipleDocuments { .. } => {
+            "a second document begins here, but a file holds one workload".to_owned()
+        }
+        other => first_line(&other.render()),
+    }
+}
+
+fn type_name(ty: &str) -> String {
+    match ty {
+        "u64" | "u32" | "usize" => "a whole number (0 to 18446744073709551615)".to_owned(),
+        "f64" => "a number".to_owned(),
+        t if t.contains("float") => "a number".to_owned(),
+        "bool" => "true or false".to_owned(),
+        t if t.contains("mapping") || t.contains("struct") || t.contains("map") => {
+            "a mapping (`key: value` lines)".to_owned()
+        }
+        t if t.contains("sequence") => "a list (`- item` lines)".to_owned(),
+        t if t.contains("string") => "a text".to_owned(),
+        t => t.to_owned(),
+    }
+}
+
+/// The key before and the value at a place in the text: `("nodes: ", "-5")`.
+fn found(text: &str, line: u64, column: u64) -> (String, String) {
+    let at = |n: u64| usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX);
+    let Some(line) = text.lines().nth(at(line)) else {
+        return (String::new(), String::new());
+    };
+    let split = line
+        .char_indices()
+        .nth(at(column))
+        .map_or(line.len(), |(i, _)| i);
+    let (before, rest) = line.split_at(split);
+    let key = before
+        .trim_end()
+        .strip_suffix(':')
+        .map_or(String::new(), |b| {
+            let key: String = b
+                .rsplit([' ', '{', ',', '"'])
+                .find(|s| !s.is_empty())
+                .unwrap_or("")
+                .to_owned();
+            if key.is_empty() {
+                key
+            } else {
+                format!("{key}: ")
+            }
+        });
+    let end = if let Some(quoted) = rest.strip_prefix('"') {
+        quoted.find('"').map_or(rest.len(), |i| i + 2)
+    } else if before.contains(['{', '[']) {
+        rest.find([',', '}', ']']).unwrap_or(rest.len())
+    } else {
+        rest.find(" #").unwrap_or(rest.len())
+    };
+    let value = rest[..end].trim().to_owned();
+    (
+        key,
+        if value.is_empty() {
+            "this".to_owned()
+        } else {
+            value
+        },
+    )
+}
+
+/// Without the place, which is said elsewhere.
+fn first_line(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    let place = line.rfind(" at line ").unwrap_or(line.len());
+    line[..place].trim().to_owned()
+}

@@ -1,0 +1,305 @@
+//! An etcd that runs already, as a user names it: by etcdctl's flags or by the same fields of a file, with etcdctl's
+//! environment behind them. Errors name the flag or field, its value and what would be right.
+
+use crate::target::{Credentials, Target, TlsMaterial};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What a user says of it. Everything but the endpoints may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// `http://host:port`, `https://host:port` or `host:port`; at least one.
+    pub endpoints: Vec<String>,
+    /// Where `/metrics` is, if apart from the endpoints.
+    pub metrics_endpoints: Vec<String>,
+    /// CA that signed etcd's certificates, PEM.
+    pub cacert: Option<PathBuf>,
+    /// Client certificate, PEM.
+    pub cert: Option<PathBuf>,
+    /// Client key, PEM.
+    pub key: Option<PathBuf>,
+    /// Accept any server certificate.
+    pub insecure_skip_tls_verify: bool,
+    /// etcd user, or `user:password`.
+    pub user: Option<String>,
+    /// The user's password.
+    pub password: Option<String>,
+    /// Time to set a connection up.
+    pub dial_timeout: Option<String>,
+    /// Deadline of a control call.
+    pub command_timeout: Option<String>,
+}
+
+/// How messages call what was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// `--insecure-skip-tls-verify`.
+    Flags,
+    /// `insecureSkipTlsVerify`. A file has no password.
+    Fields,
+}
+
+impl Named {
+    fn word(self, flag: &str) -> String {
+        match self {
+            Named::Flags => format!("--{flag}"),
+            Named::Fields => {
+                let mut words = flag.split('-');
+                let first = words.next().unwrap_or_default().to_owned();
+                words.fold(first, |all, w| {
+                    let (head, tail) = w.split_at(w.len().min(1));
+                    all + &head.to_uppercase() + tail
+                })
+            }
+        }
+    }
+}
+
+impl Given {
+    /// What it needs for TLS; None when nothing was given for it.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a certificate without its key.
+    pub fn tls(
+        &self,
+        named: Named,
+        env: &impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<TlsMaterial>, String> {
+        let file = |flag: &Option<PathBuf>, name: &str, var: &str| match (flag, env(var)) {
+            (Some(path), _) => read(path, &named.word(name)).map(Some),
+            (None, Some(path)) => read(Path::new(&path), var).map(Some),
+            (None, None) => Ok(None),
+        };
+        let tls = TlsMaterial {
+            ca: file(&self.cacert, "cacert", "ETCDCTL_CACERT")?,
+            cert: file(&self.cert, "cert", "ETCDCTL_CERT")?,
+            key: file(&self.key, "key", "ETCDCTL_KEY")?,
+            insecure_skip_verify: self.insecure_skip_tls_verify
+                || truth(
+                    "ETCDCTL_INSECURE_SKIP_TLS_VERIFY",
+                    env("ETCDCTL_INSECURE_SKIP_TLS_VERIFY"),
+                )?,
+            server_name: None,
+        };
+        let (cert, key) = (named.word("cert"), named.word("key"));
+        match (&tls.cert, &tls.key) {
+            (Some(_), None) => {
+                return Err(format!("{cert} also needs {key} (or ETCDCTL_KEY)"));
+            }
+            (None, Some(_)) => {
+                return Err(format!("{key} also needs {cert} (or ETCDCTL_CERT)"));
+            }
+            _ => {}
+        }
+        let any = tls.ca.is_some() || tls.cert.is_some() || tls.insecure_skip_verify;
+        Ok(any.then_some(tls))
+    }
+
+    /// How to reach it; `servers` are others' that are reached with the same `tls`.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn target(
+        &self,
+        named: Named,
+        tls: Option<TlsMaterial>,
+        servers: &[&str],
+        env: &impl Fn(&str) -> Option<String>,
+    ) -> Result<Target, String> {
+        let endpoints = urls(&self.endpoints, tls.is_some(), &named.word("endpoints"))?;
+        let mut all = endpoints
+            .iter()
+            .map(String::as_str)
+            .chain(servers.iter().copied());
+        let secure = all.any(|e| e.starts_with("https://"));
+        let trusts = tls
+            .as_ref()
+            .is_some_and(|t| t.ca.is_some() || t.insecure_skip_verify);
+        if secure && !trusts {
+            return Err(format!(
+                "https endpoints need {} FILE (or ETCDCTL_CACERT), or {}",
+                named.word("cacert"),
+                named.word("insecure-skip-tls-verify")
+            ));
+        }
+        if !secure && (self.cacert.is_some() || self.cert.is_some()) {
+            return Err(format!(
+                "{} and {} work only with https endpoints, but {} gives {}",
+                named.word("cacert"),
+                named.word("cert"),
+                named.word("endpoints"),
+                endpoints.join(",")
+            ));
+        }
+        let text = |flag: &Option<String>, var: &str| flag.clone().or_else(|| env(var));
+        let dial = text(&self.dial_timeout, "ETCDCTL_DIAL_TIMEOUT");
+        let command = text(&self.command_timeout, "ETCDCTL_COMMAND_TIMEOUT");
+        let (dial_flag, command_flag) = (named.word("dial-timeout"), named.word("command-timeout"));
+        let metrics = named.word("metrics-endpoints");
+        Ok(Target {
+            metrics_endpoints: urls(&self.metrics_endpoints, false, &metrics)?,
+            tls,
+            credentials: credentials(
+                named,
+                text(&self.user, "ETCDCTL_USER"),
+                text(&self.password, "ETCDCTL_PASSWORD"),
+            )?,
+            dial_timeout: duration(&dial_flag, dial, Duration::from_secs(2))?,
+            command_timeout: duration(&command_flag, command, Duration::from_secs(5))?,
+            ..Target::plain(endpoints)
+        })
+    }
+}
+
+fn read(path: &Path, what: &str) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|e| format!("{what}: cannot read {}: {e}", path.display()))
+}
+
+/// Adds the scheme that etcdctl would and checks the form; doubles of the same text are refused.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn urls(given: &[String], tls: bool, flag: &str) -> Result<Vec<String>, String> {
+    let mut urls: Vec<String> = Vec::new();
+    for raw in given.iter().map(|g| g.trim()) {
+        let url = match raw.split_once("://") {
+            Some(("http" | "https", _)) => raw.to_owned(),
+            Some((scheme, _)) => {
+                return Err(format!(
+                    "{flag} {raw:?}: {scheme}:// is not http:// or https://"
+                ));
+            }
+            None if tls => format!("https://{raw}"),
+            None => format!("http://{raw}"),
+        };
+        let url = url.trim_end_matches('/').to_owned();
+        let parsed: Option<http::Uri> = url.parse().ok();
+        let port = parsed.as_ref().and_then(|u| u.port_u16());
+        let bare = parsed
+            .as_ref()
+            .is_some_and(|u| matches!(u.path(), "" | "/") && u.query().is_none());
+        if !bare || port.is_none_or(|p| p == 0) {
+            return Err(format!(
+                "{flag} {raw:?} is not http://HOST:PORT or https://HOST:PORT (etcd's client port is 2379)"
+            ));
+        }
+        if urls.contains(&url) {
+            return Err(format!("{flag} names {url} twice; remove one"));
+        }
+        urls.push(url);
+    }
+    Ok(urls)
+}
+
+/// etcdctl's rule: `--user name:password`, unless `--password` is given too. In a file there is no password, and the
+/// environment's is nobody's where no user is named.
+///
+/// # Errors
+/// A user without a password, or the other way round.
+pub fn credentials(
+    named: Named,
+    user: Option<String>,
+    password: Option<String>,
+) -> Result<Option<Credentials>, String> {
+    match (user, password) {
+        (None, None) => Ok(None),
+        (None, Some(_)) if named == Named::Fields => Ok(None),
+        (None, Some(_)) => {
+            Err("--password (or ETCDCTL_PASSWORD) needs --user (or ETCDCTL_USER)".to_owned())
+        }
+        (Some(user), Some(password)) => Ok(Some(Credentials { user, password })),
+        (Some(both), None) => match both.split_once(':') {
+            Some((user, password)) if !user.is_empty() => Ok(Some(Credentials {
+                user: user.to_owned(),
+                password: password.to_owned(),
+            })),
+            _ => Err(match named {
+                Named::Flags => format!(
+                    "--user {both:?} has no password: pass --user NAME:PASSWORD or --password, or set \
+                     ETCDCTL_PASSWORD"
+                ),
+                Named::Fields => {
+                    format!(
+                        "user {both:?} has no password: set ETCDCTL_PASSWORD in the environment"
+                    )
+                }
+            }),
+        },
+    }
+}
+
+fn truth(name: &str, value: Option<String>) -> Result<bool, String> {
+    match value.as_deref() {
+        None | Some("0" | "false" | "FALSE" | "False" | "f" | "F") => Ok(false),
+        Some("1" | "true" | "TRUE" | "True" | "t" | "T") => Ok(true),
+        Some(other) => Err(format!("{name}={other} is neither true nor false")),
+    }
+}
+
+/// A Go duration of one unit: `500ms`, `5s`, `1.5m`; more than 0 and at most an hour.
+///
+/// # Errors
+/// It is none.
+pub fn duration(flag: &str, value: Option<String>, default: Duration) -> Result<Duration, String> {
+    let Some(text) = value else {
+        return Ok(default);
+    };
+    let unit = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let scale = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        _ => f64::NAN,
+    };
+    let seconds = number.parse::<f64>().unwrap_or(f64::NAN) * scale;
+    if seconds > 0.0 && seconds <= 3600.0 {
+        return Ok(Duration::from_secs_f64(seconds));
+    }
+    Err(format!(
+        "{flag} {text:?} is not a duration like 500ms, 5s or 1m (at most 60m)"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_called_as_a_file_has_them() {
+        let given = Given {
+            endpoints: vec!["https://a:1".to_owned()],
+            ..Given::default()
+        };
+        let target = |given: &Given, env: &[(&str, &str)]| {
+            let env = |n: &str| {
+                let found = env.iter().find(|(k, _)| *k == n);
+                found.map(|(_, v)| (*v).to_owned())
+            };
+            let tls = given.tls(Named::Fields, &env)?;
+            given.target(Named::Fields, tls, &[], &env)
+        };
+        assert_eq!(
+            target(&given, &[]).unwrap_err(),
+            "https endpoints need cacert FILE (or ETCDCTL_CACERT), or insecureSkipTlsVerify"
+        );
+        // The environment stands behind the file as behind the flags; a password alone is another arm's.
+        let env = [
+            ("ETCDCTL_INSECURE_SKIP_TLS_VERIFY", "1"),
+            ("ETCDCTL_PASSWORD", "p"),
+        ];
+        assert!(target(&given, &env).unwrap().credentials.is_none());
+        let user = Given {
+            user: Some("bench".to_owned()),
+            ..given
+        };
+        let found = target(&user, &env).unwrap().credentials.unwrap();
+        assert_eq!((found.user, found.password), ("bench".into(), "p".into()));
+        assert_eq!(
+            target(&user, &env[..1]).unwrap_err(),
+            "user \"bench\" has no password: set ETCDCTL_PASSWORD in the environment"
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! Numbers as people read and write them.
+
+mod grouped;
+pub mod numbers;
+pub mod units;
+
+pub(crate) use grouped::grouped;
+pub use units::{Length, Span};

@@ -1,0 +1,151 @@
+//! A quota plan for people: the answer, the growth by resource, and how each figure comes about.
+
+use crate::human::numbers::{bytes, count, percent, rate, seconds};
+use crate::quota_plan::{QuotaPlan, StorePlan, YEAR};
+use crate::report::text::{align, wrap};
+
+/// All stores; each begins with its sentence.
+pub fn render(plan: &QuotaPlan) -> String {
+    let several = plan.stores.len() > 1;
+    let mut out = String::new();
+    for (i, store) in plan.stores.iter().enumerate() {
+        if i > 0 {
+            out.push('\n');
+        }
+        if several {
+            out.push_str(&format!("store {}: ", store.store));
+        }
+        one(store, &mut out);
+    }
+    out
+}
+
+fn one(p: &StorePlan, out: &mut String) {
+    out.push_str(&p.summary);
+    out.push('\n');
+    let quota = match (p.quota_bytes, p.quota_assumed) {
+        (None, _) => "no quota".to_owned(),
+        (Some(q), true) => format!(
+            "quota {} (assumed, because etcd does not report it)",
+            bytes(q as f64)
+        ),
+        (Some(q), false) => format!("quota {}", bytes(q as f64)),
+    };
+    wrap(
+        &format!(
+            "etcd {}, cluster {}: file {}, {} in use, {quota}; watched for {}: {} writes of {} each in the file",
+            p.etcd,
+            p.cluster_id,
+            bytes(p.db_size as f64),
+            bytes(p.db_size_in_use as f64),
+            seconds(p.window_seconds),
+            count(p.writes),
+            bytes(p.bytes_per_write)
+        ),
+        out,
+    );
+    out.push('\n');
+    for row in growth(p) {
+        out.push_str(&row);
+        out.push('\n');
+    }
+    out.push('\n');
+    for line in lines(p) {
+        wrap(&line, out);
+    }
+}
+
+fn growth(p: &StorePlan) -> Vec<String> {
+    let heading = [
+        "",
+        "keys",
+        "creates/s",
+        "updates/s",
+        "deletes/s",
+        "growth/h",
+        "share",
+    ];
+    let mut rows = vec![heading.map(str::to_owned).to_vec()];
+    let mut totals = (0, 0.0, 0.0, 0.0);
+    for r in &p.resources {
+        rows.push(vec![
+            r.resource.clone(),
+            r.keys.map_or("-".to_owned(), |n| count(n.unsigned_abs())),
+            rate(r.creates_per_second),
+            rate(r.updates_per_second),
+            rate(r.deletes_per_second),
+            bytes(r.growth_per_hour),
+            percent(r.share),
+        ]);
+        totals.0 += r.keys.unwrap_or(0).unsigned_abs();
+        totals.1 += r.creates_per_second;
+        totals.2 += r.updates_per_second;
+        totals.3 += r.deletes_per_second;
+    }
+    rows.push(vec![
+        "all".to_owned(),
+        count(totals.0),
+        rate(totals.1),
+        rate(totals.2),
+        rate(totals.3),
+        bytes(p.growth_per_hour),
+        percent(f64::from(u8::from(p.writes > 0))),
+    ]);
+    align(&rows)
+}
+
+fn lines(p: &StorePlan) -> Vec<String> {
+    let when = |t: Option<f64>| match t {
+        None => "never full at this rate".to_owned(),
+        Some(t) if t > YEAR => "not full within a year".to_owned(),
+        Some(t) => format!("full in {}", seconds(t)),
+    };
+    let (r, b) = (rate(p.writes_per_second), bytes(p.bytes_per_write));
+    let interval = seconds(p.compaction_interval_seconds);
+    let (live, peak) = (bytes(p.live_bytes), bytes(p.peak_bytes));
+    let to_come = bytes(p.events_to_come_bytes);
+    let mut lines = Vec::new();
+    if let Some(q) = p.quota_bytes.map(|q| bytes(q as f64)) {
+        let used = bytes(p.db_size_in_use as f64);
+        let uncompacted = when(p.time_to_full_seconds);
+        lines.push(format!(
+            "no compaction  {uncompacted} = ({q} - {used} in use) / ({r}/s x {b})"
+        ));
+        lines.push(format!(
+            "compactor      {}; peak {peak} in use = {live} live + {to_come} of Events that will be live + 2 x \
+             {interval} x {r}/s x {b}",
+            when(p.time_to_full_compacted_seconds)
+        ));
+        if let Some(critical) = p.critical_writes_per_second {
+            lines.push(format!(
+                "critical rate  {}/s = ({q} - {live} - {to_come}) / (2 x {interval} x bytes per write at that \
+                 rate); it is {r}/s now",
+                rate(critical)
+            ));
+        }
+    }
+    let alive = p.live_growth_per_hour;
+    let grows = if alive < 0.0 { "shrinks" } else { "grows" };
+    lines.push(format!(
+        "live data      about {live} (keys x bytes of a sample); without Events it {grows} by {}/h (creates \
+         minus deletes)",
+        bytes(alive.abs())
+    ));
+    lines.push(match p.measured_growth {
+        Some(grown) => format!(
+            "check          in use grew by {} in the window; the model predicts {}",
+            bytes(grown as f64),
+            bytes(p.modelled_growth)
+        ),
+        None => format!(
+            "check          compaction freed pages in the window; the model predicts {} of writes",
+            bytes(p.modelled_growth)
+        ),
+    });
+    for alarm in &p.alarms {
+        lines.push(format!("alarm          {alarm}"));
+    }
+    lines.extend(p.advice.iter().map(|a| format!("advice         {a}")));
+    lines.extend(p.notes.iter().map(|n| format!("note           {n}")));
+    lines
+}

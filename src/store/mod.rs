@@ -1,0 +1,10 @@
+//! What etcdmark leaves in a store and what it must know before: preflight, manifest, lock, cleanup, survey.
+
+pub mod cleanup;
+mod lock;
+pub mod manifest;
+mod may_write;
+pub mod preflight;
+mod preflight_error;
+pub mod segments;
+pub mod survey;

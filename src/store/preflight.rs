@@ -1,0 +1,376 @@
+//! What is checked before anything is written: that these are members of one healthy etcd, that we may
+//! write there, that nobody else's cluster is harmed and that the data fits. One message per fault, with
+//! the remedy.
+
+use super::manifest::HOME;
+use super::may_write::may_write;
+pub use super::preflight_error::PreflightError;
+use crate::etcd::control::{Alarm, Cluster, ControlError, MemberEntry, MemberStatus};
+use crate::etcd::quota::{self, Quota};
+use crate::etcd::tls::DialError;
+use crate::report::{MemberInfo, StoreInfo};
+use crate::rpc::prefix_end;
+use crate::target::{MemberChoice, Target};
+
+/// The oldest etcd whose answers etcdmark understands.
+pub const OLDEST: (u64, u64) = (3, 4);
+
+/// What a command is going to write.
+#[derive(Clone, Debug)]
+pub struct WriteIntent {
+    /// Run id.
+    pub run_id: String,
+    /// Key prefix, without a trailing slash.
+    pub prefix: String,
+    /// `--allow-live-cluster`.
+    pub allow_live_cluster: bool,
+    /// Keys that will be in the store.
+    pub keys: u64,
+    /// Writes of populate and load: each stays as a revision until a compaction.
+    pub writes: u64,
+    /// Their bytes, keys and values.
+    pub bytes: u64,
+    /// A closed loop writes more than that, as fast as etcd answers.
+    pub closed_loop: bool,
+    /// The etcd may run full: that is what it was started for.
+    pub may_fill: bool,
+}
+
+/// What preflight found out about a cluster.
+#[derive(Clone, Debug)]
+pub struct ClusterFacts {
+    /// Cluster id.
+    pub cluster_id: u64,
+    /// Status of each endpoint that answered, in the order given.
+    pub members: Vec<MemberStatus>,
+    /// The member list.
+    pub entries: Vec<MemberEntry>,
+    /// Endpoints that get load, by `--target`.
+    pub chosen: Vec<String>,
+    /// The quota.
+    pub quota: Quota,
+    /// Largest db file of the members, bytes.
+    pub db_size: i64,
+    /// Largest in-use size, bytes.
+    pub db_size_in_use: i64,
+    /// Keys under `/registry/`: more than 0 = a live cluster. None = not looked for, or not allowed to look.
+    pub kubernetes_keys: Option<i64>,
+    /// What should be said once: endpoints that are down, a quota that had to be assumed, what is going to
+    /// be written.
+    pub notes: Vec<String>,
+}
+
+/// What answered, and what did not.
+#[derive(Clone, Debug)]
+pub struct Reached {
+    /// The members that answered.
+    pub cluster: Cluster,
+    /// Their status, in the order given.
+    pub members: Vec<MemberStatus>,
+    /// Endpoints that are down, with the reason.
+    pub down: Vec<(String, String)>,
+}
+
+/// Connects and makes sure that the endpoints are different members of one etcd that is new enough; says
+/// nothing of its health. Some endpoints may be down.
+pub async fn reach(target: &Target) -> Result<Reached, PreflightError> {
+    let refused = |e| PreflightError::from_control(e, target);
+    let cluster = Cluster::connect(target).await.map_err(refused)?;
+    // A wrong flag is wrong for all endpoints; only one that does not answer may be down.
+    let mut down: Vec<(String, String)> = Vec::new();
+    for (endpoint, e) in cluster.down() {
+        match refused(e.clone()) {
+            e @ (PreflightError::Dial(
+                DialError::Unreachable { .. } | DialError::Timeout { .. },
+            )
+            | PreflightError::Control(_)) => down.push((endpoint.clone(), e.to_string())),
+            other => return Err(other),
+        }
+    }
+    let (mut members, mut usable) = (Vec::new(), Vec::new());
+    let mut last = None;
+    for m in cluster.each() {
+        match m.status().await {
+            Ok(s) => {
+                members.push(s);
+                usable.push(m.clone());
+            }
+            Err(e @ (ControlError::Timeout { .. } | ControlError::NotConnected { .. })) => {
+                down.push((m.endpoint().to_owned(), e.to_string()));
+                last = Some(e);
+            }
+            Err(e) => return Err(refused(e)),
+        }
+    }
+    if let (true, Some(e)) = (members.is_empty(), last) {
+        return Err(refused(e));
+    }
+    identities(&members)?;
+    Ok(Reached {
+        cluster: Cluster::of(usable),
+        members,
+        down,
+    })
+}
+
+/// Checks a cluster, read-only when `write` is None. Leaves nothing behind in the store.
+pub async fn check(
+    target: &Target,
+    write: Option<&WriteIntent>,
+) -> Result<(Cluster, ClusterFacts), PreflightError> {
+    let refused = |e| PreflightError::from_control(e, target);
+    let Reached {
+        cluster,
+        members,
+        down,
+    } = reach(target).await?;
+    healthy(&members)?;
+    let entries = cluster.members().await.map_err(refused)?;
+    alarms(&cluster.alarms().await.map_err(refused)?)?;
+    let chosen = choose(target.members, &members)?;
+    let quota = quota::find(target, &members).await;
+    let most = |f: fn(&MemberStatus) -> i64| members.iter().map(f).max().unwrap_or(0);
+    let mut facts = ClusterFacts {
+        cluster_id: members.first().map_or(0, |m| m.cluster_id),
+        db_size: most(|m| m.db_size),
+        db_size_in_use: most(|m| m.db_size_in_use),
+        notes: notes(&down, &members, &entries),
+        kubernetes_keys: None,
+        members,
+        entries,
+        chosen,
+        quota,
+    };
+    facts
+        .notes
+        .extend(facts.quota.known().and_then(quota::warning));
+    match write {
+        Some(intent) => may_write(target, &cluster, intent, &mut facts).await?,
+        // Shows a missing user or permission, and a quorum that is lost, before the command's own reads do.
+        None => match cluster
+            .count(HOME.as_bytes(), &prefix_end(HOME.as_bytes()))
+            .await
+        {
+            Ok(_) => {}
+            Err(e) => return Err(permission(e, target, &format!("read {HOME}/"), HOME)),
+        },
+    }
+    Ok((cluster, facts))
+}
+
+pub(super) fn permission(e: ControlError, target: &Target, what: &str, at: &str) -> PreflightError {
+    match PreflightError::from_control(e, target) {
+        PreflightError::NoPermission { user, .. } => PreflightError::NoPermission {
+            user,
+            what: what.to_owned(),
+            prefix: at.to_owned(),
+        },
+        other => other,
+    }
+}
+
+fn identities(members: &[MemberStatus]) -> Result<(), PreflightError> {
+    for (i, b) in members.iter().enumerate() {
+        if version(&b.version).is_none_or(|v| v < OLDEST) {
+            let (endpoint, version) = (b.endpoint.clone(), b.version.clone());
+            return Err(PreflightError::TooOld { endpoint, version });
+        }
+        for a in &members[..i] {
+            if a.cluster_id != b.cluster_id {
+                return Err(PreflightError::TwoClusters {
+                    a: a.endpoint.clone(),
+                    a_id: a.cluster_id,
+                    b: b.endpoint.clone(),
+                    b_id: b.cluster_id,
+                });
+            }
+            if a.member_id == b.member_id {
+                let (a, b, id) = (a.endpoint.clone(), b.endpoint.clone(), a.member_id);
+                return Err(PreflightError::SameMember { a, b, id });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn healthy(members: &[MemberStatus]) -> Result<(), PreflightError> {
+    for m in members {
+        if m.is_learner {
+            return Err(PreflightError::Learner {
+                endpoint: m.endpoint.clone(),
+            });
+        }
+        if m.leader == 0 {
+            return Err(PreflightError::NoLeader {
+                endpoint: m.endpoint.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn alarms(alarms: &[Alarm]) -> Result<(), PreflightError> {
+    if let Some(a) = alarms.iter().find(|a| a.kind == "CORRUPT") {
+        return Err(PreflightError::Corrupt {
+            member: a.member_id,
+        });
+    }
+    if alarms.is_empty() {
+        Ok(())
+    } else {
+        Err(PreflightError::NoSpace)
+    }
+}
+
+/// `3.5.16`, `3.6.0-rc.1` → (major, minor).
+pub fn version(text: &str) -> Option<(u64, u64)> {
+    let mut parts = text.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// Which endpoints get load. Without the leader among the endpoints, `leader` cannot be had.
+pub fn choose(
+    choice: MemberChoice,
+    members: &[MemberStatus],
+) -> Result<Vec<String>, PreflightError> {
+    let name = match choice {
+        MemberChoice::All => "all",
+        MemberChoice::Leader => "leader",
+        MemberChoice::Followers => "followers",
+    };
+    let chosen: Vec<String> = members
+        .iter()
+        .filter(|m| match choice {
+            MemberChoice::All => true,
+            MemberChoice::Leader => m.member_id == m.leader,
+            MemberChoice::Followers => m.member_id != m.leader,
+        })
+        .map(|m| m.endpoint.clone())
+        .collect();
+    if chosen.is_empty() {
+        let reason = match choice {
+            MemberChoice::Leader => {
+                let leader = members.first().map_or(0, |m| m.leader);
+                format!("the leader is member {leader:x}, which --endpoints does not name")
+            }
+            _ => "--endpoints names only the leader; add the followers".to_owned(),
+        };
+        return Err(PreflightError::NoTarget {
+            choice: name,
+            reason,
+        });
+    }
+    Ok(chosen)
+}
+
+fn notes(
+    down: &[(String, String)],
+    members: &[MemberStatus],
+    entries: &[MemberEntry],
+) -> Vec<String> {
+    let mut notes: Vec<String> = down
+        .iter()
+        .map(|(e, why)| {
+            format!("{e} is not used; the run continues with the other endpoints: {why}")
+        })
+        .collect();
+    let voters = entries.iter().filter(|e| !e.is_learner).count();
+    if voters > members.len() + down.len() {
+        notes.push(format!(
+            "--endpoints names {} of {voters} members; the others also carry the load, but etcdmark does not \
+             observe them",
+            members.len() + down.len()
+        ));
+    }
+    notes
+}
+
+impl ClusterFacts {
+    /// The members' names in the order of the target's endpoints; empty when any is not known.
+    pub fn names(&self, target: &Target) -> Vec<String> {
+        let name = |endpoint: &String| {
+            let status = self.members.iter().find(|m| m.endpoint == *endpoint)?;
+            let entry = self.entries.iter().find(|e| e.id == status.member_id)?;
+            (!entry.name.is_empty()).then(|| entry.name.clone())
+        };
+        let names: Option<Vec<String>> = target.endpoints.iter().map(name).collect();
+        names.unwrap_or_default()
+    }
+
+    /// Whether a run has to treat the store as a live cluster's: it holds Kubernetes' keys, or this user
+    /// may not see whether it does.
+    pub fn may_be_live(&self) -> bool {
+        self.kubernetes_keys != Some(0)
+    }
+
+    /// Whether every member that answered is of this version or newer.
+    pub fn all_are(&self, oldest: (u64, u64)) -> bool {
+        let new = |m: &MemberStatus| version(&m.version).is_some_and(|v| v >= oldest);
+        self.members.iter().all(new)
+    }
+
+    /// The result header's row for this store.
+    pub fn store_info(&self, name: &str, resources: Vec<String>, target: &Target) -> StoreInfo {
+        let members = self.members.iter().map(|m| {
+            let named = self.entries.iter().find(|e| e.id == m.member_id);
+            let named = named.map(|e| e.name.clone()).unwrap_or_default();
+            let local = target.local_members.iter().find(|l| l.name == named);
+            MemberInfo {
+                id: format!("{:x}", m.member_id),
+                endpoint: m.endpoint.clone(),
+                version: m.version.clone(),
+                leader: m.leader == m.member_id,
+                db_size: m.db_size,
+                db_size_in_use: m.db_size_in_use,
+                quota: self.quota.known(),
+                data_dir: local.map(|l| l.data_dir.display().to_string()),
+                file_system: None,
+                medium: local.and_then(|l| l.medium.as_ref().map(|m| m.info.clone())),
+                name: named,
+            }
+        });
+        StoreInfo {
+            name: name.to_owned(),
+            resources,
+            cluster_id: format!("{:x}", self.cluster_id),
+            members: members.collect(),
+            local: !target.local_members.is_empty(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn etcd_before_3_4_is_refused() {
+        let member = |version: &str| MemberStatus {
+            version: version.to_owned(),
+            ..Default::default()
+        };
+        for old in ["3.3.27", "2.3.8", "", "x"] {
+            let e = identities(&[member(old)]).unwrap_err();
+            assert!(e.to_string().contains("needs etcd 3.4 or newer"), "{e}");
+            assert_eq!(e.exit(), Exit::Usage);
+        }
+        for new in ["3.4.0", "3.7.0-rc.1", "4.0.0"] {
+            identities(&[member(new)]).unwrap();
+        }
+    }
+
+    #[test]
+    fn corrupt_outweighs_full() {
+        let alarm = |kind| Alarm { member_id: 1, kind };
+        assert!(matches!(
+            alarms(&[alarm("NOSPACE"), alarm("CORRUPT")]),
+            Err(PreflightError::Corrupt { .. })
+        ));
+        assert!(matches!(
+            alarms(&[alarm("NOSPACE")]),
+            Err(PreflightError::NoSpace)
+        ));
+        assert!(alarms(&[]).is_ok());
+    }
+}

@@ -1,0 +1,278 @@
+//! Why a run cannot begin: one message per fault, with the remedy, and its exit code.
+
+use super::manifest::{HOME, ManifestError};
+use super::preflight::OLDEST;
+use crate::etcd::control::ControlError;
+use crate::etcd::tls::DialError;
+use crate::exit::Exit;
+use crate::human::numbers as units;
+use crate::target::Target;
+
+/// Why a run (or another command) cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum PreflightError {
+    /// An endpoint could not be reached.
+    #[error(transparent)]
+    Dial(DialError),
+    /// Any other failure of a control call.
+    #[error(transparent)]
+    Control(ControlError),
+    /// Wrong user or password.
+    #[error(
+        "{endpoint} does not accept user {user:?} with this password: check --user and --password"
+    )]
+    WrongPassword {
+        /// Endpoint.
+        endpoint: String,
+        /// User.
+        user: String,
+    },
+    /// Authentication is on, and no user was given.
+    #[error("{endpoint} requires authentication: pass --user and --password (or set ETCDCTL_USER)")]
+    NoUser {
+        /// Endpoint.
+        endpoint: String,
+    },
+    /// The user may not read or write what is needed.
+    #[error(
+        "user {user:?} may not {what}; to grant this: etcdctl role grant-permission ROLE --prefix=true readwrite {}",
+        grants(prefix)
+    )]
+    NoPermission {
+        /// User.
+        user: String,
+        /// "write /registry-etcdmark/…".
+        what: String,
+        /// Prefix.
+        prefix: String,
+    },
+    /// Not etcd's gRPC services.
+    #[error("{endpoint} is not an etcd: {reason}; is --endpoints the client port (2379)?")]
+    NotEtcd {
+        /// Endpoint.
+        endpoint: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// Too old.
+    #[error("{endpoint} is etcd {version}; etcdmark needs etcd {}.{} or newer", OLDEST.0, OLDEST.1)]
+    TooOld {
+        /// Endpoint.
+        endpoint: String,
+        /// Its version.
+        version: String,
+    },
+    /// Endpoints of two clusters.
+    #[error(
+        "--endpoints names two clusters: {a} belongs to cluster {a_id:x}, {b} to cluster {b_id:x}; name the \
+         members of one cluster (use --overrides for further etcds)"
+    )]
+    TwoClusters {
+        /// Endpoint.
+        a: String,
+        /// Its cluster.
+        a_id: u64,
+        /// Endpoint.
+        b: String,
+        /// Its cluster.
+        b_id: u64,
+    },
+    /// One member under two endpoints.
+    #[error("--endpoints names one member twice: {a} and {b} are both member {id:x}; remove one")]
+    SameMember {
+        /// Endpoint.
+        a: String,
+        /// Endpoint.
+        b: String,
+        /// Member id.
+        id: u64,
+    },
+    /// A learner.
+    #[error(
+        "{endpoint} is a learner, which serves no load; remove it or promote it (etcdctl member promote)"
+    )]
+    Learner {
+        /// Endpoint.
+        endpoint: String,
+    },
+    /// No leader.
+    #[error(
+        "the cluster has no leader (according to {endpoint}): start enough members for a quorum"
+    )]
+    NoLeader {
+        /// Endpoint.
+        endpoint: String,
+    },
+    /// The leader (or every follower) is not among the endpoints.
+    #[error("--target {choice} selects no endpoint: {reason}")]
+    NoTarget {
+        /// The flag's value.
+        choice: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// NOSPACE.
+    #[error(
+        "etcd is full: it raised the alarm NOSPACE; free space (etcdctl compact REVISION; etcdctl defrag) and \
+         clear the alarm (etcdctl alarm disarm), or raise --quota-backend-bytes"
+    )]
+    NoSpace,
+    /// CORRUPT.
+    #[error(
+        "etcd has the alarm CORRUPT on member {member:x}: its data cannot be trusted; restore that member first"
+    )]
+    Corrupt {
+        /// Member.
+        member: u64,
+    },
+    /// A live Kubernetes cluster.
+    #[error(
+        "{endpoint} holds {count} keys of a live Kubernetes cluster under /registry/, and the load would affect \
+         this cluster; pass --allow-live-cluster to allow it (the load then ramps up and guards watch the run)"
+    )]
+    LiveCluster {
+        /// Endpoint.
+        endpoint: String,
+        /// Keys.
+        count: i64,
+    },
+    /// Perhaps a live Kubernetes cluster: this user may not look.
+    #[error(
+        "this user may not read /registry/, so etcdmark cannot tell whether {endpoint} belongs to a live \
+         Kubernetes cluster; grant read access (etcdctl role grant-permission ROLE --prefix=true read \
+         /registry/), or pass --allow-live-cluster (the load then ramps up and guards watch the run)"
+    )]
+    PerhapsLive {
+        /// Endpoint.
+        endpoint: String,
+    },
+    /// `/registry` without saying whose it is.
+    #[error(
+        "--prefix /registry writes where Kubernetes keeps its objects; to allow it, pass --yes-this-etcd-is-mine"
+    )]
+    NotMine,
+    /// `/registry` holds someone's keys.
+    #[error(
+        "--prefix /registry is refused: /registry/ holds {count} keys that this run did not write; use an empty \
+         etcd, or omit --prefix"
+    )]
+    ForeignKeys {
+        /// How many.
+        count: i64,
+    },
+    /// A prefix that is not etcdmark's.
+    #[error("--prefix {prefix:?} is not allowed: use {HOME}/RUN (the default) or /registry")]
+    Prefix {
+        /// As given.
+        prefix: String,
+    },
+    /// The data would take more than half of what is free.
+    #[error(
+        "{} keys with {} would grow the db file by about {} to {}, which is more than half of the {} left of \
+         the quota ({quota}); use fewer --nodes, or raise --quota-backend-bytes",
+        units::count(*.keys), size(*.bytes), size(*.growth), size(*.projected), size(*.free)
+    )]
+    TooBig {
+        /// Keys.
+        keys: u64,
+        /// Bytes.
+        bytes: u64,
+        /// Projected growth.
+        growth: u64,
+        /// Projected file.
+        projected: u64,
+        /// Free quota.
+        free: u64,
+        /// The quota in words.
+        quota: String,
+    },
+    /// The manifest could not be read.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}
+
+fn size(bytes: u64) -> String {
+    units::bytes(bytes as f64)
+}
+
+/// The prefixes that a run under `prefix` needs: one run's own place would not do for the next run.
+fn grants(prefix: &str) -> String {
+    if prefix.starts_with(HOME) {
+        format!("{HOME}/")
+    } else {
+        format!("{prefix}/ (and {HOME}/ for the manifest)")
+    }
+}
+
+impl PreflightError {
+    /// 2 for a flag or a precondition that the user can set right, 1 where etcd or the network failed.
+    pub fn exit(&self) -> Exit {
+        match self {
+            PreflightError::Dial(DialError::Unreachable { .. } | DialError::Timeout { .. })
+            | PreflightError::Control(_)
+            | PreflightError::NoLeader { .. }
+            | PreflightError::NoSpace
+            | PreflightError::Corrupt { .. } => Exit::Failure,
+            PreflightError::Manifest(e) => e.exit(),
+            _ => Exit::Usage,
+        }
+    }
+
+    /// Gives a refused control call its own message.
+    pub fn from_control(e: ControlError, target: &Target) -> PreflightError {
+        let user = || {
+            target
+                .credentials
+                .as_ref()
+                .map(|c| c.user.clone())
+                .unwrap_or_default()
+        };
+        let ControlError::Status {
+            endpoint,
+            code,
+            message,
+            call,
+        } = &e
+        else {
+            return match e {
+                ControlError::Dial(d) => PreflightError::Dial(d),
+                other => PreflightError::Control(other),
+            };
+        };
+        let endpoint = endpoint.clone();
+        let has = |s: &str| message.contains(s);
+        if has("authentication failed") || has("invalid user ID or password") {
+            PreflightError::WrongPassword {
+                endpoint,
+                user: user(),
+            }
+        } else if has("user name is empty")
+            || has("user name not found")
+            || (*code == 16 && target.credentials.is_none())
+        {
+            PreflightError::NoUser { endpoint }
+        } else if has("permission denied") {
+            PreflightError::NoPermission {
+                user: user(),
+                what: format!("call {call}"),
+                prefix: HOME.to_owned(),
+            }
+        } else if has("database space exceeded") {
+            PreflightError::NoSpace
+        } else if has("no leader") {
+            PreflightError::NoLeader { endpoint }
+        } else if has("rpc not supported for learner") {
+            PreflightError::Learner { endpoint }
+        } else if *code == 12
+            || (*code == 2 && (has("http2") || has("h2 protocol") || has("status: 4")))
+            || has("content-type")
+        {
+            PreflightError::NotEtcd {
+                endpoint,
+                reason: message.clone(),
+            }
+        } else {
+            PreflightError::Control(e)
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! How to reach one etcd cluster. Secrets never appear in `Debug`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::measure::DelayBook;
+use crate::measure::MediumInfo;
+
+/// One etcd cluster, as the user (or a local cluster, or `--kind`) named it.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// `http://host:port` or `https://host:port`, one per chosen member. Never synced from the member list.
+    pub endpoints: Vec<String>,
+    /// Where `/metrics` is, if apart from the endpoints (kubeadm: `http://127.0.0.1:2381`).
+    pub metrics_endpoints: Vec<String>,
+    /// TLS material; used for `https` endpoints.
+    pub tls: Option<TlsMaterial>,
+    /// User name and password.
+    pub credentials: Option<Credentials>,
+    /// Time to set a connection up.
+    pub dial_timeout: Duration,
+    /// Deadline of a control call.
+    pub command_timeout: Duration,
+    /// Which members get load.
+    pub members: MemberChoice,
+    /// etcdmark started this etcd itself, or the user said that it is theirs: cluster-wide acts are allowed.
+    pub owned: bool,
+    /// The store goes away with the run (a throwaway local etcd): nothing needs to be cleaned up.
+    pub disposable: bool,
+    /// The flag that named it, when it was not `--endpoints`: `--kind demo`. For commands that are told to the user.
+    pub named_by: Option<String>,
+    /// The flags that name it and the other etcds of the command, when there are several.
+    pub all_named_by: Option<String>,
+    /// The members' names in the order of the endpoints, once they are known; else empty.
+    pub member_names: Vec<String>,
+    /// Every member answers KV.RangeStream (etcd 3.7 on); false until that is known.
+    pub range_stream: bool,
+    /// A local etcd's processes, for process and disk counters; empty for a remote one.
+    pub local_members: Vec<LocalMember>,
+}
+
+/// PEM bytes, in memory only (a `--kind` cluster's keys never touch the disk).
+#[derive(Clone, Default)]
+pub struct TlsMaterial {
+    /// Trusted CA certificates; none = refuse unless `insecure_skip_verify`.
+    pub ca: Option<Vec<u8>>,
+    /// Client certificate chain.
+    pub cert: Option<Vec<u8>>,
+    /// Client private key.
+    pub key: Option<Vec<u8>>,
+    /// Accept any server certificate.
+    pub insecure_skip_verify: bool,
+    /// Verify the server certificate for this name instead of the endpoint's host.
+    pub server_name: Option<String>,
+}
+
+impl fmt::Debug for TlsMaterial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsMaterial")
+            .field("ca", &self.ca.is_some())
+            .field("cert", &self.cert.is_some())
+            .field("insecure_skip_verify", &self.insecure_skip_verify)
+            .field("server_name", &self.server_name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// etcd user and password.
+#[derive(Clone)]
+pub struct Credentials {
+    /// User name.
+    pub user: String,
+    /// Password.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which members get load.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum MemberChoice {
+    /// Every endpoint.
+    #[default]
+    All,
+    /// The leader only.
+    Leader,
+    /// Every endpoint but the leader's.
+    Followers,
+}
+
+/// A member that etcdmark started itself.
+#[derive(Clone, Debug)]
+pub struct LocalMember {
+    /// Member name.
+    pub name: String,
+    /// Process id.
+    pub pid: u32,
+    /// Data directory.
+    pub data_dir: std::path::PathBuf,
+    /// The storage medium that is emulated for it.
+    pub medium: Option<LocalMedium>,
+}
+
+/// A storage medium that is emulated for a local member.
+#[derive(Clone, Debug)]
+pub struct LocalMedium {
+    /// For the result's header.
+    pub info: MediumInfo,
+    /// What it delays.
+    pub delays: Arc<DelayBook>,
+}
+
+impl Target {
+    /// What a command that is told to the user needs besides its endpoints, in brackets; often nothing.
+    pub fn access(&self) -> &'static str {
+        match (&self.named_by, &self.tls, &self.credentials) {
+            (Some(_), ..) | (None, None, None) => "",
+            (None, Some(_), None) => " (and the same certificates)",
+            (None, None, Some(_)) => " (and the same user)",
+            (None, Some(_), Some(_)) => " (and the same certificates and user)",
+        }
+    }
+
+    /// A plain-text target with the default timeouts (etcdctl's: dial 2 s, command 5 s).
+    pub fn plain(endpoints: Vec<String>) -> Self {
+        Target {
+            endpoints,
+            metrics_endpoints: Vec::new(),
+            tls: None,
+            credentials: None,
+            dial_timeout: Duration::from_secs(2),
+            command_timeout: Duration::from_secs(5),
+            members: MemberChoice::All,
+            owned: false,
+            disposable: false,
+            named_by: None,
+            all_named_by: None,
+            member_names: Vec::new(),
+            range_stream: false,
+            local_members: Vec::new(),
+        }
+    }
+}
