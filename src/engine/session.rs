@@ -4,7 +4,7 @@
 use super::shared_lease::Shared;
 use super::worker::{Pending, Worker};
 use crate::clock::{self, Nanos};
-use crate::kube::actors::{LeaseUse, Step};
+use crate::kube::actors::{LeaseUse, Step, Turn};
 use crate::kube::{ObjectRef, OpClass, Write, requests};
 use crate::report::{CompactorEvent, Event, Phase};
 use crate::rpc::Rpc;
@@ -16,6 +16,7 @@ use crate::rpc::messages::{
 };
 use crate::rpc::prefix_end;
 use bytes::{Bytes, BytesMut};
+use std::rc::Rc;
 
 /// The operation could not be done; its failure is counted already.
 #[derive(Debug)]
@@ -39,8 +40,9 @@ pub(super) struct Context {
 }
 
 impl Worker {
-    /// Plays all steps; a failed one ends the session.
-    pub(super) async fn play(&self, pending: Pending) {
+    /// Plays all steps; a failed one ends the session. Returns the object whose turn it still has.
+    pub(super) async fn play(self: &Rc<Self>, pending: Pending) -> Option<ObjectRef> {
+        let mut held = pending.session.writes().then_some(pending.session.object);
         let mut context = Context {
             object: pending.session.object,
             phase: pending.phase,
@@ -52,8 +54,25 @@ impl Worker {
             compact: 0,
         };
         let mut offered = Some(pending.class());
-        for step in pending.session.steps.iter() {
+        for Turn {
+            step,
+            object,
+            think,
+        } in pending.session.turns()
+        {
             let class = step.class();
+            if think > 0 {
+                if !self.think(&mut context, &mut held, think).await {
+                    return held;
+                }
+                if !context.closed {
+                    let lag = context.ready.saturating_sub(context.intended);
+                    let mut recorder = self.recorder.borrow_mut();
+                    recorder.schedule_lag(context.phase, class, lag);
+                }
+            }
+            self.take_turn(&mut held, object, step).await;
+            context.object = object;
             if let Step::SharedLease {
                 class,
                 slot,
@@ -68,7 +87,7 @@ impl Worker {
                             let mut recorder = self.recorder.borrow_mut();
                             recorder.failed(context.phase, class, context.intended, clock::now());
                         }
-                        return;
+                        return held;
                     }
                 }
                 continue;
@@ -77,7 +96,8 @@ impl Worker {
                 continue;
             }
             if let Step::Defragment(class) = step {
-                return self.defragment(&context, class).await;
+                self.defragment(&context, class).await;
+                return held;
             }
             if offered.take().is_none() {
                 self.recorder
@@ -102,10 +122,11 @@ impl Worker {
                 }
                 Err(Failed) => {
                     recorder.failed(context.phase, class, context.intended, clock::now());
-                    return;
+                    return held;
                 }
             }
         }
+        held
     }
 
     async fn step(&self, context: &mut Context, step: Step) -> Result<Nanos, Failed> {
@@ -197,7 +218,7 @@ impl Worker {
             );
             return Err(Failed);
         }
-        self.acknowledge(context, class, answer.header, 1);
+        self.acknowledge(context, class, lease, answer.header, 1);
         Ok(done)
     }
 
@@ -233,7 +254,7 @@ impl Worker {
             let (bytes, done) = self.attempt(context, class, frame).await?;
             let outcome: TxnOutcome = self.decode(context, class, bytes.clone())?;
             if outcome.succeeded {
-                self.acknowledge(context, class, outcome.header, state.version + 1);
+                self.acknowledge(context, class, lease, outcome.header, state.version + 1);
                 return Ok(done);
             }
             let answer: TxnResponse = self.decode(context, class, bytes)?;
@@ -284,15 +305,17 @@ impl Worker {
         &self,
         context: &Context,
         class: OpClass,
+        lease: LeaseUse,
         header: Option<ResponseHeader>,
         version: u32,
     ) {
+        let lease = context.lease.filter(|_| lease == LeaseUse::Granted);
         let revision = header.map_or(0, |h| h.revision);
         self.states.borrow_mut().change(context.object, |s| {
             s.mod_revision = revision;
             s.version = version;
             s.set_unknown(false);
-            s.set_lease(context.lease);
+            s.set_lease(lease);
         });
         self.recorder.borrow_mut().revision(context.phase, class);
     }
@@ -440,6 +463,7 @@ impl Worker {
             self.acknowledge(
                 context,
                 class,
+                LeaseUse::None,
                 answer.header,
                 u32::try_from(version + 1).unwrap_or(u32::MAX),
             );
