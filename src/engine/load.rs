@@ -54,6 +54,11 @@ pub(crate) async fn load(
     let models: Rc<Models> = Rc::new(models.into_iter().map(RefCell::new).collect());
     let (mut timetable, actors) = timetable(worker, &models);
     let mut pacer = Pacer::new(worker.plan.load.spin)?;
+    worker.thinking.within(times);
+    let thinking = tokio::task::spawn_local({
+        let (worker, pacer) = (Rc::clone(worker), Pacer::new(worker.plan.load.spin)?);
+        async move { worker.thinking.run(pacer).await }
+    });
     for (actor, a) in worker.plan.actors.iter().enumerate() {
         if let Schedule::Closed { concurrency } = a.schedule {
             for client in 0..worker.part.share_of(concurrency) {
@@ -75,6 +80,7 @@ pub(crate) async fn load(
         if worker.plan.control.draining() && now < times.end {
             times.end = now;
             ticker.phases(times);
+            worker.thinking.within(times);
         }
         ticker.catch_up(worker);
         let end = times.end;
@@ -121,7 +127,9 @@ pub(crate) async fn load(
             .await?;
     }
     let deadline = times.end.saturating_add(times.drain);
-    drain(worker, deadline, ticker, &mut pacer).await
+    let drained = drain(worker, deadline, ticker, &mut pacer).await;
+    thinking.abort();
+    drained
 }
 
 /// Says that the generator did not get to all of its schedule: the offered rate is less than was asked for.

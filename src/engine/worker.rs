@@ -4,11 +4,13 @@
 use super::recorder::{Batch, Operation, Outcome, Recorder};
 use super::shared_lease::Leases;
 use super::state::States;
+use super::think::Thinking;
+use super::turns::Waiter;
 use crate::clock::{self, Nanos};
 use crate::etcd::control::{Cluster, MemberStatus};
 use crate::etcd::wire::Pool;
 use crate::human::grouped;
-use crate::kube::actors::{Session, Step};
+use crate::kube::actors::Session;
 use crate::kube::{Kind, ObjectRef, Objects, OpClass};
 use crate::report::{Event, Note, Phase};
 use crate::schedule::Stripe;
@@ -78,16 +80,6 @@ pub(crate) struct Pending {
     pub(crate) over: Option<oneshot::Sender<()>>,
 }
 
-/// What a session is offered as: its first step that is an operation of its own.
-fn offered_class(session: &Session) -> OpClass {
-    let steps = &session.steps;
-    steps
-        .iter()
-        .find(|s| !matches!(s, Step::SharedLease { .. }))
-        .or(steps.first())
-        .map_or(OpClass::ProbeGet, Step::class)
-}
-
 /// The state that all sessions of a worker share.
 pub(crate) struct Worker {
     pub(crate) index: usize,
@@ -110,16 +102,18 @@ pub(crate) struct Worker {
     pub(crate) defragmenting: Cell<bool>,
     pub(crate) scratch: RefCell<Vec<u8>>,
     pub(crate) messages: Sender<Message>,
-    in_flight: Cell<usize>,
+    /// Sessions whose think times are under way.
+    pub(super) thinking: Thinking,
+    pub(super) in_flight: Cell<usize>,
     /// Sessions admitted and not over.
     open: Cell<u64>,
-    cap: usize,
+    pub(super) cap: usize,
     /// Sessions that may wait; further ones are skipped.
     room: u64,
     /// Whether it was said that the room is full.
     crowded: Cell<bool>,
-    backlog: RefCell<VecDeque<Pending>>,
-    waiting: RefCell<HashMap<ObjectRef, VecDeque<Pending>>>,
+    pub(super) backlog: RefCell<VecDeque<Waiter>>,
+    pub(super) waiting: RefCell<HashMap<ObjectRef, VecDeque<Waiter>>>,
     /// Writes whose outcome was not known, and those of them that were seen applied later.
     pub(crate) indeterminate: Cell<u64>,
     pub(crate) indeterminate_applied: Cell<u64>,
@@ -169,6 +163,7 @@ impl Worker {
             defragmenting: Cell::new(false),
             scratch: RefCell::new(Vec::with_capacity(32 * 1024)),
             messages: p.messages,
+            thinking: Thinking::new(),
             in_flight: Cell::new(0),
             open: Cell::new(0),
             cap,
@@ -198,7 +193,8 @@ impl Worker {
 
     /// Sessions that are due and wait for the cap or for their object.
     pub(crate) fn queued(&self) -> u64 {
-        self.open.get().saturating_sub(self.in_flight.get() as u64)
+        let busy = self.in_flight.get() as u64 + self.thinking.count();
+        self.open.get().saturating_sub(busy)
     }
 
     /// A session is due: begin it, or let it wait with its intended instant.
@@ -224,7 +220,9 @@ impl Worker {
             }
         }
         if self.in_flight.get() >= self.cap {
-            self.backlog.borrow_mut().push_back(pending);
+            self.backlog
+                .borrow_mut()
+                .push_back(Waiter::Session(pending));
         } else {
             self.begin(pending);
         }
@@ -257,7 +255,7 @@ impl Worker {
         } = arrival;
         // A closed loop's clients intend what they are ready for.
         let ready = if closed { intended } else { clock::now() };
-        let class = offered_class(&session);
+        let class = session.class();
         let mut recorder = self.recorder.borrow_mut();
         if !closed {
             recorder.schedule_lag(phase, class, ready.saturating_sub(intended));
@@ -295,7 +293,7 @@ impl Worker {
     }
 
     /// Begins a session, or parks it behind the write of its object that is in flight.
-    fn begin(self: &Rc<Self>, pending: Pending) {
+    pub(super) fn begin(self: &Rc<Self>, pending: Pending) {
         if let Some(pending) = self.take(pending) {
             let worker = Rc::clone(self);
             tokio::task::spawn_local(async move { worker.session(pending).await });
@@ -303,11 +301,9 @@ impl Worker {
     }
 
     async fn session(self: &Rc<Self>, mut pending: Pending) {
-        let writes = pending.session.writes();
-        let object = pending.session.object;
         let over = pending.over.take();
-        self.play(pending).await;
-        self.over(object, writes);
+        let held = self.play(pending).await;
+        self.over(held);
         drop(over);
     }
 
@@ -333,7 +329,7 @@ impl Worker {
                     .borrow_mut()
                     .entry(object)
                     .or_default()
-                    .push_back(pending);
+                    .push_back(Waiter::Session(pending));
                 return None;
             }
             self.states.borrow_mut().change(object, |s| {
@@ -351,31 +347,10 @@ impl Worker {
     }
 
     /// A session is over: its object and its place are free for the next.
-    fn over(self: &Rc<Self>, object: ObjectRef, writes: bool) {
-        self.in_flight.set(self.in_flight.get() - 1);
+    fn over(self: &Rc<Self>, held: Option<ObjectRef>) {
         self.open.set(self.open.get().saturating_sub(1));
-        if writes {
-            self.states
-                .borrow_mut()
-                .change(object, |s| s.set_busy(false));
-            let next = {
-                let mut waiting = self.waiting.borrow_mut();
-                let next = waiting.get_mut(&object).and_then(VecDeque::pop_front);
-                if waiting.get(&object).is_some_and(VecDeque::is_empty) {
-                    waiting.remove(&object);
-                }
-                next
-            };
-            if let Some(pending) = next {
-                self.begin(pending);
-            }
-        }
-        while self.in_flight.get() < self.cap {
-            let Some(pending) = self.backlog.borrow_mut().pop_front() else {
-                break;
-            };
-            self.begin(pending);
-        }
+        self.release(held);
+        self.leave();
         self.ended.notify_waiters();
     }
 
