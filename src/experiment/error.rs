@@ -131,10 +131,10 @@ pub enum ExperimentError {
 
 impl ExperimentError {
     /// An error at a place.
-    pub(crate) fn at(place: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn at(place: impl Into<String>, message: impl std::fmt::Display) -> Self {
         ExperimentError::Field {
             place: place.into(),
-            message: message.into(),
+            message: message.to_string(),
         }
     }
 

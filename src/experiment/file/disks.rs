@@ -1,6 +1,7 @@
 //! Which arms share a disk that they were meant to tell apart.
 
-use super::arm::{Arm, Etcd};
+use super::arm::Arm;
+use super::etcd::Etcd;
 use crate::disk::place::Place;
 use std::collections::BTreeSet;
 
@@ -35,7 +36,7 @@ pub(crate) fn shared(arms: &[Arm]) -> Vec<String> {
         }
     }
     let say = |(disk, together): (&Place, BTreeSet<usize>)| {
-        let names: Vec<&str> = together.iter().map(|i| arms[*i].name.as_str()).collect();
+        let names: Vec<&str> = together.iter().map(|i| arms[*i].name()).collect();
         format!(
             "arms {} are on the same disk ({}): the disk does not explain a difference between them",
             names.join(", "),

@@ -1,15 +1,9 @@
 //! The changes that an experiment makes of a workload, each with where it was written.
 
 use super::source::ExperimentSource;
-use crate::document::DocumentError;
-use crate::document::{ApiVersion, Metadata};
 use crate::experiment::error::ExperimentError;
-use crate::workload::file::{DocumentKind, WorkloadFile};
-use crate::workload::{Overrides, Resolved, Source, Split};
+use crate::workload::{Overrides, Split};
 use serde::Serialize;
-
-/// What messages call a workload that is written out in the experiment's file.
-const INLINE: &str = "workload.spec";
 
 /// Changes in the order in which they are applied.
 #[derive(Clone, Debug, Default)]
@@ -66,84 +60,15 @@ impl Edits {
         self.0.split(splits);
     }
 
+    /// As a workload takes them.
+    pub(crate) fn overrides(&self) -> Overrides {
+        self.0.clone()
+    }
+
     pub(crate) fn extend(&mut self, more: &Edits) {
         for edit in more.0.edits() {
             self.0
                 .push(edit.flag.as_str(), edit.path.as_str(), edit.value.as_str());
-        }
-    }
-}
-
-/// A workload with an arm's and a level's changes.
-#[derive(Clone, Debug)]
-pub(crate) struct Traffic {
-    workload: Source,
-    edits: Edits,
-    /// Where the experiment's file has the workload that is written out in it.
-    inline: Option<ExperimentSource>,
-}
-
-impl Traffic {
-    pub(crate) fn new(source: &ExperimentSource, edits: Edits) -> Result<Self, ExperimentError> {
-        let spec = &source.file.spec.workload;
-        match (&spec.name, &spec.spec) {
-            (Some(name), None) => Ok(Traffic {
-                workload: Source::load(name)?,
-                edits,
-                inline: None,
-            }),
-            (None, Some(written)) => {
-                let file = WorkloadFile {
-                    api_version: ApiVersion::V1Alpha1,
-                    kind: DocumentKind::Workload,
-                    metadata: Metadata {
-                        name: source.file.metadata.name.clone(),
-                        description: None,
-                    },
-                    spec: written.clone(),
-                };
-                let workload = Source {
-                    origin: INLINE.to_owned(),
-                    text: String::new(),
-                    file,
-                };
-                Ok(Traffic {
-                    workload,
-                    edits,
-                    inline: Some(source.clone()),
-                })
-            }
-            (None, None) => Err(source.wrong(
-                "workload",
-                "give either name (a built-in workload or a file) or spec (a complete workload)",
-            )),
-            (Some(_), Some(_)) => Err(source.wrong(
-                "workload.name",
-                "cannot be combined with spec; remove one of them",
-            )),
-        }
-    }
-
-    /// The checked workload with a seed.
-    pub(crate) fn resolve(&self, seed: u64) -> Result<Resolved, ExperimentError> {
-        let mut overrides = self.edits.0.clone();
-        overrides.set("seed", seed);
-        let error = match self.workload.resolve(&overrides) {
-            Ok(resolved) if resolved.phases.duration.is_none() => {
-                return Err(ExperimentError::at(
-                    self.workload.origin.as_str(),
-                    "phases.duration is forever, but a trial must end: set the experiment's phases.duration, \
-                     such as 60s",
-                ));
-            }
-            Ok(resolved) => return Ok(resolved),
-            Err(e) => e,
-        };
-        match (error, &self.inline) {
-            (DocumentError::Field { place, error }, Some(source)) if place == INLINE => {
-                Err(source.wrong(&format!("{INLINE}.{}", error.path), error.message))
-            }
-            (error, _) => Err(error.into()),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! they are deleted, as `etcdmark run --endpoints` does it.
 
 use super::arm::Arm;
-use super::resolve::Changes;
+use super::changes::Changes;
 use super::source::ExperimentSource;
 use super::spec::EtcdSpec;
 use crate::etcd::external::{Given, Named};
@@ -117,10 +117,10 @@ impl ExperimentSource {
             for etcd in arm.external() {
                 for endpoint in &etcd.target.endpoints {
                     if let Some((other, _)) = seen.iter().find(|(_, e)| e == endpoint) {
-                        let who = if *other == arm.name {
-                            format!("two stores of arm {}", arm.name)
+                        let who = if *other == arm.name() {
+                            format!("two stores of arm {}", arm.name())
                         } else {
-                            format!("arms {other} and {}", arm.name)
+                            format!("arms {other} and {}", arm.name())
                         };
                         let message = format!("{who} share {endpoint}: each needs its own etcd");
                         return Err(self.wrong("arms", message));
@@ -130,7 +130,7 @@ impl ExperimentSource {
                     etcd.target
                         .endpoints
                         .iter()
-                        .map(|e| (arm.name.as_str(), e.as_str())),
+                        .map(|e| (arm.name(), e.as_str())),
                 );
             }
         }

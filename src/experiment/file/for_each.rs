@@ -1,7 +1,7 @@
 //! Arms that the command line makes: one for each `--dir`, `--medium` and `--split`, of the file's template.
 
 use super::builtin::BUILTINS;
-use super::resolve::Changes;
+use super::changes::Changes;
 use super::source::ExperimentSource;
 use super::spec::{ArmSpec, ForEachSpec};
 use crate::experiment::error::ExperimentError;
@@ -274,7 +274,7 @@ fn fill(document: &mut Value, words: &[(&str, &str)]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::file::sweep::label;
+    use crate::experiment::file::names::label;
 
     fn called(dirs: &[(&str, Option<&str>)], media: &[&str]) -> Vec<String> {
         let dirs = dirs

@@ -2,19 +2,26 @@
 
 pub(crate) mod arm;
 mod builtin;
+mod changes;
 mod disks;
 mod edits;
+pub(crate) mod etcd;
+mod experiment;
 pub(crate) mod external;
 mod for_each;
+mod names;
 mod order;
 mod placement;
+mod requirements;
 mod resolve;
 mod source;
 pub mod spec;
 mod split;
 mod sweep;
+mod traffic;
 
 pub use builtin::{BUILTINS, Builtin, builtin};
+pub use changes::Changes;
+pub use experiment::Experiment;
 pub use order::{Slot, order};
-pub use resolve::{Changes, Experiment};
 pub use source::ExperimentSource;

@@ -2,6 +2,7 @@
 //! level the arms in random order, next to each other. A function of the seed (method: drift of the machine, which
 //! would look like an effect in AAAA…BBBB, falls on all arms alike).
 
+use crate::experiment::plan::{ExperimentPlan, TrialPlan};
 use crate::rng::mix;
 
 /// A trial's coordinates, all from 0 but the place.
@@ -34,6 +35,31 @@ pub fn order(seed: u64, blocks: u32, levels: usize, arms: usize) -> Vec<Slot> {
         }
     }
     slots
+}
+
+/// Every trial of a plan, in the order of play.
+pub(crate) fn trials(plan: &ExperimentPlan) -> Vec<TrialPlan> {
+    let slots = order(plan.seed, plan.blocks, plan.levels.len(), plan.arms.len());
+    let trial = |(trial, slot): (u32, Slot)| {
+        let (level, arm) = (&plan.levels[slot.level], &plan.arms[slot.arm].name);
+        let dash = if level.is_empty() { "" } else { "-" };
+        // All trials of a snapshot begin with the same bytes, which are one seed's.
+        let step = if plan.snapshot {
+            0
+        } else {
+            u64::from(slot.block)
+        };
+        TrialPlan {
+            trial,
+            block: slot.block + 1,
+            level: level.clone(),
+            arm: arm.clone(),
+            order: slot.order,
+            seed: plan.seed.wrapping_add(step),
+            directory: format!("trials/{trial:03}-{level}{dash}{arm}"),
+        }
+    };
+    (1..).zip(slots).map(trial).collect()
 }
 
 /// 0 … n−1 by Fisher and Yates.

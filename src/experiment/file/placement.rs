@@ -1,7 +1,7 @@
 //! Which etcds an arm starts and where: looked at before the first one is started.
 
-use super::arm::{Etcd, Media, StoreEtcd};
-use super::resolve::Changes;
+use super::changes::Changes;
+use super::etcd::{Etcd, Media, StoreEtcd};
 use super::source::ExperimentSource;
 use super::spec::{ArmSpec, EtcdSpec};
 use crate::disk::{DiskError, place::Place};
@@ -12,8 +12,16 @@ use std::collections::BTreeMap;
 /// What an etcd member writes at least: segments of its log, the database, a snapshot; bytes.
 const ROOM: u64 = 256 << 20;
 
+/// The etcds of an arm.
+pub(crate) enum Placement {
+    /// One per store.
+    Ready(Vec<StoreEtcd>),
+    /// Why the arm, which is optional, is skipped.
+    Skipped(String),
+}
+
 impl ExperimentSource {
-    /// The etcds of an arm, one per store; or why the arm is left out.
+    /// The etcds of an arm, one per store.
     pub(crate) fn etcds(
         &self,
         arm: &ArmSpec,
@@ -21,7 +29,7 @@ impl ExperimentSource {
         stores: &[String],
         snapshot: bool,
         changes: &Changes,
-    ) -> Result<Result<Vec<StoreEtcd>, String>, ExperimentError> {
+    ) -> Result<Placement, ExperimentError> {
         let of_arm = arm.etcd.over(&self.file.spec.etcd);
         let mut etcds = Vec::new();
         for store in stores {
@@ -39,7 +47,7 @@ impl ExperimentSource {
             }
             if let Err(e) = self.placement(&path, &spec, snapshot) {
                 return match arm.optional {
-                    Some(true) => Ok(Err(e.reason(&path))),
+                    Some(true) => Ok(Placement::Skipped(e.reason(&path))),
                     _ => Err(e),
                 };
             }
@@ -48,7 +56,7 @@ impl ExperimentSource {
                 Ok(etcd) => etcds.push(StoreEtcd::Local(Box::new(etcd))),
                 Err(LocalError::NotFound { wanted, searched }) if arm.optional == Some(true) => {
                     let wanted = wanted.unwrap_or_default();
-                    return Ok(Err(format!(
+                    return Ok(Placement::Skipped(format!(
                         "no etcd {wanted} in {searched} or on PATH (to install it: scripts/install-etcd.sh {wanted})"
                     )));
                 }
@@ -60,7 +68,7 @@ impl ExperimentSource {
                 }
             }
         }
-        Ok(Ok(etcds))
+        Ok(Placement::Ready(etcds))
     }
 
     fn media(&self, path: &str, spec: &EtcdSpec) -> Result<Media, ExperimentError> {

@@ -1,7 +1,8 @@
 //! The levels of an experiment: what each changes of the workload.
 
+use super::changes::Changes;
 use super::edits::Edits;
-use super::resolve::{Changes, known};
+use super::names::{known, label};
 use super::source::ExperimentSource;
 use super::spec::SweepSpec;
 use crate::experiment::error::ExperimentError;
@@ -96,17 +97,4 @@ impl ExperimentSource {
         }
         Ok(edits)
     }
-}
-
-/// Names of arms and levels become names of directories.
-pub(crate) fn label(name: &str) -> Result<(), String> {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-    let begins = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-    if begins && name.len() <= 40 && name.chars().all(fits) {
-        return Ok(());
-    }
-    Err(format!(
-        "{name:?} is not a valid name; use up to 40 lowercase letters, digits, dots and dashes, starting with a \
-         letter or digit"
-    ))
 }

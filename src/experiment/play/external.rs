@@ -5,7 +5,8 @@ use crate::clock::{self, SECOND};
 use crate::control::Control;
 use crate::exit::Exit;
 use crate::experiment::error::ExperimentError;
-use crate::experiment::file::arm::{Arm, StoreEtcd};
+use crate::experiment::file::arm::Arm;
+use crate::experiment::file::etcd::StoreEtcd;
 use crate::experiment::file::external::ExternalEtcd;
 use crate::store::cleanup::{CleanupError, cleanup_run};
 use crate::store::manifest::{self, LOCK_TTL, Lock, ManifestError, RunKeys};
@@ -24,7 +25,7 @@ pub(crate) fn reach(arms: &[Arm], control: &Control) -> Result<(), ExperimentErr
                 Some(runtime) => runtime,
                 None => runtime.insert(testbed::runtime()?),
             };
-            runtime.block_on(unless_interrupted(control, etcd.reach(&arm.name)))?;
+            runtime.block_on(unless_interrupted(control, etcd.reach(arm.name())))?;
         }
     }
     Ok(())

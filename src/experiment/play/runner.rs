@@ -10,7 +10,7 @@ use crate::control::Control;
 use crate::engine::{self, guards};
 use crate::experiment::error::ExperimentError;
 use crate::experiment::file::Experiment;
-use crate::experiment::file::arm::StoreEtcd;
+use crate::experiment::file::etcd::StoreEtcd;
 use crate::experiment::plan::TrialPlan;
 use crate::experiment::result::document::{ExperimentResult, TrialState};
 use crate::experiment::result::leadership;
@@ -125,7 +125,7 @@ impl Runner<'_> {
             for etcd in arm.places() {
                 let checked = etcd.options(None, 1).check_media(&mut self.costs);
                 checked.map_err(|source| ExperimentError::Local {
-                    arm: arm.name.clone(),
+                    arm: arm.name().to_owned(),
                     source: Box::new(source),
                 })?;
             }

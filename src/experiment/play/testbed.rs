@@ -3,7 +3,7 @@
 use super::leader;
 use crate::control::Control;
 use crate::experiment::error::ExperimentError;
-use crate::experiment::file::arm::{Etcd, StoreEtcd};
+use crate::experiment::file::etcd::{Etcd, StoreEtcd};
 use crate::local::{LocalCluster, LocalOptions, SyncCosts};
 use crate::target::MemberChoice;
 use crate::target::Target;
