@@ -22,7 +22,7 @@ fn every_builtin_resolves_in_both_forms_and_fits_the_schema() {
                 smoke,
                 ..Changes::default()
             };
-            match source.resolve(&changes) {
+            match source.resolve(&changes, &etcdmark::analyses::ALL) {
                 Ok(experiment) => assert_eq!(experiment.plan.smoke, smoke),
                 // Where only one version of etcd is, there is nothing to compare.
                 Err(e) => assert!(
