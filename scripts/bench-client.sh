@@ -48,7 +48,7 @@ workload paced 'rate: 1000, arrival: constant'
 
 # Each prints: name ops wall cpu µs-per-op
 
-# CPU of the whole process in the measure phase: shard, control runtime, files, scraping of etcd's metrics.
+# CPU of the whole process in the measure phase: worker, control runtime, files, scraping of etcd's metrics.
 # mark_once NAME WORKLOAD FLAGS...
 mark_once() {
     local name=$1 file=$2
