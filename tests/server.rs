@@ -158,7 +158,7 @@ fn server(events: &[Event]) -> &ServerSample {
 }
 
 async fn once(target: &Target) -> Vec<Event> {
-    Timeline::new([("main", target)])
+    Timeline::new([("main", target, &[][..])])
         .expect("timeline")
         .once(clock::now())
         .await
@@ -236,7 +236,7 @@ async fn a_lost_member_is_said_once_and_once_when_it_is_back() {
     let mut etcd = Etcd::start("http", &[]);
     etcd.ready().await;
     let target = etcd.target();
-    let mut timeline = Timeline::new([("main", &target)]).expect("timeline");
+    let mut timeline = Timeline::new([("main", &target, &[][..])]).expect("timeline");
     let (tx, mut rx) = unbounded_channel();
     let t0 = clock::now();
     let script = async {

@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use etcdmark::control::Control;
 use etcdmark::kube::{ActorKind, KubernetesVersion};
 use etcdmark::kube::{OpClass, Resource};
 use etcdmark::schedule::{Process, Schedule, Segment};
@@ -297,7 +296,6 @@ fn stores_route_every_resource_to_one_place() {
         verify: true,
         guards: Vec::new(),
         allow_live_cluster: false,
-        control: Control::default(),
     };
     let target = || Target::plain(vec!["http://127.0.0.1:1".to_owned()]);
     let one = r
@@ -695,7 +693,6 @@ fn a_live_clusters_load_comes_up_slowly_whatever_the_file_says() {
         verify: true,
         guards: Vec::new(),
         allow_live_cluster: true,
-        control: Control::default(),
     };
     let plan = |ramp: &str| {
         let resolved = resolve(&format!("  load: {{rateRamp: {ramp}}}\n{spec}")).unwrap();

@@ -1,21 +1,19 @@
 //! A run under way: its phases up to the drain, and what reaches it from the workers on the way.
 
 use super::background::Background;
+use super::context::RunContext;
 use super::guards::Guards;
 use super::header::store_name;
 use super::load::Times;
 use super::merge::Merger;
-use super::run::{Ready, populations};
+use super::prepare::PreparedStore;
 use super::stream::Stream;
-use super::thread::{self, Assignment, Ended, Order};
+use super::thread::{self, Ended, Order};
 use super::worker::Message;
-use crate::clock::{self, Anchor, Nanos, SECOND};
-use crate::etcd::auth::Auth;
+use crate::clock::{self, Nanos, SECOND};
 use crate::etcd::control::RangeSpec;
-use crate::kube::actors::Population;
-use crate::kube::{Objects, OpClass};
+use crate::kube::OpClass;
 use crate::report::{Event, Phase, PhaseEvent, Progress};
-use crate::workload::Plan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -30,12 +28,7 @@ const HEAD_START: Nanos = 100_000_000;
 
 /// A run under way.
 pub(super) struct Active {
-    pub(super) plan: Arc<Plan>,
-    pub(super) anchor: Anchor,
-    pub(super) t0: Nanos,
-    pub(super) objects: Objects,
-    pub(super) populations: Vec<Population>,
-    pub(super) route: Vec<usize>,
+    pub(super) run: Arc<RunContext>,
     pub(super) phase: Phase,
     pub(super) guards: Guards,
     pub(super) merger: Merger,
@@ -52,54 +45,18 @@ pub(super) struct Active {
 }
 
 impl Active {
-    pub(super) fn new(
-        plan: Arc<Plan>,
-        runtime: &tokio::runtime::Runtime,
-        anchor: Anchor,
-        t0: Nanos,
-        stores: &[Ready],
-    ) -> Self {
+    pub(super) fn new(run: Arc<RunContext>, runtime: &tokio::runtime::Runtime) -> Self {
         let (sender, messages) = channel();
-        let populations = populations(&plan);
-        let route: Vec<usize> = OpClass::ALL
-            .iter()
-            .map(|c| plan.store_of(c.info().resource))
-            .collect();
-        let names = OpClass::ALL
-            .iter()
-            .map(|c| store_name(&plan, *c).to_owned());
-        let names = names.collect();
-        let literal_compact_key = plan
-            .stores
-            .iter()
-            .all(|s| !s.target.local_members.is_empty());
-        let objects = Objects::new(
-            &plan.cluster,
-            plan.seed,
-            plan.epoch,
-            plan.event_spacing(),
-            &plan.prefix,
-        )
-        .with_literal_compact_key(literal_compact_key);
-        let workers = plan.load.workers.max(1);
+        let name = |class: &OpClass| store_name(&run, *class).to_owned();
+        let names = OpClass::ALL.iter().map(name).collect();
+        let workers = run.plan.load.workers.max(1);
         Active {
-            guards: Guards::new(&plan.guards),
-            merger: Merger::new(workers, names, t0, anchor),
-            background: Background::start(
-                runtime,
-                &plan,
-                t0,
-                sender.clone(),
-                stores.iter().map(|s| &s.cluster),
-            ),
+            guards: Guards::new(&run.plan.guards),
+            merger: Merger::new(workers, names, run.t0, run.anchor),
+            background: Background::start(runtime, &run, &sender),
             orders: watch::channel(Order::Connect).0,
             populated: vec![(0, 0); workers],
-            plan,
-            anchor,
-            t0,
-            objects,
-            populations,
-            route,
+            run,
             phase: Phase::Populate,
             messages,
             sender,
@@ -116,20 +73,20 @@ impl Active {
         &mut self,
         runtime: &tokio::runtime::Runtime,
         stream: &mut Stream<'_>,
-        stores: &mut [Ready],
+        stores: &mut [PreparedStore],
     ) -> Result<(), String> {
         self.enter(stream, Phase::Populate);
-        for (store, ready) in self.plan.stores.iter().zip(stores.iter()) {
+        for (store, ready) in self.run.plan.stores.iter().zip(stores.iter()) {
             let revision = runtime.block_on(revision(ready))?;
             self.revisions
                 .insert(store.name.clone(), (revision, revision));
         }
-        self.start_workers(stores)?;
+        self.start_workers()?;
         self.until_reached(stream)?;
         self.order(Order::Populate);
         self.until_reached(stream)?;
         self.merger.flush(stream);
-        if self.plan.control.draining() || self.plan.populate_only {
+        if self.run.control.draining() || self.run.plan.populate_only {
             // The manifest stays in populate: the same run can go on from here.
             self.last_revisions(runtime, stores);
             return Ok(());
@@ -141,11 +98,11 @@ impl Active {
                 .map_err(|e| e.to_string())?;
         }
         self.enter(stream, Phase::Settle);
-        let settled = clock::now() + nanos(self.plan.phases.settle);
-        while clock::now() < settled && !self.plan.control.draining() {
+        let settled = clock::now() + nanos(self.run.plan.phases.settle);
+        while clock::now() < settled && !self.run.control.draining() {
             self.pump(stream)?;
         }
-        if self.plan.control.draining() {
+        if self.run.control.draining() {
             self.last_revisions(runtime, stores);
             return Ok(());
         }
@@ -156,10 +113,11 @@ impl Active {
                 .map_err(|e| e.to_string())?;
         }
         self.sample(runtime, stream);
-        let start =
-            (clock::now() + HEAD_START - self.t0).div_ceil(SECOND / 10) * (SECOND / 10) + self.t0;
-        let measure = start + nanos(self.plan.phases.warmup);
+        let start = (clock::now() + HEAD_START - self.run.t0).div_ceil(SECOND / 10) * (SECOND / 10)
+            + self.run.t0;
+        let measure = start + nanos(self.run.plan.phases.warmup);
         let end = self
+            .run
             .plan
             .phases
             .duration
@@ -168,7 +126,7 @@ impl Active {
             start,
             measure,
             end,
-            drain: nanos(self.plan.phases.drain),
+            drain: nanos(self.run.plan.phases.drain),
         }));
         // At once, also without a warm-up: what is read of the servers from here on may hold some of the load.
         if measure > start {
@@ -189,8 +147,12 @@ impl Active {
     }
 
     /// Notes each store's revision after the last write.
-    pub(super) fn last_revisions(&mut self, runtime: &tokio::runtime::Runtime, stores: &[Ready]) {
-        for (store, ready) in self.plan.stores.iter().zip(stores) {
+    pub(super) fn last_revisions(
+        &mut self,
+        runtime: &tokio::runtime::Runtime,
+        stores: &[PreparedStore],
+    ) {
+        for (store, ready) in self.run.plan.stores.iter().zip(stores) {
             let revision = runtime.block_on(revision(ready)).unwrap_or(0);
             if let Some(entry) = self.revisions.get_mut(&store.name) {
                 entry.1 = revision;
@@ -198,32 +160,13 @@ impl Active {
         }
     }
 
-    fn start_workers(&mut self, stores: &[Ready]) -> Result<(), String> {
-        let endpoints: Vec<Vec<String>> = stores.iter().map(|s| s.facts.chosen.clone()).collect();
-        let auth: Vec<Option<Auth>> = self
-            .plan
-            .stores
-            .iter()
-            .map(|s| s.target.credentials.clone().map(Auth::new))
-            .collect();
-        for index in 0..self.plan.load.workers.max(1) {
-            let assignment = Assignment {
-                index,
-                plan: Arc::clone(&self.plan),
-                endpoints: endpoints.clone(),
-                objects: self.objects.clone(),
-                populations: self.populations.clone(),
-                clusters: stores.iter().map(|s| s.cluster.clone()).collect(),
-                auth: auth.clone(),
-                route: self.route.clone(),
-                anchor: self.anchor,
-                t0: self.t0,
-                messages: self.sender.clone(),
-                orders: self.orders.subscribe(),
-            };
+    fn start_workers(&mut self) -> Result<(), String> {
+        for index in 0..self.run.plan.load.workers.max(1) {
+            let (run, messages) = (Arc::clone(&self.run), self.sender.clone());
+            let orders = self.orders.subscribe();
             let thread = std::thread::Builder::new()
                 .name(format!("etcdmark-worker{index}"))
-                .spawn(move || thread::main(assignment))
+                .spawn(move || thread::main(index, run, messages, orders))
                 .map_err(|e| format!("cannot start a worker thread: {e}"))?;
             self.workers.push(thread);
         }
@@ -240,7 +183,7 @@ impl Active {
 
     fn enter_at(&mut self, stream: &mut Stream<'_>, phase: Phase, at: Nanos) {
         self.phase = phase;
-        let t = at.saturating_sub(self.t0) as f64 / SECOND as f64;
+        let t = at.saturating_sub(self.run.t0) as f64 / SECOND as f64;
         stream.event(&Event::Phase(PhaseEvent { t, phase }));
         stream.flush();
     }
@@ -252,7 +195,7 @@ impl Active {
         if self.phase < Phase::Measure && now >= measure {
             self.enter_at(stream, Phase::Measure, measure);
         }
-        if self.phase < Phase::Drain && (now >= end || self.plan.control.draining()) {
+        if self.phase < Phase::Drain && (now >= end || self.run.control.draining()) {
             self.enter_at(stream, Phase::Drain, now.min(end));
         }
     }
@@ -319,7 +262,7 @@ impl Active {
     fn guard(&mut self, stream: &mut Stream<'_>, event: &Event) {
         self.guarded = true;
         stream.event(event);
-        self.plan.control.drain();
+        self.run.control.drain();
     }
 
     fn progress(&mut self, stream: &mut Stream<'_>, worker: usize, done: u64, total: u64) {
@@ -341,14 +284,14 @@ impl Active {
 
     /// The servers' counters, now.
     fn sample(&mut self, runtime: &tokio::runtime::Runtime, stream: &mut Stream<'_>) {
-        for event in runtime.block_on(Background::once(&self.plan, self.t0)) {
+        for event in runtime.block_on(Background::once(&self.run)) {
             self.event(stream, &event);
         }
     }
 }
 
 /// Asks for the run's own manifest: a user may be allowed to read nothing else.
-async fn revision(ready: &Ready) -> Result<i64, String> {
+async fn revision(ready: &PreparedStore) -> Result<i64, String> {
     let key = ready.held.keys().manifest.as_bytes();
     let page = ready
         .cluster

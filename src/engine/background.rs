@@ -1,13 +1,13 @@
 //! What runs beside the load on the control runtime: the servers' timeline, the alarm poll, the locks'
 //! watchers.
 
+use super::context::RunContext;
 use super::worker::Message;
-use crate::clock::Nanos;
 use crate::etcd::control::Cluster;
 use crate::report::{Event, Note};
+use crate::server::http::HttpError;
 use crate::server::{Timeline, alarms, statuses};
 use crate::workload::GuardKind;
-use crate::workload::Plan;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
@@ -19,22 +19,21 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    pub(crate) fn start<'a>(
+    pub(crate) fn start(
         runtime: &tokio::runtime::Runtime,
-        plan: &Arc<Plan>,
-        t0: Nanos,
-        messages: Sender<Message>,
-        clusters: impl Iterator<Item = &'a Cluster>,
+        run: &Arc<RunContext>,
+        messages: &Sender<Message>,
     ) -> Self {
-        let mut tasks = vec![runtime.spawn(timeline(Arc::clone(plan), t0, messages.clone()))];
-        for (store, cluster) in plan.stores.iter().zip(clusters) {
+        let mut tasks = vec![runtime.spawn(timeline(Arc::clone(run), messages.clone()))];
+        for (store, access) in run.plan.stores.iter().zip(&run.stores) {
+            let cluster = &access.cluster;
             tasks.push(runtime.spawn(alarms(
                 store.name.clone(),
                 cluster.clone(),
                 messages.clone(),
             )));
             let seen_by_status = [GuardKind::Quota, GuardKind::LeaderChange];
-            if seen_by_status.iter().any(|g| plan.guards.contains(g)) {
+            if seen_by_status.iter().any(|g| run.plan.guards.contains(g)) {
                 tasks.push(runtime.spawn(members(
                     store.name.clone(),
                     cluster.clone(),
@@ -46,10 +45,9 @@ impl Background {
     }
 
     /// One reading of every server, now.
-    pub(crate) async fn once(plan: &Plan, t0: Nanos) -> Vec<Event> {
-        let targets = plan.stores.iter().map(|s| (s.name.as_str(), &s.target));
-        match Timeline::new(targets) {
-            Ok(mut timeline) => timeline.once(t0).await,
+    pub(crate) async fn once(run: &RunContext) -> Vec<Event> {
+        match new_timeline(run) {
+            Ok(mut timeline) => timeline.once(run.t0).await,
             Err(_) => Vec::new(),
         }
     }
@@ -61,9 +59,16 @@ impl Background {
     }
 }
 
-async fn timeline(plan: Arc<Plan>, t0: Nanos, messages: Sender<Message>) {
-    let targets = plan.stores.iter().map(|s| (s.name.as_str(), &s.target));
-    let mut timeline = match Timeline::new(targets) {
+fn new_timeline(run: &RunContext) -> Result<Timeline, HttpError> {
+    let stores = run.plan.stores.iter().zip(&run.stores);
+    Timeline::new(stores.map(|(store, access)| {
+        let names = access.member_names.as_slice();
+        (store.name.as_str(), &store.target, names)
+    }))
+}
+
+async fn timeline(run: Arc<RunContext>, messages: Sender<Message>) {
+    let mut timeline = match new_timeline(&run) {
         Ok(timeline) => timeline,
         Err(e) => {
             let text = format!("cannot read etcd's metrics: {e}");
@@ -84,7 +89,7 @@ async fn timeline(plan: Arc<Plan>, t0: Nanos, messages: Sender<Message>) {
             }
         }
     };
-    tokio::join!(timeline.run(t0, events), forward);
+    tokio::join!(timeline.run(run.t0, events), forward);
 }
 
 async fn members(store: String, cluster: Cluster, messages: Sender<Message>) {

@@ -1,6 +1,6 @@
 //! How much a run is going to write into a store: for preflight, before anything is written.
 
-use super::run::LIVE_RAMP;
+use super::prepare::LIVE_RAMP;
 use super::writes::{populated, writes};
 use crate::workload::Plan;
 use std::time::Duration;

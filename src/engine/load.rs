@@ -53,8 +53,8 @@ pub(crate) async fn load(
 ) -> io::Result<()> {
     let models: Rc<Models> = Rc::new(models.into_iter().map(RefCell::new).collect());
     let (mut timetable, actors) = timetable(worker, &models);
-    let mut pacer = Pacer::new(worker.plan.load.spin)?;
-    for (actor, a) in worker.plan.actors.iter().enumerate() {
+    let mut pacer = Pacer::new(worker.run.plan.load.spin)?;
+    for (actor, a) in worker.run.plan.actors.iter().enumerate() {
         if let Schedule::Closed { concurrency } = a.schedule {
             for client in 0..worker.part.share_of(concurrency) {
                 let clients = worker.part.share_of(concurrency);
@@ -72,7 +72,7 @@ pub(crate) async fn load(
     ticker.phases(times);
     loop {
         let now = clock::now();
-        if worker.plan.control.draining() && now < times.end {
+        if worker.run.control.draining() && now < times.end {
             times.end = now;
             ticker.phases(times);
         }
@@ -85,7 +85,7 @@ pub(crate) async fn load(
                 .map(|at| times.start + at)
                 .filter(|due| *due < end);
             let Some(due) = due else { break };
-            if now >= end.saturating_add(times.drain) || worker.plan.control.stopping() {
+            if now >= end.saturating_add(times.drain) || worker.run.control.stopping() {
                 never_offered(worker, due, end);
                 break;
             }
@@ -145,7 +145,7 @@ async fn drain(
     ticker: &mut Ticker,
     pacer: &mut Pacer,
 ) -> io::Result<()> {
-    while worker.open() > 0 && clock::now() < deadline && !worker.plan.control.halting() {
+    while worker.open() > 0 && clock::now() < deadline && !worker.run.control.halting() {
         let wake = ticker.next().min(deadline).min(clock::now() + LOOK);
         tokio::select! {
             () = worker.ended.notified() => {}
@@ -161,12 +161,12 @@ async fn drain(
 fn timetable(worker: &Worker, models: &Models) -> (Timetable, Vec<(usize, bool)>) {
     let mut timetable = Timetable::new();
     let mut actors = Vec::new();
-    for (i, actor) in worker.plan.actors.iter().enumerate() {
+    for (i, actor) in worker.run.plan.actors.iter().enumerate() {
         let members = models[i].borrow().members();
         let source = Source::new(
             &actor.schedule,
             members,
-            worker.plan.seed,
+            worker.run.plan.seed,
             &actor.name,
             worker.part,
         );
@@ -191,8 +191,8 @@ async fn closed_loop(
         Ok(pacer) => pacer,
         Err(_) => return,
     };
-    let begin = worker.plan.begins(times.start, client, clients);
-    while clock::now() < begin && clock::now() < times.end && !worker.plan.control.draining() {
+    let begin = worker.run.plan.begins(times.start, client, clients);
+    while clock::now() < begin && clock::now() < times.end && !worker.run.control.draining() {
         let look = begin.min(clock::now() + LOOK);
         if pacer.until(look).await.is_err() {
             return;
@@ -201,7 +201,7 @@ async fn closed_loop(
     let mut turn = client;
     loop {
         let now = clock::now();
-        if now >= times.end || worker.plan.control.draining() || worker.closing.get() {
+        if now >= times.end || worker.run.control.draining() || worker.closing.get() {
             return;
         }
         let index = turn * worker.part.of() + worker.part.part();

@@ -6,6 +6,7 @@
 mod active;
 mod attempt;
 mod background;
+mod context;
 mod estimate;
 mod finish;
 pub mod guards;
@@ -16,7 +17,10 @@ mod merge;
 mod operation;
 mod pace;
 mod populate;
+mod populations;
+mod prepare;
 mod recorder;
+mod routes;
 mod run;
 mod session;
 mod shared_lease;

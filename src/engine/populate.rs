@@ -57,7 +57,7 @@ pub(crate) async fn populate(
         .iter()
         .map(|p| part.share_of(p.cells) * p.per_cell)
         .sum();
-    let settings = &worker.plan.populate;
+    let settings = &worker.run.plan.populate;
     let filling = Rc::new(Filling {
         total,
         next: Cell::new(Place::default().or_later(part, populations)),
@@ -70,7 +70,7 @@ pub(crate) async fn populate(
     let mut writers = tokio::task::JoinSet::new();
     let (start, n) = (clock::now(), settings.concurrency.max(1) as u64);
     for i in 0..n {
-        let begin = worker.plan.begins(start, i, n);
+        let begin = worker.run.plan.begins(start, i, n);
         writers.spawn_local(work(Rc::clone(worker), Rc::clone(&filling), begin));
     }
     let mut failure = None;
@@ -87,9 +87,7 @@ pub(crate) async fn populate(
 async fn work(worker: Rc<Worker>, filling: Rc<Filling>, begin: Nanos) -> Result<(), String> {
     if clock::now() < begin {
         let mut pacer = Pacer::new(false).map_err(|e| format!("populate: {e}"))?;
-        while clock::now() < begin
-            && filling.next.get().is_some()
-            && !worker.plan.control.draining()
+        while clock::now() < begin && filling.next.get().is_some() && !worker.run.control.draining()
         {
             let look = begin.min(clock::now() + LOOK);
             pacer
@@ -98,7 +96,7 @@ async fn work(worker: Rc<Worker>, filling: Rc<Filling>, begin: Nanos) -> Result<
                 .map_err(|e| format!("populate: {e}"))?;
         }
     }
-    while !worker.plan.control.draining() {
+    while !worker.run.control.draining() {
         let Some((batch, store)) = next_batch(&worker, &filling) else {
             break;
         };
@@ -173,14 +171,15 @@ struct Put {
 fn next_batch(worker: &Worker, filling: &Filling) -> Option<(Vec<Put>, usize)> {
     let (part, populations) = (filling.part, &filling.populations);
     let mut next = filling.next.get();
-    let store = worker.route[next?.object(part, populations)?.1 as usize];
+    let (object, class) = next?.object(part, populations)?;
+    let store = worker.run.routes.of(class, object).store;
     let mut puts = Vec::new();
     let mut bytes = 0;
     while let Some(place) = next
         && puts.len() < filling.max_ops.get()
     {
         let (object, class) = place.object(part, populations)?;
-        if worker.route[class as usize] != store {
+        if worker.run.routes.of(class, object).store != store {
             break;
         }
         let put = render(worker, object, class);
@@ -204,14 +203,14 @@ pub(crate) fn created(kind: Kind) -> u32 {
 
 fn render(worker: &Worker, object: ObjectRef, class: OpClass) -> Put {
     let mut key = Vec::with_capacity(96);
-    worker.objects.key(object, &mut key);
+    worker.run.objects.key(object, &mut key);
     let mut value = Vec::with_capacity(1024);
     let sequence = created(object.kind);
-    worker.objects.value(
+    worker.run.objects.value(
         object,
         Write {
             sequence,
-            at: worker.plan.epoch,
+            at: worker.run.plan.epoch,
         },
         &mut value,
     );

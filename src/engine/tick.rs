@@ -110,7 +110,7 @@ impl Ticker {
     fn hand_over(&mut self, worker: &Worker, to: Nanos, last: bool) {
         let whole = to == self.whole();
         let mut recorder = worker.recorder.borrow_mut();
-        for (store, pool) in worker.plan.stores.iter().zip(&worker.pools) {
+        for (store, pool) in worker.run.plan.stores.iter().zip(&worker.pools) {
             for change in pool.take_events() {
                 let t = recorder.seconds(change.at);
                 recorder.push_event(Event::Member(MemberEvent {

@@ -1,18 +1,19 @@
 //! One worker: a thread with its own runtime that owns its cells and all their state. This file admits
 //! arrivals, holds the in-flight cap and keeps an object's writes in turn.
 
+use super::context::RunContext;
 use super::recorder::{Batch, Operation, Outcome, Recorder};
 use super::shared_lease::Leases;
 use super::state::States;
 use crate::clock::{self, Nanos};
-use crate::etcd::control::{Cluster, MemberStatus};
+use crate::etcd::control::MemberStatus;
 use crate::etcd::wire::Pool;
 use crate::human::grouped;
 use crate::kube::actors::{Session, Step};
-use crate::kube::{Kind, ObjectRef, Objects, OpClass};
+use crate::kube::{ObjectRef, OpClass};
 use crate::report::{Event, Note, Phase};
 use crate::schedule::Stripe;
-use crate::workload::{AtCap, Plan};
+use crate::workload::AtCap;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -92,15 +93,9 @@ fn offered_class(session: &Session) -> OpClass {
 pub(crate) struct Worker {
     pub(crate) index: usize,
     pub(crate) part: Stripe,
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) objects: Objects,
-    pub(crate) anchor: clock::Anchor,
+    pub(crate) run: Arc<RunContext>,
     /// One per store.
     pub(crate) pools: Vec<Pool>,
-    /// One per store, for what is not load.
-    pub(crate) clusters: Vec<Cluster>,
-    /// Store of each op class.
-    pub(crate) route: Vec<usize>,
     pub(crate) states: RefCell<States>,
     pub(crate) recorder: RefCell<Recorder>,
     pub(crate) leases: RefCell<Leases>,
@@ -129,46 +124,30 @@ pub(crate) struct Worker {
     pub(crate) closing: Cell<bool>,
 }
 
-/// What a worker is made of.
-pub(crate) struct Parts {
-    pub(crate) index: usize,
-    pub(crate) part: Stripe,
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) objects: Objects,
-    pub(crate) anchor: clock::Anchor,
-    pub(crate) pools: Vec<Pool>,
-    pub(crate) clusters: Vec<Cluster>,
-    pub(crate) route: Vec<usize>,
-    pub(crate) states: States,
-    pub(crate) t0: Nanos,
-    pub(crate) messages: Sender<Message>,
-}
-
 impl Worker {
-    pub(crate) fn new(p: Parts) -> Rc<Worker> {
-        let cap = p
-            .plan
-            .load
-            .max_in_flight
-            .div_ceil(p.plan.load.workers.max(1))
-            .max(1);
-        let room = (MOST_WAITING / p.plan.load.workers.max(1) as u64).max(1);
+    pub(crate) fn new(
+        index: usize,
+        run: Arc<RunContext>,
+        pools: Vec<Pool>,
+        messages: Sender<Message>,
+    ) -> Rc<Worker> {
+        let load = &run.plan.load;
+        let workers = load.workers.max(1);
+        let cap = load.max_in_flight.div_ceil(workers).max(1);
+        let room = (MOST_WAITING / workers as u64).max(1);
+        let part = Stripe::new(index as u64, workers as u64).unwrap_or(Stripe::WHOLE);
         Rc::new(Worker {
-            index: p.index,
-            part: p.part,
-            plan: p.plan,
-            objects: p.objects,
-            anchor: p.anchor,
-            pools: p.pools,
-            clusters: p.clusters,
-            route: p.route,
-            states: RefCell::new(p.states),
-            recorder: RefCell::new(Recorder::new(p.index, p.t0, clock::now())),
+            index,
+            part,
+            pools,
+            states: RefCell::new(States::new(part, &run.populations)),
+            recorder: RefCell::new(Recorder::new(index, run.t0, clock::now())),
             leases: RefCell::new(Leases::default()),
             compactors: RefCell::default(),
             defragmenting: Cell::new(false),
             scratch: RefCell::new(Vec::with_capacity(32 * 1024)),
-            messages: p.messages,
+            messages,
+            run,
             in_flight: Cell::new(0),
             open: Cell::new(0),
             cap,
@@ -181,14 +160,6 @@ impl Worker {
             ended: Notify::new(),
             closing: Cell::new(false),
         })
-    }
-
-    /// The store that a request goes to: its resource's; a compactor has its own.
-    pub(crate) fn store_of(&self, class: OpClass, object: ObjectRef) -> usize {
-        if object.kind == Kind::CompactRev {
-            return usize::try_from(object.index).unwrap_or(0) % self.pools.len();
-        }
-        self.route[class as usize]
     }
 
     /// Sessions admitted and not over.
@@ -316,8 +287,8 @@ impl Worker {
         if self.closing.get() {
             return None;
         }
-        if self.plan.load.at_cap == AtCap::Skip && !pending.operation.closed() {
-            let limit = self.plan.limits.of(pending.operation.class());
+        if self.run.plan.load.at_cap == AtCap::Skip && !pending.operation.closed() {
+            let limit = self.run.routes.of_class(pending.operation.class()).limit;
             if clock::now().saturating_sub(pending.operation.intended()) > limit {
                 self.states
                     .borrow_mut()

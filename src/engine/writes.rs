@@ -1,7 +1,8 @@
 //! What a plan writes into a store, by its sources: for preflight's estimate and for a forecast of the file's growth.
 
 use super::populate::created;
-use super::run::populations;
+use super::populations::populations;
+use super::routes::store_of;
 use crate::clock::Nanos;
 use crate::kube::actors::{LeaseUse, Session, Step, model};
 use crate::kube::{ObjectRef, Objects, Write};
@@ -50,7 +51,7 @@ pub(crate) fn populated(plan: &Plan, store: usize) -> Vec<(u64, Written)> {
     let mut all = Vec::new();
     for p in populations(plan) {
         let n = p.cells.saturating_mul(p.per_cell);
-        if plan.store_of(p.kind.resource()) == store && n > 0 {
+        if store_of(plan, p.kind.resource()) == store && n > 0 {
             let first = ObjectRef {
                 kind: p.kind,
                 index: 0,
@@ -80,7 +81,7 @@ fn of_actor(objects: &Objects, plan: &Plan, store: usize, actor: &Actor) -> Writ
             continue;
         };
         looked_at += 1;
-        if plan.store_of(session.object.kind.resource()) == store {
+        if store_of(plan, session.object.kind.resource()) == store {
             all.extend(of_session(objects, plan, &session));
         }
     }

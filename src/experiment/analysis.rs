@@ -9,6 +9,7 @@ use super::quota::Quota;
 use super::result::{Comparison, Table, TrialResult};
 use super::split::Split;
 use super::versions::Versions;
+use crate::control::Control;
 use crate::measure::paired::MIN_BLOCKS;
 use crate::report::{Event, RunResult};
 use crate::workload::Plan;
@@ -40,7 +41,8 @@ pub trait Analysis: Debug + Sync {
         false
     }
 
-    /// Who sees to a trial while it is played, if anybody; `plan` is what the engine is going to play.
+    /// Who sees to a trial while it is played, if anybody; `plan` is what the engine is going to play, and
+    /// `control` drains or stops it.
     ///
     /// # Errors
     /// What ends the experiment, in words.
@@ -49,6 +51,7 @@ pub trait Analysis: Debug + Sync {
         _bed: &Bed,
         _experiment: &ExperimentPlan,
         _plan: &Plan,
+        _control: &Control,
     ) -> Result<Option<Box<dyn Attendant>>, String> {
         Ok(None)
     }

@@ -253,8 +253,11 @@ impl Runner<'_> {
             directory: files.path().to_owned(),
         };
         let planned = &self.experiment.plan;
-        let mut attendant = analysis.attend(bed, planned, &plan).map_err(failed)?;
-        let watch = Forwarded::new(bed, self.control, &plan.control);
+        let control = Control::default();
+        let mut attendant = analysis
+            .attend(bed, planned, &plan, &control)
+            .map_err(failed)?;
+        let watch = Forwarded::new(bed, self.control, &control);
         let mut sink = files.sink()?;
         let mut sinks: Vec<&mut dyn Sink> = vec![&mut sink];
         sinks.extend(self.observer.sink());
@@ -268,7 +271,7 @@ impl Runner<'_> {
                 },
                 t: 0.0,
             };
-            engine::run(plan, &mut remarked)
+            engine::run(plan, &control, &mut remarked)
         };
         let result = played.map_err(|source| ExperimentError::Run {
             trial: trial.trial,
@@ -324,7 +327,6 @@ impl Runner<'_> {
                 Vec::new()
             },
             allow_live_cluster: self.experiment.allow_live_cluster,
-            control: Control::default(),
         };
         Ok(resolved.into_plan(targets, settings)?)
     }
@@ -361,10 +363,11 @@ impl Runner<'_> {
         )?;
         let mut plan = self.plan(&bed, resolved, self.run_id(etcds))?;
         (plan.keep_data, plan.populate_only) = (true, true);
-        let watch = Forwarded::new(&bed, self.control, &plan.control);
+        let control = Control::default();
+        let watch = Forwarded::new(&bed, self.control, &control);
         let mut sinks: Vec<&mut dyn Sink> = Vec::new();
         sinks.extend(self.observer.sink());
-        let filled = engine::run(plan, &mut Tee::new(sinks));
+        let filled = engine::run(plan, &control, &mut Tee::new(sinks));
         drop(watch);
         bed.stop();
         if self.control.interrupted() {

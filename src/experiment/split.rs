@@ -14,6 +14,7 @@ use super::metric::{Metric, Unit};
 use super::plan::ExperimentPlan;
 use super::result::Comparison;
 use super::say;
+use crate::control::Control;
 use crate::human::numbers::{bytes, percent, rate};
 use crate::kube::OpClass;
 use crate::workload::Plan;
@@ -35,6 +36,7 @@ impl Analysis for Split {
         _bed: &Bed,
         experiment: &ExperimentPlan,
         plan: &Plan,
+        _control: &Control,
     ) -> Result<Option<Box<dyn Attendant>>, String> {
         let grace = plan.cluster.kubernetes_version.node_monitor_grace();
         Ok(Some(Box::new(Watch::new(

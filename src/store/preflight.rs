@@ -8,7 +8,6 @@ pub use super::preflight_error::PreflightError;
 use crate::etcd::control::{Alarm, Cluster, ControlError, MemberEntry, MemberStatus};
 use crate::etcd::quota::{self, Quota};
 use crate::etcd::tls::DialError;
-use crate::report::{MemberInfo, StoreInfo};
 use crate::rpc::prefix_end;
 use crate::target::{MemberChoice, Target};
 
@@ -307,35 +306,6 @@ impl ClusterFacts {
     pub fn all_are(&self, oldest: (u64, u64)) -> bool {
         let new = |m: &MemberStatus| version(&m.version).is_some_and(|v| v >= oldest);
         self.members.iter().all(new)
-    }
-
-    /// The result header's row for this store.
-    pub fn store_info(&self, name: &str, resources: Vec<String>, target: &Target) -> StoreInfo {
-        let members = self.members.iter().map(|m| {
-            let named = self.entries.iter().find(|e| e.id == m.member_id);
-            let named = named.map(|e| e.name.clone()).unwrap_or_default();
-            let local = target.local_members.iter().find(|l| l.name == named);
-            MemberInfo {
-                id: format!("{:x}", m.member_id),
-                endpoint: m.endpoint.clone(),
-                version: m.version.clone(),
-                leader: m.leader == m.member_id,
-                db_size: m.db_size,
-                db_size_in_use: m.db_size_in_use,
-                quota: self.quota.known(),
-                data_dir: local.map(|l| l.data_dir.display().to_string()),
-                file_system: None,
-                medium: local.and_then(|l| l.medium.as_ref().map(|m| m.info.clone())),
-                name: named,
-            }
-        });
-        StoreInfo {
-            name: name.to_owned(),
-            resources,
-            cluster_id: format!("{:x}", self.cluster_id),
-            members: members.collect(),
-            local: !target.local_members.is_empty(),
-        }
     }
 }
 

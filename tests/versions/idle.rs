@@ -13,7 +13,7 @@ async fn reading_a_member_proposes_nothing() {
     })
     .await;
     let target = etcd.target();
-    let mut timeline = Timeline::new([("main", &target)]).unwrap();
+    let mut timeline = Timeline::new([("main", &target, &[][..])]).unwrap();
     let mut proposals = Vec::new();
     for _ in 0..41 {
         let events = timeline.once(0).await;

@@ -34,12 +34,12 @@ impl Worker {
     }
 
     async fn election(&self, context: &mut Context, class: OpClass) -> Result<Nanos, Failed> {
-        let store = self.store_of(class, context.object);
+        let store = self.run.routes.of(class, context.object).store;
         let index = context.object.index;
         let known = self.compactors.borrow().get(&index).copied();
         let (version, previous) = known.unwrap_or_default();
         let mut key = Vec::new();
-        self.objects.key(context.object, &mut key);
+        self.run.objects.key(context.object, &mut key);
         let frame = frame(|out| {
             requests::compactor_txn(version, previous.to_string().as_bytes(), &key, out)
         });
@@ -49,7 +49,7 @@ impl Worker {
         let version = if answer.succeeded {
             // Compacting acts on the whole etcd: no more than the election where it is not ours.
             context.won = true;
-            context.compact = previous * i64::from(self.plan.stores[store].target.owned);
+            context.compact = previous * i64::from(self.run.plan.stores[store].target.owned);
             let written = u32::try_from(version + 1).unwrap_or(u32::MAX);
             self.acknowledge(context, class, answer.header, written);
             version + 1
@@ -66,12 +66,12 @@ impl Worker {
 
     /// Marks the turn of a store's compactor on the timeline.
     fn compactor_turn(&self, context: &Context, class: OpClass, turn: &Result<Nanos, Failed>) {
-        let store = self.store_of(class, context.object);
+        let store = self.run.routes.of(class, context.object).store;
         let mut recorder = self.recorder.borrow_mut();
         let t = recorder.seconds(turn.as_ref().copied().unwrap_or_else(|_| clock::now()));
         recorder.push_event(Event::Compactor(CompactorEvent {
             t,
-            store: self.plan.stores[store].name.clone(),
+            store: self.run.plan.stores[store].name.clone(),
             class: class.name().to_owned(),
             answered: turn.is_ok(),
             won: turn.is_ok() && context.won,

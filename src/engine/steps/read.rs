@@ -14,11 +14,11 @@ impl Worker {
         context: &Context,
         class: OpClass,
     ) -> Result<Nanos, Failed> {
-        let limited = self.plan.cluster.kubernetes_version.get_has_limit();
+        let limited = self.run.plan.cluster.kubernetes_version.get_has_limit();
         let frame = {
             let mut scratch = self.scratch.borrow_mut();
             scratch.clear();
-            self.objects.key(context.object, &mut scratch);
+            self.run.objects.key(context.object, &mut scratch);
             frame(|out| requests::get(&scratch, limited, out))
         };
         let (bytes, done) = self.attempt(context, class, frame).await?;
@@ -38,13 +38,13 @@ impl Worker {
     ) -> Result<Nanos, Failed> {
         let prefix = format!(
             "{}/{}/",
-            self.plan.prefix,
+            self.run.plan.prefix,
             class.info().resource.key_prefix()
         );
         let end = prefix_end(prefix.as_bytes());
         let frame = frame(|out| requests::list_page(prefix.as_bytes(), &end, 0, 0, out));
         let (bytes, done) = self.attempt(context, class, frame).await?;
-        if self.plan.rpc_of(class) == Rpc::RangeStream {
+        if self.run.routes.of(class, context.object).rpc == Rpc::RangeStream {
             self.decode::<RangeStreamResponse>(context, class, bytes)?;
         } else {
             self.decode::<RangeResponse>(context, class, bytes)?;

@@ -41,7 +41,7 @@ impl Worker {
         upsert: bool,
     ) -> Result<Nanos, Failed> {
         let id = self.lease_id(context, lease);
-        for _ in 0..self.plan.load.max_attempts.max(1) {
+        for _ in 0..self.run.plan.load.max_attempts.max(1) {
             let state = self.states.borrow().get(context.object);
             if !state.exists() && !upsert {
                 let message = "the object does not exist in the store";

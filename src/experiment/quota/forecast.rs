@@ -168,7 +168,6 @@ fn put(w: &Written) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::Control;
     use crate::target::Target;
     use crate::workload::{Overrides, RunSettings, Source};
 
@@ -187,7 +186,6 @@ mod tests {
             verify: false,
             guards: Vec::new(),
             allow_live_cluster: false,
-            control: Control::default(),
         };
         let target = Target::plain(vec!["http://127.0.0.1:1".to_owned()]);
         resolved.unwrap().into_plan(vec![target], settings).unwrap()

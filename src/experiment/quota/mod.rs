@@ -15,6 +15,7 @@ mod tables;
 use super::analysis::{Analysis, Attendant, Evidence, Findings, Least};
 use super::bed::Bed;
 use super::plan::ExperimentPlan;
+use crate::control::Control;
 use crate::etcd::control::Cluster;
 use crate::etcd::quota;
 use crate::human::numbers::bytes;
@@ -48,6 +49,7 @@ impl Analysis for Quota {
         bed: &Bed,
         experiment: &ExperimentPlan,
         plan: &Plan,
+        control: &Control,
     ) -> Result<Option<Box<dyn Attendant>>, String> {
         let [store] = plan.stores.as_slice() else {
             let n = plan.stores.len();
@@ -104,7 +106,7 @@ impl Analysis for Quota {
             record,
             forecast,
             fill: experiment.fill.unwrap_or_default(),
-            control: plan.control.clone(),
+            control: control.clone(),
             renewals: renewals::Renewals::default(),
             begun: None,
             size: 0.0,
