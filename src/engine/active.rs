@@ -6,10 +6,10 @@ use super::guards::Guards;
 use super::header::store_name;
 use super::load::Times;
 use super::merge::Merger;
+use super::message::Message;
 use super::prepare::PreparedStore;
 use super::stream::Stream;
-use super::thread::{self, Ended, Order};
-use super::worker::Message;
+use super::thread::{self, WorkerCommand, WorkerResult};
 use crate::clock::{self, Nanos, SECOND};
 use crate::etcd::control::RangeSpec;
 use crate::kube::OpClass;
@@ -34,9 +34,9 @@ pub(super) struct Active {
     pub(super) merger: Merger,
     pub(super) messages: Receiver<Message>,
     pub(super) sender: Sender<Message>,
-    pub(super) orders: watch::Sender<Order>,
-    pub(super) workers: Vec<JoinHandle<Option<Ended>>>,
-    pub(super) ended: Vec<Ended>,
+    pub(super) commands: watch::Sender<WorkerCommand>,
+    pub(super) workers: Vec<JoinHandle<Option<WorkerResult>>>,
+    pub(super) results: Vec<WorkerResult>,
     pub(super) background: Background,
     pub(super) revisions: BTreeMap<String, (i64, i64)>,
     pub(super) guarded: bool,
@@ -54,14 +54,14 @@ impl Active {
             guards: Guards::new(&run.plan.guards),
             merger: Merger::new(workers, names, run.t0, run.anchor),
             background: Background::start(runtime, &run, &sender),
-            orders: watch::channel(Order::Connect).0,
+            commands: watch::channel(WorkerCommand::Connect).0,
             populated: vec![(0, 0); workers],
             run,
             phase: Phase::Populate,
             messages,
             sender,
             workers: Vec::new(),
-            ended: Vec::new(),
+            results: Vec::new(),
             revisions: BTreeMap::new(),
             guarded: false,
             told: 0,
@@ -82,9 +82,9 @@ impl Active {
                 .insert(store.name.clone(), (revision, revision));
         }
         self.start_workers()?;
-        self.until_reached(stream)?;
-        self.order(Order::Populate);
-        self.until_reached(stream)?;
+        self.until_done(stream)?;
+        self.command(WorkerCommand::Populate);
+        self.until_done(stream)?;
         self.merger.flush(stream);
         if self.run.control.draining() || self.run.plan.populate_only {
             // The manifest stays in populate: the same run can go on from here.
@@ -122,7 +122,7 @@ impl Active {
             .phases
             .duration
             .map_or(Nanos::MAX, |d| measure.saturating_add(nanos(d)));
-        self.order(Order::Load(Times {
+        self.command(WorkerCommand::Load(Times {
             start,
             measure,
             end,
@@ -163,18 +163,18 @@ impl Active {
     fn start_workers(&mut self) -> Result<(), String> {
         for index in 0..self.run.plan.load.workers.max(1) {
             let (run, messages) = (Arc::clone(&self.run), self.sender.clone());
-            let orders = self.orders.subscribe();
+            let commands = self.commands.subscribe();
             let thread = std::thread::Builder::new()
                 .name(format!("etcdmark-worker{index}"))
-                .spawn(move || thread::main(index, run, messages, orders))
+                .spawn(move || thread::main(index, run, messages, commands))
                 .map_err(|e| format!("cannot start a worker thread: {e}"))?;
             self.workers.push(thread);
         }
         Ok(())
     }
 
-    pub(super) fn order(&self, order: Order) {
-        self.orders.send_replace(order);
+    pub(super) fn command(&self, command: WorkerCommand) {
+        self.commands.send_replace(command);
     }
 
     pub(super) fn enter(&mut self, stream: &mut Stream<'_>, phase: Phase) {
@@ -200,7 +200,7 @@ impl Active {
         }
     }
 
-    fn until_reached(&mut self, stream: &mut Stream<'_>) -> Result<(), String> {
+    fn until_done(&mut self, stream: &mut Stream<'_>) -> Result<(), String> {
         let mut waiting = self.workers.len();
         while waiting > 0 {
             waiting -= self.pump(stream)?;
@@ -225,7 +225,7 @@ impl Active {
                     done,
                     total,
                 } => self.progress(stream, worker, done, total),
-                Message::Reached => reached += 1,
+                Message::Done => reached += 1,
                 Message::Alarm {
                     store,
                     member,

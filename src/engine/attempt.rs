@@ -82,10 +82,7 @@ impl Worker {
                     reply.done,
                 );
                 if error_class.effect == Effect::Indeterminate && class.is_write() {
-                    self.indeterminate.set(self.indeterminate.get() + 1);
-                    self.states
-                        .borrow_mut()
-                        .change(context.object, |s| s.set_unknown(true));
+                    self.objects.lose_track(context.object);
                 }
                 (Err(reply.done), Some(error_class.advice))
             }

@@ -2,7 +2,7 @@
 //! watchers.
 
 use super::context::RunContext;
-use super::worker::Message;
+use super::message::Message;
 use crate::etcd::control::Cluster;
 use crate::report::{Event, Note};
 use crate::server::http::HttpError;

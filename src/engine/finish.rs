@@ -1,12 +1,12 @@
 //! The end of a run: workers joined, the store verified and cleaned up, the outcome told.
 
 use super::active::Active;
+use super::message::Message;
 use super::prepare::PreparedStore;
 use super::routes::store_of;
 use super::stream::Stream;
-use super::thread::Order;
+use super::thread::WorkerCommand;
 use super::verify;
-use super::worker::Message;
 use crate::clock::{self, Nanos, SECOND};
 use crate::control::Control;
 use crate::kube::Kind;
@@ -28,10 +28,10 @@ impl Active {
             // Workers that are in the middle of something end at once.
             self.run.control.abandon();
         }
-        self.order(Order::End);
+        self.command(WorkerCommand::End);
         for worker in std::mem::take(&mut self.workers) {
             match worker.join() {
-                Ok(ended) => self.ended.extend(ended),
+                Ok(result) => self.results.extend(result),
                 Err(_) => stream.note("warning", "a worker thread panicked"),
             }
         }
@@ -93,18 +93,14 @@ impl Active {
                 &self.run.plan.stores[index].name,
                 &self.run.plan.prefix,
                 &self.run.objects,
-                &self.ended,
+                &self.results,
                 mine,
                 progress,
             );
             verify::add(&mut all, unless_stopped(runtime, &self.run.control, sweep)?);
         }
-        all.indeterminate = self.ended.iter().map(|e| e.indeterminate).sum();
-        all.indeterminate_applied += self
-            .ended
-            .iter()
-            .map(|e| e.indeterminate_applied)
-            .sum::<u64>();
+        all.indeterminate = self.results.iter().map(|r| r.objects.indeterminate).sum();
+        all.indeterminate_applied += self.results.iter().map(|r| r.objects.applied).sum::<u64>();
         Some(all)
     }
 
@@ -117,7 +113,7 @@ impl Active {
     ) -> CleanupReport {
         let mut all = CleanupReport::default();
         let leases: Vec<i64> = self
-            .ended
+            .results
             .iter()
             .flat_map(|e| e.leases.iter().map(|l| l.id))
             .collect();

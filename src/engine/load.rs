@@ -1,9 +1,11 @@
 //! The load of one worker: arrivals at their intended instants, closed loops beside them, then the
 //! drain.
 
+use super::admission::Arrival;
+use super::message::Message;
 use super::pace::Pacer;
 use super::tick::Ticker;
-use super::worker::{Arrival, Message, Worker};
+use super::worker::Worker;
 use crate::clock::{self, Nanos, SECOND};
 use crate::kube::actors::Model;
 use crate::report::{Event, Note, Phase};
@@ -145,10 +147,10 @@ async fn drain(
     ticker: &mut Ticker,
     pacer: &mut Pacer,
 ) -> io::Result<()> {
-    while worker.open() > 0 && clock::now() < deadline && !worker.run.control.halting() {
+    while worker.admission.open() > 0 && clock::now() < deadline && !worker.run.control.halting() {
         let wake = ticker.next().min(deadline).min(clock::now() + LOOK);
         tokio::select! {
-            () = worker.ended.notified() => {}
+            () = worker.admission.ended.notified() => {}
             waited = pacer.until(wake) => waited?,
         }
         ticker.catch_up(worker);
@@ -201,7 +203,7 @@ async fn closed_loop(
     let mut turn = client;
     loop {
         let now = clock::now();
-        if now >= times.end || worker.run.control.draining() || worker.closing.get() {
+        if now >= times.end || worker.run.control.draining() || worker.admission.closing.get() {
             return;
         }
         let index = turn * worker.part.of() + worker.part.part();
@@ -209,10 +211,10 @@ async fn closed_loop(
         let Some(session) = models[actor].borrow_mut().session(index, 0) else {
             return;
         };
-        if session.writes() && worker.busy(session.object) {
+        if session.writes() && worker.objects.get(session.object).busy() {
             // Another client has it: take the next object, once something has moved.
             tokio::select! {
-                () = worker.ended.notified() => {}
+                () = worker.admission.ended.notified() => {}
                 _ = pacer.until(now + SECOND / 1000) => {}
             }
             continue;

@@ -1,9 +1,10 @@
 //! Fills the store: a closed loop of transactions that create several objects each, bounded by
 //! operations and bytes, stepping down where the server allows less.
 
+use super::message::Message;
 use super::pace::Pacer;
 use super::recorder::Attempt;
-use super::worker::{Message, Worker};
+use super::worker::Worker;
 use crate::clock::{self, Nanos};
 use crate::etcd::wire::Call;
 use crate::kube::actors::Population;
@@ -237,12 +238,11 @@ async fn send(
         match transact(worker, store, &puts).await {
             Ok(answer) if answer.succeeded => {
                 let revision = answer.header.map_or(0, |h| h.revision);
-                let mut states = worker.states.borrow_mut();
                 let mut recorder = worker.recorder.borrow_mut();
                 recorder.revision(Phase::Populate, class);
                 for put in &puts {
                     recorder.offered_and_done(Phase::Populate, put.class, 1);
-                    states.change(put.object, |s| {
+                    worker.objects.change(put.object, |s| {
                         s.mod_revision = revision;
                         s.version = 1;
                     });
@@ -262,7 +262,7 @@ async fn send(
                                 put.class,
                                 1,
                             );
-                            worker.states.borrow_mut().change(put.object, |s| {
+                            worker.objects.change(put.object, |s| {
                                 s.mod_revision = kv.mod_revision;
                                 s.version = u32::try_from(kv.version).unwrap_or(u32::MAX);
                             });

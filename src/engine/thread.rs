@@ -2,12 +2,13 @@
 //! state back.
 
 use super::context::RunContext;
+use super::leases::Grant;
 use super::load::{Times, load};
+use super::message::Message;
+use super::objects::ObjectSummary;
 use super::populate::populate;
-use super::shared_lease::Grant;
-use super::state::States;
 use super::tick::Ticker;
-use super::worker::{Message, Worker};
+use super::worker::Worker;
 use crate::etcd::wire::{Pool, Settings};
 use crate::kube::actors::model;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use tokio::sync::watch;
 
 /// What a run tells its workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum WorkerCommand {
     /// Connections first; nothing else yet.
     Connect,
     /// Fill the store.
@@ -30,11 +31,9 @@ pub(crate) enum Order {
 
 /// What a worker hands back.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) states: States,
+pub(crate) struct WorkerResult {
+    pub(crate) objects: ObjectSummary,
     pub(crate) leases: Vec<Grant>,
-    pub(crate) indeterminate: u64,
-    pub(crate) indeterminate_applied: u64,
 }
 
 /// Runs a worker to its end.
@@ -42,8 +41,8 @@ pub(crate) fn main(
     index: usize,
     run: Arc<RunContext>,
     messages: Sender<Message>,
-    orders: watch::Receiver<Order>,
-) -> Option<Ended> {
+    commands: watch::Receiver<WorkerCommand>,
+) -> Option<WorkerResult> {
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(LocalOptions::default())
@@ -54,7 +53,7 @@ pub(crate) fn main(
             return None;
         }
     };
-    let ended = runtime.block_on(worker_main(index, run, messages.clone(), orders));
+    let ended = runtime.block_on(worker_main(index, run, messages.clone(), commands));
     match ended {
         Ok(ended) => Some(ended),
         Err(reason) => {
@@ -68,8 +67,8 @@ async fn worker_main(
     index: usize,
     run: Arc<RunContext>,
     messages: Sender<Message>,
-    mut orders: watch::Receiver<Order>,
-) -> Result<Ended, String> {
+    mut commands: watch::Receiver<WorkerCommand>,
+) -> Result<WorkerResult, String> {
     let mut pools = Vec::new();
     for (i, store) in run.plan.stores.iter().enumerate() {
         pools.push(
@@ -80,16 +79,16 @@ async fn worker_main(
     }
     let worker = Worker::new(index, Arc::clone(&run), pools, messages);
     let part = worker.part;
-    worker.tell(Message::Reached);
+    worker.tell(Message::Done);
     let mut ticker = Ticker::new(run.t0);
     loop {
-        if orders.changed().await.is_err() {
+        if commands.changed().await.is_err() {
             return Err("the run has ended".to_owned());
         }
-        let order = *orders.borrow_and_update();
-        match order {
-            Order::Connect => {}
-            Order::Populate => {
+        let command = *commands.borrow_and_update();
+        match command {
+            WorkerCommand::Connect => {}
+            WorkerCommand::Populate => {
                 let filled = {
                     let filling = populate(&worker, &run.populations);
                     let ticking = ticker.run(&worker);
@@ -103,9 +102,9 @@ async fn worker_main(
                 };
                 ticker.flush(&worker, false);
                 filled?;
-                worker.tell(Message::Reached);
+                worker.tell(Message::Done);
             }
-            Order::Load(times) => {
+            WorkerCommand::Load(times) => {
                 let models = run
                     .plan
                     .actors
@@ -116,21 +115,17 @@ async fn worker_main(
                     .await
                     .map_err(|e| format!("pacing: {e}"))?;
                 ticker.flush(&worker, true);
-                worker.tell(Message::Reached);
+                worker.tell(Message::Done);
             }
-            Order::End => break,
+            WorkerCommand::End => break,
         }
     }
     for pool in &worker.pools {
         pool.close().await;
     }
-    let states = std::mem::replace(&mut *worker.states.borrow_mut(), States::new(part, &[]));
-    let leases = worker.leases.borrow().all().to_vec();
-    Ok(Ended {
-        states,
-        leases,
-        indeterminate: worker.indeterminate.get(),
-        indeterminate_applied: worker.indeterminate_applied.get(),
+    Ok(WorkerResult {
+        objects: worker.objects.summary(),
+        leases: worker.leases.borrow().all().to_vec(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Context, Failed, found, frame};
 use crate::clock::{self, Nanos};
+use crate::engine::maintenance::CompactorRound;
 use crate::engine::worker::Worker;
 use crate::kube::{OpClass, requests};
 use crate::report::{CompactorEvent, Event};
@@ -36,8 +37,10 @@ impl Worker {
     async fn election(&self, context: &mut Context, class: OpClass) -> Result<Nanos, Failed> {
         let store = self.run.routes.of(class, context.object).store;
         let index = context.object.index;
-        let known = self.compactors.borrow().get(&index).copied();
-        let (version, previous) = known.unwrap_or_default();
+        let CompactorRound {
+            version,
+            revision: previous,
+        } = self.maintenance.last_round(index);
         let mut key = Vec::new();
         self.run.objects.key(context.object, &mut key);
         let frame = frame(|out| {
@@ -55,12 +58,11 @@ impl Worker {
             version + 1
         } else {
             self.recorder.borrow_mut().conflict(context.phase, class);
-            self.adopt(context.object, found(&answer));
-            i64::from(self.states.borrow().get(context.object).version)
+            self.objects.adopt(context.object, found(&answer));
+            i64::from(self.objects.get(context.object).version)
         };
-        self.compactors
-            .borrow_mut()
-            .insert(index, (version, revision));
+        self.maintenance
+            .remember(index, CompactorRound { version, revision });
         Ok(done)
     }
 

@@ -30,7 +30,7 @@ impl Worker {
         class: OpClass,
         operation: Operation,
     ) {
-        if self.defragmenting.replace(true) {
+        if !self.maintenance.begin_defragmentation() {
             return self.end(operation, Outcome::Skipped);
         }
         let mut at = *context;
@@ -38,7 +38,7 @@ impl Worker {
         for (store, access) in self.run.stores.iter().enumerate() {
             for (member, leads) in access.cluster.leader_last().await {
                 // Nothing is begun once the run ends; what is offered already is censored then.
-                if self.closing.get() || self.run.control.draining() {
+                if self.admission.closing.get() || self.run.control.draining() {
                     break;
                 }
                 let operation = offered
@@ -48,7 +48,7 @@ impl Worker {
                 at.follows(done.await);
             }
         }
-        self.defragmenting.set(false);
+        self.maintenance.end_defragmentation();
     }
 
     /// Defragments one member and tells of it; when it was over.

@@ -25,8 +25,8 @@ impl Worker {
         let answer: RangeResponse = self.decode(context, class, bytes)?;
         // A TTL lease may have removed the object behind our back. (Objects with one are read only by
         // sessions that write them, so no write is in flight beside this read.)
-        if self.states.borrow().get(context.object).lease().is_some() {
-            self.adopt(context.object, answer.kvs.first());
+        if self.objects.get(context.object).lease().is_some() {
+            self.objects.adopt(context.object, answer.kvs.first());
         }
         Ok(done)
     }
