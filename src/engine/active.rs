@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const HEAD_START: Nanos = 100_000_000;
 
 /// A run under way.
-pub(super) struct Active {
+pub(super) struct ActiveRun {
     pub(super) run: Arc<RunContext>,
     pub(super) phase: Phase,
     pub(super) guards: Guards,
@@ -44,13 +44,13 @@ pub(super) struct Active {
     pub(super) told: Nanos,
 }
 
-impl Active {
+impl ActiveRun {
     pub(super) fn new(run: Arc<RunContext>, runtime: &tokio::runtime::Runtime) -> Self {
         let (sender, messages) = channel();
         let name = |class: &OpClass| store_name(&run, *class).to_owned();
         let names = OpClass::ALL.iter().map(name).collect();
         let workers = run.plan.load.workers.max(1);
-        Active {
+        ActiveRun {
             guards: Guards::new(&run.plan.guards),
             merger: Merger::new(workers, names, run.t0, run.anchor),
             background: Background::start(runtime, &run, &sender),
@@ -94,7 +94,7 @@ impl Active {
         for ready in stores.iter_mut() {
             let keys = self.populated.iter().map(|(done, _)| done).sum();
             runtime
-                .block_on(ready.held.update_phase(Phase::Settle, keys))
+                .block_on(ready.claim.update_phase(Phase::Settle, keys))
                 .map_err(|e| e.to_string())?;
         }
         self.enter(stream, Phase::Settle);
@@ -107,9 +107,9 @@ impl Active {
             return Ok(());
         }
         for ready in stores.iter_mut() {
-            let keys = ready.held.manifest.populated;
+            let keys = ready.claim.manifest.populated;
             runtime
-                .block_on(ready.held.update_phase(Phase::Warmup, keys))
+                .block_on(ready.claim.update_phase(Phase::Warmup, keys))
                 .map_err(|e| e.to_string())?;
         }
         self.sample(runtime, stream);
@@ -292,9 +292,9 @@ impl Active {
 
 /// Asks for the run's own manifest: a user may be allowed to read nothing else.
 async fn revision(ready: &PreparedStore) -> Result<i64, String> {
-    let key = ready.held.keys().manifest.as_bytes();
+    let key = ready.claim.keys().manifest.as_bytes();
     let page = ready
-        .cluster
+        .client
         .range(RangeSpec {
             count_only: true,
             ..RangeSpec::new(key, b"")

@@ -3,7 +3,7 @@
 
 use super::context::RunContext;
 use super::message::Message;
-use crate::etcd::control::Cluster;
+use crate::etcd::control::ControlClient;
 use crate::report::{Event, Note};
 use crate::server::http::HttpError;
 use crate::server::{Timeline, alarms, statuses};
@@ -26,17 +26,13 @@ impl Background {
     ) -> Self {
         let mut tasks = vec![runtime.spawn(timeline(Arc::clone(run), messages.clone()))];
         for (store, access) in run.plan.stores.iter().zip(&run.stores) {
-            let cluster = &access.cluster;
-            tasks.push(runtime.spawn(alarms(
-                store.name.clone(),
-                cluster.clone(),
-                messages.clone(),
-            )));
+            let client = &access.client;
+            tasks.push(runtime.spawn(alarms(store.name.clone(), client.clone(), messages.clone())));
             let seen_by_status = [GuardKind::Quota, GuardKind::LeaderChange];
             if seen_by_status.iter().any(|g| run.plan.guards.contains(g)) {
                 tasks.push(runtime.spawn(members(
                     store.name.clone(),
-                    cluster.clone(),
+                    client.clone(),
                     messages.clone(),
                 )));
             }
@@ -92,8 +88,8 @@ async fn timeline(run: Arc<RunContext>, messages: Sender<Message>) {
     tokio::join!(timeline.run(run.t0, events), forward);
 }
 
-async fn members(store: String, cluster: Cluster, messages: Sender<Message>) {
-    statuses::watch(&cluster, |status| {
+async fn members(store: String, client: ControlClient, messages: Sender<Message>) {
+    statuses::watch(&client, |status| {
         let message = Message::Status {
             store: store.clone(),
             status: Box::new(status.clone()),
@@ -103,8 +99,8 @@ async fn members(store: String, cluster: Cluster, messages: Sender<Message>) {
     .await;
 }
 
-async fn alarms(store: String, cluster: Cluster, messages: Sender<Message>) {
-    alarms::watch(&cluster, |alarm| {
+async fn alarms(store: String, client: ControlClient, messages: Sender<Message>) {
+    alarms::watch(&client, |alarm| {
         let message = Message::Alarm {
             store: store.clone(),
             member: format!("{:x}", alarm.member_id),

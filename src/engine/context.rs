@@ -6,7 +6,7 @@ use super::routes::Routes;
 use crate::clock::{Anchor, Nanos};
 use crate::control::Control;
 use crate::etcd::auth::Auth;
-use crate::etcd::control::Cluster;
+use crate::etcd::control::ControlClient;
 use crate::kube::Objects;
 use crate::kube::actors::Population;
 use crate::workload::Plan;
@@ -30,7 +30,7 @@ pub(crate) struct RunContext {
 #[derive(Debug)]
 pub(crate) struct StoreAccess {
     /// For what is not load.
-    pub(crate) cluster: Cluster,
+    pub(crate) client: ControlClient,
     /// Endpoints that get load.
     pub(crate) endpoints: Vec<String>,
     /// The members' names in the order of the target's endpoints; empty when they are not known.
@@ -61,7 +61,7 @@ impl RunContext {
         let access = plan.stores.iter().zip(&stores).map(|(store, prepared)| {
             let target = &store.target;
             StoreAccess {
-                cluster: prepared.cluster.clone(),
+                client: prepared.client.clone(),
                 endpoints: prepared.facts.chosen.clone(),
                 member_names: prepared.facts.names(target),
                 auth: target.credentials.clone().map(Auth::new),

@@ -1,6 +1,6 @@
 //! The end of a run: workers joined, the store verified and cleaned up, the outcome told.
 
-use super::active::Active;
+use super::active::ActiveRun;
 use super::message::Message;
 use super::prepare::PreparedStore;
 use super::routes::store_of;
@@ -13,7 +13,7 @@ use crate::kube::Kind;
 use crate::report::{CleanupReport, End, Event, Phase, Progress, RunResult, VerifyReport};
 use crate::store::cleanup::cleanup_run;
 
-impl Active {
+impl ActiveRun {
     /// Ends workers, verifies, cleans up, and says how it ended.
     pub(super) fn finish(
         mut self,
@@ -89,7 +89,7 @@ impl Active {
             };
             let progress = teller(stream, self.run.t0, Phase::Verify);
             let sweep = verify::verify(
-                &ready.cluster,
+                &ready.client,
                 &self.run.plan.stores[index].name,
                 &self.run.plan.prefix,
                 &self.run.objects,
@@ -134,31 +134,27 @@ impl Active {
                 if !(local && store.target.disposable) {
                     also(&mut all.left, left());
                 }
-                let _ = runtime.block_on(ready.held.leave());
+                let _ = runtime.block_on(ready.claim.leave());
                 continue;
             }
-            if let Ok(Some(holder)) = runtime.block_on(ready.held.usurper()) {
+            if let Ok(Some(owner)) = runtime.block_on(ready.claim.new_owner()) {
                 stream.note(
                     "warning",
-                    format!("this run lost its lock to {holder}, which must clean up the keys"),
+                    format!("this run lost its lock to {owner}, which must clean up the keys"),
                 );
                 also(&mut all.left, left());
                 continue;
             }
             let swept = {
                 let mut progress = teller(stream, self.run.t0, Phase::Cleanup);
-                let sweep = cleanup_run(
-                    &ready.cluster,
-                    &self.run.plan.prefix,
-                    &leases,
-                    &mut progress,
-                );
+                let sweep =
+                    cleanup_run(&ready.client, &self.run.plan.prefix, &leases, &mut progress);
                 unless_stopped(runtime, &self.run.control, sweep)
             };
             match swept {
                 None => {
                     also(&mut all.left, left());
-                    let _ = runtime.block_on(ready.held.leave());
+                    let _ = runtime.block_on(ready.claim.leave());
                 }
                 Some(Ok(report)) => {
                     all.keys += report.keys;
@@ -166,12 +162,12 @@ impl Active {
                     if let Some(line) = report.left {
                         also(&mut all.left, line);
                     }
-                    let _ = runtime.block_on(ready.held.release());
+                    let _ = runtime.block_on(ready.claim.release());
                 }
                 Some(Err(e)) => {
                     stream.note("warning", format!("cleanup of store {}: {e}", store.name));
                     also(&mut all.left, left());
-                    let _ = runtime.block_on(ready.held.leave());
+                    let _ = runtime.block_on(ready.claim.leave());
                 }
             }
         }

@@ -32,7 +32,7 @@ const OVERHEAD: usize = 48;
 
 /// What all of a worker's populate writers share.
 #[derive(Debug)]
-struct Filling {
+struct PopulateState {
     /// Objects of this worker.
     total: u64,
     /// The object to take next; none when all are taken.
@@ -59,7 +59,7 @@ pub(crate) async fn populate(
         .map(|p| part.share_of(p.cells) * p.per_cell)
         .sum();
     let settings = &worker.run.plan.populate;
-    let filling = Rc::new(Filling {
+    let filling = Rc::new(PopulateState {
         total,
         next: Cell::new(Place::default().or_later(part, populations)),
         populations: populations.to_vec(),
@@ -85,7 +85,7 @@ pub(crate) async fn populate(
     failure.map_or(Ok(total), Err)
 }
 
-async fn work(worker: Rc<Worker>, filling: Rc<Filling>, begin: Nanos) -> Result<(), String> {
+async fn work(worker: Rc<Worker>, filling: Rc<PopulateState>, begin: Nanos) -> Result<(), String> {
     if clock::now() < begin {
         let mut pacer = Pacer::new(false).map_err(|e| format!("populate: {e}"))?;
         while clock::now() < begin && filling.next.get().is_some() && !worker.run.control.draining()
@@ -169,7 +169,7 @@ struct Put {
 }
 
 /// The next objects of one store that fit into one transaction; none when all are taken.
-fn next_batch(worker: &Worker, filling: &Filling) -> Option<(Vec<Put>, usize)> {
+fn next_batch(worker: &Worker, filling: &PopulateState) -> Option<(Vec<Put>, usize)> {
     let (part, populations) = (filling.part, &filling.populations);
     let mut next = filling.next.get();
     let (object, class) = next?.object(part, populations)?;
@@ -227,7 +227,7 @@ fn render(worker: &Worker, object: ObjectRef, class: OpClass) -> Put {
 /// loses.
 async fn send(
     worker: &Worker,
-    filling: &Filling,
+    filling: &PopulateState,
     store: usize,
     puts: Vec<Put>,
 ) -> Result<(), String> {
@@ -308,7 +308,7 @@ fn explain(error: &RpcError, put: &Put) -> String {
     }
 }
 
-fn step_down(worker: &Worker, filling: &Filling, error: &RpcError, puts: &[Put]) {
+fn step_down(worker: &Worker, filling: &PopulateState, error: &RpcError, puts: &[Put]) {
     let by_ops = matches!(error, RpcError::Status { message, .. } if message.contains("too many operations"));
     let half = (puts.len() / 2).max(1);
     let text = if by_ops {

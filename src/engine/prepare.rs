@@ -3,10 +3,10 @@
 use super::estimate::{Estimate, estimate};
 use super::guards;
 use super::run::RunError;
-use crate::etcd::control::Cluster;
+use crate::etcd::control::ControlClient;
 use crate::exit::Exit;
 use crate::kube::ActorKind;
-use crate::store::manifest::{self, Held, Manifest, ManifestError};
+use crate::store::manifest::{self, Manifest, ManifestError, RunClaim};
 use crate::store::preflight::{self, ClusterFacts, WriteIntent};
 use crate::workload::{Actor, Plan};
 use std::time::Duration;
@@ -27,9 +27,9 @@ pub(super) struct Prepared {
 
 /// A store that was checked, and whose prefix is ours.
 pub(super) struct PreparedStore {
-    pub(super) cluster: Cluster,
+    pub(super) client: ControlClient,
     pub(super) facts: ClusterFacts,
-    pub(super) held: Held,
+    pub(super) claim: RunClaim,
 }
 
 impl PreparedStore {
@@ -47,14 +47,14 @@ pub(super) fn prepare(mut plan: Plan, runtime: &Runtime) -> Result<Prepared, Run
         match runtime.block_on(prepare_store(&plan, index, &stores)) {
             Ok(store) => {
                 // A resumed populate writes the same bytes.
-                plan.seed = store.held.manifest.seed;
-                plan.epoch = store.held.manifest.epoch_unix_ns;
+                plan.seed = store.claim.manifest.seed;
+                plan.epoch = store.claim.manifest.epoch_unix_ns;
                 stores.push(store);
             }
             Err(e) => {
                 // Nothing half-done stays behind in the stores that were taken already.
-                for PreparedStore { held, .. } in stores {
-                    let _ = runtime.block_on(held.release());
+                for PreparedStore { claim, .. } in stores {
+                    let _ = runtime.block_on(claim.release());
                 }
                 return Err(e);
             }
@@ -147,7 +147,7 @@ async fn prepare_store(
         may_fill: plan.may_fill,
     };
     let refused = |message: String, exit| RunError { message, exit };
-    let (cluster, facts) = preflight::check(&store.target, Some(&intent))
+    let (client, facts) = preflight::check(&store.target, Some(&intent))
         .await
         .map_err(|e| refused(format!("store {}: {e}", store.name), e.exit()))?;
     let wanted = Manifest::new(
@@ -157,7 +157,7 @@ async fn prepare_store(
         plan.seed,
         plan.epoch,
     );
-    let held = manifest::acquire(&cluster, wanted).await.map_err(|e| {
+    let claim = manifest::acquire(&client, wanted).await.map_err(|e| {
         // Cluster ids are not proof alone: two etcds that were set up alike have the same one.
         let locked = matches!(e, ManifestError::Locked { .. });
         let same = earlier.iter().position(|r| r.facts.cluster_id == facts.cluster_id);
@@ -172,8 +172,8 @@ async fn prepare_store(
         refused(message, e.exit())
     })?;
     Ok(PreparedStore {
-        cluster,
+        client,
         facts,
-        held,
+        claim,
     })
 }

@@ -1,6 +1,6 @@
 //! The run, phase by phase: what a caller of the library calls.
 
-use super::active::Active;
+use super::active::ActiveRun;
 use super::context::RunContext;
 use super::header;
 use super::prepare::{self, prepare};
@@ -50,7 +50,7 @@ pub fn run(plan: Plan, control: &Control, sink: &mut dyn Sink) -> Result<RunResu
     let t0 = anchor.mono - anchor.unix % SECOND;
     let (run, mut stores) = RunContext::new(prepared, control, anchor, t0);
     let mut stream = Stream::new(sink, t0);
-    let mut active = Active::new(Arc::new(run), &runtime);
+    let mut active = ActiveRun::new(Arc::new(run), &runtime);
     let header = header::header(&active.run, &stores);
     active.event(&mut stream, &Event::Header(Box::new(header)));
     for (index, store) in stores.iter().enumerate() {

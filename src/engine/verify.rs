@@ -4,9 +4,9 @@ use super::leases::Grant;
 use super::state::ObjState;
 use super::thread::WorkerResult;
 use crate::clock;
-use crate::etcd::control::{Cluster, RangeSpec};
+use crate::etcd::control::{ControlClient, RangeSpec};
 use crate::kube::{Kind, ObjectRef, Objects};
-use crate::report::{Sweep, VerifyReport};
+use crate::report::{StoreSweep, VerifyReport};
 use crate::rpc::prefix_end;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -83,7 +83,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// What is known of a key, once.
-    fn take(&mut self, key: &[u8]) -> Option<Expected> {
+    fn take(&mut self, key: &[u8]) -> Option<ExpectedObject> {
         let at = self
             .entries
             .binary_search_by_key(&hash(key), |k| k.hash)
@@ -95,7 +95,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// What was never taken.
-    fn left(&self) -> impl Iterator<Item = Expected> + '_ {
+    fn left(&self) -> impl Iterator<Item = ExpectedObject> + '_ {
         let left = self
             .entries
             .iter()
@@ -104,10 +104,10 @@ impl<'a> Ledger<'a> {
         left.filter_map(|(entry, _)| self.expected(*entry))
     }
 
-    fn expected(&self, entry: LedgerEntry) -> Option<Expected> {
+    fn expected(&self, entry: LedgerEntry) -> Option<ExpectedObject> {
         let worker = self.results.get(entry.worker())?;
         let object = entry.object()?;
-        Some(Expected {
+        Some(ExpectedObject {
             object,
             state: worker.objects.states.get(object),
             lease: worker
@@ -122,7 +122,7 @@ impl<'a> Ledger<'a> {
 
 /// What is known of one object.
 #[derive(Clone, Copy, Debug)]
-struct Expected {
+struct ExpectedObject {
     object: ObjectRef,
     state: ObjState,
     /// The etcd lease that its last write carried.
@@ -132,7 +132,7 @@ struct Expected {
 /// Compares one store with the state of its objects. `prefix` ends the run's keys' common part (no
 /// trailing slash); `mine` says which kinds this store holds.
 pub(crate) async fn verify(
-    cluster: &Cluster,
+    cluster: &ControlClient,
     store: &str,
     prefix: &str,
     objects: &Objects,
@@ -188,7 +188,7 @@ pub(crate) async fn verify(
             )
         });
     }
-    report.sweeps.push(Sweep {
+    report.sweeps.push(StoreSweep {
         store: store.to_owned(),
         revision,
         expired_leases: expired.len() as u64,
@@ -228,7 +228,7 @@ pub(crate) fn add(all: &mut VerifyReport, one: VerifyReport) {
 
 /// Returns the revision that was read.
 async fn sweep(
-    cluster: &Cluster,
+    cluster: &ControlClient,
     prefix: &str,
     contended: &[u8],
     ledger: &mut Ledger<'_>,

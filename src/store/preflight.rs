@@ -5,7 +5,7 @@
 use super::manifest::HOME;
 use super::may_write::may_write;
 pub use super::preflight_error::PreflightError;
-use crate::etcd::control::{Alarm, Cluster, ControlError, MemberEntry, MemberStatus};
+use crate::etcd::control::{Alarm, ControlClient, ControlError, MemberEntry, MemberStatus};
 use crate::etcd::quota::{self, Quota};
 use crate::etcd::tls::DialError;
 use crate::rpc::prefix_end;
@@ -59,11 +59,11 @@ pub struct ClusterFacts {
     pub notes: Vec<String>,
 }
 
-/// What answered, and what did not.
+/// A connection to one etcd: which members answered, and which did not.
 #[derive(Clone, Debug)]
-pub struct Reached {
+pub struct Connection {
     /// The members that answered.
-    pub cluster: Cluster,
+    pub cluster: ControlClient,
     /// Their status, in the order given.
     pub members: Vec<MemberStatus>,
     /// Endpoints that are down, with the reason.
@@ -72,9 +72,9 @@ pub struct Reached {
 
 /// Connects and makes sure that the endpoints are different members of one etcd that is new enough; says
 /// nothing of its health. Some endpoints may be down.
-pub async fn reach(target: &Target) -> Result<Reached, PreflightError> {
+pub async fn reach(target: &Target) -> Result<Connection, PreflightError> {
     let refused = |e| PreflightError::from_control(e, target);
-    let cluster = Cluster::connect(target).await.map_err(refused)?;
+    let cluster = ControlClient::connect(target).await.map_err(refused)?;
     // A wrong flag is wrong for all endpoints; only one that does not answer may be down.
     let mut down: Vec<(String, String)> = Vec::new();
     for (endpoint, e) in cluster.down() {
@@ -105,8 +105,8 @@ pub async fn reach(target: &Target) -> Result<Reached, PreflightError> {
         return Err(refused(e));
     }
     identities(&members)?;
-    Ok(Reached {
-        cluster: Cluster::of(usable),
+    Ok(Connection {
+        cluster: ControlClient::of(usable),
         members,
         down,
     })
@@ -116,9 +116,9 @@ pub async fn reach(target: &Target) -> Result<Reached, PreflightError> {
 pub async fn check(
     target: &Target,
     write: Option<&WriteIntent>,
-) -> Result<(Cluster, ClusterFacts), PreflightError> {
+) -> Result<(ControlClient, ClusterFacts), PreflightError> {
     let refused = |e| PreflightError::from_control(e, target);
-    let Reached {
+    let Connection {
         cluster,
         members,
         down,

@@ -36,7 +36,7 @@ impl Worker {
         let mut at = *context;
         let mut offered = Some(operation);
         for (store, access) in self.run.stores.iter().enumerate() {
-            for (member, leads) in access.cluster.leader_last().await {
+            for (member, leads) in access.client.leader_last().await {
                 // Nothing is begun once the run ends; what is offered already is censored then.
                 if self.admission.closing.get() || self.run.control.draining() {
                     break;

@@ -16,7 +16,7 @@ use super::analysis::{Analysis, Attendant, Evidence, Findings, Least};
 use super::bed::Bed;
 use super::plan::ExperimentPlan;
 use crate::control::Control;
-use crate::etcd::control::Cluster;
+use crate::etcd::control::ControlClient;
 use crate::etcd::quota;
 use crate::human::numbers::bytes;
 use crate::workload::Plan;
@@ -65,7 +65,7 @@ impl Analysis for Quota {
             ));
         }
         let asked = bed.block_on(async {
-            let cluster = Cluster::connect(&store.target).await?;
+            let cluster = ControlClient::connect(&store.target).await?;
             let mut all = Vec::new();
             for member in cluster.each() {
                 all.push(member.status().await?);
