@@ -3,11 +3,12 @@
 
 use super::message::Message;
 use super::recorder::{Operation, Outcome};
+use super::think::Thinking;
 use super::worker::Worker;
 use crate::clock::{self, Nanos};
 use crate::human::grouped;
-use crate::kube::actors::{Session, Step};
-use crate::kube::{ObjectRef, OpClass};
+use crate::kube::ObjectRef;
+use crate::kube::actors::Session;
 use crate::report::{Event, Note, Phase};
 use crate::workload::{AtCap, Load};
 use std::cell::{Cell, RefCell};
@@ -43,17 +44,16 @@ pub(crate) struct Pending {
     pub(crate) over: Option<oneshot::Sender<()>>,
 }
 
-/// What a session is offered as: its first step that is an operation of its own.
-fn offered_class(session: &Session) -> OpClass {
-    let steps = &session.steps;
-    steps
-        .iter()
-        .find(|s| !matches!(s, Step::SharedLease { .. }))
-        .or(steps.first())
-        .map_or(OpClass::ProbeGet, Step::class)
+/// Who waits for an object or for a place in flight.
+#[derive(Debug)]
+pub(crate) enum Waiter {
+    /// A session that has not begun.
+    Session(Pending),
+    /// A session in the midst of its steps.
+    Step(oneshot::Sender<()>),
 }
 
-/// What is under way and what waits.
+/// What is under way, what thinks and what waits.
 #[derive(Debug)]
 pub(crate) struct Admission {
     in_flight: Cell<usize>,
@@ -64,9 +64,11 @@ pub(crate) struct Admission {
     room: u64,
     /// Whether it was said that the room is full.
     told_crowded: Cell<bool>,
-    backlog: RefCell<VecDeque<Pending>>,
+    /// Sessions whose think times are under way.
+    pub(crate) thinking: Thinking,
+    backlog: RefCell<VecDeque<Waiter>>,
     /// Behind the session that writes their object.
-    waiting: RefCell<HashMap<ObjectRef, VecDeque<Pending>>>,
+    waiting: RefCell<HashMap<ObjectRef, VecDeque<Waiter>>>,
     /// Wakes whoever waits for a session to end.
     pub(crate) ended: Notify,
     /// Set when the drain deadline has passed: nothing is begun any more.
@@ -83,6 +85,7 @@ impl Admission {
             cap: load.max_in_flight.div_ceil(workers).max(1),
             room: (MOST_WAITING / workers as u64).max(1),
             told_crowded: Cell::new(false),
+            thinking: Thinking::new(),
             backlog: RefCell::default(),
             waiting: RefCell::default(),
             ended: Notify::new(),
@@ -97,11 +100,53 @@ impl Admission {
 
     /// Sessions that are due and wait for the cap or for their object.
     pub(crate) fn queued(&self) -> u64 {
-        self.open.get().saturating_sub(self.in_flight.get() as u64)
+        let busy = self.in_flight.get() as u64 + self.thinking.count();
+        self.open.get().saturating_sub(busy)
     }
 
-    fn full(&self) -> bool {
+    /// The cap is reached.
+    pub(super) fn full(&self) -> bool {
         self.in_flight.get() >= self.cap
+    }
+
+    /// One more is in flight.
+    pub(super) fn enter(&self) {
+        self.in_flight.set(self.in_flight.get() + 1);
+    }
+
+    /// One less is.
+    pub(super) fn exit(&self) {
+        self.in_flight.set(self.in_flight.get() - 1);
+    }
+
+    /// Waits for a place in flight.
+    pub(super) fn queue(&self, waiter: Waiter) {
+        self.backlog.borrow_mut().push_back(waiter);
+    }
+
+    /// The next that waits for a place, if there is one.
+    pub(super) fn next(&self) -> Option<Waiter> {
+        match self.full() {
+            true => None,
+            false => self.backlog.borrow_mut().pop_front(),
+        }
+    }
+
+    /// Waits for the object.
+    pub(super) fn queue_for(&self, object: ObjectRef, waiter: Waiter) {
+        let mut waiting = self.waiting.borrow_mut();
+        waiting.entry(object).or_default().push_back(waiter);
+    }
+
+    /// The next that waits for the object.
+    pub(super) fn next_for(&self, object: ObjectRef) -> Option<Waiter> {
+        let mut waiting = self.waiting.borrow_mut();
+        let line = waiting.get_mut(&object)?;
+        let next = line.pop_front();
+        if line.is_empty() {
+            waiting.remove(&object);
+        }
+        next
     }
 
     fn crowded(&self) -> bool {
@@ -110,17 +155,6 @@ impl Admission {
 
     fn close_one(&self) {
         self.open.set(self.open.get().saturating_sub(1));
-    }
-
-    /// The next session that waits for the object.
-    fn next_of(&self, object: ObjectRef) -> Option<Pending> {
-        let mut waiting = self.waiting.borrow_mut();
-        let queue = waiting.get_mut(&object)?;
-        let next = queue.pop_front();
-        if queue.is_empty() {
-            waiting.remove(&object);
-        }
-        next
     }
 }
 
@@ -147,7 +181,7 @@ impl Worker {
             }
         }
         if self.admission.full() {
-            self.admission.backlog.borrow_mut().push_back(pending);
+            self.admission.queue(Waiter::Session(pending));
         } else {
             self.begin(pending);
         }
@@ -180,7 +214,7 @@ impl Worker {
         } = arrival;
         // A closed loop's clients intend what they are ready for.
         let ready = if closed { intended } else { clock::now() };
-        let class = offered_class(&session);
+        let class = session.class();
         let mut recorder = self.recorder.borrow_mut();
         if !closed {
             recorder.schedule_lag(phase, class, ready.saturating_sub(intended));
@@ -218,7 +252,7 @@ impl Worker {
     }
 
     /// Begins a session, or parks it behind the write of its object that is in flight.
-    fn begin(self: &Rc<Self>, pending: Pending) {
+    pub(super) fn begin(self: &Rc<Self>, pending: Pending) {
         if let Some(pending) = self.take(pending) {
             let worker = Rc::clone(self);
             tokio::task::spawn_local(async move { worker.session(pending).await });
@@ -226,11 +260,9 @@ impl Worker {
     }
 
     async fn session(self: &Rc<Self>, mut pending: Pending) {
-        let writes = pending.session.writes();
-        let object = pending.session.object;
         let over = pending.over.take();
-        self.play(pending).await;
-        self.over(object, writes);
+        let held = self.play(pending).await;
+        self.over(held);
         drop(over);
     }
 
@@ -251,12 +283,7 @@ impl Worker {
         if pending.session.writes() {
             let object = pending.session.object;
             if self.objects.get(object).busy() {
-                self.admission
-                    .waiting
-                    .borrow_mut()
-                    .entry(object)
-                    .or_default()
-                    .push_back(pending);
+                self.admission.queue_for(object, Waiter::Session(pending));
                 return None;
             }
             self.objects.change(object, |s| {
@@ -264,31 +291,15 @@ impl Worker {
                 s.set_queued(false);
             });
         }
-        self.admission
-            .in_flight
-            .set(self.admission.in_flight.get() + 1);
+        self.admission.enter();
         Some(pending)
     }
 
     /// A session is over: its object and its place are free for the next.
-    fn over(self: &Rc<Self>, object: ObjectRef, writes: bool) {
-        self.admission
-            .in_flight
-            .set(self.admission.in_flight.get() - 1);
+    fn over(self: &Rc<Self>, held: Option<ObjectRef>) {
         self.admission.close_one();
-        if writes {
-            self.objects.change(object, |s| s.set_busy(false));
-            let next = self.admission.next_of(object);
-            if let Some(pending) = next {
-                self.begin(pending);
-            }
-        }
-        while !self.admission.full() {
-            let Some(pending) = self.admission.backlog.borrow_mut().pop_front() else {
-                break;
-            };
-            self.begin(pending);
-        }
+        self.release(held);
+        self.leave();
         self.admission.ended.notify_waiters();
     }
 

@@ -56,6 +56,11 @@ pub(crate) async fn load(
     let models: Rc<Models> = Rc::new(models.into_iter().map(RefCell::new).collect());
     let (mut timetable, actors) = timetable(worker, &models);
     let mut pacer = Pacer::new(worker.run.plan.load.spin)?;
+    worker.admission.thinking.within(times);
+    let thinking = tokio::task::spawn_local({
+        let (worker, pacer) = (Rc::clone(worker), Pacer::new(worker.run.plan.load.spin)?);
+        async move { worker.admission.thinking.run(pacer).await }
+    });
     for (actor, a) in worker.run.plan.actors.iter().enumerate() {
         if let Schedule::Closed { concurrency } = a.schedule {
             for client in 0..worker.part.share_of(concurrency) {
@@ -77,6 +82,7 @@ pub(crate) async fn load(
         if worker.run.control.draining() && now < times.end {
             times.end = now;
             ticker.phases(times);
+            worker.admission.thinking.within(times);
         }
         ticker.catch_up(worker);
         let end = times.end;
@@ -123,7 +129,9 @@ pub(crate) async fn load(
             .await?;
     }
     let deadline = times.end.saturating_add(times.drain);
-    drain(worker, deadline, ticker, &mut pacer).await
+    let drained = drain(worker, deadline, ticker, &mut pacer).await;
+    thinking.abort();
+    drained
 }
 
 /// Says that the generator did not get to all of its schedule: the offered rate is less than was asked for.

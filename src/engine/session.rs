@@ -6,8 +6,9 @@ use super::recorder::Operation;
 use super::worker::Worker;
 use crate::clock::Nanos;
 use crate::kube::ObjectRef;
-use crate::kube::actors::Step;
+use crate::kube::actors::{Step, Turn};
 use crate::report::Phase;
+use std::rc::Rc;
 
 /// The operation could not be done; its error is counted already.
 #[derive(Debug)]
@@ -52,13 +53,27 @@ impl Context {
 }
 
 impl Worker {
-    /// Plays all steps; a failed one ends the session.
-    pub(super) async fn play(&self, pending: Pending) {
-        let mut context = Context::new(pending.session.object, &pending.operation, pending.ready);
+    /// Plays all steps; a failed one ends the session. Returns the object whose turn it still has.
+    pub(super) async fn play(self: &Rc<Self>, pending: Pending) -> Option<ObjectRef> {
+        let session = pending.session;
+        let mut held = session.writes().then_some(session.object);
+        let mut context = Context::new(session.object, &pending.operation, pending.ready);
         let mut offered = Some(pending.operation);
         // A shared lease belongs to the operation that needs it: the apiserver makes its client wait for it too.
         let mut lease = None;
-        for step in pending.session.steps.iter() {
+        let mut thought = false;
+        for Turn {
+            step,
+            object,
+            think,
+        } in session.turns()
+        {
+            if think > 0 {
+                if !self.think(&mut context, &mut held, think).await {
+                    return held;
+                }
+                thought = true;
+            }
             if matches!(step, Step::SharedLease { .. }) {
                 lease = Some(step);
                 continue;
@@ -69,8 +84,16 @@ impl Worker {
             let operation = offered
                 .take()
                 .unwrap_or_else(|| self.offer_next(&context, step.class()));
+            if std::mem::take(&mut thought) && !context.closed {
+                let lag = context.ready.saturating_sub(context.intended);
+                let mut recorder = self.recorder.borrow_mut();
+                recorder.schedule_lag(context.phase, step.class(), lag);
+            }
+            self.take_turn(&mut held, object, step).await;
+            context.object = object;
             if let Step::Defragment(class) = step {
-                return self.defragment(&context, class, operation).await;
+                self.defragment(&context, class, operation).await;
+                return held;
             }
             let lease = lease.take();
             let ended = self
@@ -83,9 +106,10 @@ impl Worker {
                 .await;
             match ended {
                 Ok(done) => context.follows(done),
-                Err(Failed) => return,
+                Err(Failed) => return held,
             }
         }
+        held
     }
 
     async fn step(&self, context: &mut Context, step: Step) -> Result<Nanos, Failed> {

@@ -81,9 +81,7 @@ fn of_actor(objects: &Objects, plan: &Plan, store: usize, actor: &Actor) -> Acto
             continue;
         };
         looked_at += 1;
-        if store_of(plan, session.object.kind.resource()) == store {
-            all.extend(of_session(objects, plan, &session));
-        }
+        all.extend(of_session(objects, plan, store, &session));
     }
     ActorWrites {
         schedule: schedule.clone(),
@@ -96,20 +94,25 @@ fn of_actor(objects: &Objects, plan: &Plan, store: usize, actor: &Actor) -> Acto
 fn of_session<'a>(
     objects: &'a Objects,
     plan: &'a Plan,
+    store: usize,
     session: &'a Session,
 ) -> impl Iterator<Item = WriteSample> + 'a {
-    let granted = session.steps.iter().find_map(|step| match step {
+    let granted = session.turns().find_map(|turn| match turn.step {
         Step::Grant(_, ttl) | Step::SharedLease { ttl, .. } => Some(ttl),
         _ => None,
     });
-    session.steps.iter().filter_map(move |step| {
-        let (create, lease) = match step {
+    session.turns().filter_map(move |turn| {
+        let object = turn.object;
+        if store_of(plan, object.kind.resource()) != store {
+            return None;
+        }
+        let (create, lease) = match turn.step {
             Step::Create(_, lease) => (true, lease),
             Step::Update { lease, .. } => (false, lease),
             _ => return None,
         };
         let ttl = granted.filter(|_| lease == LeaseUse::Granted);
-        let one = written(objects, plan, session.object, u32::from(!create), create);
+        let one = written(objects, plan, object, u32::from(!create), create);
         Some(WriteSample { ttl, ..one })
     })
 }

@@ -4,6 +4,7 @@ use super::{Context, Failed, found, frame};
 use crate::clock::{self, Nanos};
 use crate::engine::maintenance::CompactorRound;
 use crate::engine::worker::Worker;
+use crate::kube::actors::LeaseUse;
 use crate::kube::{OpClass, requests};
 use crate::report::{CompactorEvent, Event};
 use crate::rpc::messages::{CompactionResponse, TxnResponse};
@@ -54,7 +55,7 @@ impl Worker {
             context.won = true;
             context.compact = previous * i64::from(self.run.plan.stores[store].target.owned);
             let written = u32::try_from(version + 1).unwrap_or(u32::MAX);
-            self.acknowledge(context, class, answer.header, written);
+            self.acknowledge(context, class, LeaseUse::None, answer.header, written);
             version + 1
         } else {
             self.recorder.borrow_mut().conflict(context.phase, class);

@@ -28,7 +28,7 @@ impl Worker {
             self.refused(context, class, &EXISTS, message);
             return Err(Failed);
         }
-        self.acknowledge(context, class, answer.header, 1);
+        self.acknowledge(context, class, lease, answer.header, 1);
         Ok(done)
     }
 
@@ -60,7 +60,7 @@ impl Worker {
             let (bytes, done) = self.attempt(context, class, frame).await?;
             let outcome: TxnOutcome = self.decode(context, class, bytes.clone())?;
             if outcome.succeeded {
-                self.acknowledge(context, class, outcome.header, state.version + 1);
+                self.acknowledge(context, class, lease, outcome.header, state.version + 1);
                 return Ok(done);
             }
             let answer: TxnResponse = self.decode(context, class, bytes)?;
@@ -85,12 +85,14 @@ impl Worker {
         &self,
         context: &Context,
         class: OpClass,
+        lease: LeaseUse,
         header: Option<ResponseHeader>,
         version: u32,
     ) {
+        let lease = context.lease.filter(|_| lease == LeaseUse::Granted);
         let revision = header.map_or(0, |h| h.revision);
         self.objects
-            .acknowledge(context.object, revision, version, context.lease);
+            .acknowledge(context.object, revision, version, lease);
         self.recorder.borrow_mut().revision(context.phase, class);
     }
 }
