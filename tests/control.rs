@@ -11,7 +11,7 @@ use common::{command, eventually, json, output, ports};
 use etcd_client::{Client, LeaseGrantOptions, PermissionType, PutOptions};
 use etcdmark::cli::inspect::inspect;
 use etcdmark::clock;
-use etcdmark::etcd::control::Cluster;
+use etcdmark::etcd::control::ControlClient;
 use etcdmark::exit::Exit;
 use etcdmark::local::LocalCluster;
 use etcdmark::report::Phase;
@@ -61,7 +61,7 @@ async fn assert_refused(target: &Target, write: Option<&WriteIntent>, exit: Exit
 
 /// All keys of a store.
 async fn keys(target: &Target) -> i64 {
-    Cluster::connect(target)
+    ControlClient::connect(target)
         .await
         .unwrap()
         .count(b"\0", b"\0")
@@ -467,7 +467,7 @@ async fn the_manifest_is_created_resumed_and_refused() {
     assert!(matches!(other, ManifestError::Finished { .. }), "{other}");
 
     // Refusals give their lock back.
-    assert_eq!(manifest::lock_holder(&cluster, "r").await.unwrap(), None);
+    assert_eq!(manifest::lock_owner(&cluster, "r").await.unwrap(), None);
     etcdmark_cleanup(&target, &["--run-id", "r"]);
     assert_eq!(keys(&target).await, 0);
     assert!(
@@ -488,7 +488,7 @@ fn cleanup_outcome_in_thread(
 #[tokio::test]
 async fn a_lost_lock_is_told() {
     let (_e, target) = etcd(&[]).await;
-    let cluster = Cluster::connect(&target).await.unwrap();
+    let cluster = ControlClient::connect(&target).await.unwrap();
     let mut held = manifest::acquire(&cluster, Manifest::new("r", &intent("r").prefix, "h", 1, 2))
         .await
         .unwrap();
@@ -509,7 +509,7 @@ async fn a_lost_lock_is_told() {
 #[tokio::test]
 async fn cleanup_deletes_what_is_ours_and_nothing_else() {
     let (_e, target) = etcd(&[]).await;
-    let cluster = Cluster::connect(&target).await.unwrap();
+    let cluster = ControlClient::connect(&target).await.unwrap();
     let prefix = intent("r").prefix;
     let held = manifest::acquire(&cluster, Manifest::new("r", &prefix, "h", 1, 2))
         .await
@@ -755,7 +755,7 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
 }
 
 async fn revision(target: &Target) -> i64 {
-    let cluster = Cluster::connect(target).await.unwrap();
+    let cluster = ControlClient::connect(target).await.unwrap();
     cluster.each()[0].status().await.unwrap().revision
 }
 
@@ -778,7 +778,7 @@ async fn a_run_on_registry_itself_leaves_nothing_there() {
 #[tokio::test]
 async fn acts_on_the_whole_cluster_need_an_owned_etcd() {
     let (_e, target) = etcd(&[]).await;
-    let cluster = Cluster::connect(&target).await.unwrap();
+    let cluster = ControlClient::connect(&target).await.unwrap();
     let e = cluster.compact(1).await.unwrap_err();
     assert!(e.to_string().contains("--yes-this-etcd-is-mine"), "{e}");
     assert!(
@@ -787,7 +787,7 @@ async fn acts_on_the_whole_cluster_need_an_owned_etcd() {
             .await
             .is_err()
     );
-    let owned = Cluster::connect(&Target {
+    let owned = ControlClient::connect(&Target {
         owned: true,
         ..target
     })

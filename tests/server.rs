@@ -30,7 +30,7 @@ async fn client(etcd: &LocalCluster) -> Client {
 }
 
 async fn once(target: &Target) -> Vec<Event> {
-    Timeline::new([("main", target)])
+    Timeline::new([("main", target, &[][..])])
         .expect("timeline")
         .once(clock::now())
         .await
@@ -109,7 +109,7 @@ async fn next<T>(
 async fn a_lost_member_is_said_once_and_once_when_it_is_back() {
     let etcd = common::etcd().await;
     let target = etcd.target();
-    let mut timeline = Timeline::new([("main", &target)]).expect("timeline");
+    let mut timeline = Timeline::new([("main", &target, &[][..])]).expect("timeline");
     let (tx, mut rx) = unbounded_channel();
     let t0 = clock::now();
     let script = async {

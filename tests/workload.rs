@@ -6,7 +6,6 @@
 mod common;
 
 use common::schema::{assert_fits, validator};
-use etcdmark::control::Control;
 use etcdmark::kube::{ActorKind, KubernetesVersion};
 use etcdmark::kube::{OpClass, Resource};
 use etcdmark::schedule::{Process, Schedule, Segment};
@@ -274,7 +273,6 @@ fn stores_route_every_resource_to_one_place() {
         verify: true,
         guards: Vec::new(),
         allow_live_cluster: false,
-        control: Control::default(),
     };
     let target = || Target::plain(vec!["http://127.0.0.1:1".to_owned()]);
     let one = r
@@ -672,7 +670,6 @@ fn a_live_clusters_load_comes_up_slowly_whatever_the_file_says() {
         verify: true,
         guards: Vec::new(),
         allow_live_cluster: true,
-        control: Control::default(),
     };
     let plan = |ramp: &str| {
         let resolved = resolve(&format!("  load: {{rateRamp: {ramp}}}\n{spec}")).unwrap();

@@ -162,10 +162,9 @@ fn start(
         verify: !args.no_verify,
         guards,
         allow_live_cluster: args.cluster.allow_live_cluster,
-        control,
     };
     let plan = resolved.into_plan(targets, settings)?;
-    let played = play(args, plan, directory);
+    let played = play(args, plan, &control, directory);
     for local in locals {
         runtime.block_on(local.stop());
     }
@@ -175,6 +174,7 @@ fn start(
 fn play(
     args: &Args,
     plan: Plan,
+    control: &Control,
     directory: &RunDirectory,
 ) -> Result<(RunResult, WriteResult), CliError> {
     let mut files = directory
@@ -186,7 +186,7 @@ fn play(
         if !args.quiet {
             sinks.push(&mut progress);
         }
-        engine::run(plan, &mut Tee::new(sinks))
+        engine::run(plan, control, &mut Tee::new(sinks))
     };
     progress.close();
     let result = played.map_err(|e| CliError {

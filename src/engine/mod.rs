@@ -4,22 +4,30 @@
 //! that owns its cells and all their state; everything measured leaves through one event stream.
 
 mod active;
+mod admission;
 mod attempt;
 mod background;
+mod context;
 mod estimate;
 mod finish;
 pub mod guards;
 mod header;
 mod in_flight;
+mod leases;
 mod load;
+mod maintenance;
 mod merge;
+mod message;
+mod objects;
 mod operation;
 mod pace;
 mod populate;
+mod populations;
+mod prepare;
 mod recorder;
+mod routes;
 mod run;
 mod session;
-mod shared_lease;
 mod state;
 mod steps;
 mod stream;

@@ -50,7 +50,7 @@ impl Worker {
 
     /// Counts how an operation ended.
     pub(super) fn end(&self, operation: Operation, outcome: Outcome) {
-        let limit = self.plan.limits.of(operation.class());
+        let limit = self.run.routes.of_class(operation.class()).limit;
         self.recorder.borrow_mut().end(operation, outcome, limit);
     }
 

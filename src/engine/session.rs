@@ -1,8 +1,9 @@
 //! Plays a session: its steps one after the other, each an operation that is intended for when the one before it
 //! was done.
 
+use super::admission::Pending;
 use super::recorder::Operation;
-use super::worker::{Pending, Worker};
+use super::worker::Worker;
 use crate::clock::Nanos;
 use crate::kube::ObjectRef;
 use crate::kube::actors::{Step, Turn};

@@ -2,22 +2,14 @@
 //! flight. A session that writes several objects lets go of one before it waits for the next, so that two of them
 //! can never wait for each other.
 
+use super::admission::Waiter;
 use super::session::Context;
-use super::worker::{Pending, Worker};
+use super::worker::Worker;
 use crate::clock::{self, Nanos};
 use crate::kube::ObjectRef;
 use crate::kube::actors::Step;
 use std::rc::Rc;
 use tokio::sync::oneshot;
-
-/// Who waits for an object or for a place in flight.
-#[derive(Debug)]
-pub(crate) enum Waiter {
-    /// A session that has not begun.
-    Session(Pending),
-    /// A session in the midst of its steps.
-    Step(oneshot::Sender<()>),
-}
 
 impl Worker {
     /// Takes the object's turn for a step that needs it, and lets go of another one that the session held.
@@ -31,24 +23,20 @@ impl Worker {
             return;
         }
         self.release(held.take());
-        if self.states.borrow().get(object).busy() {
+        if self.objects.get(object).busy() {
             let (wake, woken) = oneshot::channel();
-            let mut waiting = self.waiting.borrow_mut();
-            let line = waiting.entry(object).or_default();
-            line.push_back(Waiter::Step(wake));
-            drop(waiting);
+            self.admission.queue_for(object, Waiter::Step(wake));
             // It is handed over busy.
             let _ = woken.await;
         } else {
-            let mut states = self.states.borrow_mut();
-            states.change(object, |s| s.set_busy(true));
+            self.objects.change(object, |s| s.set_busy(true));
         }
         *held = Some(object);
     }
 
     /// A write does; so does a read that tells whether an etcd lease has removed the object.
     fn needs_turn(&self, object: ObjectRef, step: Step) -> bool {
-        let leased = || self.states.borrow().get(object).lease().is_some();
+        let leased = || self.objects.get(object).lease().is_some();
         step.writes() || matches!(step, Step::Get(_)) && leased()
     }
 
@@ -56,14 +44,7 @@ impl Worker {
     pub(super) fn release(self: &Rc<Self>, held: Option<ObjectRef>) {
         let Some(object) = held else { return };
         loop {
-            let next = {
-                let mut waiting = self.waiting.borrow_mut();
-                let next = waiting.get_mut(&object).and_then(|line| line.pop_front());
-                if waiting.get(&object).is_some_and(|line| line.is_empty()) {
-                    waiting.remove(&object);
-                }
-                next
-            };
+            let next = self.admission.next_for(object);
             // Between two steps it stays busy, so that nobody comes in between.
             if let Some(Waiter::Step(wake)) = next {
                 if wake.send(()).is_ok() {
@@ -71,9 +52,7 @@ impl Worker {
                 }
                 continue;
             }
-            let mut states = self.states.borrow_mut();
-            states.change(object, |s| s.set_busy(false));
-            drop(states);
+            self.objects.change(object, |s| s.set_busy(false));
             if let Some(Waiter::Session(pending)) = next {
                 self.begin(pending);
             }
@@ -92,10 +71,10 @@ impl Worker {
         self.release(held.take());
         self.leave();
         let intended = context.intended.saturating_add(think);
-        let goes_on = self.thinking.until(intended).await;
+        let goes_on = self.admission.thinking.until(intended).await;
         let ready = clock::now();
         self.come_back(goes_on).await;
-        context.phase = self.thinking.phase(intended);
+        context.phase = self.admission.thinking.phase(intended);
         context.intended = intended;
         context.ready = ready;
         goes_on
@@ -103,16 +82,13 @@ impl Worker {
 
     /// Gives a place in flight to whoever is next.
     pub(super) fn leave(self: &Rc<Self>) {
-        self.in_flight.set(self.in_flight.get() - 1);
-        while self.in_flight.get() < self.cap {
-            let Some(next) = self.backlog.borrow_mut().pop_front() else {
-                break;
-            };
+        self.admission.exit();
+        while let Some(next) = self.admission.next() {
             match next {
                 Waiter::Session(pending) => self.begin(pending),
                 Waiter::Step(wake) => {
                     if wake.send(()).is_ok() {
-                        self.in_flight.set(self.in_flight.get() + 1);
+                        self.admission.enter();
                     }
                 }
             }
@@ -121,14 +97,13 @@ impl Worker {
 
     /// Takes a place in flight again, behind who waits for one; at once where only the session's end is left.
     async fn come_back(&self, goes_on: bool) {
-        if goes_on && self.in_flight.get() >= self.cap {
+        if goes_on && self.admission.full() {
             let (wake, woken) = oneshot::channel();
-            let waiter = Waiter::Step(wake);
-            self.backlog.borrow_mut().push_back(waiter);
+            self.admission.queue(Waiter::Step(wake));
             // The place is taken for it.
             let _ = woken.await;
         } else {
-            self.in_flight.set(self.in_flight.get() + 1);
+            self.admission.enter();
         }
     }
 }

@@ -688,12 +688,12 @@ pub struct VerifyReport {
     pub incomplete: Option<String>,
     /// By store.
     #[serde(default)]
-    pub sweeps: Vec<Sweep>,
+    pub sweeps: Vec<StoreSweep>,
 }
 
 /// The sweep of one store.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Sweep {
+pub struct StoreSweep {
     /// Store name.
     pub store: String,
     /// The revision that was read.

@@ -31,8 +31,8 @@ pub struct ScrapeSource {
 }
 
 /// The sources of one store: its metrics endpoints if they are apart, else its endpoints. Members that
-/// etcdmark started itself go by their names.
-pub fn sources(store: &str, target: &Target) -> Vec<ScrapeSource> {
+/// etcdmark started itself go by their names; `member_names` are the others', in the order of the endpoints, or empty.
+pub fn sources(store: &str, target: &Target, member_names: &[String]) -> Vec<ScrapeSource> {
     let apart = !target.metrics_endpoints.is_empty();
     let urls = if apart {
         &target.metrics_endpoints
@@ -41,9 +41,9 @@ pub fn sources(store: &str, target: &Target) -> Vec<ScrapeSource> {
     };
     // One metrics endpoint per member, in the same order, or no telling whose it is.
     let locals = target.local_members.iter().map(|m| &m.name);
-    let names: Vec<&String> = match target.member_names.len() {
+    let names: Vec<&String> = match member_names.len() {
         0 => locals.collect(),
-        _ => target.member_names.iter().collect(),
+        _ => member_names.iter().collect(),
     };
     let named = urls.len() == names.len();
     let name = |i: usize, url: &str| match names.get(i) {
@@ -244,7 +244,7 @@ mod tests {
             "http://127.0.0.1:2/".into(),
         ]);
         let names = |t: &Target| {
-            sources("main", t)
+            sources("main", t, &[])
                 .into_iter()
                 .map(|s| s.member)
                 .collect::<Vec<_>>()

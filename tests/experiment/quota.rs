@@ -3,7 +3,7 @@
 use crate::common::{self, Output, events, json, processes};
 use crate::desk::Desk;
 use etcd_client::{Txn, TxnOp};
-use etcdmark::etcd::control::Cluster;
+use etcdmark::etcd::control::ControlClient;
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
@@ -252,7 +252,7 @@ fn an_etcd_that_stays_is_led_back_when_the_trial_is_interrupted_and_never_filled
     assert!(full.is_ok() && said.code == 130, "{said:?}");
     assert!(said.stderr.contains("was recovered"), "{said:?}");
     runtime.block_on(async {
-        let cluster = Cluster::connect(&etcd.target()).await.unwrap();
+        let cluster = ControlClient::connect(&etcd.target()).await.unwrap();
         assert_eq!(cluster.alarms().await.unwrap(), []);
         let put = Txn::new().and_then(vec![TxnOp::put("x", "y", None)]);
         cluster.txn(put).await.unwrap();

@@ -3,6 +3,11 @@
 use crate::common::{self, Testbed, etcdmark};
 use crate::play::{QUICK, Run};
 use etcd_client::{Client, ConnectOptions, Permission};
+use etcdmark::control::Control;
+use etcdmark::report::Collector;
+use etcdmark::target::{Credentials, Target};
+use etcdmark::workload::{Overrides, RunSettings, Source};
+use etcdmark::{clock, engine};
 
 #[test]
 fn mutual_tls_carries_a_run_and_its_cleanup() {
@@ -119,4 +124,51 @@ fn no_user_and_a_wrong_password_are_told_apart() {
         assert!(!ended.out().exists(), "nothing was measured");
     }
     assert_eq!(testbed.keys_as(&root(&testbed)), Vec::<String>::new());
+}
+
+/// Each store has its own compactor, which acts there as that store's user: the first store has no users at all.
+#[test]
+fn a_compactor_renews_the_token_of_its_own_store() {
+    let (open, guarded) = (Testbed::new(), Testbed::with_flags(&["--auth-token-ttl=2"]));
+    enable_auth(&guarded);
+    let text = "
+apiVersion: etcdmark/v1alpha1
+kind: Workload
+metadata: {name: tokens, description: compactors alone}
+spec:
+  cluster: {nodes: 1, apiservers: 1}
+  stores:
+    - {name: open}
+    - {name: guarded, resources: [csinodes]}
+  actors:
+    - {name: compactor, kind: compactor, period: 5s}
+  phases: {settle: 0s, warmup: 0s, duration: 16s}
+";
+    let source = Source::parse("tokens.yaml".to_owned(), text.to_owned()).unwrap();
+    let mut targets = [&open, &guarded].map(|bed| Target::plain(bed.etcd.endpoints()));
+    targets[1].credentials = Some(Credentials {
+        user: "bench".to_owned(),
+        password: "secret".to_owned(),
+    });
+    let settings = RunSettings {
+        run_id: "tokens".to_owned(),
+        epoch: clock::unix_now(),
+        prefix: "/registry-etcdmark/tokens".to_owned(),
+        keep_data: false,
+        verify: true,
+        guards: Vec::new(),
+        allow_live_cluster: false,
+    };
+    let resolved = source.resolve(&Overrides::new()).unwrap();
+    let plan = resolved.into_plan(targets.to_vec(), settings).unwrap();
+    let result = engine::run(plan, &Control::default(), &mut Collector::default()).unwrap();
+    assert_eq!(result.outcome.outcome, "completed", "{:?}", result.outcome);
+    let counts = &result.class("compactor/txn").unwrap().figures.counts;
+    // The token did expire, and no turn failed by it.
+    assert!(counts.errors.contains_key("invalid-token"), "{counts:?}");
+    assert_eq!(
+        (counts.failed, counts.ok),
+        (0, counts.offered),
+        "{counts:?}"
+    );
 }

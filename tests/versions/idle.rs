@@ -8,7 +8,7 @@ use etcdmark::server::Timeline;
 async fn reading_a_member_proposes_nothing() {
     let etcd = common::etcd().await;
     let target = etcd.target();
-    let mut timeline = Timeline::new([("main", &target)]).unwrap();
+    let mut timeline = Timeline::new([("main", &target, &[][..])]).unwrap();
     let mut proposals = Vec::new();
     for _ in 0..41 {
         let events = timeline.once(0).await;

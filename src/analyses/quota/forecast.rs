@@ -1,6 +1,6 @@
 //! When a plan's writes fill a store: (Q − used) / (r × b), with the plan's own objects, rates and expiries.
 
-use crate::engine::writes::{Writes, Written, populated, writes};
+use crate::engine::writes::{ActorWrites, WriteSample, populated, writes};
 use crate::measure::quota_model::{Put, Share, bytes_per_revision, delete_size, put_size};
 use crate::workload::Plan;
 
@@ -19,7 +19,7 @@ const HALVINGS: usize = 40;
 pub(super) struct Forecast {
     /// Bytes of the file that populate takes, by the model.
     pub(super) populated: f64,
-    sources: Vec<Writes>,
+    sources: Vec<ActorWrites>,
 }
 
 /// What the first seconds of the load write.
@@ -50,7 +50,7 @@ impl Forecast {
         let sources = writes(plan, store);
         if sources
             .iter()
-            .any(|s| s.each(0).is_none() && !s.written.is_empty())
+            .any(|s| s.each(0).is_none() && !s.samples.is_empty())
         {
             return Err(
                 "the workload writes in a closed loop, as fast as etcd answers, so there is no forecast; give \
@@ -75,7 +75,7 @@ impl Forecast {
         let (mut made, mut gone) = (Vec::new(), 0.0);
         for source in &self.sources {
             let each = source.each(nanos(seconds)).unwrap_or(0.0);
-            for w in &source.written {
+            for w in &source.samples {
                 load.mix.push(share(each, put(w)));
                 load.puts += each;
                 let expired = w.ttl.map_or(0.0, |ttl| {
@@ -129,7 +129,7 @@ impl Forecast {
     pub(super) fn critical_rate(&self, quota: f64, interval: f64) -> Option<f64> {
         let window = 2.0 * interval;
         let history = self.load(window);
-        let lives = self.sources.iter().flat_map(|s| &s.written);
+        let lives = self.sources.iter().flat_map(|s| &s.samples);
         let longest = lives.filter_map(|w| w.ttl).max().unwrap_or(0) as f64;
         let alive = self.load(window.max(longest)).alive;
         let (room, mut times, mut each) = (quota - self.populated, 0.0, history.each);
@@ -154,7 +154,7 @@ fn share(weight: f64, size: u64) -> Share {
     Share { weight, size }
 }
 
-fn put(w: &Written) -> u64 {
+fn put(w: &WriteSample) -> u64 {
     put_size(&Put {
         key: w.key,
         value: w.value,
@@ -168,7 +168,6 @@ fn put(w: &Written) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::Control;
     use crate::target::Target;
     use crate::workload::{Overrides, RunSettings, Source};
 
@@ -187,7 +186,6 @@ mod tests {
             verify: false,
             guards: Vec::new(),
             allow_live_cluster: false,
-            control: Control::default(),
         };
         let target = Target::plain(vec!["http://127.0.0.1:1".to_owned()]);
         resolved.unwrap().into_plan(vec![target], settings).unwrap()

@@ -2,6 +2,7 @@
 
 use super::{Context, Failed, found, frame};
 use crate::clock::{self, Nanos};
+use crate::engine::maintenance::CompactorRound;
 use crate::engine::worker::Worker;
 use crate::kube::actors::LeaseUse;
 use crate::kube::{OpClass, requests};
@@ -35,12 +36,14 @@ impl Worker {
     }
 
     async fn election(&self, context: &mut Context, class: OpClass) -> Result<Nanos, Failed> {
-        let store = self.store_of(class, context.object);
+        let store = self.run.routes.of(class, context.object).store;
         let index = context.object.index;
-        let known = self.compactors.borrow().get(&index).copied();
-        let (version, previous) = known.unwrap_or_default();
+        let CompactorRound {
+            version,
+            revision: previous,
+        } = self.maintenance.last_round(index);
         let mut key = Vec::new();
-        self.objects.key(context.object, &mut key);
+        self.run.objects.key(context.object, &mut key);
         let frame = frame(|out| {
             requests::compactor_txn(version, previous.to_string().as_bytes(), &key, out)
         });
@@ -50,29 +53,28 @@ impl Worker {
         let version = if answer.succeeded {
             // Compacting acts on the whole etcd: no more than the election where it is not ours.
             context.won = true;
-            context.compact = previous * i64::from(self.plan.stores[store].target.owned);
+            context.compact = previous * i64::from(self.run.plan.stores[store].target.owned);
             let written = u32::try_from(version + 1).unwrap_or(u32::MAX);
             self.acknowledge(context, class, LeaseUse::None, answer.header, written);
             version + 1
         } else {
             self.recorder.borrow_mut().conflict(context.phase, class);
-            self.adopt(context.object, found(&answer));
-            i64::from(self.states.borrow().get(context.object).version)
+            self.objects.adopt(context.object, found(&answer));
+            i64::from(self.objects.get(context.object).version)
         };
-        self.compactors
-            .borrow_mut()
-            .insert(index, (version, revision));
+        self.maintenance
+            .remember(index, CompactorRound { version, revision });
         Ok(done)
     }
 
     /// Marks the turn of a store's compactor on the timeline.
     fn compactor_turn(&self, context: &Context, class: OpClass, turn: &Result<Nanos, Failed>) {
-        let store = self.store_of(class, context.object);
+        let store = self.run.routes.of(class, context.object).store;
         let mut recorder = self.recorder.borrow_mut();
         let t = recorder.seconds(turn.as_ref().copied().unwrap_or_else(|_| clock::now()));
         recorder.push_event(Event::Compactor(CompactorEvent {
             t,
-            store: self.plan.stores[store].name.clone(),
+            store: self.run.plan.stores[store].name.clone(),
             class: class.name().to_owned(),
             answered: turn.is_ok(),
             won: turn.is_ok() && context.won,

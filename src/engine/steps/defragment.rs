@@ -30,15 +30,15 @@ impl Worker {
         class: OpClass,
         operation: Operation,
     ) {
-        if self.defragmenting.replace(true) {
+        if !self.maintenance.begin_defragmentation() {
             return self.end(operation, Outcome::Skipped);
         }
         let mut at = *context;
         let mut offered = Some(operation);
-        for (store, cluster) in self.clusters.iter().enumerate() {
-            for (member, leads) in cluster.leader_last().await {
+        for (store, access) in self.run.stores.iter().enumerate() {
+            for (member, leads) in access.client.leader_last().await {
                 // Nothing is begun once the run ends; what is offered already is censored then.
-                if self.closing.get() || self.plan.control.draining() {
+                if self.admission.closing.get() || self.run.control.draining() {
                     break;
                 }
                 let operation = offered
@@ -48,7 +48,7 @@ impl Worker {
                 at.follows(done.await);
             }
         }
-        self.defragmenting.set(false);
+        self.maintenance.end_defragmentation();
     }
 
     /// Defragments one member and tells of it; when it was over.
@@ -79,7 +79,7 @@ impl Worker {
         let t = recorder.seconds(turn.done);
         recorder.push_event(Event::Defragmentation(DefragmentationEvent {
             t,
-            store: self.plan.stores[store].name.clone(),
+            store: self.run.plan.stores[store].name.clone(),
             member: self.member_name(store, member),
             leader,
             seconds: turn.done.saturating_sub(turn.sent) as f64 / clock::SECOND as f64,
@@ -123,8 +123,11 @@ impl Worker {
 
     /// Its name, or its endpoint where the name is not known.
     fn member_name(&self, store: usize, member: &Member) -> String {
-        let target = &self.plan.stores[store].target;
-        let named = target.endpoints.iter().zip(&target.member_names);
+        let target = &self.run.plan.stores[store].target;
+        let named = target
+            .endpoints
+            .iter()
+            .zip(&self.run.stores[store].member_names);
         let mut of = named.filter(|(endpoint, _)| *endpoint == member.endpoint());
         of.next()
             .map_or(member.endpoint(), |(_, name)| name)

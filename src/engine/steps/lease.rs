@@ -2,7 +2,7 @@
 
 use super::{Context, Failed, frame};
 use crate::clock::{self, Nanos};
-use crate::engine::shared_lease::LeaseDecision;
+use crate::engine::leases::LeaseDecision;
 use crate::engine::worker::Worker;
 use crate::kube::{OpClass, requests};
 use crate::rpc::messages::LeaseGrantResponse;

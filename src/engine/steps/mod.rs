@@ -25,13 +25,13 @@ impl Worker {
     ) -> T {
         let mut scratch = self.scratch.borrow_mut();
         scratch.clear();
-        self.objects.key(context.object, &mut scratch);
+        self.run.objects.key(context.object, &mut scratch);
         let key = scratch.len();
         let write = Write {
             sequence,
-            at: self.anchor.unix(context.intended),
+            at: self.run.anchor.unix(context.intended),
         };
-        self.objects.value(context.object, write, &mut scratch);
+        self.run.objects.value(context.object, write, &mut scratch);
         let (key, value) = scratch.split_at(key);
         f(key, value)
     }

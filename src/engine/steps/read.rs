@@ -14,19 +14,19 @@ impl Worker {
         context: &Context,
         class: OpClass,
     ) -> Result<Nanos, Failed> {
-        let limited = self.plan.cluster.kubernetes_version.get_has_limit();
+        let limited = self.run.plan.cluster.kubernetes_version.get_has_limit();
         let frame = {
             let mut scratch = self.scratch.borrow_mut();
             scratch.clear();
-            self.objects.key(context.object, &mut scratch);
+            self.run.objects.key(context.object, &mut scratch);
             frame(|out| requests::get(&scratch, limited, out))
         };
         let (bytes, done) = self.attempt(context, class, frame).await?;
         let answer: RangeResponse = self.decode(context, class, bytes)?;
         // A TTL lease may have removed the object behind our back. (Objects with one are read only by
         // sessions that write them, so no write is in flight beside this read.)
-        if self.states.borrow().get(context.object).lease().is_some() {
-            self.adopt(context.object, answer.kvs.first());
+        if self.objects.get(context.object).lease().is_some() {
+            self.objects.adopt(context.object, answer.kvs.first());
         }
         Ok(done)
     }
@@ -38,13 +38,13 @@ impl Worker {
     ) -> Result<Nanos, Failed> {
         let prefix = format!(
             "{}/{}/",
-            self.plan.prefix,
+            self.run.plan.prefix,
             class.info().resource.key_prefix()
         );
         let end = prefix_end(prefix.as_bytes());
         let frame = frame(|out| requests::list_page(prefix.as_bytes(), &end, 0, 0, out));
         let (bytes, done) = self.attempt(context, class, frame).await?;
-        if self.plan.rpc_of(class) == Rpc::RangeStream {
+        if self.run.routes.of(class, context.object).rpc == Rpc::RangeStream {
             self.decode::<RangeStreamResponse>(context, class, bytes)?;
         } else {
             self.decode::<RangeResponse>(context, class, bytes)?;

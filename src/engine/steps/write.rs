@@ -4,9 +4,9 @@ use super::{Context, Failed, found, frame};
 use crate::clock::Nanos;
 use crate::engine::worker::Worker;
 use crate::kube::actors::LeaseUse;
-use crate::kube::{ObjectRef, OpClass, requests};
+use crate::kube::{OpClass, requests};
 use crate::rpc::errors::{CONFLICT, EXISTS, GONE};
-use crate::rpc::messages::{KeyValue, ResponseHeader, TxnOutcome, TxnResponse};
+use crate::rpc::messages::{ResponseHeader, TxnOutcome, TxnResponse};
 
 impl Worker {
     pub(in crate::engine) async fn create(
@@ -41,8 +41,8 @@ impl Worker {
         upsert: bool,
     ) -> Result<Nanos, Failed> {
         let id = self.lease_id(context, lease);
-        for _ in 0..self.plan.load.max_attempts.max(1) {
-            let state = self.states.borrow().get(context.object);
+        for _ in 0..self.run.plan.load.max_attempts.max(1) {
+            let state = self.objects.get(context.object);
             if !state.exists() && !upsert {
                 let message = "the object does not exist in the store";
                 self.refused(context, class, &GONE, message);
@@ -65,7 +65,7 @@ impl Worker {
             }
             let answer: TxnResponse = self.decode(context, class, bytes)?;
             self.recorder.borrow_mut().conflict(context.phase, class);
-            self.adopt(context.object, found(&answer));
+            self.objects.adopt(context.object, found(&answer));
             context.ready = done;
             if let Some(get) = reread {
                 let mut reading = *context;
@@ -91,27 +91,8 @@ impl Worker {
     ) {
         let lease = context.lease.filter(|_| lease == LeaseUse::Granted);
         let revision = header.map_or(0, |h| h.revision);
-        self.states.borrow_mut().change(context.object, |s| {
-            s.mod_revision = revision;
-            s.version = version;
-            s.set_unknown(false);
-            s.set_lease(lease);
-        });
+        self.objects
+            .acknowledge(context.object, revision, version, lease);
         self.recorder.borrow_mut().revision(context.phase, class);
-    }
-
-    /// What the store holds, as an answer showed it.
-    pub(super) fn adopt(&self, object: ObjectRef, kv: Option<&KeyValue>) {
-        let (revision, version) = kv.map_or((0, 0), |kv| (kv.mod_revision, kv.version));
-        let mut states = self.states.borrow_mut();
-        states.change(object, |s| {
-            if s.unknown() && s.mod_revision != revision {
-                self.indeterminate_applied
-                    .set(self.indeterminate_applied.get() + 1);
-            }
-            s.mod_revision = revision;
-            s.version = u32::try_from(version).unwrap_or(u32::MAX);
-            s.set_unknown(false);
-        });
     }
 }

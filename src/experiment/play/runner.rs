@@ -260,15 +260,16 @@ impl Runner<'_> {
             source,
             directory: files.path().to_owned(),
         };
+        let control = Control::default();
         let start = TrialStart {
             testbed,
             experiment: &self.experiment.plan,
             plan: &plan,
-            control: &plan.control,
+            control: &control,
         };
         let make = self.experiment.analysis.hook;
         let mut hook = make.map(|make| make(start)).transpose().map_err(failed)?;
-        let watch = Forwarded::new(testbed, self.control, &plan.control);
+        let watch = Forwarded::new(testbed, self.control, &control);
         let mut sink = files.sink()?;
         let mut sinks: Vec<&mut dyn Sink> = vec![&mut sink];
         sinks.extend(self.observer.sink());
@@ -282,7 +283,7 @@ impl Runner<'_> {
                 },
                 t: 0.0,
             };
-            engine::run(plan, &mut hooked)
+            engine::run(plan, &control, &mut hooked)
         };
         let result = played.map_err(|source| ExperimentError::Run {
             trial: trial.trial,
@@ -343,7 +344,6 @@ impl Runner<'_> {
                 Vec::new()
             },
             allow_live_cluster: self.experiment.allow_live_cluster,
-            control: Control::default(),
         };
         Ok(resolved.into_plan(targets, settings)?)
     }
@@ -380,10 +380,11 @@ impl Runner<'_> {
         )?;
         let mut plan = self.plan(&testbed, resolved, self.run_id(etcds))?;
         (plan.keep_data, plan.populate_only) = (true, true);
-        let watch = Forwarded::new(&testbed, self.control, &plan.control);
+        let control = Control::default();
+        let watch = Forwarded::new(&testbed, self.control, &control);
         let mut sinks: Vec<&mut dyn Sink> = Vec::new();
         sinks.extend(self.observer.sink());
-        let filled = engine::run(plan, &mut Tee::new(sinks));
+        let filled = engine::run(plan, &control, &mut Tee::new(sinks));
         drop(watch);
         testbed.stop();
         if self.control.interrupted() {
