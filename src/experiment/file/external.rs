@@ -3,8 +3,8 @@
 
 use super::arm::Arm;
 use super::changes::Changes;
+use super::etcd_spec::EtcdSpec;
 use super::source::ExperimentSource;
-use super::spec::EtcdSpec;
 use crate::etcd::external::{Given, Named};
 use crate::experiment::error::ExperimentError;
 use crate::experiment::plan::StorePlan;

@@ -6,6 +6,7 @@ mod changes;
 mod disks;
 mod edits;
 pub(crate) mod etcd;
+pub mod etcd_spec;
 mod experiment;
 pub(crate) mod external;
 mod for_each;

@@ -2,8 +2,10 @@
 
 pub mod comparison;
 pub mod document;
+mod figures;
 pub(crate) mod leadership;
 pub mod metric;
+pub mod metric_error;
 pub mod phrases;
 pub mod reduce;
 pub mod text;
