@@ -9,6 +9,7 @@ mod trials;
 
 use self::trials::{ArmFound, Played};
 use crate::experiment::analysis::{Analysis, Evidence, Findings};
+use crate::experiment::level::LevelName;
 use crate::experiment::result::document::Comparison;
 use crate::experiment::result::metric::Metric;
 use crate::experiment::result::phrases;
@@ -72,8 +73,8 @@ fn elections(evidence: &Evidence<'_>, arms: &[ArmFound]) -> String {
 /// Every primary metric on the lowest level, how high each arm came, and how alike the arms are where etcd is saturated.
 fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> String {
     let plan = evidence.plan;
-    let on = |level: &str, metric: &str| -> Vec<&Comparison> {
-        let of = |c: &&Comparison| c.level == level && c.metric == metric && c.blocks > 0;
+    let on = |level: &LevelName, metric: &str| -> Vec<&Comparison> {
+        let of = |c: &&Comparison| c.level == *level && c.metric == metric && c.blocks > 0;
         evidence.comparisons.iter().filter(of).collect()
     };
     let clauses = |metric: &str, about: &[&Comparison]| {
@@ -87,11 +88,7 @@ fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> St
         let primary: Vec<_> = primary.filter(|(_, about)| !about.is_empty()).collect();
         let parts: Vec<String> = primary.iter().map(|(m, about)| clauses(m, about)).collect();
         let about: Vec<&Comparison> = primary.into_iter().flat_map(|(_, about)| about).collect();
-        let level = if level.is_empty() {
-            String::new()
-        } else {
-            format!(" on level {level}")
-        };
+        let level = level.between(" on level ", "");
         if !parts.is_empty() {
             let basis = phrases::basis(plan, &about);
             let parts = parts.join("; ");
@@ -100,7 +97,7 @@ fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> St
     }
     if played.open.len() > 1 {
         let up_to = |a: &ArmFound| {
-            let level = a.highest_level.as_deref().unwrap_or("none");
+            let level = a.highest_level.as_ref().map_or("none", LevelName::as_str);
             format!("{} {level}", a.arm)
         };
         let arms: Vec<String> = arms.iter().map(up_to).collect();

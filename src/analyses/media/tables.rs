@@ -2,6 +2,7 @@
 
 use super::syncs::Syncs;
 use super::trials::{ArmFound, MemberSyncs, Played};
+use crate::experiment::level::LevelName;
 use crate::experiment::result::document::{Comparison, Table};
 use crate::experiment::result::metric::Metric;
 use crate::experiment::result::phrases;
@@ -14,8 +15,8 @@ impl Played<'_> {
         if self.open.len() < 2 {
             return None;
         }
-        let cell = |arm: &str, level: &str| {
-            let of = |c: &&Comparison| c.metric == metric.name && c.level == level;
+        let cell = |arm: &str, level: &LevelName| {
+            let of = |c: &&Comparison| c.metric == metric.name && c.level == *level;
             let mut of_level = self.comparisons.iter().filter(of);
             let (value, missed) = if arm == self.baseline {
                 let first = of_level.next()?;
@@ -29,7 +30,7 @@ impl Played<'_> {
         let row = |found: &ArmFound| {
             let cells = self.open.iter();
             let cells = cells.map(|r| cell(&found.arm, r).unwrap_or_else(|| "-".to_owned()));
-            let highest = found.highest_level.clone();
+            let highest = found.highest_level.as_ref().map(LevelName::to_string);
             [
                 vec![found.arm.clone()],
                 cells.collect(),
@@ -37,7 +38,9 @@ impl Played<'_> {
             ]
             .concat()
         };
-        let columns = ["arm"].into_iter().chain(self.open.iter().copied());
+        let columns = ["arm"]
+            .into_iter()
+            .chain(self.open.iter().map(|l| l.as_str()));
         Some(Table {
             title: format!(
                 "sweep: {}, and the highest level at which at most 1 % of each op class missed its limit",

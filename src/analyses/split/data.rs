@@ -3,6 +3,7 @@
 use super::hook::Felt;
 use super::trials::{Trial, Trials};
 use crate::experiment::analysis::Evidence;
+use crate::experiment::level::LevelName;
 use crate::report::{DefragmentationEvent, ErrorCount};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ struct Data<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row<'a> {
-    level: &'a str,
+    level: &'a LevelName,
     arm: &'a str,
     block: u32,
     /// Of the victim.
@@ -69,7 +70,7 @@ pub(super) fn data(evidence: &Evidence<'_>, victim: &str) -> serde_json::Value {
     serde_json::to_value(data).unwrap_or_default()
 }
 
-fn row<'a>(level: &'a str, arm: &'a str, victim: &str, trial: &'a Trial<'_>) -> Row<'a> {
+fn row<'a>(level: &'a LevelName, arm: &'a str, victim: &str, trial: &'a Trial<'_>) -> Row<'a> {
     let counts = trial.class(victim).map(|f| &f.counts);
     let (events_offered, events_ok) = trial.events().fold((0, 0), |(offered, ok), c| {
         let counts = &c.figures.counts;

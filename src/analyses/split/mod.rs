@@ -9,6 +9,7 @@ mod tables;
 mod trials;
 
 use crate::experiment::analysis::{Analysis, Evidence, Findings};
+use crate::experiment::level::LevelName;
 use crate::experiment::plan::ExperimentPlan;
 use crate::experiment::play::hook::{HookError, TrialHook, TrialStart};
 use crate::experiment::result::document::Comparison;
@@ -40,7 +41,7 @@ impl Analysis for Split {
                 .flood
                 .as_ref()
                 .and_then(|f| f.effect(evidence, &about)),
-            levels.quota.as_deref().and_then(|r| isolation(evidence, r)),
+            levels.quota.as_ref().and_then(|r| isolation(evidence, r)),
             levels.flood.as_ref().and_then(|f| cost(evidence, &f.level)),
         ]
         .into_iter()
@@ -60,7 +61,7 @@ impl Analysis for Split {
         let (tables, notes) = Tables {
             evidence,
             victim: victim(evidence.plan),
-            cost_on: levels.flood.as_ref().map(|f| f.level.as_str()),
+            cost_on: levels.flood.as_ref().map(|f| &f.level),
         }
         .all();
         Findings {
@@ -94,12 +95,12 @@ fn title(class: &str) -> String {
 /// Which level shows what.
 struct Levels {
     flood: Option<Flood>,
-    quota: Option<String>,
+    quota: Option<LevelName>,
 }
 
 /// The level with the most Events, among those with room to spare.
 struct Flood {
-    level: String,
+    level: LevelName,
     /// Events per second.
     events: f64,
 }
@@ -162,7 +163,7 @@ impl Flood {
 }
 
 /// `at a full quota of 64 MiB 31 % of Lease renewals fail in shared, none in split`.
-fn isolation(evidence: &Evidence<'_>, level: &str) -> Option<String> {
+fn isolation(evidence: &Evidence<'_>, level: &LevelName) -> Option<String> {
     let victim = victim(evidence.plan);
     let size = bytes(quota(evidence, level)?);
     let base = Trials::of(evidence, level, &evidence.plan.baseline);
@@ -201,7 +202,7 @@ fn isolation(evidence: &Evidence<'_>, level: &str) -> Option<String> {
 }
 
 /// `split costs +0.1 cores (+0.08 to +0.12) and +40 MiB (+38 MiB to +42 MiB) of memory`: the first arm, for all have as many etcds more.
-fn cost(evidence: &Evidence<'_>, level: &str) -> Option<String> {
+fn cost(evidence: &Evidence<'_>, level: &LevelName) -> Option<String> {
     let arm = &evidence.plan.others().next()?.name;
     let trials = Trials::of(evidence, level, arm);
     let base = Trials::of(evidence, level, &evidence.plan.baseline);

@@ -3,6 +3,7 @@
 use super::title;
 use super::trials::{Trial, Trials, quota};
 use crate::experiment::analysis::Evidence;
+use crate::experiment::level::LevelName;
 use crate::experiment::result::document::Table;
 use crate::experiment::result::metric::Unit;
 use crate::experiment::result::phrases;
@@ -16,7 +17,7 @@ pub(super) struct Tables<'a> {
     /// The op class that suffers.
     pub(super) victim: &'a str,
     /// The level on which the cost is told.
-    pub(super) cost_on: Option<&'a str>,
+    pub(super) cost_on: Option<&'a LevelName>,
 }
 
 /// Nothing to say.
@@ -31,11 +32,11 @@ impl Tables<'_> {
     }
 
     /// Every level and arm that was played.
-    fn played(&self) -> impl Iterator<Item = (&str, &str, Trials<'_>)> {
+    fn played(&self) -> impl Iterator<Item = (&LevelName, &str, Trials<'_>)> {
         let plan = self.evidence.plan;
         let all = plan.levels.iter().flat_map(move |r| {
             let arms = plan.arms.iter();
-            arms.map(move |a| (r.as_str(), a.name.as_str()))
+            arms.map(move |a| (r, a.name.as_str()))
         });
         all.map(|(level, arm)| (level, arm, Trials::of(self.evidence, level, arm)))
             .filter(|(_, _, trials)| !trials.is_empty())
@@ -63,7 +64,7 @@ impl Tables<'_> {
             let slowest =
                 |t: &Trial<'_>| Some(t.class(self.victim)?.successes?.max_ns as f64 / 1e9);
             rows.push(vec![
-                level.to_owned(),
+                level.to_string(),
                 arm.to_owned(),
                 count(self.counted(&trials, |c| c.offered)),
                 count(self.counted(&trials, |c| c.failed)),
@@ -112,7 +113,7 @@ impl Tables<'_> {
                 trials.sum(|t| t.events().map(|c| f(&c.figures.counts)).sum())
             };
             rows.push(vec![
-                level.to_owned(),
+                level.to_string(),
                 arm.to_owned(),
                 bytes(quota),
                 reached,
@@ -172,7 +173,7 @@ impl Tables<'_> {
             });
             let or_none = |s: Option<f64>| s.map_or(NONE.to_owned(), seconds);
             rows.push(vec![
-                level.to_owned(),
+                level.to_string(),
                 arm.to_owned(),
                 count(compacted),
                 count(defragmented),
@@ -251,11 +252,7 @@ impl Tables<'_> {
                 rows.extend(arm.stores.iter().map(|s| row(&s.store, Some(&s.store))));
             }
         }
-        let on = if level.is_empty() {
-            String::new()
-        } else {
-            format!(" on level {level}")
-        };
+        let on = level.between(" on level ", "");
         Table::new(
             &format!("resource use of the etcds{on} (median of the trials; peak memory)"),
             &[

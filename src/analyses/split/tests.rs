@@ -30,13 +30,13 @@ fn plan() -> ExperimentPlan {
         }
     }
     serde_json::from_value(json!({
-        "version": 1, "hash": "", "name": "split-events", "question": "?", "analysis": "split",
+        "version": 2, "hash": "", "name": "split-events", "question": "?", "analysis": "split",
         "smoke": false, "seed": 1, "blocks": 6, "snapshot": false, "baseline": "shared",
         "arms": [
             {"name": "shared", "description": "", "stores": [store("main")]},
             {"name": "split", "description": "", "stores": [store("main"), store("events")]},
         ],
-        "leftOut": [], "levels": ["flood", "quota"],
+        "skippedArms": [], "levels": ["flood", "quota"],
         "levelFlags": {"quota": ["--quota-backend-bytes=67108864"]},
         "primary": ["node-lease/update:p99"], "metrics": [], "trials": trials,
     }))
@@ -137,7 +137,7 @@ fn found(plan: &ExperimentPlan, filled: impl Fn(&str) -> bool) -> Vec<StoredTria
     let one = |t: &crate::experiment::TrialPlan| StoredTrial {
         result: Some(run(
             t.arm == "split",
-            t.level == "quota" && filled(&t.arm),
+            t.level == *"quota" && filled(&t.arm),
             t.block,
         )),
         ended: true,

@@ -2,6 +2,7 @@
 
 use super::hook::Noted;
 use crate::experiment::analysis::Evidence;
+use crate::experiment::level::LevelName;
 use crate::experiment::result::document::TrialState;
 use crate::measure::paired::{CONFIDENCE, MeanInterval, mean_interval};
 use crate::report::{ClassResult, Figures, MemberFigures, Outage, Phase, RunResult, StoreResult};
@@ -25,11 +26,11 @@ pub(super) struct Trial<'a> {
 pub(super) struct Trials<'a>(pub(super) Vec<Trial<'a>>);
 
 impl<'a> Trials<'a> {
-    pub(super) fn of(evidence: &Evidence<'a>, level: &str, arm: &str) -> Self {
+    pub(super) fn of(evidence: &Evidence<'a>, level: &LevelName, arm: &str) -> Self {
         let rows = evidence.trials.iter().zip(evidence.runs);
         let rows = rows.zip(evidence.after);
         let rows = rows
-            .filter(|((t, _), _)| t.level == level && t.arm == arm && t.state == TrialState::Done);
+            .filter(|((t, _), _)| t.level == *level && t.arm == arm && t.state == TrialState::Done);
         let mut all: Vec<Trial<'a>> = rows
             .filter_map(|((t, run), after)| {
                 let noted = after
@@ -145,7 +146,7 @@ impl<'a> Trial<'a> {
 }
 
 /// A level's quota, if it sets one, bytes.
-pub(super) fn quota(evidence: &Evidence<'_>, level: &str) -> Option<f64> {
+pub(super) fn quota(evidence: &Evidence<'_>, level: &LevelName) -> Option<f64> {
     let flags = evidence.plan.level_flags.get(level)?;
     let value = |f: &String| {
         let (name, value) = f.trim_start_matches('-').split_once('=')?;

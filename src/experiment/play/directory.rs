@@ -167,10 +167,10 @@ impl ExperimentDirectory {
 
     /// Where the snapshot of an arm on a level is kept.
     pub(crate) fn snapshot(&self, trial: &TrialPlan) -> PathBuf {
-        let dash = if trial.level.is_empty() { "" } else { "-" };
+        let level = trial.level.between("", "-");
         self.path
             .join(SNAPSHOTS)
-            .join(format!("{}{dash}{}", trial.level, trial.arm))
+            .join(format!("{level}{}", trial.arm))
     }
 
     /// Removes the snapshots, when all trials are done. Best effort: what stays does no harm.

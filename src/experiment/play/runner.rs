@@ -14,6 +14,7 @@ use crate::experiment::file::etcd::StoreEtcd;
 use crate::experiment::plan::TrialPlan;
 use crate::experiment::result::document::{ExperimentResult, TrialState};
 use crate::experiment::result::leadership;
+use crate::experiment::result::outcome::Outcome;
 use crate::experiment::result::reduce::{StoredTrial, reduce};
 use crate::local::SyncCosts;
 use crate::report::{RunDirectory, RunResult, Sink, Tee};
@@ -289,9 +290,8 @@ impl Runner<'_> {
             arm: trial.arm.clone(),
             source,
         })?;
-        let whole = matches!(result.outcome.outcome.as_str(), "completed" | "guard");
         let after = match hook {
-            Some(hook) if !whole => {
+            Some(hook) if !Outcome::of(&result).is_whole() => {
                 for line in hook.abort(testbed) {
                     self.observer.say(&line);
                 }

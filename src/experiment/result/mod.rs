@@ -6,6 +6,7 @@ mod figures;
 pub(crate) mod leadership;
 pub mod metric;
 pub mod metric_error;
+pub mod outcome;
 pub mod phrases;
 pub mod reduce;
 pub mod text;

@@ -3,6 +3,7 @@
 use super::document::{Comparison, ExperimentResult, Table, TrialState};
 use super::metric::{Metric, Scale};
 use super::phrases;
+use crate::experiment::level::LevelName;
 use crate::measure::validity::Verdict;
 use crate::report::text::wrap;
 use crate::target::MemberChoice;
@@ -16,9 +17,7 @@ pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
     let several = r.plan.arms.len() > 1;
     for level in r.plan.levels.iter().filter(|_| several) {
         out.push('\n');
-        if !level.is_empty() {
-            out.push_str(&format!("level {level}\n"));
-        }
+        out.push_str(&level.between("level ", "\n"));
         table(&comparisons(r, level), &mut out);
     }
     for extra in &r.tables {
@@ -76,13 +75,13 @@ fn about(r: &ExperimentResult) -> String {
     )
 }
 
-fn comparisons(r: &ExperimentResult, level: &str) -> Table {
+fn comparisons(r: &ExperimentResult, level: &LevelName) -> Table {
     let mut rows = Vec::new();
     for name in r.plan.primary.iter().chain(&r.plan.metrics) {
         let of_metric: Vec<&Comparison> = r
             .comparisons
             .iter()
-            .filter(|c| c.metric == *name && c.level == level)
+            .filter(|c| c.metric == *name && c.level == *level)
             .collect();
         let Some(first) = of_metric.first() else {
             continue;
