@@ -135,7 +135,7 @@ fn split_events_shields_lease_renewals_from_a_full_quota() {
             assert_eq!(full("node-lease/update"), None);
             let members = result["defragmentations"].as_array().unwrap();
             assert!(members.len() >= stores.len(), "{members:?}");
-            assert!(noted["felt"]["defragmentation"].is_number(), "{noted}");
+            assert!(noted["slowest"]["defragmentation"].is_number(), "{noted}");
             let compacted = noted["compactions"].as_object().unwrap();
             assert_eq!(compacted.len(), stores.len(), "{noted}");
             continue;

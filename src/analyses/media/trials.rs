@@ -16,7 +16,7 @@ const MISSES: f64 = 0.01;
 /// What was found of an arm.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ArmFound {
+pub(super) struct ArmSummary {
     pub(super) arm: String,
     /// The highest open-loop level on which, and below which, every op class met its limit in every trial.
     pub(super) highest_level: Option<LevelName>,
@@ -61,9 +61,9 @@ pub(super) struct MemberSyncs {
 }
 
 /// The trials that count, each with its arm and level.
-pub(super) struct Played<'a> {
+pub(super) struct MediaTrials<'a> {
     pub(super) trials: Vec<(&'a str, &'a LevelName, &'a RunResult)>,
-    /// Open-loop levels that were played, in the sweep's order.
+    /// Open-loop levels that were trials, in the sweep's order.
     pub(super) open: Vec<&'a LevelName>,
     /// The level with a closed loop.
     pub(super) closed: Option<&'a LevelName>,
@@ -73,7 +73,7 @@ pub(super) struct Played<'a> {
     pub(super) baseline: &'a str,
 }
 
-impl<'a> Played<'a> {
+impl<'a> MediaTrials<'a> {
     pub(super) fn of(evidence: &Evidence<'a>) -> Self {
         let done = evidence.trials.iter().zip(evidence.runs);
         let trials: Vec<_> = done
@@ -86,7 +86,7 @@ impl<'a> Played<'a> {
             of_level.any(|(_, _, run)| closes(run) == closed)
         };
         let levels = || evidence.plan.levels.iter();
-        Played {
+        MediaTrials {
             open: levels().filter(|r| has(r, false)).collect(),
             closed: levels().find(|r| has(r, true)),
             shown: (evidence.plan.primary.iter()).find(|m| !m.starts_with(PROBE.name())),
@@ -105,7 +105,7 @@ impl<'a> Played<'a> {
         self.trials.iter().filter(of).map(|(_, _, run)| *run)
     }
 
-    pub(super) fn arm(&self, arm: &str) -> ArmFound {
+    pub(super) fn arm(&self, arm: &str) -> ArmSummary {
         let within = |level: &&&LevelName| {
             let classes = self.runs(arm, level).flat_map(|run| &run.classes);
             let mut met = classes.map(|c| c.figures.miss_share <= MISSES).peekable();
@@ -113,7 +113,7 @@ impl<'a> Played<'a> {
         };
         let all = || self.trials.iter().filter(|(a, ..)| *a == arm);
         let changes = all().flat_map(|(_, _, run)| &run.stores);
-        ArmFound {
+        ArmSummary {
             arm: arm.to_owned(),
             highest_level: (self.open.iter().take_while(within).last()).map(|r| (*r).clone()),
             one_writer: self.one_writer(arm),

@@ -3,7 +3,7 @@
 
 use super::forecast::Forecast;
 use super::matrix;
-use super::record::{Answered, Record, Said};
+use super::record::{ForecastPoint, Record, ResponseCounts};
 use super::recovery::{Recovery, recover};
 use super::renewals::Renewals;
 use crate::clock::{self, Nanos};
@@ -103,7 +103,7 @@ impl TrialHook for QuotaHook {
         }
         if let Some(full_at) = record.full_at {
             record.quarters = self.renewals.quarters(full_at);
-            record.blast = self.renewals.blast(record.nodes, &record.kubernetes);
+            record.lease_impact = self.renewals.lease_impact(record.nodes, &record.kubernetes);
         }
         let etcd = testbed.etcds().next().map(|(_, etcd)| etcd);
         if let Some(etcd) = etcd.filter(|e| e.members().len() == 1)
@@ -305,7 +305,8 @@ impl QuotaHook {
     /// What was answered in a second in which etcd was full throughout.
     fn answers(&mut self, interval: &Interval) {
         for (class, counts) in &interval.classes {
-            let into: &mut Answered = self.record.while_full.entry(class.clone()).or_default();
+            let into: &mut ResponseCounts =
+                self.record.while_full.entry(class.clone()).or_default();
             into.ok += counts.ok;
             for (name, error) in &counts.errors {
                 match name.as_str() {
@@ -322,7 +323,7 @@ impl QuotaHook {
     fn say(&mut self, when: &str, at: f64, used: f64, full_at: Option<f64>) -> String {
         let quota = self.record.quota as f64;
         let growth = full_at.map_or(0.0, |t| (quota - used) / (t - at).max(1e-9));
-        self.record.forecasts.push(Said {
+        self.record.forecasts.push(ForecastPoint {
             when: when.to_owned(),
             used,
             growth,

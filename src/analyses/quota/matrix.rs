@@ -3,7 +3,7 @@
 //! Expected is what etcd's source says (`server/etcdserver/api/v3rpc/quota.go`, `server/etcdserver/apply`): whatever may
 //! put, and LeaseGrant, is refused before it is proposed; all else goes on. An alarm is never cleared by itself.
 
-use super::record::{AtFull, Checked};
+use super::record::{AtFull, OperationCheck};
 use super::recovery::full_alarms;
 use crate::clock::{self, SECOND};
 use crate::etcd::control::{ControlError, Member, RangeSpec};
@@ -29,7 +29,7 @@ const COMMIT: Duration = Duration::from_millis(300);
 pub(super) async fn check(
     etcd: &LocalCluster,
     quota: u64,
-) -> Result<(Vec<Checked>, AtFull), String> {
+) -> Result<(Vec<OperationCheck>, AtFull), String> {
     let target = etcd.target();
     let endpoint = target.endpoints.first().ok_or("no member")?;
     let member = Member::connect(&target, endpoint).await.map_err(words)?;
@@ -61,7 +61,7 @@ pub(super) async fn check(
 
     let mut all = Vec::new();
     let mut told = |operation: &str, expected: &str, found: Result<(), ControlError>| {
-        all.push(Checked {
+        all.push(OperationCheck {
             operation: operation.to_owned(),
             expected: expected.to_owned(),
             found: match found {

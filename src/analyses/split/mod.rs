@@ -162,6 +162,31 @@ impl Flood {
     }
 }
 
+/// Operations of an arm that failed, in all its trials with a quota.
+struct FailedShare {
+    arm: String,
+    /// 0 to 1.
+    share: f64,
+    /// An etcd of the arm reached its quota.
+    filled: bool,
+}
+
+impl FailedShare {
+    fn share(&self) -> String {
+        match self.share {
+            0.0 => "none".to_owned(),
+            share => percent(share),
+        }
+    }
+
+    fn place(&self) -> String {
+        match self.filled || self.share > 0.0 {
+            true => self.arm.clone(),
+            false => format!("{}, which did not reach the quota", self.arm),
+        }
+    }
+}
+
 /// `at a full quota of 64 MiB 31 % of Lease renewals fail in shared, none in split`.
 fn isolation(evidence: &Evidence<'_>, level: &LevelName) -> Option<String> {
     let victim = victim(evidence.plan);
@@ -176,7 +201,7 @@ fn isolation(evidence: &Evidence<'_>, level: &LevelName) -> Option<String> {
             evidence.plan.baseline
         ));
     }
-    let failed = |arm: &str| -> Option<String> {
+    let failed = |arm: &str| -> Option<FailedShare> {
         let trials = Trials::of(evidence, level, arm);
         let counts = |f: fn(&crate::report::Counts) -> u64| {
             trials.sum(|t| t.class(victim).map_or(0, |c| f(&c.counts)))
@@ -184,20 +209,21 @@ fn isolation(evidence: &Evidence<'_>, level: &LevelName) -> Option<String> {
         let unanswered = |c: &crate::report::Counts| c.failed + c.skipped + c.censored;
         let (failed, offered) = (counts(unanswered), counts(|c| c.offered));
         let filled = trials.0.iter().any(|t| t.no_space().is_some());
-        (offered > 0).then(|| match failed {
-            0 if filled => format!("none in {arm}"),
-            0 => format!("none in {arm}, which did not reach the quota"),
-            n => format!("{} in {arm}", percent(n as f64 / offered as f64)),
+        (offered > 0).then(|| FailedShare {
+            arm: arm.to_owned(),
+            share: failed as f64 / offered as f64,
+            filled,
         })
     };
     let first = failed(&evidence.plan.baseline)?;
-    let (share, place) = first.split_once(" in ")?;
     let others = evidence.plan.others().filter_map(|a| failed(&a.name));
-    let others: Vec<String> = others.collect();
+    let others = others.map(|f| format!("{} in {}", f.share(), f.place()));
     Some(format!(
-        "at a full quota of {size} {share} of {} fail in {place}, {}",
+        "at a full quota of {size} {} of {} fail in {}, {}",
+        first.share(),
         title(victim),
-        others.join(", ")
+        first.place(),
+        others.collect::<Vec<String>>().join(", ")
     ))
 }
 

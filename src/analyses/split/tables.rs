@@ -69,8 +69,8 @@ impl Tables<'_> {
                 count(self.counted(&trials, |c| c.offered)),
                 count(self.counted(&trials, |c| c.failed)),
                 count(dropped),
-                count(trials.sum(|t| t.noted.later_10s)),
-                count(trials.sum(|t| t.noted.later_grace)),
+                count(trials.sum(|t| t.record.later_10s)),
+                count(trials.sum(|t| t.record.later_grace)),
                 trials.most(slowest).map_or(NONE.to_owned(), seconds),
                 if errors.is_empty() {
                     NONE.to_owned()
@@ -126,7 +126,7 @@ impl Tables<'_> {
                     events(|c| c.offered.saturating_sub(c.ok)),
                     events(|c| c.offered),
                 ),
-                seconds(trials.median(|t| Some(t.noted.silent)).unwrap_or(0.0)),
+                seconds(trials.median(|t| Some(t.record.silent)).unwrap_or(0.0)),
             ]);
         }
         let failed = format!("{} failed", title(self.victim));
@@ -146,12 +146,12 @@ impl Tables<'_> {
         )
     }
 
-    /// What is felt of compactions and defragmentations.
+    /// What compactions and defragmentations.
     fn pauses(&self) -> Table {
         let mut rows = Vec::new();
         for (level, arm, trials) in self.played() {
             let defragmented = trials.sum(|t| t.run.defragmentations.len() as u64);
-            let compacted = trials.sum(|t| t.noted.compactions.values().sum());
+            let compacted = trials.sum(|t| t.record.compactions.values().sum());
             if defragmented + compacted == 0 {
                 continue;
             }
@@ -179,9 +179,9 @@ impl Tables<'_> {
                 count(defragmented),
                 or_none(longest),
                 or_none(own),
-                or_none(trials.median(|t| t.noted.felt.quiet)),
-                or_none(trials.median(|t| t.noted.felt.compaction)),
-                or_none(trials.median(|t| t.noted.felt.defragmentation)),
+                or_none(trials.median(|t| t.record.slowest.quiet)),
+                or_none(trials.median(|t| t.record.slowest.compaction)),
+                or_none(trials.median(|t| t.record.slowest.defragmentation)),
             ]);
         }
         Table::new(
@@ -270,11 +270,11 @@ impl Tables<'_> {
     }
 
     fn grace(&self) -> f64 {
-        let noted = self.played().flat_map(|(_, _, trials)| {
-            let all = trials.0.iter().map(|t| t.noted.grace);
+        let record = self.played().flat_map(|(_, _, trials)| {
+            let all = trials.0.iter().map(|t| t.record.grace);
             all.collect::<Vec<f64>>()
         });
-        noted.fold(0.0, f64::max)
+        record.fold(0.0, f64::max)
     }
 
     fn notes(&self) -> Vec<String> {

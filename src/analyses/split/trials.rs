@@ -1,6 +1,6 @@
 //! The trials of an arm on a level, and the figures of them that comparisons do not have.
 
-use super::hook::Noted;
+use super::hook::TrialRecord;
 use crate::experiment::analysis::Evidence;
 use crate::experiment::level::LevelName;
 use crate::experiment::result::document::TrialState;
@@ -18,7 +18,7 @@ const NO_SPACE: &str = "no-space";
 pub(super) struct Trial<'a> {
     pub(super) block: u32,
     pub(super) run: &'a RunResult,
-    pub(super) noted: Noted,
+    pub(super) record: TrialRecord,
 }
 
 /// All of an arm's trials on a level, by block.
@@ -33,13 +33,13 @@ impl<'a> Trials<'a> {
             .filter(|((t, _), _)| t.level == *level && t.arm == arm && t.state == TrialState::Done);
         let mut all: Vec<Trial<'a>> = rows
             .filter_map(|((t, run), after)| {
-                let noted = after
+                let record = after
                     .as_ref()
-                    .map(|v| Noted::deserialize(v).unwrap_or_default());
+                    .map(|v| TrialRecord::deserialize(v).unwrap_or_default());
                 Some(Trial {
                     block: t.block,
                     run: run.as_ref()?,
-                    noted: noted.unwrap_or_default(),
+                    record: record.unwrap_or_default(),
                 })
             })
             .collect();
