@@ -14,6 +14,16 @@ const HORIZON: f64 = 30.0 * 86_400.0;
 /// Halvings of the time that is looked for: the horizon to less than a millisecond.
 const HALVINGS: usize = 40;
 
+/// A plan whose growth is not known beforehand.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ForecastError {
+    #[error(
+        "the workload writes in a closed loop, as fast as etcd answers, so there is no forecast; give its actors \
+         a rate"
+    )]
+    ClosedLoop,
+}
+
 /// What a plan writes into a store, over time.
 #[derive(Clone, Debug)]
 pub(super) struct Forecast {
@@ -45,18 +55,14 @@ impl Load {
 
 impl Forecast {
     /// # Errors
-    /// In words, when the plan has a closed loop: it writes as fast as etcd answers.
-    pub(super) fn of(plan: &Plan, store: usize) -> Result<Self, String> {
+    /// The plan has a closed loop: it writes as fast as etcd answers.
+    pub(super) fn of(plan: &Plan, store: usize) -> Result<Self, ForecastError> {
         let sources = writes(plan, store);
         if sources
             .iter()
             .any(|s| s.each(0).is_none() && !s.written.is_empty())
         {
-            return Err(
-                "the workload writes in a closed loop, as fast as etcd answers, so there is no forecast; give \
-                 its actors a rate"
-                    .to_owned(),
-            );
+            return Err(ForecastError::ClosedLoop);
         }
         let there: Vec<Share> = populated(plan, store)
             .iter()
@@ -264,6 +270,6 @@ mod tests {
     fn a_closed_loop_has_no_forecast() {
         let changes = [("actors.events.concurrency", "4"), ("primary", "[]")];
         let refused = Forecast::of(&plan(&changes), 0).unwrap_err();
-        assert!(refused.contains("closed loop"), "{refused}");
+        assert_eq!(refused, ForecastError::ClosedLoop);
     }
 }

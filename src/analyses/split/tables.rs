@@ -146,7 +146,7 @@ impl Tables<'_> {
         )
     }
 
-    /// What compactions and defragmentations.
+    /// How slow the victim was during compactions and defragmentations.
     fn pauses(&self) -> Table {
         let mut rows = Vec::new();
         for (level, arm, trials) in self.played() {

@@ -9,6 +9,7 @@ pub(crate) mod etcd;
 pub mod etcd_spec;
 mod experiment;
 pub(crate) mod external;
+mod flag_arms;
 mod for_each;
 mod names;
 mod order;

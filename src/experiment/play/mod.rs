@@ -4,8 +4,12 @@ pub mod directory;
 pub mod external;
 pub mod hook;
 mod hooked_sink;
+mod interrupt;
 pub mod leader;
 mod runner;
+mod settings;
+mod snapshot;
 pub mod testbed;
+mod trial;
 
 pub use runner::{Observer, run};
