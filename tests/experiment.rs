@@ -13,12 +13,12 @@ mod bad_input;
 mod builtins;
 #[path = "experiment/ended.rs"]
 mod ended;
+#[path = "experiment/external.rs"]
+mod external;
 #[path = "experiment/for_each.rs"]
 mod for_each;
 #[path = "experiment/forbidden.rs"]
 mod forbidden;
-#[path = "experiment/given.rs"]
-mod given;
 #[path = "experiment/harness.rs"]
 mod harness;
 #[path = "experiment/killed.rs"]
