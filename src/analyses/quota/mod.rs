@@ -4,6 +4,7 @@
 //! the load goes on; afterwards the same etcd is filled once more, to ask it operation by operation.
 
 mod answer;
+mod filling;
 mod forecast;
 mod hook;
 mod matrix;

@@ -1,6 +1,7 @@
 //! The tables of fillings: one row, or block of rows, for each.
 
-use super::answer::{Filling, signed};
+use super::answer::signed;
+use super::filling::Filling;
 use super::record::{OperationCheck, Quarter, ResponseCounts};
 use crate::experiment::result::document::Table;
 use crate::human::numbers::{bytes, rate, seconds};

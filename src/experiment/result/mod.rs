@@ -1,5 +1,6 @@
 //! Trials → the answer: metrics, comparisons with intervals, `experiment.json` and its text. Pure.
 
+mod arm_text;
 pub mod comparison;
 pub mod document;
 mod figures;
