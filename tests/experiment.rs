@@ -15,12 +15,12 @@ mod builtins;
 mod desk;
 #[path = "experiment/ended.rs"]
 mod ended;
+#[path = "experiment/external.rs"]
+mod external;
 #[path = "experiment/for_each.rs"]
 mod for_each;
 #[path = "experiment/forbidden.rs"]
 mod forbidden;
-#[path = "experiment/given.rs"]
-mod given;
 #[path = "experiment/killed.rs"]
 mod killed;
 #[path = "experiment/played.rs"]

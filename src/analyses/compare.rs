@@ -40,11 +40,7 @@ pub(super) fn answer(evidence: &Evidence<'_>) -> String {
         .map(|c| phrases::clause(c))
         .collect();
     let title = Metric::parse(metric).map_or(metric.clone(), |m| m.title());
-    let on = if level.is_empty() {
-        String::new()
-    } else {
-        format!(" on level {level}")
-    };
+    let on = level.between(" on level ", "");
     format!(
         "{title}{on}, against {}: {}{}",
         evidence.plan.baseline,

@@ -2,6 +2,7 @@
 
 use super::compare;
 use crate::experiment::analysis::{Analysis, Evidence, Findings};
+use crate::experiment::level::LevelName;
 use crate::experiment::result::comparison::middle;
 use crate::experiment::result::document::{Table, TrialState};
 use crate::human::numbers::{bytes, seconds, three};
@@ -45,7 +46,7 @@ impl Analysis for Defrag {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
-    level: String,
+    level: LevelName,
     arm: String,
     /// How many succeeded, over all members and trials.
     count: usize,
@@ -113,7 +114,7 @@ fn table(rows: &[Row]) -> Option<Table> {
             n => format!(", {n} failed"),
         };
         vec![
-            r.level.clone(),
+            r.level.to_string(),
             r.arm.clone(),
             format!("{}{failed}", r.count),
             seconds(r.seconds),

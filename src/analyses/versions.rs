@@ -44,16 +44,9 @@ fn answer(evidence: &Evidence<'_>) -> String {
         let found = found.filter(|s| !s.version.is_empty());
         found.map_or(arm.to_owned(), |s| s.version.clone())
     };
-    let on = |c: &Comparison| {
-        if c.level.is_empty() {
-            String::new()
-        } else {
-            format!("{} ", c.level)
-        }
-    };
     let parts: Vec<String> = about
         .iter()
-        .map(|c| format!("{}{}", on(c), phrases::effect(c)))
+        .map(|c| format!("{}{}", c.level.between("", " "), phrases::effect(c)))
         .collect();
     format!(
         "etcd {} against {}, {}: {}{}",

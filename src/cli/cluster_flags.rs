@@ -2,7 +2,7 @@
 
 use super::CliError;
 use super::overrides::{self, Override, OverrideEtcd};
-use crate::etcd::external::{self, Given, Named};
+use crate::etcd::external::{self, EtcdAccess, Naming};
 use crate::kind;
 use crate::target::{MemberChoice, Target};
 use std::path::PathBuf;
@@ -122,7 +122,7 @@ impl ClusterFlags {
             self.needs_endpoints()?;
             return Ok(found);
         }
-        let given = Given {
+        let access = EtcdAccess {
             endpoints,
             metrics_endpoints: self.metrics_endpoints.clone(),
             cacert: self.cacert.clone(),
@@ -134,14 +134,14 @@ impl ClusterFlags {
             dial_timeout: self.dial_timeout.clone(),
             command_timeout: self.command_timeout.clone(),
         };
-        let tls = given.tls(Named::Flags, &env).map_err(CliError::usage)?;
+        let tls = access.tls(Naming::Flags, &env).map_err(CliError::usage)?;
         let overrides = self.override_servers(tls.is_some())?;
         let servers: Vec<&str> = overrides
             .iter()
             .flat_map(|o| &o.servers)
             .map(String::as_str)
             .collect();
-        let target = given.target(Named::Flags, tls, &servers, &env);
+        let target = access.target(Naming::Flags, tls, &servers, &env);
         let target = Target {
             members: self.target,
             owned: self.yes_this_etcd_is_mine,
@@ -203,7 +203,7 @@ impl ClusterFlags {
                 found.target.command_timeout,
             )?,
             credentials: external::credentials(
-                Named::Flags,
+                Naming::Flags,
                 self.user.clone(),
                 self.password.clone(),
             )

@@ -328,11 +328,7 @@ impl Watching {
 impl Observer for Watching {
     fn begins(&mut self, trial: &TrialPlan, of: usize, again: bool, left: f64) {
         self.close();
-        let level = if trial.level.is_empty() {
-            String::new()
-        } else {
-            format!(", level {}", trial.level)
-        };
+        let level = trial.level.between(", level ", "");
         let again = if again { " (repeated)" } else { "" };
         let left = match left {
             s if s < 90.0 => format!("{s:.0} s"),

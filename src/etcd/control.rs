@@ -375,7 +375,6 @@ impl ControlClient {
     }
 }
 
-
 pub(super) async fn bounded<T>(
     endpoint: &str,
     call: &'static str,

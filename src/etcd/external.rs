@@ -1,4 +1,4 @@
-//! An etcd that runs already, as a user names it: by etcdctl's flags or by the same fields of a file, with etcdctl's
+//! An external etcd, as a user names it: by etcdctl's flags or by the same fields of a file, with etcdctl's
 //! environment behind them. Errors name the flag or field, its value and what would be right.
 
 use crate::target::{Credentials, Target, TlsMaterial};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// What a user says of it. Everything but the endpoints may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Given {
+pub struct EtcdAccess {
     /// `http://host:port`, `https://host:port` or `host:port`; at least one.
     pub endpoints: Vec<String>,
     /// Where `/metrics` is, if apart from the endpoints.
@@ -30,20 +30,20 @@ pub struct Given {
     pub command_timeout: Option<String>,
 }
 
-/// How messages call what was given.
+/// How messages call its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Named {
+pub enum Naming {
     /// `--insecure-skip-tls-verify`.
     Flags,
     /// `insecureSkipTlsVerify`. A file has no password.
     Fields,
 }
 
-impl Named {
+impl Naming {
     fn word(self, flag: &str) -> String {
         match self {
-            Named::Flags => format!("--{flag}"),
-            Named::Fields => {
+            Naming::Flags => format!("--{flag}"),
+            Naming::Fields => {
                 let mut words = flag.split('-');
                 let first = words.next().unwrap_or_default().to_owned();
                 words.fold(first, |all, w| {
@@ -55,14 +55,14 @@ impl Named {
     }
 }
 
-impl Given {
+impl EtcdAccess {
     /// What it needs for TLS; None when nothing was given for it.
     ///
     /// # Errors
     /// A file that cannot be read, a certificate without its key.
     pub fn tls(
         &self,
-        named: Named,
+        named: Naming,
         env: &impl Fn(&str) -> Option<String>,
     ) -> Result<Option<TlsMaterial>, String> {
         let file = |flag: &Option<PathBuf>, name: &str, var: &str| match (flag, env(var)) {
@@ -101,7 +101,7 @@ impl Given {
     /// What is wrong, in words.
     pub fn target(
         &self,
-        named: Named,
+        named: Naming,
         tls: Option<TlsMaterial>,
         servers: &[&str],
         env: &impl Fn(&str) -> Option<String>,
@@ -159,9 +159,9 @@ fn read(path: &Path, what: &str) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 /// What is wrong, in words.
-pub fn urls(given: &[String], tls: bool, flag: &str) -> Result<Vec<String>, String> {
+pub fn urls(named: &[String], tls: bool, flag: &str) -> Result<Vec<String>, String> {
     let mut urls: Vec<String> = Vec::new();
-    for raw in given.iter().map(|g| g.trim()) {
+    for raw in named.iter().map(|g| g.trim()) {
         let url = match raw.split_once("://") {
             Some(("http" | "https", _)) => raw.to_owned(),
             Some((scheme, _)) => {
@@ -197,13 +197,13 @@ pub fn urls(given: &[String], tls: bool, flag: &str) -> Result<Vec<String>, Stri
 /// # Errors
 /// A user without a password, or the other way round.
 pub fn credentials(
-    named: Named,
+    named: Naming,
     user: Option<String>,
     password: Option<String>,
 ) -> Result<Option<Credentials>, String> {
     match (user, password) {
         (None, None) => Ok(None),
-        (None, Some(_)) if named == Named::Fields => Ok(None),
+        (None, Some(_)) if named == Naming::Fields => Ok(None),
         (None, Some(_)) => {
             Err("--password (or ETCDCTL_PASSWORD) needs --user (or ETCDCTL_USER)".to_owned())
         }
@@ -214,11 +214,11 @@ pub fn credentials(
                 password: password.to_owned(),
             })),
             _ => Err(match named {
-                Named::Flags => format!(
+                Naming::Flags => format!(
                     "--user {both:?} has no password: pass --user NAME:PASSWORD or --password, or set \
                      ETCDCTL_PASSWORD"
                 ),
-                Named::Fields => {
+                Naming::Fields => {
                     format!(
                         "user {both:?} has no password: set ETCDCTL_PASSWORD in the environment"
                     )
@@ -269,20 +269,20 @@ mod tests {
 
     #[test]
     fn fields_are_called_as_a_file_has_them() {
-        let given = Given {
+        let access = EtcdAccess {
             endpoints: vec!["https://a:1".to_owned()],
-            ..Given::default()
+            ..EtcdAccess::default()
         };
-        let target = |given: &Given, env: &[(&str, &str)]| {
+        let target = |access: &EtcdAccess, env: &[(&str, &str)]| {
             let env = |n: &str| {
                 let found = env.iter().find(|(k, _)| *k == n);
                 found.map(|(_, v)| (*v).to_owned())
             };
-            let tls = given.tls(Named::Fields, &env)?;
-            given.target(Named::Fields, tls, &[], &env)
+            let tls = access.tls(Naming::Fields, &env)?;
+            access.target(Naming::Fields, tls, &[], &env)
         };
         assert_eq!(
-            target(&given, &[]).unwrap_err(),
+            target(&access, &[]).unwrap_err(),
             "https endpoints need cacert FILE (or ETCDCTL_CACERT), or insecureSkipTlsVerify"
         );
         // The environment stands behind the file as behind the flags; a password alone is another arm's.
@@ -290,10 +290,10 @@ mod tests {
             ("ETCDCTL_INSECURE_SKIP_TLS_VERIFY", "1"),
             ("ETCDCTL_PASSWORD", "p"),
         ];
-        assert!(target(&given, &env).unwrap().credentials.is_none());
-        let user = Given {
+        assert!(target(&access, &env).unwrap().credentials.is_none());
+        let user = EtcdAccess {
             user: Some("bench".to_owned()),
-            ..given
+            ..access
         };
         let found = target(&user, &env).unwrap().credentials.unwrap();
         assert_eq!((found.user, found.password), ("bench".into(), "p".into()));

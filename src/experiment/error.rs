@@ -3,7 +3,9 @@
 use crate::document::DocumentError;
 use crate::engine::RunError;
 use crate::exit::Exit;
+use crate::experiment::play::external::ExternalError;
 use crate::experiment::play::hook::HookError;
+use crate::experiment::play::leader::LeaderError;
 use crate::local::LocalError;
 use crate::report::SinkError;
 use std::path::PathBuf;
@@ -60,24 +62,22 @@ pub enum ExperimentError {
         source: Box<LocalError>,
     },
     /// The member that an arm wants does not become the leader.
-    #[error("arm {arm}: {reason}")]
+    #[error("arm {arm}: {source}")]
     Leader {
         /// The arm.
         arm: String,
         /// Which member, and what etcd said.
-        reason: String,
+        source: LeaderError,
     },
     /// An etcd that an arm names cannot be used.
-    #[error("arm {arm}, store {store}: {message}")]
+    #[error("arm {arm}, store {store}: {source}")]
     External {
         /// The arm.
         arm: String,
         /// The store.
         store: String,
         /// Why, and what to do.
-        message: String,
-        /// The exit code that fits.
-        exit: Exit,
+        source: Box<ExternalError>,
     },
     /// A trial could not begin.
     #[error("trial {trial} (arm {arm}): {source}")]
@@ -159,7 +159,7 @@ impl ExperimentError {
             ExperimentError::Directory { usage, .. } if *usage => Exit::Usage,
             ExperimentError::Local { source, .. } if source.is_usage() => Exit::Usage,
             ExperimentError::Run { source, .. } => source.exit,
-            ExperimentError::External { exit, .. } => *exit,
+            ExperimentError::External { source, .. } => source.exit(),
             ExperimentError::Interrupted => Exit::Interrupted,
             _ => Exit::Failure,
         }

@@ -8,6 +8,7 @@
 pub mod analysis;
 mod error;
 pub mod file;
+pub mod level;
 pub mod plan;
 pub mod play;
 pub mod registry;
@@ -17,6 +18,7 @@ pub mod schema;
 pub use analysis::{Analysis, Evidence, Findings, Requirements};
 pub use error::ExperimentError;
 pub use file::{BUILTINS, Builtin, Changes, Experiment, ExperimentSource, Slot, builtin, order};
+pub use level::LevelName;
 pub use plan::{ExperimentPlan, TrialPlan};
 pub use play::directory::{ExperimentDirectory, is_experiment, rebuild};
 pub use play::hook::{HookError, MakeHook, TrialHook, TrialStart};

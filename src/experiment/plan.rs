@@ -1,13 +1,15 @@
 //! The plan of an experiment with nothing left to decide: what `plan.json` holds. With the trials' results beside it,
 //! it is all that the answer is computed from.
 
+use super::level::LevelName;
 use crate::local::medium::{Medium, MediumSpec};
 use crate::target::MemberChoice;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Version of `plan.json`.
-pub const PLAN_VERSION: u32 = 1;
+/// Version of an experiment's files: `plan.json`, `after.json` and `experiment.json`. 2: blocks and levels instead of
+/// pairs and rungs, `skippedArms`.
+pub const PLAN_VERSION: u32 = 2;
 
 /// An experiment, as it is going to be played.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -36,13 +38,12 @@ pub struct ExperimentPlan {
     /// The arm that the others are compared with.
     pub baseline: String,
     /// Arms that were left out, and why.
-    #[serde(rename = "leftOut")]
     pub skipped_arms: Vec<SkippedArm>,
     /// The levels' names; one, empty, where there is no sweep.
-    pub levels: Vec<String>,
+    pub levels: Vec<LevelName>,
     /// etcd's own flags on those levels that have some.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub level_flags: BTreeMap<String, Vec<String>>,
+    pub level_flags: BTreeMap<LevelName, Vec<String>>,
     /// What the answer is about.
     pub primary: Vec<String>,
     /// What is shown beside it.
@@ -152,7 +153,7 @@ pub struct TrialPlan {
     /// From 1.
     pub block: u32,
     /// The level's name.
-    pub level: String,
+    pub level: LevelName,
     /// The arm's name.
     pub arm: String,
     /// Place among the arms of its block and level, from 1.

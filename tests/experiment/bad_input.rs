@@ -123,7 +123,7 @@ fn added_keys_are_checked_too() {
         ),
         (
             "  blocks: 5\n",
-            "x.yaml:23:10: 5 blocks; use 6 to 1000, because fewer give no interval",
+            "x.yaml:23:11: 5 blocks; use 6 to 1000, because fewer give no interval",
         ),
         (
             "  analysis: comparison\n",
@@ -197,6 +197,30 @@ fn a_directory_with_something_else_in_it_is_left_alone() {
             .contains("--out out: the directory contains mine but no plan.json"),
         "{said:?}"
     );
+}
+
+#[test]
+fn files_of_another_version_are_refused_in_one_line() {
+    for (version, remedy) in [
+        (
+            1,
+            "read these results with the etcdmark that wrote them, or name a new directory",
+        ),
+        (9, "use a newer etcdmark"),
+    ] {
+        let desk = Desk::new(&file(""));
+        std::fs::create_dir(desk.out()).unwrap();
+        let plan = format!("{{\"version\": {version}, \"pairs\": 6, \"rungs\": []}}\n");
+        std::fs::write(desk.out().join("plan.json"), &plan).unwrap();
+        let line = format!(
+            "error: --out out: plan.json has format version {version}, but this etcdmark reads only version 2: {remedy}\n"
+        );
+        for said in [desk.play(&["--smoke"]), desk.etcdmark(&["report", "out"])] {
+            assert_eq!((said.code, said.stderr.as_str()), (1, line.as_str()));
+        }
+        let left = std::fs::read_to_string(desk.out().join("plan.json")).unwrap();
+        assert_eq!(left, plan, "it is left as it was");
+    }
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn events_in_memory_are_left_out_where_there_is_none_and_it_is_said() {
     let desk = Desk::new(&nowhere);
     let made = plan(&desk, "x.yaml", &[]);
     assert_eq!(made["arms"].as_array().unwrap().len(), 2);
-    let left = &made["leftOut"][0];
+    let left = &made["skippedArms"][0];
     assert_eq!(left["arm"], "tmpfs");
     let reason = left["reason"].as_str().unwrap();
     assert!(
@@ -141,7 +141,7 @@ fn events_in_memory_are_left_out_where_there_is_none_and_it_is_said() {
     if let Some(out) = common::with_small_disk("64m", &script) {
         let made: Value =
             serde_json::from_str(&out.stdout).unwrap_or_else(|e| panic!("{e}: {out:?}"));
-        let reason = made["leftOut"][0]["reason"].as_str().unwrap();
+        let reason = made["skippedArms"][0]["reason"].as_str().unwrap();
         assert!(
             reason.contains("are free; the measurement needs 256 MiB"),
             "{reason}"

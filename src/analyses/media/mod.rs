@@ -7,8 +7,9 @@ mod syncs;
 mod tables;
 mod trials;
 
-use self::trials::{ArmFound, Played};
+use self::trials::{ArmSummary, MediaTrials};
 use crate::experiment::analysis::{Analysis, Evidence, Findings};
+use crate::experiment::level::LevelName;
 use crate::experiment::result::document::Comparison;
 use crate::experiment::result::metric::Metric;
 use crate::experiment::result::phrases;
@@ -24,17 +25,17 @@ impl Analysis for Media {
     }
 
     fn answer(&self, evidence: &Evidence<'_>) -> Findings {
-        let played = Played::of(evidence);
-        let arms: Vec<ArmFound> = (evidence.plan.arms.iter())
-            .map(|a| played.arm(&a.name))
+        let trials = MediaTrials::of(evidence);
+        let arms: Vec<ArmSummary> = (evidence.plan.arms.iter())
+            .map(|a| trials.arm(&a.name))
             .collect();
         let tables = [
             tables::writers(&arms),
-            played.sweep(&arms),
+            trials.sweep(&arms),
             tables::syncs(&arms),
         ];
         Findings {
-            answer: answer(evidence, &played, &arms),
+            answer: answer(evidence, &trials, &arms),
             tables: tables.into_iter().flatten().collect(),
             notes: vec![elections(evidence, &arms)],
             data: serde_json::to_value(&arms).unwrap_or_default(),
@@ -42,7 +43,7 @@ impl Analysis for Media {
     }
 }
 
-fn elections(evidence: &Evidence<'_>, arms: &[ArmFound]) -> String {
+fn elections(evidence: &Evidence<'_>, arms: &[ArmSummary]) -> String {
     let changed = arms.iter().filter(|a| a.leader_changes > 0.0);
     let changed: Vec<String> = changed
         .map(|a| {
@@ -70,10 +71,10 @@ fn elections(evidence: &Evidence<'_>, arms: &[ArmFound]) -> String {
 }
 
 /// Every primary metric on the lowest level, how high each arm came, and how alike the arms are where etcd is saturated.
-fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> String {
+fn answer(evidence: &Evidence<'_>, trials: &MediaTrials<'_>, arms: &[ArmSummary]) -> String {
     let plan = evidence.plan;
-    let on = |level: &str, metric: &str| -> Vec<&Comparison> {
-        let of = |c: &&Comparison| c.level == level && c.metric == metric && c.blocks > 0;
+    let on = |level: &LevelName, metric: &str| -> Vec<&Comparison> {
+        let of = |c: &&Comparison| c.level == *level && c.metric == metric && c.blocks > 0;
         evidence.comparisons.iter().filter(of).collect()
     };
     let clauses = |metric: &str, about: &[&Comparison]| {
@@ -82,32 +83,28 @@ fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> St
         format!("{title}: {}", clauses.join("; "))
     };
     let mut sentences = Vec::new();
-    if let Some(level) = played.open.first() {
+    if let Some(level) = trials.open.first() {
         let primary = plan.primary.iter().map(|m| (m, on(level, m)));
         let primary: Vec<_> = primary.filter(|(_, about)| !about.is_empty()).collect();
         let parts: Vec<String> = primary.iter().map(|(m, about)| clauses(m, about)).collect();
         let about: Vec<&Comparison> = primary.into_iter().flat_map(|(_, about)| about).collect();
-        let level = if level.is_empty() {
-            String::new()
-        } else {
-            format!(" on level {level}")
-        };
+        let level = level.between(" on level ", "");
         if !parts.is_empty() {
             let basis = phrases::basis(plan, &about);
             let parts = parts.join("; ");
             sentences.push(format!("Against {}{level}, {parts}{basis}", plan.baseline));
         }
     }
-    if played.open.len() > 1 {
-        let up_to = |a: &ArmFound| {
-            let level = a.highest_level.as_deref().unwrap_or("none");
+    if trials.open.len() > 1 {
+        let up_to = |a: &ArmSummary| {
+            let level = a.highest_level.as_ref().map_or("none", LevelName::as_str);
             format!("{} {level}", a.arm)
         };
         let arms: Vec<String> = arms.iter().map(up_to).collect();
         let arms = arms.join(", ");
         sentences.push(format!("Highest level within the limit: {arms}"));
     }
-    if let Some(level) = played.closed
+    if let Some(level) = trials.closed
         && let Some(metric) = plan.metrics.iter().find(|m| m.ends_with(":rate"))
     {
         let about = on(level, metric);

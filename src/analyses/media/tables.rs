@@ -1,21 +1,22 @@
 //! The tables of a media experiment.
 
 use super::syncs::Syncs;
-use super::trials::{ArmFound, MemberSyncs, Played};
+use super::trials::{ArmSummary, MediaTrials, MemberSyncs};
+use crate::experiment::level::LevelName;
 use crate::experiment::result::document::{Comparison, Table};
 use crate::experiment::result::metric::Metric;
 use crate::experiment::result::phrases;
 use crate::human::numbers::{rate, seconds, three};
 
-impl Played<'_> {
+impl MediaTrials<'_> {
     /// The answer's metric on every open level, and how high each arm came.
-    pub(super) fn sweep(&self, arms: &[ArmFound]) -> Option<Table> {
+    pub(super) fn sweep(&self, arms: &[ArmSummary]) -> Option<Table> {
         let metric = Metric::parse(self.shown?).ok()?;
         if self.open.len() < 2 {
             return None;
         }
-        let cell = |arm: &str, level: &str| {
-            let of = |c: &&Comparison| c.metric == metric.name && c.level == level;
+        let cell = |arm: &str, level: &LevelName| {
+            let of = |c: &&Comparison| c.metric == metric.name && c.level == *level;
             let mut of_level = self.comparisons.iter().filter(of);
             let (value, missed) = if arm == self.baseline {
                 let first = of_level.next()?;
@@ -26,18 +27,20 @@ impl Played<'_> {
             };
             Some(phrases::median(value, missed, metric.unit()))
         };
-        let row = |found: &ArmFound| {
+        let row = |arm: &ArmSummary| {
             let cells = self.open.iter();
-            let cells = cells.map(|r| cell(&found.arm, r).unwrap_or_else(|| "-".to_owned()));
-            let highest = found.highest_level.clone();
+            let cells = cells.map(|r| cell(&arm.arm, r).unwrap_or_else(|| "-".to_owned()));
+            let highest = arm.highest_level.as_ref().map(LevelName::to_string);
             [
-                vec![found.arm.clone()],
+                vec![arm.arm.clone()],
                 cells.collect(),
                 vec![highest.unwrap_or_else(|| "none".to_owned())],
             ]
             .concat()
         };
-        let columns = ["arm"].into_iter().chain(self.open.iter().copied());
+        let columns = ["arm"]
+            .into_iter()
+            .chain(self.open.iter().map(|l| l.as_str()));
         Some(Table {
             title: format!(
                 "sweep: {}, and the highest level at which at most 1 % of each op class missed its limit",
@@ -52,13 +55,13 @@ impl Played<'_> {
     }
 }
 
-pub(super) fn writers(arms: &[ArmFound]) -> Option<Table> {
-    let of = |found: &ArmFound| {
-        let one = found.one_writer.as_ref()?;
+pub(super) fn writers(arms: &[ArmSummary]) -> Option<Table> {
+    let of = |arm: &ArmSummary| {
+        let one = arm.one_writer.as_ref()?;
         let dash = || "-".to_owned();
         let many = one.many.as_ref();
         Some(vec![
-            found.arm.clone(),
+            arm.arm.clone(),
             seconds(1.0 / one.writes_per_second),
             format!("{}/s", rate(one.writes_per_second)),
             one.syncs_per_second
@@ -95,13 +98,13 @@ pub(super) fn writers(arms: &[ArmFound]) -> Option<Table> {
     })
 }
 
-pub(super) fn syncs(arms: &[ArmFound]) -> Option<Table> {
-    let row = |found: &ArmFound, member: &MemberSyncs| {
+pub(super) fn syncs(arms: &[ArmSummary]) -> Option<Table> {
+    let row = |arm: &ArmSummary, member: &MemberSyncs| {
         let leads = if member.leader { ", leads" } else { "" };
-        let name = if found.syncs.len() > 1 {
-            format!("{} ({}{leads})", found.arm, member.member)
+        let name = if arm.syncs.len() > 1 {
+            format!("{} ({}{leads})", arm.arm, member.member)
         } else {
-            found.arm.clone()
+            arm.arm.clone()
         };
         [vec![name], member.syncs.row()].concat()
     };

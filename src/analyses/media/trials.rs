@@ -2,6 +2,7 @@
 
 use super::syncs::Syncs;
 use crate::experiment::analysis::Evidence;
+use crate::experiment::level::LevelName;
 use crate::experiment::result::document::{Comparison, TrialState};
 use crate::kube::OpClass;
 use crate::report::{MemberFigures, RunResult};
@@ -15,10 +16,10 @@ const MISSES: f64 = 0.01;
 /// What was found of an arm.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ArmFound {
+pub(super) struct ArmSummary {
     pub(super) arm: String,
     /// The highest open-loop level on which, and below which, every op class met its limit in every trial.
-    pub(super) highest_level: Option<String>,
+    pub(super) highest_level: Option<LevelName>,
     pub(super) one_writer: Option<OneWriter>,
     /// Of each member.
     pub(super) syncs: Vec<MemberSyncs>,
@@ -43,7 +44,7 @@ pub(super) struct OneWriter {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Many {
-    pub(super) level: String,
+    pub(super) level: LevelName,
     /// Proposals that the leader committed.
     pub(super) writes_per_second: f64,
     /// Proposals for each of the leader's log syncs.
@@ -60,32 +61,32 @@ pub(super) struct MemberSyncs {
 }
 
 /// The trials that count, each with its arm and level.
-pub(super) struct Played<'a> {
-    pub(super) trials: Vec<(&'a str, &'a str, &'a RunResult)>,
-    /// Open-loop levels that were played, in the sweep's order.
-    pub(super) open: Vec<&'a str>,
+pub(super) struct MediaTrials<'a> {
+    pub(super) trials: Vec<(&'a str, &'a LevelName, &'a RunResult)>,
+    /// Open-loop levels that were trials, in the sweep's order.
+    pub(super) open: Vec<&'a LevelName>,
     /// The level with a closed loop.
-    pub(super) closed: Option<&'a str>,
+    pub(super) closed: Option<&'a LevelName>,
     /// The first metric of the answer that has a level to show, for the sweep.
     pub(super) shown: Option<&'a String>,
     pub(super) comparisons: &'a [Comparison],
     pub(super) baseline: &'a str,
 }
 
-impl<'a> Played<'a> {
+impl<'a> MediaTrials<'a> {
     pub(super) fn of(evidence: &Evidence<'a>) -> Self {
         let done = evidence.trials.iter().zip(evidence.runs);
         let trials: Vec<_> = done
             .filter(|(t, _)| t.state == TrialState::Done)
-            .filter_map(|(t, run)| Some((t.arm.as_str(), t.level.as_str(), run.as_ref()?)))
+            .filter_map(|(t, run)| Some((t.arm.as_str(), &t.level, run.as_ref()?)))
             .collect();
         let closes = |run: &RunResult| run.classes.iter().any(|c| c.class.closed_loop);
-        let has = |level: &str, closed: bool| {
+        let has = |level: &LevelName, closed: bool| {
             let mut of_level = trials.iter().filter(|(_, r, _)| *r == level);
             of_level.any(|(_, _, run)| closes(run) == closed)
         };
-        let levels = || evidence.plan.levels.iter().map(String::as_str);
-        Played {
+        let levels = || evidence.plan.levels.iter();
+        MediaTrials {
             open: levels().filter(|r| has(r, false)).collect(),
             closed: levels().find(|r| has(r, true)),
             shown: (evidence.plan.primary.iter()).find(|m| !m.starts_with(PROBE.name())),
@@ -98,23 +99,23 @@ impl<'a> Played<'a> {
     pub(super) fn runs<'s>(
         &'s self,
         arm: &'s str,
-        level: &'s str,
+        level: &'s LevelName,
     ) -> impl Iterator<Item = &'a RunResult> + 's {
-        let of = move |(a, r, _): &&(&str, &str, &'a RunResult)| *a == arm && *r == level;
+        let of = move |(a, r, _): &&(&str, &LevelName, &'a RunResult)| *a == arm && *r == level;
         self.trials.iter().filter(of).map(|(_, _, run)| *run)
     }
 
-    pub(super) fn arm(&self, arm: &str) -> ArmFound {
-        let within = |level: &&&str| {
+    pub(super) fn arm(&self, arm: &str) -> ArmSummary {
+        let within = |level: &&&LevelName| {
             let classes = self.runs(arm, level).flat_map(|run| &run.classes);
             let mut met = classes.map(|c| c.figures.miss_share <= MISSES).peekable();
             met.peek().is_some() && met.all(|met| met)
         };
         let all = || self.trials.iter().filter(|(a, ..)| *a == arm);
         let changes = all().flat_map(|(_, _, run)| &run.stores);
-        ArmFound {
+        ArmSummary {
             arm: arm.to_owned(),
-            highest_level: (self.open.iter().take_while(within).last()).map(|r| (*r).to_owned()),
+            highest_level: (self.open.iter().take_while(within).last()).map(|r| (*r).clone()),
             one_writer: self.one_writer(arm),
             syncs: self.syncs(arm),
             leader_changes: changes.filter_map(|s| s.leader_changes).sum(),
@@ -150,7 +151,7 @@ impl<'a> Played<'a> {
             syncs += member.fsyncs.unwrap_or(0.0);
         }
         (time > 0.0).then(|| Many {
-            level: level.to_owned(),
+            level: level.clone(),
             writes_per_second: writes / time,
             writes_per_sync: (syncs > 0.0).then(|| writes / syncs),
         })

@@ -1,21 +1,13 @@
 //! What fillings tell: the answer and its tables. Pure.
 
-use super::record::{Answered, Record};
+use super::filling::{Filling, fillings};
+use super::record::ResponseCounts;
 use super::tables;
 use crate::experiment::analysis::{Evidence, Findings};
-use crate::experiment::result::document::TrialState;
 use crate::human::numbers::{count, seconds, three};
-use crate::report::RunResult;
 
 /// A forecast this near has come true.
 const NEAR: f64 = 0.10;
-
-/// One filling with where it comes from.
-pub(super) struct Filled<'a> {
-    pub(super) name: String,
-    pub(super) record: Record,
-    run: &'a RunResult,
-}
 
 pub(super) fn answer(evidence: &Evidence<'_>) -> Findings {
     let (all, unreadable) = fillings(evidence);
@@ -41,77 +33,8 @@ pub(super) fn answer(evidence: &Evidence<'_>) -> Findings {
     }
 }
 
-/// What there is, in the order of levels and arms; and what there is that cannot be read.
-fn fillings<'a>(evidence: &'a Evidence<'_>) -> (Vec<Filled<'a>>, Vec<String>) {
-    let mut unreadable = Vec::new();
-    let plan = evidence.plan;
-    let mut all: Vec<(usize, Filled<'a>)> = Vec::new();
-    let of_trials = evidence
-        .trials
-        .iter()
-        .zip(evidence.runs)
-        .zip(evidence.after);
-    for ((trial, run), after) in of_trials {
-        let (Some(run), Some(after), TrialState::Done) = (run, after, trial.state) else {
-            continue;
-        };
-        let record = match serde_json::from_value::<Record>(after.clone()) {
-            Ok(record) => record,
-            Err(e) => {
-                unreadable.push(format!(
-                    "cannot parse {}/after.json; another version of etcdmark may have written it: {e}",
-                    trial.directory
-                ));
-                continue;
-            }
-        };
-        let mut name = format!("etcd {}", record.etcd);
-        let like = |a: &&crate::experiment::plan::ArmPlan| {
-            a.stores.first().map(|s| &s.version) == Some(&record.etcd)
-        };
-        // Versions tell arms apart, unless they do not.
-        if plan.arms.iter().filter(like).count() > 1 {
-            name = trial.arm.clone();
-        }
-        if plan.levels.len() > 1 {
-            name = format!("{name}, {}", trial.level);
-        }
-        if plan.blocks > 1 {
-            name = format!("{name}, {}", trial.block);
-        }
-        let level = plan
-            .levels
-            .iter()
-            .position(|r| *r == trial.level)
-            .unwrap_or(0);
-        let arm = plan
-            .arms
-            .iter()
-            .position(|a| a.name == trial.arm)
-            .unwrap_or(0);
-        let place = (level * plan.arms.len() + arm) * plan.blocks as usize + trial.block as usize;
-        all.push((place, Filled { name, record, run }));
-    }
-    all.sort_by_key(|(place, _)| *place);
-    (all.into_iter().map(|(_, f)| f).collect(), unreadable)
-}
-
-impl Filled<'_> {
-    /// By which share of the true time the forecast of that number was late (above 0: it came later than said).
-    pub(super) fn off(&self, forecast: usize) -> Option<f64> {
-        let said = self.record.forecasts.get(forecast)?.full_at?;
-        Some(self.record.full_at? / said - 1.0)
-    }
-
-    fn down(&self) -> f64 {
-        let last = self.record.recovery.last().map(|s| s.at + s.took);
-        let first = self.record.recovery.first().map(|s| s.at);
-        last.zip(first).map_or(0.0, |(l, f)| l - f)
-    }
-}
-
-fn sentence(all: &[Filled<'_>]) -> String {
-    let full: Vec<&Filled<'_>> = all.iter().filter(|f| f.record.full_at.is_some()).collect();
+fn sentence(all: &[Filling<'_>]) -> String {
+    let full: Vec<&Filling<'_>> = all.iter().filter(|f| f.record.full_at.is_some()).collect();
     let Some(first) = full.first() else {
         let said = all[0].record.forecasts.iter().rev().find_map(|f| f.full_at);
         let said = said.map_or("never".to_owned(), seconds);
@@ -149,9 +72,9 @@ fn sentence(all: &[Filled<'_>]) -> String {
     let writes_ok: u64 = full.iter().map(|f| written(f)).sum();
     let renewing = full
         .iter()
-        .filter_map(|f| Some((f, f.record.blast.as_ref()?)));
-    let blast = renewing.max_by_key(|(_, b)| b.not_ready);
-    let blast = blast.map_or(String::new(), |(f, b)| match b.not_ready {
+        .filter_map(|f| Some((f, f.record.lease_impact.as_ref()?)));
+    let lease_impact = renewing.max_by_key(|(_, b)| b.not_ready);
+    let lease_impact = lease_impact.map_or(String::new(), |(f, b)| match b.not_ready {
         0 => format!(
             "; the trial is too short to tell whether nodes become NotReady: renewals failed for {}, the grace \
              period is {}",
@@ -209,12 +132,12 @@ fn sentence(all: &[Filled<'_>]) -> String {
     } else {
         "; etcd was full for less than a whole second".to_owned()
     };
-    format!("{when}{missing}{then}{blast}{back}; {swept}")
+    format!("{when}{missing}{then}{lease_impact}{back}; {swept}")
 }
 
 /// What the sweeps after the load say of the acknowledged writes, and of how many keys they can say it: an Event that
 /// has expired cannot be looked for.
-fn swept(full: &[&Filled<'_>]) -> String {
+fn swept(full: &[&Filling<'_>]) -> String {
     let reports = || full.iter().filter_map(|f| f.run.verify.as_ref());
     let undone = reports().find_map(|v| v.incomplete.as_deref());
     if reports().count() < full.len() || undone.is_some() {
@@ -239,7 +162,7 @@ fn swept(full: &[&Filled<'_>]) -> String {
 }
 
 /// Writes that were answered well while full.
-fn written(f: &Filled<'_>) -> u64 {
+fn written(f: &Filling<'_>) -> u64 {
     let of =
         |class: &String| {
             f.run.header.classes.iter().any(|c| {
@@ -254,7 +177,7 @@ fn written(f: &Filled<'_>) -> u64 {
         .sum()
 }
 
-fn notes(all: &[Filled<'_>]) -> Vec<String> {
+fn notes(all: &[Filling<'_>]) -> Vec<String> {
     let mut notes = Vec::new();
     for f in all {
         let r = &f.record;
@@ -277,7 +200,7 @@ fn notes(all: &[Filled<'_>]) -> Vec<String> {
         }
         let compactor = r.while_full.get("compactor/txn");
         if let Some(compactor) = compactor.filter(|c| c.no_space > 0) {
-            let Answered { ok, no_space, .. } = compactor;
+            let ResponseCounts { ok, no_space, .. } = compactor;
             notes.push(format!(
                 "{}: while full, etcd refused {no_space} of {} rounds of kube-apiserver's compactor: the compactor \
                  cannot free a full etcd, because its first step is a write",

@@ -1,9 +1,9 @@
-//! Sees to one filling: forecasts before it and on the way, notes what the full etcd answers, leads it back, and lets
+//! Sees to one filling: forecasts before it and on the way, notes what the full etcd answers, recovers it, and lets
 //! the trial end.
 
 use super::forecast::Forecast;
 use super::matrix;
-use super::record::{Answered, Record, Said};
+use super::record::{ForecastPoint, Record, ResponseCounts};
 use super::recovery::{Recovery, recover};
 use super::renewals::Renewals;
 use crate::clock::{self, Nanos};
@@ -20,7 +20,7 @@ use std::time::Duration;
 /// etcd's word for a write that finds no space, as `etcd/errors.rs` calls it.
 const NO_SPACE: &str = "no-space";
 /// At this share of the way to full the growth that was seen tells the rest.
-const SECOND_LOOK: f64 = 0.25;
+const SECOND_FORECAST: f64 = 0.25;
 /// A recovery that takes longer than this has failed.
 const RECOVERED_WITHIN: Duration = Duration::from_secs(900);
 
@@ -51,7 +51,7 @@ impl TrialHook for QuotaHook {
         let quota = self.record.quota as f64;
         let used = self.forecast.populated;
         let full_at = self.forecast.time_to(quota - used);
-        let said = self.say("before anything", 0.0, used, full_at);
+        let said = self.keep_forecast("before anything", 0.0, used, full_at);
         let critical = self.record.critical_rate.map_or(String::new(), |r| {
             format!(
                 "; with kube-apiserver's compactor every {}, it never becomes full below {}/s of this mix",
@@ -86,8 +86,8 @@ impl TrialHook for QuotaHook {
         if let Some(reason) = self.died.take() {
             return Err(HookError::EtcdEnded(reason));
         }
-        if self.must_be_led_back(testbed) {
-            self.lead_back(testbed);
+        if self.needs_recovery(testbed) {
+            self.recover(testbed);
         }
         let record = &mut self.record;
         if let Some(recovery) = &self.recovery {
@@ -103,7 +103,7 @@ impl TrialHook for QuotaHook {
         }
         if let Some(full_at) = record.full_at {
             record.quarters = self.renewals.quarters(full_at);
-            record.blast = self.renewals.blast(record.nodes, &record.kubernetes);
+            record.lease_impact = self.renewals.lease_impact(record.nodes, &record.kubernetes);
         }
         let etcd = testbed.etcds().next().map(|(_, etcd)| etcd);
         if let Some(etcd) = etcd.filter(|e| e.members().len() == 1)
@@ -119,17 +119,17 @@ impl TrialHook for QuotaHook {
             });
             match checked.ok_or(HookError::Interrupted)? {
                 Ok(checked) => (record.matrix, record.at_full) = checked,
-                Err(reason) => record.not_checked = Some(reason),
+                Err(e) => record.not_checked = Some(e.to_string()),
             }
         }
         Ok(Some(serde_json::to_value(&self.record)?))
     }
 
     fn abort(mut self: Box<Self>, testbed: &Testbed) -> Vec<String> {
-        if !self.must_be_led_back(testbed) {
+        if !self.needs_recovery(testbed) {
             return Vec::new();
         }
-        match self.lead_back(testbed) {
+        match self.recover(testbed) {
             None => vec![
                 "etcd was full and was recovered: compacted, defragmented, disarmed".to_owned(),
             ],
@@ -157,8 +157,8 @@ impl QuotaHook {
         }
     }
 
-    /// It is full, it stays when the trial is over, and nobody has led it back.
-    fn must_be_led_back(&self, testbed: &Testbed) -> bool {
+    /// It is full, it stays when the trial is over, and nobody has recovered it.
+    fn needs_recovery(&self, testbed: &Testbed) -> bool {
         let ended = self.recovery.as_ref().is_some_and(|r| {
             let recovery = r.lock().unwrap_or_else(PoisonError::into_inner);
             recovery.ended && recovery.error.is_none()
@@ -166,8 +166,8 @@ impl QuotaHook {
         self.record.full_at.is_some() && !ended && testbed.etcds().next().is_none()
     }
 
-    /// Leads it back without load; why that failed, if so.
-    fn lead_back(&mut self, testbed: &Testbed) -> Option<String> {
+    /// Recovers it without load; why that failed, if so.
+    fn recover(&mut self, testbed: &Testbed) -> Option<String> {
         let target = testbed.targets().into_iter().next()?;
         let recovery = Arc::new(Mutex::new(Recovery::default()));
         self.recovery = Some(Arc::clone(&recovery));
@@ -184,7 +184,7 @@ impl QuotaHook {
         self.begun = Some((phase.t, clock::now()));
         self.record.used = self.size;
         let full_at = self.forecast.time_to(self.record.quota as f64 - self.size);
-        vec![self.say("before the load", 0.0, self.size, full_at)]
+        vec![self.keep_forecast("before the load", 0.0, self.size, full_at)]
     }
 
     fn sample(&mut self, sample: &ServerSample) -> Vec<String> {
@@ -206,11 +206,11 @@ impl QuotaHook {
         }
         let (quota, used, t) = (self.record.quota as f64, self.record.used, sample.t - begun);
         let early = self.record.forecasts.len() > 2;
-        if early || t <= 0.0 || size - used < SECOND_LOOK * (quota - used) {
+        if early || t <= 0.0 || size - used < SECOND_FORECAST * (quota - used) {
             return Vec::new();
         }
         let full_at = t + (quota - size) / ((size - used) / t);
-        vec![self.say("at 25 %", t, size, Some(full_at))]
+        vec![self.keep_forecast("at 25 %", t, size, Some(full_at))]
     }
 
     fn full(&mut self, t: f64) -> Vec<String> {
@@ -305,7 +305,8 @@ impl QuotaHook {
     /// What was answered in a second in which etcd was full throughout.
     fn answers(&mut self, interval: &Interval) {
         for (class, counts) in &interval.classes {
-            let into: &mut Answered = self.record.while_full.entry(class.clone()).or_default();
+            let into: &mut ResponseCounts =
+                self.record.while_full.entry(class.clone()).or_default();
             into.ok += counts.ok;
             for (name, error) in &counts.errors {
                 match name.as_str() {
@@ -319,10 +320,10 @@ impl QuotaHook {
     /// Keeps a forecast, and says it.
     ///
     /// `at` is when, seconds since the load began.
-    fn say(&mut self, when: &str, at: f64, used: f64, full_at: Option<f64>) -> String {
+    fn keep_forecast(&mut self, when: &str, at: f64, used: f64, full_at: Option<f64>) -> String {
         let quota = self.record.quota as f64;
         let growth = full_at.map_or(0.0, |t| (quota - used) / (t - at).max(1e-9));
-        self.record.forecasts.push(Said {
+        self.record.forecasts.push(ForecastPoint {
             when: when.to_owned(),
             used,
             growth,

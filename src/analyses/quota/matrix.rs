@@ -3,11 +3,11 @@
 //! Expected is what etcd's source says (`server/etcdserver/api/v3rpc/quota.go`, `server/etcdserver/apply`): whatever may
 //! put, and LeaseGrant, is refused before it is proposed; all else goes on. An alarm is never cleared by itself.
 
-use super::record::{AtFull, Checked};
+use super::record::{AtFull, OperationCheck};
 use super::recovery::full_alarms;
 use crate::clock::{self, SECOND};
 use crate::etcd::control::{ControlError, Member, RangeSpec};
-use crate::local::LocalCluster;
+use crate::local::{LocalCluster, LocalError};
 use etcd_client::{Compare, CompareOp, Txn, TxnOp};
 use std::time::Duration;
 
@@ -22,46 +22,56 @@ const WITHIN: Duration = Duration::from_secs(300);
 /// etcd refreshes the size that it compares with the quota at each commit of its backend, 100 ms.
 const COMMIT: Duration = Duration::from_millis(300);
 
+/// What kept an etcd from being filled or asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MatrixError {
+    #[error(transparent)]
+    Etcd(#[from] ControlError),
+    #[error(transparent)]
+    Restart(#[from] LocalError),
+    #[error("no member")]
+    NoMember,
+    #[error("etcd is not full after writes of twice its quota")]
+    NotFull,
+}
+
 /// Fills the etcd's only member, measures what its full file costs and asks each operation.
 ///
 /// # Errors
-/// In words, what kept it from being filled or asked.
+/// What kept it from being filled or asked.
 pub(super) async fn check(
     etcd: &LocalCluster,
     quota: u64,
-) -> Result<(Vec<Checked>, AtFull), String> {
+) -> Result<(Vec<OperationCheck>, AtFull), MatrixError> {
     let target = etcd.target();
-    let endpoint = target.endpoints.first().ok_or("no member")?;
-    let member = Member::connect(&target, endpoint).await.map_err(words)?;
+    let endpoint = target.endpoints.first().ok_or(MatrixError::NoMember)?;
+    let member = Member::connect(&target, endpoint).await?;
     // The load may have filled it again.
-    let revision = member.status().await.map_err(words)?.revision;
-    member
-        .compact_physically(revision, WITHIN)
-        .await
-        .map_err(words)?;
-    member.defragment(WITHIN).await.map_err(words)?;
+    let revision = member.status().await?.revision;
+    member.compact_physically(revision, WITHIN).await?;
+    member.defragment(WITHIN).await?;
     disarm(&member).await?;
     let prefix = "/etcdmark-quota/";
     let key = |name: &str| format!("{prefix}{name}");
-    let lease = member.lease_grant(3600).await.map_err(words)?;
+    let lease = member.lease_grant(3600).await?;
     for name in ["deleted", "cas", "kept"] {
-        member.txn(put(&key(name), 1)).await.map_err(words)?;
+        member.txn(put(&key(name), 1)).await?;
     }
     fill(&member, prefix, quota).await?;
     tokio::time::sleep(COMMIT).await;
     let mut at_full = AtFull::default();
     let begun = clock::now();
-    at_full.snapshot_bytes = member.snapshot(WITHIN).await.map_err(words)?;
+    at_full.snapshot_bytes = member.snapshot(WITHIN).await?;
     at_full.snapshot = since(begun);
     let begun = clock::now();
-    etcd.restart_member(0).await.map_err(|e| e.to_string())?;
+    etcd.restart_member(0).await?;
     at_full.restart = Some(since(begun));
-    let member = Member::connect(&target, endpoint).await.map_err(words)?;
-    at_full.size = member.status().await.map_err(words)?.db_size;
+    let member = Member::connect(&target, endpoint).await?;
+    at_full.size = member.status().await?.db_size;
 
     let mut all = Vec::new();
     let mut told = |operation: &str, expected: &str, found: Result<(), ControlError>| {
-        all.push(Checked {
+        all.push(OperationCheck {
             operation: operation.to_owned(),
             expected: expected.to_owned(),
             found: match found {
@@ -160,7 +170,7 @@ pub(super) async fn check(
     );
 
     // The way back, with each step left out once.
-    let revision = member.status().await.map_err(words)?.revision;
+    let revision = member.status().await?.revision;
     let begun = clock::now();
     told(
         "Compact",
@@ -199,15 +209,15 @@ pub(super) async fn check(
 }
 
 /// Clears the alarms of a full file.
-async fn disarm(member: &Member) -> Result<(), String> {
-    for alarm in full_alarms(member).await.map_err(words)? {
-        member.disarm(&alarm).await.map_err(words)?;
+async fn disarm(member: &Member) -> Result<(), MatrixError> {
+    for alarm in full_alarms(member).await? {
+        member.disarm(&alarm).await?;
     }
     Ok(())
 }
 
 /// Overwrites a few keys until etcd refuses; at most the quota's worth of values twice over.
-async fn fill(member: &Member, prefix: &str, quota: u64) -> Result<(), String> {
+async fn fill(member: &Member, prefix: &str, quota: u64) -> Result<(), MatrixError> {
     let round = |_| {
         let puts = (0..KEYS).map(|i| TxnOp::put(format!("{prefix}{i}"), vec![b'x'; VALUE], None));
         Txn::new().and_then(puts.collect::<Vec<_>>())
@@ -216,10 +226,10 @@ async fn fill(member: &Member, prefix: &str, quota: u64) -> Result<(), String> {
         match member.txn(round(n)).await {
             Ok(_) => {}
             Err(e) if e.message().contains(NO_SPACE) => return Ok(()),
-            Err(e) => return Err(words(e)),
+            Err(e) => return Err(e.into()),
         }
     }
-    Err("etcd is not full after writes of twice its quota".to_owned())
+    Err(MatrixError::NotFull)
 }
 
 fn put(key: &str, bytes: usize) -> Txn {
@@ -228,9 +238,4 @@ fn put(key: &str, bytes: usize) -> Txn {
 
 fn since(begun: u64) -> f64 {
     clock::now().saturating_sub(begun) as f64 / SECOND as f64
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
-fn words(e: ControlError) -> String {
-    e.to_string()
 }

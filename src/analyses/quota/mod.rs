@@ -4,6 +4,7 @@
 //! the load goes on; afterwards the same etcd is filled once more, to ask it operation by operation.
 
 mod answer;
+mod filling;
 mod forecast;
 mod hook;
 mod matrix;
@@ -77,7 +78,7 @@ pub(super) fn hook(start: TrialStart<'_>) -> Result<Box<dyn TrialHook>, HookErro
                 .to_owned(),
         );
     };
-    let forecast = Forecast::of(plan, 0).map_err(HookError::Unsuited)?;
+    let forecast = Forecast::of(plan, 0).map_err(|e| HookError::Unsuited(e.to_string()))?;
     if forecast.populated >= limit as f64 {
         return unsuited(format!(
             "populate alone writes about {} for {} nodes, but the quota is {found}: reduce cluster.nodes, \

@@ -15,7 +15,7 @@ pub(super) struct Record {
     /// The quota, bytes.
     pub(super) quota: i64,
     /// What was said of the time to full, in order.
-    pub(super) forecasts: Vec<Said>,
+    pub(super) forecasts: Vec<ForecastPoint>,
     /// The compactor's interval that the critical rate is for, seconds, and that rate, puts per second.
     pub(super) interval: f64,
     pub(super) critical_rate: Option<f64>,
@@ -32,9 +32,9 @@ pub(super) struct Record {
     /// Quarters of the way to full.
     pub(super) quarters: Vec<Quarter>,
     /// What was answered while full: whole seconds only, per op class.
-    pub(super) while_full: BTreeMap<String, Answered>,
+    pub(super) while_full: BTreeMap<String, ResponseCounts>,
     /// What it means for the cluster; none where no node renews a Lease.
-    pub(super) blast: Option<Blast>,
+    pub(super) lease_impact: Option<LeaseImpact>,
     /// The way back, step by step.
     pub(super) recovery: Vec<Step>,
     /// Why it came to no end, if so.
@@ -44,7 +44,7 @@ pub(super) struct Record {
     /// Why the etcd was not filled once more, if so.
     pub(super) not_checked: Option<String>,
     /// The operation matrix.
-    pub(super) matrix: Vec<Checked>,
+    pub(super) matrix: Vec<OperationCheck>,
     /// What the full file costs.
     pub(super) at_full: AtFull,
 }
@@ -52,7 +52,7 @@ pub(super) struct Record {
 /// A forecast.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Said {
+pub(super) struct ForecastPoint {
     /// `before anything`, `before the load`, `at 25 %`.
     pub(super) when: String,
     /// Bytes in the file that it counts from.
@@ -77,7 +77,7 @@ pub(super) struct Quarter {
 /// What became of an op class.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Answered {
+pub(super) struct ResponseCounts {
     pub(super) ok: u64,
     /// `database space exceeded`.
     pub(super) no_space: u64,
@@ -88,7 +88,7 @@ pub(super) struct Answered {
 /// The hollow cluster's view.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Blast {
+pub(super) struct LeaseImpact {
     /// The node-monitor grace period of that version, seconds.
     pub(super) grace: f64,
     /// The longest time without any renewal, seconds.
@@ -116,7 +116,7 @@ pub(super) struct Step {
 /// One operation against a full etcd.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Checked {
+pub(super) struct OperationCheck {
     pub(super) operation: String,
     /// `ok` or `no space`, as etcd's source has it.
     pub(super) expected: String,
@@ -124,7 +124,7 @@ pub(super) struct Checked {
     pub(super) found: String,
 }
 
-impl Checked {
+impl OperationCheck {
     /// Whether etcd did as expected.
     pub(super) fn holds(&self) -> bool {
         self.expected == self.found

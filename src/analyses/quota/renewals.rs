@@ -1,7 +1,7 @@
 //! The hollow nodes' Lease renewals while an etcd fills up and is full: how long they took, and which nodes missed too
 //! many.
 
-use super::record::{Blast, Quarter};
+use super::record::{LeaseImpact, Quarter};
 use crate::kube::KubernetesVersion;
 use crate::kube::OpClass;
 use crate::measure::sparse::SparseHist;
@@ -61,21 +61,21 @@ impl Renewals {
     /// Which of `nodes` the node controller would have called NotReady. Renewals are counted, not told apart: of `ok`
     /// renewals within a grace period at most so many nodes had one, so the others had none.
     /// None where nobody renews.
-    pub(super) fn blast(&self, nodes: u64, version: &str) -> Option<Blast> {
+    pub(super) fn lease_impact(&self, nodes: u64, version: &str) -> Option<LeaseImpact> {
         if self.answered.iter().all(|(_, _, ok)| *ok == 0) {
             return None;
         }
         let grace = grace(version);
-        let mut blast = Blast {
+        let mut lease_impact = LeaseImpact {
             grace,
-            ..Blast::default()
+            ..LeaseImpact::default()
         };
         let mut last = 0.0;
         for (i, (from, to, ok)) in self.answered.iter().enumerate() {
             if *ok > 0 {
                 last = *to;
             }
-            blast.silence = f64::max(blast.silence, to - f64::min(last, *from));
+            lease_impact.silence = f64::max(lease_impact.silence, to - f64::min(last, *from));
             // Before that, what populate wrote still counts.
             if *to < grace {
                 continue;
@@ -86,12 +86,12 @@ impl Renewals {
                 .map(|(_, _, ok)| ok)
                 .sum();
             let silent = nodes.saturating_sub(renewed);
-            if silent > 0 && blast.first_at.is_none() {
-                blast.first_at = Some(*to);
+            if silent > 0 && lease_impact.first_at.is_none() {
+                lease_impact.first_at = Some(*to);
             }
-            blast.not_ready = blast.not_ready.max(silent);
+            lease_impact.not_ready = lease_impact.not_ready.max(silent);
         }
-        Some(blast)
+        Some(lease_impact)
     }
 }
 
@@ -123,20 +123,27 @@ mod tests {
         let ok: Vec<u64> = (0..100)
             .map(|t| if (30..90).contains(&t) { 0 } else { 10 })
             .collect();
-        let blast = seconds(&ok).blast(100, "1.31").unwrap();
+        let lease_impact = seconds(&ok).lease_impact(100, "1.31").unwrap();
         assert_eq!(
-            (blast.grace, blast.silence, blast.not_ready),
+            (
+                lease_impact.grace,
+                lease_impact.silence,
+                lease_impact.not_ready
+            ),
             (40.0, 60.0, 100)
         );
         // The first of them renewed in second 20, and 60 s on the window of 40 s begins after it.
-        assert_eq!(blast.first_at, Some(61.0));
-        let later = seconds(&ok).blast(100, "1.37").unwrap();
+        assert_eq!(lease_impact.first_at, Some(61.0));
+        let later = seconds(&ok).lease_impact(100, "1.37").unwrap();
         assert_eq!((later.grace, later.first_at), (50.0, Some(71.0)));
         let short: Vec<u64> = (0..100)
             .map(|t| if (30..60).contains(&t) { 0 } else { 10 })
             .collect();
-        assert_eq!(seconds(&short).blast(100, "1.37").unwrap().not_ready, 0);
-        assert_eq!(seconds(&[0; 90]).blast(100, "1.37"), None);
+        assert_eq!(
+            seconds(&short).lease_impact(100, "1.37").unwrap().not_ready,
+            0
+        );
+        assert_eq!(seconds(&[0; 90]).lease_impact(100, "1.37"), None);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The tables of fillings: one row, or block of rows, for each.
 
-use super::answer::{Filled, signed};
-use super::record::{Answered, Checked, Quarter};
+use super::answer::signed;
+use super::filling::Filling;
+use super::record::{OperationCheck, Quarter, ResponseCounts};
 use crate::experiment::result::document::Table;
 use crate::human::numbers::{bytes, rate, seconds};
 use std::collections::BTreeMap;
@@ -9,12 +10,12 @@ use std::collections::BTreeMap;
 /// An autoscaler (or anybody) that replaces unready nodes, but not when more than this share of them is.
 const GUARD: f64 = 0.5;
 /// All of them that have rows.
-pub(super) fn all(of: &[Filled<'_>]) -> Vec<Table> {
+pub(super) fn all(of: &[Filling<'_>]) -> Vec<Table> {
     let mut tables = vec![
         forecasts(of),
         filling(of),
         while_full(of),
-        blast(of),
+        lease_impact(of),
         recovery(of),
         at_full(of),
         matrix(of),
@@ -23,7 +24,7 @@ pub(super) fn all(of: &[Filled<'_>]) -> Vec<Table> {
     tables
 }
 
-fn forecasts(all: &[Filled<'_>]) -> Table {
+fn forecasts(all: &[Filling<'_>]) -> Table {
     let mut rows = Vec::new();
     for f in all {
         for (i, said) in f.record.forecasts.iter().enumerate() {
@@ -60,8 +61,8 @@ fn forecasts(all: &[Filled<'_>]) -> Table {
     )
 }
 
-fn filling(all: &[Filled<'_>]) -> Table {
-    let row = |f: &Filled<'_>| {
+fn filling(all: &[Filling<'_>]) -> Table {
+    let row = |f: &Filling<'_>| {
         let r = &f.record;
         let quota = r.quota as f64;
         let p99 = |q: Option<&Quarter>| match q {
@@ -103,11 +104,11 @@ fn filling(all: &[Filled<'_>]) -> Table {
     )
 }
 
-fn while_full(all: &[Filled<'_>]) -> Table {
+fn while_full(all: &[Filling<'_>]) -> Table {
     let mut rows = Vec::new();
     for f in all {
         for (i, (class, a)) in f.record.while_full.iter().enumerate() {
-            let Answered {
+            let ResponseCounts {
                 ok,
                 no_space,
                 other,
@@ -132,9 +133,9 @@ fn while_full(all: &[Filled<'_>]) -> Table {
     )
 }
 
-fn blast(all: &[Filled<'_>]) -> Table {
-    let row = |f: &Filled<'_>| {
-        let (r, b) = (&f.record, f.record.blast.as_ref()?);
+fn lease_impact(all: &[Filling<'_>]) -> Table {
+    let row = |f: &Filling<'_>| {
+        let (r, b) = (&f.record, f.record.lease_impact.as_ref()?);
         let share = b.not_ready as f64 / r.nodes.max(1) as f64;
         let guarded = if share > GUARD { 0 } else { b.not_ready };
         Some(vec![
@@ -168,7 +169,7 @@ fn blast(all: &[Filled<'_>]) -> Table {
     )
 }
 
-fn recovery(all: &[Filled<'_>]) -> Table {
+fn recovery(all: &[Filling<'_>]) -> Table {
     let mut rows = Vec::new();
     for f in all {
         for (i, step) in f.record.recovery.iter().enumerate() {
@@ -202,8 +203,8 @@ fn recovery(all: &[Filled<'_>]) -> Table {
     )
 }
 
-fn at_full(all: &[Filled<'_>]) -> Table {
-    let row = |f: &Filled<'_>| {
+fn at_full(all: &[Filling<'_>]) -> Table {
+    let row = |f: &Filling<'_>| {
         let a = &f.record.at_full;
         vec![
             f.name.clone(),
@@ -229,8 +230,8 @@ fn at_full(all: &[Filled<'_>]) -> Table {
 }
 
 /// One row per operation; the columns are the etcds, each once.
-fn matrix(all: &[Filled<'_>]) -> Table {
-    let mut etcds: Vec<&Filled<'_>> = Vec::new();
+fn matrix(all: &[Filling<'_>]) -> Table {
+    let mut etcds: Vec<&Filling<'_>> = Vec::new();
     for f in all.iter().filter(|f| !f.record.matrix.is_empty()) {
         if etcds.iter().all(|e| e.record.etcd != f.record.etcd) {
             etcds.push(f);
@@ -241,7 +242,7 @@ fn matrix(all: &[Filled<'_>]) -> Table {
     };
     let mut columns = vec!["".to_owned(), "expected".to_owned()];
     columns.extend(etcds.iter().map(|f| format!("etcd {}", f.record.etcd)));
-    let row = |(i, c): (usize, &Checked)| {
+    let row = |(i, c): (usize, &OperationCheck)| {
         let mut cells = vec![c.operation.clone(), c.expected.clone()];
         cells.extend(etcds.iter().map(|f| match f.record.matrix.get(i) {
             Some(c) if c.holds() => c.found.clone(),

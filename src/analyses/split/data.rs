@@ -1,8 +1,9 @@
 //! What the tables of `split` were computed from, for programs: one entry per trial.
 
-use super::hook::Felt;
+use super::hook::Slowest;
 use super::trials::{Trial, Trials};
 use crate::experiment::analysis::Evidence;
+use crate::experiment::level::LevelName;
 use crate::report::{DefragmentationEvent, ErrorCount};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ struct Data<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row<'a> {
-    level: &'a str,
+    level: &'a LevelName,
     arm: &'a str,
     block: u32,
     /// Of the victim.
@@ -30,7 +31,7 @@ struct Row<'a> {
     later_10s: u64,
     later_grace: u64,
     silent: f64,
-    felt: Felt,
+    slowest: Slowest,
     events_offered: u64,
     events_ok: u64,
     /// The store that was full first, and seconds from the load's begin.
@@ -69,7 +70,7 @@ pub(super) fn data(evidence: &Evidence<'_>, victim: &str) -> serde_json::Value {
     serde_json::to_value(data).unwrap_or_default()
 }
 
-fn row<'a>(level: &'a str, arm: &'a str, victim: &str, trial: &'a Trial<'_>) -> Row<'a> {
+fn row<'a>(level: &'a LevelName, arm: &'a str, victim: &str, trial: &'a Trial<'_>) -> Row<'a> {
     let counts = trial.class(victim).map(|f| &f.counts);
     let (events_offered, events_ok) = trial.events().fold((0, 0), |(offered, ok), c| {
         let counts = &c.figures.counts;
@@ -96,14 +97,14 @@ fn row<'a>(level: &'a str, arm: &'a str, victim: &str, trial: &'a Trial<'_>) -> 
             .flat_map(|c| &c.errors)
             .map(|(name, e)| (name.as_str(), e))
             .collect(),
-        later_10s: trial.noted.later_10s,
-        later_grace: trial.noted.later_grace,
-        silent: trial.noted.silent,
-        felt: trial.noted.felt,
+        later_10s: trial.record.later_10s,
+        later_grace: trial.record.later_grace,
+        silent: trial.record.silent,
+        slowest: trial.record.slowest,
         events_offered,
         events_ok,
         full: trial.no_space(),
-        compactions: &trial.noted.compactions,
+        compactions: &trial.record.compactions,
         defragmentations: &trial.run.defragmentations,
         stores: trial.run.stores.iter().map(|s| store(&s.name)).collect(),
     }

@@ -1,5 +1,5 @@
-//! What `split` notes of a trial while it is played: how late the victim's renewals were, how long none succeeded, and
-//! what it felt of compactions and defragmentations. None of it can be had from histograms of the whole phase.
+//! What `split` keeps of a trial while it is played: how late the victim's renewals were, how long none succeeded, and
+//! how slow they were during compactions and defragmentations. None of it can be had from histograms of the whole phase.
 
 use crate::experiment::play::hook::{HookError, TrialHook};
 use crate::experiment::play::testbed::Testbed;
@@ -13,7 +13,7 @@ const PERIOD: u64 = 10_000_000_000;
 /// What is kept of a trial, as `after.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Noted {
+pub(super) struct TrialRecord {
     /// Its operations that succeeded later than 10 s after they were intended.
     pub(super) later_10s: u64,
     /// Likewise later than the node-monitor grace period.
@@ -23,7 +23,7 @@ pub(super) struct Noted {
     /// From the load's last second in which one succeeded until its end, seconds.
     pub(super) silent: f64,
     /// The slowest of those that succeeded, by what was going on when they were intended.
-    pub(super) felt: Felt,
+    pub(super) slowest: Slowest,
     /// Compactions of each store.
     pub(super) compactions: BTreeMap<String, u64>,
 }
@@ -31,7 +31,7 @@ pub(super) struct Noted {
 /// The victim's slowest success, seconds; none where there was nothing of the kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Felt {
+pub(super) struct Slowest {
     /// In the seconds in which a member was being defragmented.
     pub(super) defragmentation: Option<f64>,
     /// In the second of a compaction and the next, in which most of the work is done.
@@ -45,7 +45,7 @@ pub(super) struct Felt {
 pub(super) struct RenewalHook {
     victim: String,
     grace: f64,
-    noted: Noted,
+    record: TrialRecord,
     /// The slowest success by intended second, ns, to two digits.
     slowest: BTreeMap<u64, u64>,
     /// Seconds in which a store was compacted, and a member defragmented.
@@ -61,9 +61,9 @@ impl RenewalHook {
         RenewalHook {
             victim: victim.to_owned(),
             grace,
-            noted: Noted {
+            record: TrialRecord {
                 grace,
-                ..Noted::default()
+                ..TrialRecord::default()
             },
             slowest: BTreeMap::new(),
             compacted: Vec::new(),
@@ -79,7 +79,7 @@ impl RenewalHook {
             Event::Interval(interval) => self.interval(interval),
             Event::Compactor(c) if c.answered && c.revision > 0 && c.class.ends_with("compact") => {
                 self.compacted.push(c.t as u64);
-                *self.noted.compactions.entry(c.store.clone()).or_default() += 1;
+                *self.record.compactions.entry(c.store.clone()).or_default() += 1;
             }
             Event::Defragmentation(d) => {
                 let begin = (d.t - d.seconds).max(0.0);
@@ -98,8 +98,8 @@ impl RenewalHook {
         }
         let grace = (self.grace * 1e9) as u64;
         for (at, n) in &row.histogram {
-            self.noted.later_10s += if *at > PERIOD { *n } else { 0 };
-            self.noted.later_grace += if *at > grace { *n } else { 0 };
+            self.record.later_10s += if *at > PERIOD { *n } else { 0 };
+            self.record.later_grace += if *at > grace { *n } else { 0 };
         }
     }
 
@@ -117,7 +117,7 @@ impl RenewalHook {
         }
     }
 
-    fn noted(mut self) -> Noted {
+    fn finish(mut self) -> TrialRecord {
         let slowest = |of: &dyn Fn(u64) -> bool| {
             let rows = self.slowest.iter().filter(|(second, _)| of(**second));
             rows.map(|(_, ns)| *ns as f64 / 1e9).reduce(f64::max)
@@ -128,13 +128,13 @@ impl RenewalHook {
                 .any(|(a, b)| (*a..=*b).contains(&s))
         };
         let compacted = |s: u64| self.compacted.iter().any(|c| (*c..=c + 1).contains(&s));
-        self.noted.felt = Felt {
+        self.record.slowest = Slowest {
             defragmentation: slowest(&defragmented),
             compaction: slowest(&|s| compacted(s) && !defragmented(s)),
             quiet: slowest(&|s| !compacted(s) && !defragmented(s)),
         };
-        self.noted.silent = (self.end - self.last_ok).max(0.0);
-        self.noted
+        self.record.silent = (self.end - self.last_ok).max(0.0);
+        self.record
     }
 }
 
@@ -149,7 +149,7 @@ impl TrialHook for RenewalHook {
         _testbed: &Testbed,
         _result: &RunResult,
     ) -> Result<Option<serde_json::Value>, HookError> {
-        Ok(Some(serde_json::to_value(self.noted())?))
+        Ok(Some(serde_json::to_value(self.finish())?))
     }
 }
 
@@ -183,25 +183,25 @@ mod tests {
         })
     }
 
-    fn noted(events: &[Event]) -> Noted {
+    fn record(events: &[Event]) -> TrialRecord {
         let mut hook = RenewalHook::new("a", 50.0);
         events.iter().for_each(|e| hook.see(e));
-        hook.noted()
+        hook.finish()
     }
 
     #[test]
     fn lateness_is_counted_beyond_the_period_and_beyond_the_grace_period() {
-        let n = noted(&[
+        let n = record(&[
             row(1.0, "a", &[3, 9_000, 11_000, 40_000, 60_000]),
             row(1.0, "b", &[70_000]),
         ]);
         assert_eq!((n.later_10s, n.later_grace, n.grace), (3, 1, 50.0));
-        assert_eq!(n.felt.quiet, Some(60.0));
+        assert_eq!(n.slowest.quiet, Some(60.0));
     }
 
     #[test]
     fn silence_is_from_the_last_success_to_the_end_of_the_load() {
-        let n = noted(&[
+        let n = record(&[
             interval(1.0, 9, 9),
             interval(2.0, 9, 1),
             interval(3.0, 9, 0),
@@ -210,11 +210,11 @@ mod tests {
             interval(5.0, 0, 0),
         ]);
         assert_eq!(n.silent, 2.0);
-        assert_eq!(noted(&[interval(1.0, 9, 9)]).silent, 0.0);
+        assert_eq!(record(&[interval(1.0, 9, 9)]).silent, 0.0);
     }
 
     #[test]
-    fn what_was_felt_is_told_by_what_was_going_on() {
+    fn the_slowest_success_is_told_by_what_was_going_on() {
         let compaction = |t, revision| {
             Event::Compactor(CompactorEvent {
                 t,
@@ -225,7 +225,7 @@ mod tests {
                 revision,
             })
         };
-        let n = noted(&[
+        let n = record(&[
             compaction(2.5, 100),
             // It was lost or is not ours: nothing was dropped.
             compaction(7.0, 0),
@@ -246,12 +246,12 @@ mod tests {
             row(5.0, "a", &[9]),
             row(7.0, "a", &[8]),
         ]);
-        let felt = Felt {
+        let slowest = Slowest {
             defragmentation: Some(0.4),
             compaction: Some(0.03),
             quiet: Some(0.008),
         };
-        assert_eq!(n.felt, felt);
+        assert_eq!(n.slowest, slowest);
         assert_eq!(n.compactions, BTreeMap::from([("main".to_owned(), 1)]));
     }
 }

@@ -9,6 +9,7 @@ mod tables;
 mod trials;
 
 use crate::experiment::analysis::{Analysis, Evidence, Findings};
+use crate::experiment::level::LevelName;
 use crate::experiment::plan::ExperimentPlan;
 use crate::experiment::play::hook::{HookError, TrialHook, TrialStart};
 use crate::experiment::result::document::Comparison;
@@ -40,7 +41,7 @@ impl Analysis for Split {
                 .flood
                 .as_ref()
                 .and_then(|f| f.effect(evidence, &about)),
-            levels.quota.as_deref().and_then(|r| isolation(evidence, r)),
+            levels.quota.as_ref().and_then(|r| isolation(evidence, r)),
             levels.flood.as_ref().and_then(|f| cost(evidence, &f.level)),
         ]
         .into_iter()
@@ -60,7 +61,7 @@ impl Analysis for Split {
         let (tables, notes) = Tables {
             evidence,
             victim: victim(evidence.plan),
-            cost_on: levels.flood.as_ref().map(|f| f.level.as_str()),
+            cost_on: levels.flood.as_ref().map(|f| &f.level),
         }
         .all();
         Findings {
@@ -94,12 +95,12 @@ fn title(class: &str) -> String {
 /// Which level shows what.
 struct Levels {
     flood: Option<Flood>,
-    quota: Option<String>,
+    quota: Option<LevelName>,
 }
 
 /// The level with the most Events, among those with room to spare.
 struct Flood {
-    level: String,
+    level: LevelName,
     /// Events per second.
     events: f64,
 }
@@ -161,8 +162,33 @@ impl Flood {
     }
 }
 
+/// Operations of an arm that failed, in all its trials with a quota.
+struct FailedShare {
+    arm: String,
+    /// 0 to 1.
+    share: f64,
+    /// An etcd of the arm reached its quota.
+    filled: bool,
+}
+
+impl FailedShare {
+    fn share(&self) -> String {
+        match self.share {
+            0.0 => "none".to_owned(),
+            share => percent(share),
+        }
+    }
+
+    fn place(&self) -> String {
+        match self.filled || self.share > 0.0 {
+            true => self.arm.clone(),
+            false => format!("{}, which did not reach the quota", self.arm),
+        }
+    }
+}
+
 /// `at a full quota of 64 MiB 31 % of Lease renewals fail in shared, none in split`.
-fn isolation(evidence: &Evidence<'_>, level: &str) -> Option<String> {
+fn isolation(evidence: &Evidence<'_>, level: &LevelName) -> Option<String> {
     let victim = victim(evidence.plan);
     let size = bytes(quota(evidence, level)?);
     let base = Trials::of(evidence, level, &evidence.plan.baseline);
@@ -175,7 +201,7 @@ fn isolation(evidence: &Evidence<'_>, level: &str) -> Option<String> {
             evidence.plan.baseline
         ));
     }
-    let failed = |arm: &str| -> Option<String> {
+    let failed = |arm: &str| -> Option<FailedShare> {
         let trials = Trials::of(evidence, level, arm);
         let counts = |f: fn(&crate::report::Counts) -> u64| {
             trials.sum(|t| t.class(victim).map_or(0, |c| f(&c.counts)))
@@ -183,25 +209,26 @@ fn isolation(evidence: &Evidence<'_>, level: &str) -> Option<String> {
         let unanswered = |c: &crate::report::Counts| c.failed + c.skipped + c.censored;
         let (failed, offered) = (counts(unanswered), counts(|c| c.offered));
         let filled = trials.0.iter().any(|t| t.no_space().is_some());
-        (offered > 0).then(|| match failed {
-            0 if filled => format!("none in {arm}"),
-            0 => format!("none in {arm}, which did not reach the quota"),
-            n => format!("{} in {arm}", percent(n as f64 / offered as f64)),
+        (offered > 0).then(|| FailedShare {
+            arm: arm.to_owned(),
+            share: failed as f64 / offered as f64,
+            filled,
         })
     };
     let first = failed(&evidence.plan.baseline)?;
-    let (share, place) = first.split_once(" in ")?;
     let others = evidence.plan.others().filter_map(|a| failed(&a.name));
-    let others: Vec<String> = others.collect();
+    let others = others.map(|f| format!("{} in {}", f.share(), f.place()));
     Some(format!(
-        "at a full quota of {size} {share} of {} fail in {place}, {}",
+        "at a full quota of {size} {} of {} fail in {}, {}",
+        first.share(),
         title(victim),
-        others.join(", ")
+        first.place(),
+        others.collect::<Vec<String>>().join(", ")
     ))
 }
 
 /// `split costs +0.1 cores (+0.08 to +0.12) and +40 MiB (+38 MiB to +42 MiB) of memory`: the first arm, for all have as many etcds more.
-fn cost(evidence: &Evidence<'_>, level: &str) -> Option<String> {
+fn cost(evidence: &Evidence<'_>, level: &LevelName) -> Option<String> {
     let arm = &evidence.plan.others().next()?.name;
     let trials = Trials::of(evidence, level, arm);
     let base = Trials::of(evidence, level, &evidence.plan.baseline);

@@ -3,6 +3,7 @@
 use super::title;
 use super::trials::{Trial, Trials, quota};
 use crate::experiment::analysis::Evidence;
+use crate::experiment::level::LevelName;
 use crate::experiment::result::document::Table;
 use crate::experiment::result::metric::Unit;
 use crate::experiment::result::phrases;
@@ -16,7 +17,7 @@ pub(super) struct Tables<'a> {
     /// The op class that suffers.
     pub(super) victim: &'a str,
     /// The level on which the cost is told.
-    pub(super) cost_on: Option<&'a str>,
+    pub(super) cost_on: Option<&'a LevelName>,
 }
 
 /// Nothing to say.
@@ -31,11 +32,11 @@ impl Tables<'_> {
     }
 
     /// Every level and arm that was played.
-    fn played(&self) -> impl Iterator<Item = (&str, &str, Trials<'_>)> {
+    fn played(&self) -> impl Iterator<Item = (&LevelName, &str, Trials<'_>)> {
         let plan = self.evidence.plan;
         let all = plan.levels.iter().flat_map(move |r| {
             let arms = plan.arms.iter();
-            arms.map(move |a| (r.as_str(), a.name.as_str()))
+            arms.map(move |a| (r, a.name.as_str()))
         });
         all.map(|(level, arm)| (level, arm, Trials::of(self.evidence, level, arm)))
             .filter(|(_, _, trials)| !trials.is_empty())
@@ -63,13 +64,13 @@ impl Tables<'_> {
             let slowest =
                 |t: &Trial<'_>| Some(t.class(self.victim)?.successes?.max_ns as f64 / 1e9);
             rows.push(vec![
-                level.to_owned(),
+                level.to_string(),
                 arm.to_owned(),
                 count(self.counted(&trials, |c| c.offered)),
                 count(self.counted(&trials, |c| c.failed)),
                 count(dropped),
-                count(trials.sum(|t| t.noted.later_10s)),
-                count(trials.sum(|t| t.noted.later_grace)),
+                count(trials.sum(|t| t.record.later_10s)),
+                count(trials.sum(|t| t.record.later_grace)),
                 trials.most(slowest).map_or(NONE.to_owned(), seconds),
                 if errors.is_empty() {
                     NONE.to_owned()
@@ -112,7 +113,7 @@ impl Tables<'_> {
                 trials.sum(|t| t.events().map(|c| f(&c.figures.counts)).sum())
             };
             rows.push(vec![
-                level.to_owned(),
+                level.to_string(),
                 arm.to_owned(),
                 bytes(quota),
                 reached,
@@ -125,7 +126,7 @@ impl Tables<'_> {
                     events(|c| c.offered.saturating_sub(c.ok)),
                     events(|c| c.offered),
                 ),
-                seconds(trials.median(|t| Some(t.noted.silent)).unwrap_or(0.0)),
+                seconds(trials.median(|t| Some(t.record.silent)).unwrap_or(0.0)),
             ]);
         }
         let failed = format!("{} failed", title(self.victim));
@@ -145,12 +146,12 @@ impl Tables<'_> {
         )
     }
 
-    /// What is felt of compactions and defragmentations.
+    /// How slow the victim was during compactions and defragmentations.
     fn pauses(&self) -> Table {
         let mut rows = Vec::new();
         for (level, arm, trials) in self.played() {
             let defragmented = trials.sum(|t| t.run.defragmentations.len() as u64);
-            let compacted = trials.sum(|t| t.noted.compactions.values().sum());
+            let compacted = trials.sum(|t| t.record.compactions.values().sum());
             if defragmented + compacted == 0 {
                 continue;
             }
@@ -172,15 +173,15 @@ impl Tables<'_> {
             });
             let or_none = |s: Option<f64>| s.map_or(NONE.to_owned(), seconds);
             rows.push(vec![
-                level.to_owned(),
+                level.to_string(),
                 arm.to_owned(),
                 count(compacted),
                 count(defragmented),
                 or_none(longest),
                 or_none(own),
-                or_none(trials.median(|t| t.noted.felt.quiet)),
-                or_none(trials.median(|t| t.noted.felt.compaction)),
-                or_none(trials.median(|t| t.noted.felt.defragmentation)),
+                or_none(trials.median(|t| t.record.slowest.quiet)),
+                or_none(trials.median(|t| t.record.slowest.compaction)),
+                or_none(trials.median(|t| t.record.slowest.defragmentation)),
             ]);
         }
         Table::new(
@@ -251,11 +252,7 @@ impl Tables<'_> {
                 rows.extend(arm.stores.iter().map(|s| row(&s.store, Some(&s.store))));
             }
         }
-        let on = if level.is_empty() {
-            String::new()
-        } else {
-            format!(" on level {level}")
-        };
+        let on = level.between(" on level ", "");
         Table::new(
             &format!("resource use of the etcds{on} (median of the trials; peak memory)"),
             &[
@@ -273,11 +270,11 @@ impl Tables<'_> {
     }
 
     fn grace(&self) -> f64 {
-        let noted = self.played().flat_map(|(_, _, trials)| {
-            let all = trials.0.iter().map(|t| t.noted.grace);
+        let record = self.played().flat_map(|(_, _, trials)| {
+            let all = trials.0.iter().map(|t| t.record.grace);
             all.collect::<Vec<f64>>()
         });
-        noted.fold(0.0, f64::max)
+        record.fold(0.0, f64::max)
     }
 
     fn notes(&self) -> Vec<String> {

@@ -32,13 +32,13 @@ fn plan() -> ExperimentPlan {
         }
     }
     serde_json::from_value(json!({
-        "version": 1, "hash": "", "name": "split-events", "question": "?", "analysis": "split",
+        "version": 2, "hash": "", "name": "split-events", "question": "?", "analysis": "split",
         "smoke": false, "seed": 1, "blocks": 6, "snapshot": false, "baseline": "shared",
         "arms": [
             {"name": "shared", "description": "", "stores": [store("main")]},
             {"name": "split", "description": "", "stores": [store("main"), store("events")]},
         ],
-        "leftOut": [], "levels": ["flood", "quota"],
+        "skippedArms": [], "levels": ["flood", "quota"],
         "levelFlags": {"quota": ["--quota-backend-bytes=67108864"]},
         "primary": ["node-lease/update:p99"], "metrics": [], "trials": trials,
     }))
@@ -139,13 +139,13 @@ fn found(plan: &ExperimentPlan, filled: impl Fn(&str) -> bool) -> Vec<StoredTria
     let one = |t: &crate::experiment::TrialPlan| StoredTrial {
         result: Some(run(
             t.arm == "split",
-            t.level == "quota" && filled(&t.arm),
+            t.level == *"quota" && filled(&t.arm),
             t.block,
         )),
         ended: true,
         after: Some(
             json!({"later10s": 1, "laterGrace": 0, "grace": 50.0, "silent": 7.5,
-                           "felt": {"defragmentation": null, "compaction": null, "quiet": 0.01},
+                           "slowest": {"defragmentation": null, "compaction": null, "quiet": 0.01},
                            "compactions": {}}),
         ),
         repeated: false,

@@ -1,7 +1,8 @@
 //! The trials of an arm on a level, and the figures of them that comparisons do not have.
 
-use super::hook::Noted;
+use super::hook::TrialRecord;
 use crate::experiment::analysis::Evidence;
+use crate::experiment::level::LevelName;
 use crate::experiment::result::document::TrialState;
 use crate::measure::paired::{CONFIDENCE, MeanInterval, mean_interval};
 use crate::report::{ClassResult, Figures, MemberFigures, Outage, Phase, RunResult, StoreResult};
@@ -17,7 +18,7 @@ const NO_SPACE: &str = "no-space";
 pub(super) struct Trial<'a> {
     pub(super) block: u32,
     pub(super) run: &'a RunResult,
-    pub(super) noted: Noted,
+    pub(super) record: TrialRecord,
 }
 
 /// All of an arm's trials on a level, by block.
@@ -25,20 +26,20 @@ pub(super) struct Trial<'a> {
 pub(super) struct Trials<'a>(pub(super) Vec<Trial<'a>>);
 
 impl<'a> Trials<'a> {
-    pub(super) fn of(evidence: &Evidence<'a>, level: &str, arm: &str) -> Self {
+    pub(super) fn of(evidence: &Evidence<'a>, level: &LevelName, arm: &str) -> Self {
         let rows = evidence.trials.iter().zip(evidence.runs);
         let rows = rows.zip(evidence.after);
         let rows = rows
-            .filter(|((t, _), _)| t.level == level && t.arm == arm && t.state == TrialState::Done);
+            .filter(|((t, _), _)| t.level == *level && t.arm == arm && t.state == TrialState::Done);
         let mut all: Vec<Trial<'a>> = rows
             .filter_map(|((t, run), after)| {
-                let noted = after
+                let record = after
                     .as_ref()
-                    .map(|v| Noted::deserialize(v).unwrap_or_default());
+                    .map(|v| TrialRecord::deserialize(v).unwrap_or_default());
                 Some(Trial {
                     block: t.block,
                     run: run.as_ref()?,
-                    noted: noted.unwrap_or_default(),
+                    record: record.unwrap_or_default(),
                 })
             })
             .collect();
@@ -145,7 +146,7 @@ impl<'a> Trial<'a> {
 }
 
 /// A level's quota, if it sets one, bytes.
-pub(super) fn quota(evidence: &Evidence<'_>, level: &str) -> Option<f64> {
+pub(super) fn quota(evidence: &Evidence<'_>, level: &LevelName) -> Option<f64> {
     let flags = evidence.plan.level_flags.get(level)?;
     let value = |f: &String| {
         let (name, value) = f.trim_start_matches('-').split_once('=')?;

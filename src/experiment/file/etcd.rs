@@ -1,7 +1,7 @@
 //! The etcds of an arm, one per store: started for each trial, or external.
 
+use super::etcd_spec::EtcdSpec;
 use super::external::ExternalEtcd;
-use super::spec::EtcdSpec;
 use crate::etcd::quota;
 use crate::experiment::plan::{PlannedMedium, StorePlan};
 use crate::local::{

@@ -3,9 +3,9 @@
 
 use super::arm::Arm;
 use super::changes::Changes;
+use super::etcd_spec::EtcdSpec;
 use super::source::ExperimentSource;
-use super::spec::EtcdSpec;
-use crate::etcd::external::{Given, Named};
+use crate::etcd::external::{EtcdAccess, Naming};
 use crate::experiment::error::ExperimentError;
 use crate::experiment::plan::StorePlan;
 use crate::target::Target;
@@ -85,7 +85,7 @@ impl ExperimentSource {
                 "do not put a password into a file; give only the name, and set ETCDCTL_PASSWORD";
             return Err(wrong("user", message.to_owned()));
         }
-        let given = Given {
+        let access = EtcdAccess {
             endpoints: spec.endpoints.clone(),
             metrics_endpoints: spec.metrics_endpoints.clone(),
             cacert: spec.cacert.clone(),
@@ -93,11 +93,11 @@ impl ExperimentSource {
             key: spec.key.clone(),
             insecure_skip_tls_verify: spec.insecure_skip_tls_verify.unwrap_or(false),
             user: spec.user.clone(),
-            ..Given::default()
+            ..EtcdAccess::default()
         };
         let env = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
-        let tls = given.tls(Named::Fields, &env);
-        let target = tls.and_then(|tls| given.target(Named::Fields, tls, &[], &env));
+        let tls = access.tls(Naming::Fields, &env);
+        let target = tls.and_then(|tls| access.target(Naming::Fields, tls, &[], &env));
         let target =
             target.map_err(|m| ExperimentError::at(self.place(path), format!("{path}: {m}")))?;
         Ok(Some(ExternalEtcd {

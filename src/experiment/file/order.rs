@@ -42,7 +42,6 @@ pub(crate) fn trials(plan: &ExperimentPlan) -> Vec<TrialPlan> {
     let slots = order(plan.seed, plan.blocks, plan.levels.len(), plan.arms.len());
     let trial = |(trial, slot): (u32, Slot)| {
         let (level, arm) = (&plan.levels[slot.level], &plan.arms[slot.arm].name);
-        let dash = if level.is_empty() { "" } else { "-" };
         // All trials of a snapshot begin with the same bytes, which are one seed's.
         let step = if plan.snapshot {
             0
@@ -56,7 +55,7 @@ pub(crate) fn trials(plan: &ExperimentPlan) -> Vec<TrialPlan> {
             arm: arm.clone(),
             order: slot.order,
             seed: plan.seed.wrapping_add(step),
-            directory: format!("trials/{trial:03}-{level}{dash}{arm}"),
+            directory: format!("trials/{trial:03}-{}{arm}", level.between("", "-")),
         }
     };
     (1..).zip(slots).map(trial).collect()

@@ -2,8 +2,9 @@
 
 use super::changes::Changes;
 use super::etcd::{Etcd, Media, StoreEtcd};
+use super::etcd_spec::EtcdSpec;
 use super::source::ExperimentSource;
-use super::spec::{ArmSpec, EtcdSpec};
+use super::spec::ArmSpec;
 use crate::disk::{DiskError, place::Place};
 use crate::experiment::error::ExperimentError;
 use crate::local::{LocalError, Medium};

@@ -6,11 +6,12 @@ use super::names::{known, label};
 use super::source::ExperimentSource;
 use super::spec::SweepSpec;
 use crate::experiment::error::ExperimentError;
+use crate::experiment::level::LevelName;
 
 /// One level.
 #[derive(Debug, Default)]
 pub(crate) struct Level {
-    pub(crate) name: String,
+    pub(crate) name: LevelName,
     /// Its changes of the workload.
     pub(crate) edits: Edits,
     /// Its flags of every etcd.
@@ -26,7 +27,7 @@ impl ExperimentSource {
             known("level", name, &names)
                 .map_err(|m| ExperimentError::at(format!("--level {name}"), m))?;
         }
-        all.retain(|r| changes.levels.is_empty() || changes.levels.contains(&r.name));
+        all.retain(|r| changes.levels.is_empty() || changes.levels.iter().any(|l| r.name == **l));
         Ok(all)
     }
 
@@ -48,7 +49,7 @@ impl ExperimentSource {
                 let mut edits = Edits::default();
                 edits.push(&place, &format!("{field} {value}"), to, &value);
                 Level {
-                    name: format!("{field}-{value}"),
+                    name: LevelName::new(format!("{field}-{value}")),
                     edits,
                     flags: Vec::new(),
                 }
@@ -72,7 +73,7 @@ impl ExperimentSource {
                     let path = format!("{path}.levels.{i}");
                     label(&level.name).map_err(|m| self.wrong(&format!("{path}.name"), m))?;
                     all.push(Level {
-                        name: level.name.clone(),
+                        name: LevelName::new(level.name.as_str()),
                         edits: self.set(&path, &level.set)?,
                         flags: level.etcd.flags.clone(),
                     });
@@ -83,7 +84,7 @@ impl ExperimentSource {
         };
         for (i, Level { name, .. }) in all.iter().enumerate() {
             if all[..i].iter().any(|r| r.name == *name) {
-                return Err(self.wrong(path, format!("level {name:?} is given twice")));
+                return Err(self.wrong(path, format!("level {:?} is given twice", name.as_str())));
             }
         }
         Ok(all)

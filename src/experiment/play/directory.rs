@@ -167,10 +167,10 @@ impl ExperimentDirectory {
 
     /// Where the snapshot of an arm on a level is kept.
     pub(crate) fn snapshot(&self, trial: &TrialPlan) -> PathBuf {
-        let dash = if trial.level.is_empty() { "" } else { "-" };
+        let level = trial.level.between("", "-");
         self.path
             .join(SNAPSHOTS)
-            .join(format!("{}{dash}{}", trial.level, trial.arm))
+            .join(format!("{level}{}", trial.arm))
     }
 
     /// Removes the snapshots, when all trials are done. Best effort: what stays does no harm.
@@ -203,8 +203,13 @@ fn read_plan(dir: &Path) -> Result<ExperimentPlan, ExperimentError> {
     let value: serde_json::Value =
         serde_json::from_str(&text).map_err(|e| refuse(format!("is not JSON: {e}")))?;
     match value["version"].as_u64() {
-        Some(v) if v > u64::from(PLAN_VERSION) => Err(refuse(format!(
-            "has version {v}, but this etcdmark reads up to {PLAN_VERSION}: use a newer etcdmark"
+        Some(v) if v != u64::from(PLAN_VERSION) => Err(refuse(format!(
+            "has format version {v}, but this etcdmark reads only version {PLAN_VERSION}: {}",
+            if v < u64::from(PLAN_VERSION) {
+                "read these results with the etcdmark that wrote them, or name a new directory"
+            } else {
+                "use a newer etcdmark"
+            }
         ))),
         _ => serde_json::from_value(value)
             .map_err(|e| refuse(format!("does not belong to an experiment: {e}"))),

@@ -61,19 +61,17 @@ impl ExternalEtcd {
     /// Reaches it, before any is loaded: what is wrong with the last arm shall not be found after an hour.
     async fn reach(&self, arm: &str) -> Result<(), ExperimentError> {
         let checked = preflight::check(&self.target, None).await;
-        checked
-            .map(drop)
-            .map_err(|e| refused(arm, self, e.exit(), e))
+        checked.map(drop).map_err(|e| refused(arm, self, e))
     }
 
     /// Deletes what an earlier trial of this experiment left that was killed. A lock that it left is waited for.
     async fn sweep(&self, arm: &str, run_id: &str) -> Result<(), ExperimentError> {
-        let unreached = |e: PreflightError| refused(arm, self, e.exit(), e);
+        let unreached = |e: PreflightError| refused(arm, self, e);
         let cluster = preflight::reach(&self.target)
             .await
             .map_err(unreached)?
             .cluster;
-        let failed = |e: ManifestError| refused(arm, self, e.exit(), e);
+        let failed = |e: ManifestError| refused(arm, self, e);
         let keys = RunKeys::new(run_id);
         let Some(left) = manifest::read(&cluster, &keys.manifest)
             .await
@@ -100,22 +98,40 @@ impl ExternalEtcd {
         };
         // The lease ends by itself when this fails.
         let _ = lock.release().await;
-        swept
-            .map(drop)
-            .map_err(|e| refused(arm, self, Exit::Failure, e))
+        swept.map(drop).map_err(|e| refused(arm, self, e))
     }
 }
 
-fn refused(
-    arm: &str,
-    etcd: &ExternalEtcd,
-    exit: Exit,
-    why: impl std::fmt::Display,
-) -> ExperimentError {
+/// Why an external etcd cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExternalError {
+    /// It is not reached, or must not be used.
+    #[error(transparent)]
+    Preflight(#[from] PreflightError),
+    /// What an earlier trial left cannot be read, or is in use.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// What an earlier trial left cannot be deleted.
+    #[error(transparent)]
+    Cleanup(#[from] CleanupError),
+}
+
+impl ExternalError {
+    /// The exit code that fits.
+    pub fn exit(&self) -> Exit {
+        match self {
+            ExternalError::Preflight(e) => e.exit(),
+            ExternalError::Manifest(e) => e.exit(),
+            ExternalError::Cleanup(_) => Exit::Failure,
+        }
+    }
+}
+
+fn refused(arm: &str, etcd: &ExternalEtcd, why: impl Into<ExternalError>) -> ExperimentError {
     ExperimentError::External {
         arm: arm.to_owned(),
         store: etcd.store.clone(),
-        message: why.to_string(),
-        exit,
+        source: Box::new(why.into()),
     }
 }

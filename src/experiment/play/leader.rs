@@ -8,14 +8,36 @@ use std::time::Duration;
 const ATTEMPTS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Why a member does not lead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeaderError {
+    /// A member cannot be asked.
+    #[error(transparent)]
+    Unreachable(#[from] ControlError),
+    /// etcd does not hand over.
+    #[error("member {member} did not become the leader: {source}")]
+    Refused {
+        /// Its number.
+        member: usize,
+        /// What etcd said last.
+        source: ControlError,
+    },
+    /// No election came to an end.
+    #[error("member {member} did not become the leader: nobody leads")]
+    None {
+        /// Its number.
+        member: usize,
+    },
+}
+
 /// Returns once member `index` leads.
-pub(crate) async fn lead(target: &Target, index: usize) -> Result<(), String> {
+pub(crate) async fn lead(target: &Target, index: usize) -> Result<(), LeaderError> {
     let mut members = Vec::new();
     for endpoint in &target.endpoints {
-        let member = Member::connect(target, endpoint).await;
-        members.push(member.map_err(|e| e.to_string())?);
+        members.push(Member::connect(target, endpoint).await?);
     }
-    let mut reason = "nobody leads".to_owned();
+    let mut last = None;
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
             tokio::time::sleep(PAUSE).await;
@@ -23,12 +45,16 @@ pub(crate) async fn lead(target: &Target, index: usize) -> Result<(), String> {
         match turn(&members, index).await {
             Ok(true) => return Ok(()),
             Ok(false) => {}
-            Err(e) => reason = e.to_string(),
+            Err(e) => last = Some(e),
         }
     }
-    Err(format!(
-        "member {index} did not become the leader: {reason}"
-    ))
+    Err(match last {
+        Some(source) => LeaderError::Refused {
+            member: index,
+            source,
+        },
+        None => LeaderError::None { member: index },
+    })
 }
 
 /// Whether the member leads; if another one does, that one is asked to hand over.

@@ -1,31 +1,21 @@
-//! Plays an experiment: one trial after the other, each a run of its own on etcds of its own.
+//! Plays an experiment: one trial after the other, an invalid one twice.
 
 use super::directory::ExperimentDirectory;
 use super::external;
-use super::hook::{HookError, TrialStart};
-use super::hooked_sink::HookedSink;
-use super::testbed::{InitialData, Testbed};
 use crate::clock::{self, SECOND};
 use crate::control::Control;
-use crate::engine::{self, guards};
 use crate::experiment::error::ExperimentError;
 use crate::experiment::file::Experiment;
-use crate::experiment::file::etcd::StoreEtcd;
 use crate::experiment::plan::TrialPlan;
 use crate::experiment::result::document::{ExperimentResult, TrialState};
 use crate::experiment::result::leadership;
 use crate::experiment::result::reduce::{StoredTrial, reduce};
 use crate::local::SyncCosts;
-use crate::report::{RunDirectory, RunResult, Sink, Tee};
-use crate::store::manifest;
-use crate::workload::{GuardKind, Phases, Plan, Resolved, RunSettings, TrialCoordinates};
-use std::fs;
-use std::path::{Path, PathBuf};
+use crate::report::Sink;
+use crate::workload::Phases;
 
 /// Start and end of an etcd, populate and sweep: what a trial takes beside its phases, until one was timed. Seconds.
 const BESIDE_PHASES: f64 = 5.0;
-/// In a snapshot's directory: it is complete, and of this plan.
-const READY: &str = "ready";
 
 /// Who watches the experiment.
 pub trait Observer {
@@ -105,14 +95,14 @@ pub fn run(
     Ok(result)
 }
 
-struct Runner<'a> {
-    experiment: &'a Experiment,
-    directory: &'a ExperimentDirectory,
-    control: &'a Control,
-    observer: &'a mut dyn Observer,
-    found: Vec<StoredTrial>,
+pub(super) struct Runner<'a> {
+    pub(super) experiment: &'a Experiment,
+    pub(super) directory: &'a ExperimentDirectory,
+    pub(super) control: &'a Control,
+    pub(super) observer: &'a mut dyn Observer,
+    pub(super) found: Vec<StoredTrial>,
     /// What syncs cost where media are emulated: measured once, the same in all trials.
-    costs: SyncCosts,
+    pub(super) costs: SyncCosts,
     /// Seconds that trials took, and how many of them.
     played: f64,
     count: u32,
@@ -193,223 +183,8 @@ impl Runner<'_> {
         }
     }
 
-    /// One try of a trial, from its etcds' start to their end.
-    fn play(
-        &mut self,
-        index: usize,
-        trial: &TrialPlan,
-        again: bool,
-    ) -> Result<(RunResult, Option<serde_json::Value>), ExperimentError> {
-        let (arm, etcds, resolved) = self.experiment.scene(trial)?;
-        let left = self.left(index, &resolved.phases);
-        self.observer.begins(trial, self.found.len(), again, left);
-        let snapshot = if self.experiment.plan.snapshot {
-            Some(self.prepare(trial)?)
-        } else {
-            None
-        };
-        self.directory.clear(trial)?;
-        let files = RunDirectory::create(&self.directory.trial(trial))
-            .map_err(|e| ExperimentError::at("--out", e.to_string()))?;
-        let ground = snapshot
-            .as_deref()
-            .map_or(InitialData::Fresh, InitialData::Copy);
-        let begun = Testbed::start(arm, etcds, ground, trial.seed, &self.costs, self.control)
-            .and_then(|testbed| {
-                let run_id = self.run_id(etcds);
-                external::sweep(&testbed, arm, etcds, &run_id, self.control)?;
-                let mut plan = self.plan(&testbed, resolved, run_id)?;
-                let fills = self.experiment.analysis.analysis.requirements().full_etcd;
-                plan.may_fill = fills || etcds.iter().any(StoreEtcd::may_fill);
-                if fills {
-                    // What these would stop is what is asked for.
-                    let about_room = [GuardKind::Quota, GuardKind::Alarm];
-                    plan.guards.retain(|g| !about_room.contains(g));
-                }
-                plan.trial = Some(TrialCoordinates {
-                    experiment: self.experiment.plan.name.clone(),
-                    arm: trial.arm.clone(),
-                    block: trial.block,
-                    trial: trial.trial,
-                    order: trial.order,
-                });
-                let ended = self.load(&testbed, trial, plan, &files);
-                testbed.stop();
-                ended
-            });
-        if begun.is_err() {
-            // What was measured stays; of a trial that could not begin, nothing does.
-            if report_is_empty(files.path()) {
-                files.discard();
-            }
-        }
-        begun
-    }
-
-    /// The engine's part of a trial, and what sees to it.
-    fn load(
-        &mut self,
-        testbed: &Testbed,
-        trial: &TrialPlan,
-        plan: Plan,
-        files: &RunDirectory,
-    ) -> Result<(RunResult, Option<serde_json::Value>), ExperimentError> {
-        let failed = |source: HookError| ExperimentError::Hook {
-            trial: trial.trial,
-            arm: trial.arm.clone(),
-            source,
-            directory: files.path().to_owned(),
-        };
-        let control = Control::default();
-        let start = TrialStart {
-            testbed,
-            experiment: &self.experiment.plan,
-            plan: &plan,
-            control: &control,
-        };
-        let make = self.experiment.analysis.hook;
-        let mut hook = make.map(|make| make(start)).transpose().map_err(failed)?;
-        let watch = Forwarded::new(testbed, self.control, &control);
-        let mut sink = files.sink()?;
-        let mut sinks: Vec<&mut dyn Sink> = vec![&mut sink];
-        sinks.extend(self.observer.sink());
-        let played = {
-            let mut hooked = HookedSink {
-                inner: Tee::new(sinks),
-                testbed,
-                hook: match &mut hook {
-                    Some(hook) => Some(hook.as_mut()),
-                    None => None,
-                },
-                t: 0.0,
-            };
-            engine::run(plan, &control, &mut hooked)
-        };
-        let result = played.map_err(|source| ExperimentError::Run {
-            trial: trial.trial,
-            arm: trial.arm.clone(),
-            source,
-        })?;
-        let whole = matches!(result.outcome.outcome.as_str(), "completed" | "guard");
-        let after = match hook {
-            Some(hook) if !whole => {
-                for line in hook.abort(testbed) {
-                    self.observer.say(&line);
-                }
-                None
-            }
-            Some(hook) => match hook.after(testbed, &result) {
-                Err(_) if self.control.interrupted() => return Err(ExperimentError::Interrupted),
-                after => after.map_err(failed)?,
-            },
-            None => None,
-        };
-        drop(watch);
-        if let Some(value) = &after {
-            self.directory.note(trial, value)?;
-        }
-        // Written last: it says that the trial is done.
-        files.write_result(&result)?;
-        Ok((result, after))
-    }
-
-    /// The same keys in every trial. In an etcd that stays, another experiment of that name has others: what this one
-    /// finds there it wrote itself.
-    fn run_id(&self, etcds: &[StoreEtcd]) -> String {
-        let plan = &self.experiment.plan;
-        match etcds.iter().any(|e| matches!(e, StoreEtcd::External(_))) {
-            true => format!("{:.50}-{:.8}", plan.name, plan.hash),
-            false => plan.name.clone(),
-        }
-    }
-
-    fn plan(
-        &self,
-        testbed: &Testbed,
-        resolved: Resolved,
-        run_id: String,
-    ) -> Result<Plan, ExperimentError> {
-        let targets = testbed.targets();
-        let external = targets.iter().any(|t| t.local_members.is_empty());
-        let settings = RunSettings {
-            prefix: format!("{}/{run_id}", manifest::HOME),
-            run_id,
-            epoch: clock::unix_now(),
-            keep_data: false,
-            verify: true,
-            // As for `run`: nobody else is harmed where etcdmark started the etcd itself.
-            guards: if external {
-                guards::ALL.to_vec()
-            } else {
-                Vec::new()
-            },
-            allow_live_cluster: self.experiment.allow_live_cluster,
-        };
-        Ok(resolved.into_plan(targets, settings)?)
-    }
-
-    /// The snapshot of a trial's arm and level: the one that is there, or a new one.
-    fn prepare(&mut self, trial: &TrialPlan) -> Result<PathBuf, ExperimentError> {
-        let dir = self.directory.snapshot(trial);
-        let (arm, etcds, resolved) = self.experiment.scene(trial)?;
-        let ready = dir.join(READY);
-        if fs::read_to_string(&ready).is_ok_and(|hash| hash == resolved.hash) {
-            return Ok(dir);
-        }
-        let hash = resolved.hash.clone();
-        let io = |e: std::io::Error| {
-            ExperimentError::at(
-                dir.display().to_string(),
-                format!("cannot keep the snapshot: {e}"),
-            )
-        };
-        if dir.exists() {
-            fs::remove_dir_all(&dir).map_err(io)?;
-        }
-        self.observer.say(&format!(
-            "arm {}: filling the store once for all its trials",
-            trial.arm
-        ));
-        let testbed = Testbed::start(
-            arm,
-            etcds,
-            InitialData::Keep(&dir),
-            trial.seed,
-            &self.costs,
-            self.control,
-        )?;
-        let mut plan = self.plan(&testbed, resolved, self.run_id(etcds))?;
-        (plan.keep_data, plan.populate_only) = (true, true);
-        let control = Control::default();
-        let watch = Forwarded::new(&testbed, self.control, &control);
-        let mut sinks: Vec<&mut dyn Sink> = Vec::new();
-        sinks.extend(self.observer.sink());
-        let filled = engine::run(plan, &control, &mut Tee::new(sinks));
-        drop(watch);
-        testbed.stop();
-        if self.control.interrupted() {
-            return Err(ExperimentError::Interrupted);
-        }
-        let filled = filled.map_err(|source| ExperimentError::Run {
-            trial: trial.trial,
-            arm: trial.arm.clone(),
-            source,
-        })?;
-        if let Some(reason) = filled.outcome.error {
-            let (trial, arm) = (trial.trial, trial.arm.clone());
-            return Err(ExperimentError::Trial {
-                trial,
-                arm,
-                reason,
-                directory: dir,
-            });
-        }
-        fs::write(&ready, hash).map_err(io)?;
-        Ok(dir)
-    }
-
     /// Seconds for this trial and those to come.
-    fn left(&self, index: usize, phases: &Phases) -> f64 {
+    pub(super) fn left(&self, index: usize, phases: &Phases) -> f64 {
         let to_come = self.found[index..].iter().filter(|f| !f.settled()).count() as f64;
         let planned = phases.settle + phases.warmup + phases.duration.unwrap_or_default();
         let each = match self.count {
@@ -417,32 +192,5 @@ impl Runner<'_> {
             n => self.played / f64::from(n),
         };
         to_come * each
-    }
-}
-
-/// No event was written.
-fn report_is_empty(dir: &Path) -> bool {
-    fs::metadata(dir.join(crate::report::files::EVENTS)).map_or(true, |m| m.len() == 0)
-}
-
-/// Hands an interruption on to the trial under way. Each trial has a control of its own, as a guard that drains one
-/// must not end the next.
-struct Forwarded(tokio::task::JoinHandle<()>);
-
-impl Forwarded {
-    fn new(testbed: &Testbed, from: &Control, to: &Control) -> Self {
-        let (from, to) = (from.clone(), to.clone());
-        Forwarded(testbed.spawn(async move {
-            from.until_interrupted().await;
-            to.interrupt();
-            from.until_stopping().await;
-            to.interrupt();
-        }))
-    }
-}
-
-impl Drop for Forwarded {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

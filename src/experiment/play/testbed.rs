@@ -79,9 +79,9 @@ impl Testbed {
             })?;
             if let Some(index) = etcd.leader() {
                 let led = testbed.block_on(leader::lead(&started.target(), index));
-                led.map_err(|reason| ExperimentError::Leader {
+                led.map_err(|source| ExperimentError::Leader {
                     arm: arm.to_owned(),
-                    reason,
+                    source,
                 })?;
             }
             let started = RunningEtcd::Local(Box::new(started), etcd.target());

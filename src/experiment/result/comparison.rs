@@ -2,6 +2,7 @@
 
 use super::document::{Comparison, TrialResult, TrialState};
 use super::metric::{Metric, MetricValue, Scale};
+use crate::experiment::level::LevelName;
 use crate::experiment::plan::ExperimentPlan;
 use crate::measure::paired::{
     CONFIDENCE, MIN_BLOCKS, Reading, holm, mean_interval, more_blocks, read, sign_flip,
@@ -42,13 +43,13 @@ fn values(
     plan: &ExperimentPlan,
     trials: &[TrialResult],
     metric: &str,
-    level: &str,
+    level: &LevelName,
     arm: &str,
 ) -> Vec<Option<MetricValue>> {
     let of_block = |block: u32| {
         let trial = trials
             .iter()
-            .find(|t| t.block == block && t.level == level && t.arm == arm)?;
+            .find(|t| t.block == block && t.level == *level && t.arm == arm)?;
         if trial.state == TrialState::Done {
             trial.values.get(metric).copied()
         } else {
@@ -114,7 +115,7 @@ fn compare(
         metric: metric.name.clone(),
         unit: metric.unit(),
         primary: false,
-        level: String::new(),
+        level: LevelName::default(),
         arm: String::new(),
         baseline_median: median(base),
         arm_median: median(arm),

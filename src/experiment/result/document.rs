@@ -2,7 +2,9 @@
 //! what the analysis noted beside them ([`super::reduce()`]).
 
 use super::metric::{MetricValue, Scale, Unit};
+use super::outcome::Outcome;
 use crate::exit::Exit;
+use crate::experiment::level::LevelName;
 use crate::experiment::plan::ExperimentPlan;
 use crate::measure::paired::Reading;
 use crate::measure::validity::Verdict;
@@ -22,6 +24,8 @@ pub struct ExperimentResult {
     pub api_version: String,
     /// `ExperimentResult`.
     pub kind: String,
+    /// Version of its format, the plan's.
+    pub version: u32,
     /// What was played.
     pub plan: ExperimentPlan,
     /// Whether every trial is done.
@@ -51,7 +55,7 @@ pub struct Comparison {
     /// Whether the answer is about it.
     pub primary: bool,
     /// The level.
-    pub level: String,
+    pub level: LevelName,
     /// The arm.
     pub arm: String,
     /// Median of the baseline's trials; none where none has a figure, or where the median is a miss.
@@ -130,15 +134,15 @@ pub struct TrialResult {
     /// From 1.
     pub block: u32,
     /// The level.
-    pub level: String,
+    pub level: LevelName,
     /// The arm.
     pub arm: String,
     /// Its files, below the experiment's directory.
     pub directory: String,
     /// What became of it.
     pub state: TrialState,
-    /// `completed`, `interrupted` …; none for a missing one.
-    pub outcome: Option<String>,
+    /// How its run ended; none for a missing one.
+    pub outcome: Option<Outcome>,
     /// Whether the generator kept up.
     pub validity: Option<Verdict>,
     /// It was invalid once and was played again.

@@ -1,10 +1,10 @@
 //! The figures that an experiment compares: `node-lease/update:p99`, `all:missed`, `etcd:rss`. Each is a function of
 //! one trial's result.
 
-use crate::document::nearest;
+use super::figures;
+use super::metric_error::MetricError;
 use crate::kube::OpClass;
-use crate::measure::percentile::Headline;
-use crate::report::{Figures, MemberFigures, RunResult};
+use crate::report::RunResult;
 use crate::workload::ClassRate;
 use serde::{Deserialize, Serialize};
 
@@ -95,41 +95,27 @@ impl MetricValue {
 }
 
 impl Metric {
-    /// `SUBJECT:FIGURE`; the error says what would be right.
-    pub fn parse(text: &str) -> Result<Metric, String> {
+    /// `SUBJECT:FIGURE`.
+    ///
+    /// # Errors
+    /// It is none; the error says what would be right.
+    pub fn parse(text: &str) -> Result<Metric, MetricError> {
         let (subject, figure) = text
             .split_once(':')
             .map(|(s, f)| (s.trim(), f.trim()))
-            .ok_or_else(|| {
-                format!("{text:?} is not CLASS:FIGURE, such as \"node-lease/update:p99\"")
-            })?;
+            .ok_or_else(|| MetricError::Form(text.to_owned()))?;
         let (subject, figures): (Subject, &[&'static str]) = match subject {
             "all" => (Subject::All, &OF_CLASS),
             "etcd" => (Subject::Etcd, &OF_ETCD),
             "client" => (Subject::Client, &OF_CLIENT),
             name => {
-                let class = OpClass::by_name(name).ok_or_else(|| {
-                    let known = OpClass::ALL
-                        .iter()
-                        .map(|c| c.name())
-                        .chain(["all", "etcd", "client"]);
-                    let meant = nearest(name, known)
-                        .map_or(String::new(), |n| format!("; did you mean {n:?}?"));
-                    format!(
-                        "{text:?}: {name:?} is neither an op class nor all, etcd or client{meant}"
-                    )
-                })?;
+                let class = OpClass::by_name(name);
+                let class = class.ok_or_else(|| MetricError::unknown_subject(text, name))?;
                 (Subject::Class(class), &OF_CLASS)
             }
         };
-        let figure = figures.iter().find(|f| **f == figure).ok_or_else(|| {
-            let meant = nearest(figure, figures.iter().copied())
-                .map_or(String::new(), |n| format!("; did you mean {n:?}?"));
-            format!(
-                "{text:?}: {figure:?} is not one of its figures{meant} (figures: {})",
-                figures.join(", ")
-            )
-        })?;
+        let found = figures.iter().find(|f| **f == figure);
+        let figure = found.ok_or_else(|| MetricError::unknown_figure(text, figure, figures))?;
         Ok(Metric {
             name: text.to_owned(),
             subject,
@@ -137,8 +123,11 @@ impl Metric {
         })
     }
 
-    /// Whether a workload that sends these op classes has it; the error says what it has.
-    pub fn fits(&self, sent: &[ClassRate]) -> Result<(), String> {
+    /// Whether a workload that sends these op classes has it.
+    ///
+    /// # Errors
+    /// It does not; the error says what it has.
+    pub fn fits(&self, sent: &[ClassRate]) -> Result<(), MetricError> {
         let open = match self.subject {
             Subject::Etcd | Subject::Client => return Ok(()),
             Subject::All => sent.iter().any(|c| c.per_second.is_some()),
@@ -146,11 +135,10 @@ impl Metric {
                 Some(found) => found.per_second.is_some(),
                 None => {
                     let names: Vec<&str> = sent.iter().map(|c| c.class.name()).collect();
-                    return Err(format!(
-                        "no actor sends {}; the workload sends: all, {}",
-                        class.name(),
-                        names.join(", ")
-                    ));
+                    return Err(MetricError::NotSent {
+                        class: class.name(),
+                        sent: names.join(", "),
+                    });
                 }
             },
         };
@@ -159,16 +147,17 @@ impl Metric {
         if open || closed_too {
             return Ok(());
         }
-        Err("a closed loop has no response time; use service-p50, service-p99, service-mean, errors or \
-             rate".to_owned())
+        Err(MetricError::ClosedLoop)
     }
 
     /// Of a trial; none where it was not measured.
     pub fn of(&self, r: &RunResult) -> Option<MetricValue> {
         match self.subject {
-            Subject::All => of_figures(self.figure, &r.total),
-            Subject::Class(class) => of_figures(self.figure, &r.class(class.name())?.figures),
-            Subject::Etcd => of_etcd(self.figure, r).map(MetricValue::Value),
+            Subject::All => figures::of_figures(self.figure, &r.total),
+            Subject::Class(class) => {
+                figures::of_figures(self.figure, &r.class(class.name())?.figures)
+            }
+            Subject::Etcd => figures::of_etcd(self.figure, r).map(MetricValue::Value),
             Subject::Client => {
                 let value = match self.figure {
                     "cpu" if r.client.wall_seconds > 0.0 => {
@@ -230,57 +219,6 @@ impl Metric {
     }
 }
 
-fn of_figures(figure: &str, f: &Figures) -> Option<MetricValue> {
-    if f.counts.offered == 0 && f.counts.ok == 0 {
-        return None;
-    }
-    let seconds = |ns: f64| MetricValue::Value(ns / 1e9);
-    let headline = |h: Headline| {
-        h.value()
-            .map_or(MetricValue::Missed, |ns| seconds(ns as f64))
-    };
-    let offered = f.counts.offered.max(1) as f64;
-    Some(match figure {
-        "p50" => headline(f.headline?.p50),
-        "p90" => headline(f.headline?.p90),
-        "p99" => headline(f.headline?.p99),
-        "p99.9" => headline(f.headline?.p999),
-        "max" => headline(f.headline?.max),
-        "mean" => seconds(f.successes?.mean_ns),
-        "service-p50" => seconds(f.service?.p50_ns as f64),
-        "service-p99" => seconds(f.service?.p99_ns as f64),
-        "service-mean" => seconds(f.service?.mean_ns),
-        "missed" => MetricValue::Value(f.miss_share),
-        "errors" => MetricValue::Value(f.counts.failed as f64 / offered),
-        "achieved" if f.offered_rate > 0.0 => MetricValue::Value(f.achieved_rate / f.offered_rate),
-        "rate" => MetricValue::Value(f.achieved_rate),
-        _ => return None,
-    })
-}
-
-/// Over all members of all stores: sums, and means weighted by their counts.
-fn of_etcd(figure: &str, r: &RunResult) -> Option<f64> {
-    let members = || r.stores.iter().flat_map(|s| &s.members);
-    let sum = |f: fn(&MemberFigures) -> Option<f64>| -> Option<f64> { members().map(f).sum() };
-    let mean = |count: fn(&MemberFigures) -> Option<f64>,
-                mean: fn(&MemberFigures) -> Option<f64>| {
-        let n: f64 = members().map(count).sum::<Option<f64>>()?;
-        let total: f64 = members()
-            .map(|m| Some(count(m)? * mean(m)?))
-            .sum::<Option<f64>>()?;
-        (n > 0.0).then_some(total / n)
-    };
-    match figure {
-        "cpu" => sum(|m| m.cpu_cores),
-        "rss" => sum(|m| m.rss_max),
-        "db-size" => sum(|m| m.db_size_end),
-        "fsync" => mean(|m| m.fsyncs, |m| m.fsync_mean),
-        "commit" => mean(|m| m.commits, |m| m.commit_mean),
-        "leader-changes" => r.stores.iter().map(|s| s.leader_changes).sum(),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,7 +241,7 @@ mod tests {
                  commit, leader-changes)",
             ),
         ] {
-            assert_eq!(Metric::parse(text).unwrap_err(), message);
+            assert_eq!(Metric::parse(text).unwrap_err().to_string(), message);
         }
         let metric = Metric::parse("event/create:p99").unwrap();
         assert_eq!(
@@ -312,19 +250,15 @@ mod tests {
                     class: OpClass::NodeLeaseUpdate,
                     per_second: Some(1.0)
                 }])
-                .unwrap_err(),
+                .unwrap_err()
+                .to_string(),
             "no actor sends event/create; the workload sends: all, node-lease/update"
         );
         let closed = [ClassRate {
             class: OpClass::EventCreate,
             per_second: None,
         }];
-        assert!(
-            metric
-                .fits(&closed)
-                .unwrap_err()
-                .starts_with("a closed loop has no response time")
-        );
+        assert_eq!(metric.fits(&closed), Err(MetricError::ClosedLoop));
         assert!(
             Metric::parse("event/create:service-p99")
                 .unwrap()

@@ -4,8 +4,9 @@ use super::comparison::comparisons;
 use super::document::{API_VERSION, ExperimentResult, KIND, TrialResult, TrialState};
 use super::leadership;
 use super::metric::Metric;
+use super::outcome::Outcome;
 use crate::experiment::analysis::{Analysis, Evidence};
-use crate::experiment::plan::{ExperimentPlan, TrialPlan};
+use crate::experiment::plan::{ExperimentPlan, PLAN_VERSION, TrialPlan};
 use crate::measure::validity::Verdict;
 use crate::report::RunResult;
 
@@ -28,10 +29,8 @@ impl StoredTrial {
         let Some(result) = &self.result else {
             return TrialState::Missing;
         };
-        // A guard ends a trial as the experiment wants it.
-        let whole = matches!(result.outcome.outcome.as_str(), "completed" | "guard");
         match result.validity.verdict {
-            _ if !self.ended || !whole => TrialState::Torn,
+            _ if !self.ended || !Outcome::of(result).is_whole() => TrialState::Torn,
             Verdict::Invalid => TrialState::Invalid,
             _ => TrialState::Done,
         }
@@ -84,6 +83,7 @@ pub fn reduce(
     ExperimentResult {
         api_version: API_VERSION.to_owned(),
         kind: KIND.to_owned(),
+        version: PLAN_VERSION,
         plan: plan.clone(),
         complete,
         answer,
@@ -114,7 +114,7 @@ fn trial(plan: &ExperimentPlan, trial: &TrialPlan, found: &StoredTrial) -> Trial
         arm: trial.arm.clone(),
         directory: trial.directory.clone(),
         state: found.state(),
-        outcome: result.map(|r| r.outcome.outcome.clone()),
+        outcome: result.map(Outcome::of),
         validity: result.map(|r| r.validity.verdict),
         repeated: found.repeated,
         exit_code: result.map(|r| r.exit().code()),

@@ -1,11 +1,12 @@
 //! The terminal rendering of an experiment: the answer, the comparisons, then what explains them.
 
+use super::arm_text;
 use super::document::{Comparison, ExperimentResult, Table, TrialState};
 use super::metric::{Metric, Scale};
 use super::phrases;
+use crate::experiment::level::LevelName;
 use crate::measure::validity::Verdict;
 use crate::report::text::wrap;
-use crate::target::MemberChoice;
 use std::path::Path;
 
 /// The summary, lines ending in newlines, without colour. `dir` is where the files are, if anywhere.
@@ -16,9 +17,7 @@ pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
     let several = r.plan.arms.len() > 1;
     for level in r.plan.levels.iter().filter(|_| several) {
         out.push('\n');
-        if !level.is_empty() {
-            out.push_str(&format!("level {level}\n"));
-        }
+        out.push_str(&level.between("level ", "\n"));
         table(&comparisons(r, level), &mut out);
     }
     for extra in &r.tables {
@@ -76,13 +75,13 @@ fn about(r: &ExperimentResult) -> String {
     )
 }
 
-fn comparisons(r: &ExperimentResult, level: &str) -> Table {
+fn comparisons(r: &ExperimentResult, level: &LevelName) -> Table {
     let mut rows = Vec::new();
     for name in r.plan.primary.iter().chain(&r.plan.metrics) {
         let of_metric: Vec<&Comparison> = r
             .comparisons
             .iter()
-            .filter(|c| c.metric == *name && c.level == level)
+            .filter(|c| c.metric == *name && c.level == *level)
             .collect();
         let Some(first) = of_metric.first() else {
             continue;
@@ -169,57 +168,7 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
         .filter_map(|m| Some(format!("{m} = {}", Metric::parse(m).ok()?.title())))
         .collect();
     lines.push(format!("metrics {}", meanings.join("; ")));
-    for arm in &r.plan.arms {
-        let stores: Vec<String> = arm
-            .stores
-            .iter()
-            .map(|s| {
-                let members = if s.members == 1 || !s.endpoints.is_empty() {
-                    String::new()
-                } else {
-                    format!(", {} members", s.members)
-                };
-                let running = s.endpoints.join(",");
-                let data = match &s.data_dir {
-                    _ if !s.endpoints.is_empty() => format!("at {running} (external)"),
-                    Some(dir) => format!(", data in {dir} on {}", s.file_system),
-                    None => format!(", data on {}", s.file_system),
-                };
-                let log = s.wal_dir.as_ref();
-                let log = log.map_or(String::new(), |dir| format!(", log in {dir}"));
-                let medium = s.medium.as_ref();
-                let medium = medium.map_or(String::new(), |m| format!(", emulating {}", m.name));
-                let own = s.member_media.iter();
-                let own: String = own
-                    .map(|(i, m)| format!(", etcd-{i} emulating {}", m.name))
-                    .collect();
-                let leader = s
-                    .leader
-                    .map_or(String::new(), |i| format!(", etcd-{i} is the leader"));
-                let loaded = match s.target {
-                    None | Some(MemberChoice::All) => "",
-                    Some(MemberChoice::Leader) => ", load on the leader",
-                    Some(MemberChoice::Followers) => ", load on the followers",
-                };
-                let flags: String = s.flags.iter().map(|f| format!(" {f}")).collect();
-                let name = if arm.stores.len() > 1 {
-                    format!("{} on ", s.store)
-                } else {
-                    String::new()
-                };
-                format!(
-                    "{name}etcd {}{members}{data}{log}{medium}{own}{leader}{loaded}{flags}",
-                    s.version
-                )
-            })
-            .collect();
-        let what = if arm.description.is_empty() {
-            String::new()
-        } else {
-            format!("{}; ", arm.description)
-        };
-        lines.push(format!("arm     {}: {what}{}", arm.name, stores.join("; ")));
-    }
+    lines.extend(r.plan.arms.iter().map(arm_text::line));
     lines.extend(
         r.plan
             .skipped_arms

@@ -1,4 +1,4 @@
-//! Arms that are etcds which run already: only our own keys are touched there, and none is left.
+//! Arms on external etcds: only our own keys are touched there, and none is left.
 
 use crate::common;
 use crate::desk::{Desk, file};

@@ -1,0 +1,57 @@
+//! What a trial measured of a metric.
+
+use super::metric::MetricValue;
+use crate::measure::percentile::Headline;
+use crate::report::{Figures, MemberFigures, RunResult};
+
+/// Of an op class, or of all.
+pub(super) fn of_figures(figure: &str, f: &Figures) -> Option<MetricValue> {
+    if f.counts.offered == 0 && f.counts.ok == 0 {
+        return None;
+    }
+    let seconds = |ns: f64| MetricValue::Value(ns / 1e9);
+    let headline = |h: Headline| {
+        h.value()
+            .map_or(MetricValue::Missed, |ns| seconds(ns as f64))
+    };
+    let offered = f.counts.offered.max(1) as f64;
+    Some(match figure {
+        "p50" => headline(f.headline?.p50),
+        "p90" => headline(f.headline?.p90),
+        "p99" => headline(f.headline?.p99),
+        "p99.9" => headline(f.headline?.p999),
+        "max" => headline(f.headline?.max),
+        "mean" => seconds(f.successes?.mean_ns),
+        "service-p50" => seconds(f.service?.p50_ns as f64),
+        "service-p99" => seconds(f.service?.p99_ns as f64),
+        "service-mean" => seconds(f.service?.mean_ns),
+        "missed" => MetricValue::Value(f.miss_share),
+        "errors" => MetricValue::Value(f.counts.failed as f64 / offered),
+        "achieved" if f.offered_rate > 0.0 => MetricValue::Value(f.achieved_rate / f.offered_rate),
+        "rate" => MetricValue::Value(f.achieved_rate),
+        _ => return None,
+    })
+}
+
+/// Over all members of all stores: sums, and means weighted by their counts.
+pub(super) fn of_etcd(figure: &str, r: &RunResult) -> Option<f64> {
+    let members = || r.stores.iter().flat_map(|s| &s.members);
+    let sum = |f: fn(&MemberFigures) -> Option<f64>| -> Option<f64> { members().map(f).sum() };
+    let mean = |count: fn(&MemberFigures) -> Option<f64>,
+                mean: fn(&MemberFigures) -> Option<f64>| {
+        let n: f64 = members().map(count).sum::<Option<f64>>()?;
+        let total: f64 = members()
+            .map(|m| Some(count(m)? * mean(m)?))
+            .sum::<Option<f64>>()?;
+        (n > 0.0).then_some(total / n)
+    };
+    match figure {
+        "cpu" => sum(|m| m.cpu_cores),
+        "rss" => sum(|m| m.rss_max),
+        "db-size" => sum(|m| m.db_size_end),
+        "fsync" => mean(|m| m.fsyncs, |m| m.fsync_mean),
+        "commit" => mean(|m| m.commits, |m| m.commit_mean),
+        "leader-changes" => r.stores.iter().map(|s| s.leader_changes).sum(),
+        _ => None,
+    }
+}
