@@ -6,6 +6,7 @@ pub mod control;
 mod control_types;
 pub mod errors;
 pub mod given;
+pub mod http;
 pub mod kind;
 mod lock;
 mod maintenance;

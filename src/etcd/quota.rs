@@ -1,9 +1,9 @@
 //! How much an etcd may hold: `Status` says it from 3.6 on, before that only its metrics do.
 
 use super::control::MemberStatus;
+use super::http;
 use super::target::Target;
 use crate::report::text::units::bytes;
-use crate::server::http;
 
 /// etcd's default (`server/storage/quota.go`).
 pub const DEFAULT: i64 = 2 << 30;

@@ -1,10 +1,10 @@
 //! Scrapes every member of every store once a second, without disturbing it: one kept connection per
 //! member, members staggered over the second, a page that is late is given up.
 
-use super::http::{Client, HttpError};
 use super::metrics;
 use crate::clock::{self, Nanos, SECOND};
 use crate::etcd::Target;
+use crate::etcd::http::{Client, HttpError};
 use crate::etcd::target::TlsMaterial;
 use crate::report::{Event, Note, ServerSample};
 use futures_util::future::join_all;
