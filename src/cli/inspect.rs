@@ -8,7 +8,7 @@ use crate::etcd::control::{Cluster, ControlError};
 use crate::etcd::preflight::{self, PreflightError, Reached};
 use crate::etcd::segments::by_segment;
 use crate::etcd::target::Target;
-use crate::etcd::{http, manifest, quota};
+use crate::etcd::{http, manifest, prometheus, quota};
 use crate::exit::Exit;
 use crate::report::text::units::bytes;
 use serde::Serialize;
@@ -245,8 +245,8 @@ async fn keys(cluster: &Cluster, seen: &mut Inspection) -> Result<(), ControlErr
 }
 
 fn mean(page: &str, histogram: &str) -> Option<f64> {
-    let sum = quota::metric(page, &format!("{histogram}_sum"))?;
-    let count = quota::metric(page, &format!("{histogram}_count"))?;
+    let sum = prometheus::value(page, &format!("{histogram}_sum"))?;
+    let count = prometheus::value(page, &format!("{histogram}_count"))?;
     (count > 0.0).then(|| sum / count)
 }
 

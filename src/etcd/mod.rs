@@ -15,6 +15,7 @@ mod may_write;
 pub mod messages;
 pub mod preflight;
 mod preflight_error;
+pub mod prometheus;
 pub mod quota;
 mod second_look;
 pub mod segments;
