@@ -8,9 +8,11 @@ use common::patience::PATIENCE;
 use etcd_client::Client;
 use etcdmark::clock;
 use etcdmark::engine::guards::{ALL, Guards};
+use etcdmark::etcd::http::{self, HttpError};
+use etcdmark::etcd::prometheus;
 use etcdmark::local::LocalCluster;
 use etcdmark::report::{Event, ServerSample};
-use etcdmark::server::http::{self, HttpError};
+
 use etcdmark::server::{Timeline, metrics};
 use etcdmark::target::Target;
 use etcdmark::target::TlsMaterial;
@@ -159,6 +161,40 @@ async fn a_lost_member_is_said_once_and_once_when_it_is_back() {
         drop(rx);
     };
     tokio::join!(timeline.run(t0, tx), script);
+}
+
+/// Written anew from what was read of it, a page of etcd's is the same.
+#[tokio::test]
+async fn every_line_of_a_real_page_is_read() {
+    let etcd = common::start(with_flags(&[])).await;
+    let url = format!("{}/metrics", etcd.endpoints()[0]);
+    let page = http::get(&url, None, PATIENCE).await.expect("page");
+    let lines: Vec<_> = page.lines().filter(|l| !l.starts_with('#')).collect();
+    let samples: Vec<_> = prometheus::samples(&page).collect();
+    assert!(lines.len() > 500, "{} lines", lines.len());
+    assert_eq!(samples.len(), lines.len());
+    for (sample, line) in samples.iter().zip(lines) {
+        let (series, value) = line.rsplit_once(' ').expect("name and value");
+        let labels: Vec<_> = sample.labels.map(|(k, v)| format!("{k}={v:?}")).collect();
+        let braces = match labels.join(",") {
+            none if none.is_empty() => none,
+            some => format!("{{{some}}}"),
+        };
+        assert_eq!(format!("{}{braces}", sample.name), series);
+        assert_eq!(
+            sample.value,
+            value.parse::<f64>().expect("number"),
+            "{line}"
+        );
+    }
+    let values = metrics::parse(&page);
+    for row in metrics::TABLE.iter().filter(|row| row.always) {
+        let mut keys = values.keys().filter_map(|k| k.strip_prefix(row.name));
+        let taken = keys.any(|rest| rest.is_empty() || rest.starts_with('.'));
+        assert!(taken, "{} ({})", row.name, row.family);
+    }
+    let quota = prometheus::value(&page, "etcd_server_quota_backend_bytes");
+    assert_eq!(quota, Some(2_147_483_648.0));
 }
 
 #[tokio::test]

@@ -5,10 +5,9 @@ use super::cluster_flags::{Access, ClusterFlags};
 use super::output::{self, Format};
 use super::overrides::OverrideEtcd;
 use crate::etcd::control::{ControlClient, ControlError};
-use crate::etcd::quota;
+use crate::etcd::{http, prometheus, quota};
 use crate::exit::Exit;
 use crate::human::numbers::bytes;
-use crate::server::http;
 use crate::store::manifest;
 use crate::store::preflight::{self, Connection, PreflightError};
 use crate::store::segments::by_segment;
@@ -248,8 +247,8 @@ async fn keys(cluster: &ControlClient, seen: &mut Inspection) -> Result<(), Cont
 }
 
 fn mean(page: &str, histogram: &str) -> Option<f64> {
-    let sum = quota::metric(page, &format!("{histogram}_sum"))?;
-    let count = quota::metric(page, &format!("{histogram}_count"))?;
+    let sum = prometheus::value(page, &format!("{histogram}_sum"))?;
+    let count = prometheus::value(page, &format!("{histogram}_count"))?;
     (count > 0.0).then(|| sum / count)
 }
 

@@ -4,8 +4,8 @@
 use super::context::RunContext;
 use super::message::Message;
 use crate::etcd::control::ControlClient;
+use crate::etcd::http::HttpError;
 use crate::report::{Event, Note};
-use crate::server::http::HttpError;
 use crate::server::{Timeline, alarms, statuses};
 use crate::workload::GuardKind;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! How much an etcd may hold: `Status` says it from 3.6 on, before that only its metrics do.
 
 use super::control::MemberStatus;
+use super::{http, prometheus};
 use crate::human::numbers::bytes;
-use crate::server::http;
 use crate::target::Target;
 
 /// etcd's default (`server/storage/quota.go`).
@@ -74,10 +74,8 @@ pub async fn find(target: &Target, members: &[MemberStatus]) -> Quota {
     }
     for url in metrics_urls(target) {
         let page = http::get(&url, target.tls.as_ref(), target.dial_timeout).await;
-        if let Some(value) = page
-            .ok()
-            .and_then(|p| metric(&p, "etcd_server_quota_backend_bytes"))
-        {
+        let value = |p: String| prometheus::value(&p, "etcd_server_quota_backend_bytes");
+        if let Some(value) = page.ok().and_then(value) {
             return if value > 0.0 {
                 Quota::Known(value as i64)
             } else {
@@ -99,23 +97,4 @@ pub fn metrics_urls(target: &Target) -> Vec<String> {
         .iter()
         .map(|b| format!("{}/metrics", b.trim_end_matches('/')))
         .collect()
-}
-
-/// The value of a metric without labels in Prometheus' text format.
-pub fn metric(page: &str, name: &str) -> Option<f64> {
-    page.lines()
-        .find_map(|l| l.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::metric;
-
-    #[test]
-    fn a_metric_is_found_by_its_whole_name() {
-        let page = "# HELP a_b x\na_b_sum 3\na_b 2.147483648e+09\n";
-        assert_eq!(metric(page, "a_b"), Some(2_147_483_648.0));
-        assert_eq!(metric(page, "a_b_sum"), Some(3.0));
-        assert_eq!(metric(page, "a"), None);
-    }
 }

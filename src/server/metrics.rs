@@ -7,6 +7,7 @@
 //!
 //! [`ServerSample::values`]: crate::report::ServerSample::values
 
+use crate::etcd::prometheus;
 use std::collections::BTreeMap;
 
 /// How a family becomes a value.
@@ -101,35 +102,28 @@ rows! {
     "grpc"                  "grpc_server_handled_total"                                  Grpc     "count" true;
 }
 
-/// Parses a Prometheus text page (version 0.0.4) into the values of [`TABLE`]. Unknown families,
-/// comments and malformed lines are skipped; a family that the page lacks is absent.
+/// A page's values of [`TABLE`]. Unknown families, what is no finite number and malformed lines are
+/// skipped; a family that the page lacks is absent.
 pub fn parse(page: &str) -> BTreeMap<String, f64> {
     let mut values = BTreeMap::new();
-    for line in page.lines() {
-        let Some((name, labels, value)) = sample(line) else {
-            continue;
-        };
-        for (row, suffix) in rows_of(name) {
+    for sample in prometheus::samples(page).filter(|s| s.value.is_finite()) {
+        let label = |name| sample.labels.get(name);
+        for (row, suffix) in rows_of(sample.name) {
             let key = match row.take {
                 Take::Value => row.name.to_owned(),
-                Take::Histogram if suffix == "le" => match label(labels, "le") {
+                Take::Histogram if suffix == "le" => match label("le") {
                     Some(bound) if bound != "+Inf" => format!("{}.le.{bound}", row.name),
                     _ => continue,
                 },
                 Take::SumCount | Take::Histogram => format!("{}.{suffix}", row.name),
-                Take::Grpc => {
-                    let (Some(method), Some(code)) =
-                        (label(labels, "grpc_method"), label(labels, "grpc_code"))
-                    else {
-                        continue;
-                    };
-                    if value == 0.0 {
-                        continue;
+                Take::Grpc => match (label("grpc_method"), label("grpc_code")) {
+                    (Some(method), Some(code)) if sample.value != 0.0 => {
+                        format!("{}.{method}.{code}", row.name)
                     }
-                    format!("{}.{method}.{code}", row.name)
-                }
+                    _ => continue,
+                },
             };
-            *values.entry(key).or_insert(0.0) += value;
+            *values.entry(key).or_insert(0.0) += sample.value;
         }
     }
     values
@@ -154,37 +148,6 @@ fn rows_of(name: &str) -> impl Iterator<Item = (&'static Row, &'static str)> {
         Take::Histogram if !suffix.is_empty() && row.family == base => Some((row, suffix)),
         Take::Value | Take::Grpc if row.family == name => Some((row, "")),
         _ => None,
-    })
-}
-
-/// `name{labels} value [timestamp]` → its parts.
-fn sample(line: &str) -> Option<(&str, &str, f64)> {
-    if line.starts_with('#') {
-        return None;
-    }
-    let (name, labels, rest) = match line.find('{') {
-        Some(open) => {
-            let close = line.rfind('}')?;
-            (
-                line.get(..open)?,
-                line.get(open + 1..close)?,
-                line.get(close + 1..)?,
-            )
-        }
-        None => {
-            let space = line.find(' ')?;
-            (line.get(..space)?, "", line.get(space..)?)
-        }
-    };
-    let value: f64 = rest.split_ascii_whitespace().next()?.parse().ok()?;
-    value.is_finite().then_some((name, labels, value))
-}
-
-/// The value of one label. etcd's labels hold no quotes or commas in the families that are kept.
-fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
-    labels.split(',').find_map(|pair| {
-        let (key, value) = pair.split_once('=')?;
-        (key.trim() == name).then(|| value.trim().trim_matches('"'))
     })
 }
 

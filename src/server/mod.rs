@@ -4,7 +4,6 @@ pub mod alarms;
 pub mod client;
 pub mod environment;
 pub mod host;
-pub mod http;
 mod media;
 pub mod metrics;
 pub(crate) mod procfs;

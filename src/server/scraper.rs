@@ -1,9 +1,9 @@
 //! Scrapes every member of every store once a second, without disturbing it: one kept connection per
 //! member, members staggered over the second, a page that is late is given up.
 
-use super::http::{Client, HttpError};
 use super::metrics;
 use crate::clock::{self, Nanos, SECOND};
+use crate::etcd::http::{Client, HttpError};
 use crate::report::{Event, Note, ServerSample};
 use crate::target::Target;
 use crate::target::TlsMaterial;

@@ -1,10 +1,10 @@
 //! Everything of this room as one task: members' metrics and the host's counters, once a second.
 
 use super::host::Host;
-use super::http::HttpError;
 use super::media;
 use super::scraper::{INTERVAL, Scraper, sources};
 use crate::clock::Nanos;
+use crate::etcd::http::HttpError;
 use crate::report::Event;
 use crate::target::LocalMember;
 use crate::target::Target;
