@@ -76,8 +76,8 @@ impl ActiveRun {
         stores: &mut [PreparedStore],
     ) -> Result<(), String> {
         self.enter(stream, Phase::Populate);
-        for (store, ready) in self.run.plan.stores.iter().zip(stores.iter()) {
-            let revision = runtime.block_on(revision(ready))?;
+        for (store, prepared) in self.run.plan.stores.iter().zip(stores.iter()) {
+            let revision = runtime.block_on(revision(prepared))?;
             self.revisions
                 .insert(store.name.clone(), (revision, revision));
         }
@@ -91,10 +91,10 @@ impl ActiveRun {
             self.last_revisions(runtime, stores);
             return Ok(());
         }
-        for ready in stores.iter_mut() {
+        for prepared in stores.iter_mut() {
             let keys = self.populated.iter().map(|(done, _)| done).sum();
             runtime
-                .block_on(ready.claim.update_phase(Phase::Settle, keys))
+                .block_on(prepared.claim.update_phase(Phase::Settle, keys))
                 .map_err(|e| e.to_string())?;
         }
         self.enter(stream, Phase::Settle);
@@ -106,10 +106,10 @@ impl ActiveRun {
             self.last_revisions(runtime, stores);
             return Ok(());
         }
-        for ready in stores.iter_mut() {
-            let keys = ready.claim.manifest.populated;
+        for prepared in stores.iter_mut() {
+            let keys = prepared.claim.manifest.populated;
             runtime
-                .block_on(ready.claim.update_phase(Phase::Warmup, keys))
+                .block_on(prepared.claim.update_phase(Phase::Warmup, keys))
                 .map_err(|e| e.to_string())?;
         }
         self.sample(runtime, stream);
@@ -152,8 +152,8 @@ impl ActiveRun {
         runtime: &tokio::runtime::Runtime,
         stores: &[PreparedStore],
     ) {
-        for (store, ready) in self.run.plan.stores.iter().zip(stores) {
-            let revision = runtime.block_on(revision(ready)).unwrap_or(0);
+        for (store, prepared) in self.run.plan.stores.iter().zip(stores) {
+            let revision = runtime.block_on(revision(prepared)).unwrap_or(0);
             if let Some(entry) = self.revisions.get_mut(&store.name) {
                 entry.1 = revision;
             }
@@ -291,9 +291,9 @@ impl ActiveRun {
 }
 
 /// Asks for the run's own manifest: a user may be allowed to read nothing else.
-async fn revision(ready: &PreparedStore) -> Result<i64, String> {
-    let key = ready.claim.keys().manifest.as_bytes();
-    let page = ready
+async fn revision(store: &PreparedStore) -> Result<i64, String> {
+    let key = store.claim.keys().manifest.as_bytes();
+    let page = store
         .client
         .range(RangeSpec {
             count_only: true,

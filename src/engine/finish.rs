@@ -83,13 +83,13 @@ impl ActiveRun {
         stores: &[PreparedStore],
     ) -> Option<VerifyReport> {
         let mut all = VerifyReport::default();
-        for (index, ready) in stores.iter().enumerate() {
+        for (index, prepared) in stores.iter().enumerate() {
             let mine = |kind: Kind| {
                 kind != Kind::CompactRev && store_of(&self.run.plan, kind.resource()) == index
             };
             let progress = teller(stream, self.run.t0, Phase::Verify);
             let sweep = verify::verify(
-                &ready.client,
+                &prepared.client,
                 &self.run.plan.stores[index].name,
                 &self.run.plan.prefix,
                 &self.run.objects,
@@ -117,7 +117,7 @@ impl ActiveRun {
             .iter()
             .flat_map(|e| e.leases.iter().map(|l| l.id))
             .collect();
-        for (index, ready) in stores.into_iter().enumerate() {
+        for (index, prepared) in stores.into_iter().enumerate() {
             let store = &self.run.plan.stores[index];
             let local = !store.target.local_members.is_empty();
             let left = || {
@@ -134,10 +134,10 @@ impl ActiveRun {
                 if !(local && store.target.disposable) {
                     also(&mut all.left, left());
                 }
-                let _ = runtime.block_on(ready.claim.leave());
+                let _ = runtime.block_on(prepared.claim.leave());
                 continue;
             }
-            if let Ok(Some(owner)) = runtime.block_on(ready.claim.new_owner()) {
+            if let Ok(Some(owner)) = runtime.block_on(prepared.claim.new_owner()) {
                 stream.note(
                     "warning",
                     format!("this run lost its lock to {owner}, which must clean up the keys"),
@@ -147,14 +147,18 @@ impl ActiveRun {
             }
             let swept = {
                 let mut progress = teller(stream, self.run.t0, Phase::Cleanup);
-                let sweep =
-                    cleanup_run(&ready.client, &self.run.plan.prefix, &leases, &mut progress);
+                let sweep = cleanup_run(
+                    &prepared.client,
+                    &self.run.plan.prefix,
+                    &leases,
+                    &mut progress,
+                );
                 unless_stopped(runtime, &self.run.control, sweep)
             };
             match swept {
                 None => {
                     also(&mut all.left, left());
-                    let _ = runtime.block_on(ready.claim.leave());
+                    let _ = runtime.block_on(prepared.claim.leave());
                 }
                 Some(Ok(report)) => {
                     all.keys += report.keys;
@@ -162,12 +166,12 @@ impl ActiveRun {
                     if let Some(line) = report.left {
                         also(&mut all.left, line);
                     }
-                    let _ = runtime.block_on(ready.claim.release());
+                    let _ = runtime.block_on(prepared.claim.release());
                 }
                 Some(Err(e)) => {
                     stream.note("warning", format!("cleanup of store {}: {e}", store.name));
                     also(&mut all.left, left());
-                    let _ = runtime.block_on(ready.claim.leave());
+                    let _ = runtime.block_on(prepared.claim.leave());
                 }
             }
         }

@@ -33,7 +33,7 @@ fn mutual_tls_carries_a_run_and_its_cleanup() {
     let said = etcdmark(&[&["cleanup"], &access[..]].concat());
     assert_eq!(
         said.stdout,
-        "nothing to delete: no run left keys in this store\n"
+        "nothing to delete: this store holds no keys of any run\n"
     );
 }
 
