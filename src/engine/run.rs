@@ -8,13 +8,12 @@ use super::stream::Stream;
 use crate::clock::{Anchor, SECOND};
 use crate::etcd::control::Cluster;
 use crate::exit::Exit;
-use crate::kube::ActorKind;
-use crate::kube::actors::{Population, model};
+use crate::kube::actors::{self, Population};
 use crate::report::{Event, RunResult, Sink};
 use crate::schedule::Stripe;
 use crate::store::manifest::{self, Held, Manifest, ManifestError};
 use crate::store::preflight::{self, ClusterFacts, WriteIntent};
-use crate::workload::{Actor, Plan};
+use crate::workload::Plan;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +62,7 @@ pub fn run(mut plan: Plan, sink: &mut dyn Sink) -> Result<RunResult, RunError> {
         .enable_all()
         .build()
         .map_err(|e| RunError::failure(format!("cannot start a runtime: {e}")))?;
-    may_defragment(&plan)?;
+    may_act_on_whole_etcds(&plan)?;
     let mut stores = Vec::new();
     for index in 0..plan.stores.len() {
         match runtime.block_on(ready(&mut plan, index, &stores)) {
@@ -108,18 +107,19 @@ pub fn run(mut plan: Plan, sink: &mut dyn Sink) -> Result<RunResult, RunError> {
     Ok(result)
 }
 
-/// Defragmenting stops whole members: only those of an etcd that is ours.
-fn may_defragment(plan: &Plan) -> Result<(), RunError> {
-    let defragmenter = |a: &&Actor| a.kind == ActorKind::Defragmenter;
-    let actor = plan.actors.iter().find(defragmenter);
+/// What acts on a whole etcd does so on one that is ours only.
+fn may_act_on_whole_etcds(plan: &Plan) -> Result<(), RunError> {
+    let mut actors = plan.actors.iter();
+    let acts = actors.find_map(|a| Some((a, a.kind.conduct.whole_etcd?)));
     let foreign = plan.stores.iter().find(|s| !s.target.owned);
-    let (Some(actor), Some(store)) = (actor, foreign) else {
+    let (Some((actor, acts)), Some(store)) = (acts, foreign) else {
         return Ok(());
     };
     Err(RunError {
         message: format!(
-            "actor {:?} defragments store {}, which blocks its members one at a time, but etcdmark did not start that etcd: pass --yes-this-etcd-is-mine to allow it, or remove the actor",
-            actor.name, store.name
+            "actor {:?} {}, but etcdmark did not start that etcd: pass --yes-this-etcd-is-mine to allow it, or remove the actor",
+            actor.name,
+            acts(&store.name)
         ),
         exit: Exit::Usage,
     })
@@ -223,13 +223,7 @@ fn stores_info(plan: &Plan, stores: &[Ready]) -> Vec<crate::report::StoreInfo> {
 
 /// Every family of objects that must exist, each once.
 pub(crate) fn populations(plan: &Plan) -> Vec<Population> {
-    let mut all: Vec<Population> = Vec::new();
-    for actor in &plan.actors {
-        for p in model(&actor.kind, &plan.cluster, Stripe::WHOLE, plan.seed).population() {
-            if !all.iter().any(|q| q.kind == p.kind) {
-                all.push(p);
-            }
-        }
-    }
-    all
+    let models = plan.actors.iter().map(|a| plan.model(a, Stripe::WHOLE));
+    let models: Vec<_> = models.collect();
+    actors::populations(models.iter().map(AsRef::as_ref))
 }

@@ -12,7 +12,7 @@ use crate::etcd::auth::Auth;
 use crate::etcd::control::Cluster;
 use crate::etcd::wire::{Pool, Settings};
 use crate::kube::Objects;
-use crate::kube::actors::{Population, model};
+use crate::kube::actors::Population;
 use crate::schedule::Stripe;
 use crate::workload::Plan;
 use std::sync::Arc;
@@ -140,7 +140,7 @@ async fn worker_main(a: Assignment) -> Result<Ended, String> {
                     .plan
                     .actors
                     .iter()
-                    .map(|actor| model(&actor.kind, &a.plan.cluster, part, a.plan.seed))
+                    .map(|actor| a.plan.model(actor, part))
                     .collect();
                 load(&worker, models, times, &mut ticker)
                     .await

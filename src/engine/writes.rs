@@ -3,7 +3,7 @@
 use super::populate::created;
 use super::run::populations;
 use crate::clock::Nanos;
-use crate::kube::actors::{LeaseUse, Session, Step, model};
+use crate::kube::actors::{LeaseUse, Session, Step};
 use crate::kube::{ObjectRef, Objects, Write};
 use crate::schedule::Schedule;
 use crate::schedule::{self, Stripe};
@@ -72,7 +72,7 @@ pub(crate) fn writes(plan: &Plan, store: usize) -> Vec<Writes> {
 
 fn of_actor(objects: &Objects, plan: &Plan, store: usize, actor: &Actor) -> Writes {
     let schedule = &actor.schedule;
-    let mut model = model(&actor.kind, &plan.cluster, Stripe::WHOLE, plan.seed);
+    let mut model = plan.model(actor, Stripe::WHOLE);
     let members = model.members();
     let (mut looked_at, mut all) = (0, Vec::new());
     for (index, round) in sample(schedule, members) {
