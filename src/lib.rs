@@ -18,7 +18,8 @@
 //! | [`measure`] | histograms, interval logs, statistics, validity (pure) |
 //! | [`server`] | etcd's own metrics and the host's counters, on the same timeline |
 //! | [`report`] | events.jsonl, result.json and every rendering of them |
-//! | [`experiment`] | arms, trials and pairs: many runs, one answer with an interval |
+//! | [`experiment`] | arms, trials and blocks: many runs, one answer with an interval |
+//! | [`analyses`] | what experiments ask, one file or folder per question |
 //!
 //! [`engine::run`] is the public API: callable many times and concurrently in one process.
 //!
@@ -56,6 +57,7 @@
 //! # }
 //! ```
 
+pub mod analyses;
 pub mod cli;
 pub mod clock;
 pub mod control;

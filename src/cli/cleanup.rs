@@ -46,7 +46,7 @@ pub struct Summary {
     /// `main`, or the resources that --overrides routes there.
     pub store: String,
     /// One per run.
-    pub runs: Vec<Cleaned>,
+    pub runs: Vec<CleanupResult>,
     /// Largest db file after it, bytes: no smaller than before.
     pub db_size: i64,
     /// Of these in use.
@@ -62,7 +62,7 @@ pub struct Summary {
 /// What was deleted of one run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Cleaned {
+pub struct CleanupResult {
     /// Run id.
     pub run_id: String,
     /// Keys deleted, the manifest not counted.
@@ -169,7 +169,7 @@ async fn clean_store(
             ),
             ..e
         })?;
-        summary.runs.push(Cleaned {
+        summary.runs.push(CleanupResult {
             run_id: run.run_id,
             keys: report.keys,
             leases: report.leases,

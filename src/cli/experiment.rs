@@ -5,6 +5,7 @@ use super::descriptors;
 use super::output::{Format, complain, print, print_json};
 use super::progress::Progress;
 use super::signals;
+use crate::analyses;
 use crate::control::Control;
 use crate::exit::Exit;
 use crate::experiment::{
@@ -179,7 +180,8 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
 }
 
 fn experiment(args: &Args, name: &str) -> Result<Exit, CliError> {
-    let experiment = ExperimentSource::load(name)?.resolve(&args.changes.changes())?;
+    let experiment =
+        ExperimentSource::load(name)?.resolve(&args.changes.changes(), &analyses::ALL)?;
     for workload in experiment.workloads() {
         descriptors::raise(&workload?)?;
     }
@@ -265,7 +267,7 @@ fn list(output: Format) -> Result<Exit, CliError> {
 fn show(name: &str, plan: bool, changes: &ChangeFlags) -> Result<Exit, CliError> {
     let source = ExperimentSource::load(name)?;
     if plan {
-        print_json(&source.resolve(&changes.changes())?.plan)?;
+        print_json(&source.resolve(&changes.changes(), &analyses::ALL)?.plan)?;
     } else {
         print(&source.text)?;
     }
@@ -300,7 +302,7 @@ impl Watching {
 
     fn introduce(&mut self, experiment: &Experiment, out: &std::path::Path) {
         let plan = &experiment.plan;
-        for left in &plan.left_out {
+        for left in &plan.skipped_arms {
             self.say(&format!("skipping arm {}: {}", left.arm, left.reason));
         }
         for note in &plan.notes {
@@ -308,7 +310,7 @@ impl Watching {
         }
         let arms: Vec<&str> = plan.arms.iter().map(|a| a.name.as_str()).collect();
         self.say(&format!(
-            "{}: {} trials of {} each; results in {}",
+            "{}: {} trials, arms {}; results in {}",
             plan.name,
             plan.trials.len(),
             arms.join(", "),

@@ -3,7 +3,7 @@
 use super::CliError;
 use super::cluster_flags::{Access, ClusterFlags};
 use super::output::{self, Format};
-use super::overrides::Overridden;
+use super::overrides::OverrideEtcd;
 use crate::etcd::control::{Cluster, ControlError};
 use crate::etcd::quota;
 use crate::exit::Exit;
@@ -137,7 +137,7 @@ pub fn block_on<T>(f: impl Future<Output = T>) -> Result<T, CliError> {
 
 async fn inspect_all(
     main: &Target,
-    overrides: &[Overridden],
+    overrides: &[OverrideEtcd],
 ) -> Result<Inspection, PreflightError> {
     let mut seen = inspect(main).await?;
     for o in overrides {

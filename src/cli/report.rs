@@ -64,7 +64,11 @@ fn experiment(args: &Args) -> Result<Exit, CliError> {
             )));
         }
     };
-    super::experiment::report(&crate::experiment::rebuild(&args.dir)?, format, &args.dir)?;
+    super::experiment::report(
+        &crate::experiment::rebuild(&args.dir, &crate::analyses::ALL)?,
+        format,
+        &args.dir,
+    )?;
     Ok(Exit::Ok)
 }
 

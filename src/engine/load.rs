@@ -3,7 +3,7 @@
 
 use super::pace::Pacer;
 use super::tick::Ticker;
-use super::worker::{Message, Pending, Worker};
+use super::worker::{Arrival, Message, Worker};
 use crate::clock::{self, Nanos, SECOND};
 use crate::kube::actors::Model;
 use crate::report::{Event, Note, Phase};
@@ -108,14 +108,12 @@ pub(crate) async fn load(
             let (actor, periodic) = actors[due.source];
             let session = models[actor].borrow_mut().session(due.index, due.round);
             if let Some(session) = session {
-                worker.admit(Pending {
+                worker.admit(Arrival {
                     session,
                     intended,
-                    ready: clock::now(),
                     phase: times.phase(intended),
                     closed: false,
                     periodic,
-                    over: None,
                 });
             }
         }
@@ -227,15 +225,13 @@ async fn closed_loop(
             }
             continue;
         }
-        let pending = Pending {
+        let arrival = Arrival {
             session,
             intended: now,
-            ready: now,
             phase: times.phase(now),
             closed: true,
             periodic: false,
-            over: None,
         };
-        worker.play_to_end(pending).await;
+        worker.play_to_end(arrival).await;
     }
 }

@@ -3,7 +3,7 @@
 
 use super::load::{Times, load};
 use super::populate::populate;
-use super::shared_lease::Granted;
+use super::shared_lease::Grant;
 use super::state::States;
 use super::tick::Ticker;
 use super::worker::{Message, Parts, Worker};
@@ -37,7 +37,7 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) states: States,
-    pub(crate) leases: Vec<Granted>,
+    pub(crate) leases: Vec<Grant>,
     pub(crate) indeterminate: u64,
     pub(crate) indeterminate_applied: u64,
 }

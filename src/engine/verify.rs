@@ -1,6 +1,6 @@
 //! The sweep after the load: every key under the prefix, at one revision, against what the workers know.
 
-use super::shared_lease::Granted;
+use super::shared_lease::Grant;
 use super::state::ObjState;
 use super::thread::Ended;
 use crate::clock;
@@ -124,7 +124,7 @@ struct Expected {
     object: ObjectRef,
     state: ObjState,
     /// The etcd lease that its last write carried.
-    lease: Option<Granted>,
+    lease: Option<Grant>,
 }
 
 /// Compares one store with the state of its objects. `prefix` ends the run's keys' common part (no

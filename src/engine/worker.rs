@@ -1,7 +1,7 @@
 //! One worker: a thread with its own runtime that owns its cells and all their state. This file admits
 //! arrivals, holds the in-flight cap and keeps an object's writes in turn.
 
-use super::recorder::{Batch, Recorder};
+use super::recorder::{Batch, Operation, Outcome, Recorder};
 use super::shared_lease::Leases;
 use super::state::States;
 use super::think::Thinking;
@@ -56,26 +56,28 @@ pub(crate) enum Message {
     Failed(String),
 }
 
-/// A session that is due and has not begun.
+/// A session that is due, as the load offers it.
 #[derive(Debug)]
-pub(crate) struct Pending {
+pub(crate) struct Arrival {
     pub(crate) session: Session,
     pub(crate) intended: Nanos,
-    pub(crate) ready: Nanos,
     pub(crate) phase: Phase,
     /// From a closed loop: no response time.
     pub(crate) closed: bool,
     /// From a periodic schedule: a second one waiting for the same object is coalesced.
     pub(crate) periodic: bool,
-    /// Dropped when the session is over: what a closed-loop client waits for.
-    pub(crate) over: Option<oneshot::Sender<()>>,
 }
 
-impl Pending {
-    /// What the session is offered as: its first operation.
-    pub(crate) fn class(&self) -> OpClass {
-        self.session.class()
-    }
+/// A session that was offered and has not begun.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) session: Session,
+    /// What the session is offered as.
+    pub(crate) operation: Operation,
+    pub(crate) ready: Nanos,
+    pub(crate) periodic: bool,
+    /// Dropped when the session is over: what a closed-loop client waits for.
+    pub(crate) over: Option<oneshot::Sender<()>>,
 }
 
 /// The state that all sessions of a worker share.
@@ -196,16 +198,20 @@ impl Worker {
     }
 
     /// A session is due: begin it, or let it wait with its intended instant.
-    pub(crate) fn admit(self: &Rc<Self>, pending: Pending) {
-        self.offer(&pending);
+    pub(crate) fn admit(self: &Rc<Self>, arrival: Arrival) {
+        let pending = self.offer(arrival);
+        self.admit_pending(pending);
+    }
+
+    fn admit_pending(self: &Rc<Self>, pending: Pending) {
         if self.queued() > self.room {
             self.crowded();
-            return self.skip(&pending);
+            return self.skip(pending);
         }
         if pending.periodic && pending.session.writes() {
             let state = self.states.borrow().get(pending.session.object);
             if state.queued() {
-                return self.skip(&pending);
+                return self.skip(pending);
             }
             if state.busy() || self.in_flight.get() >= self.cap {
                 self.states
@@ -239,37 +245,49 @@ impl Worker {
     }
 
     /// Counts a session that is due.
-    fn offer(&self, pending: &Pending) {
-        let class = pending.class();
+    fn offer(&self, arrival: Arrival) -> Pending {
+        let Arrival {
+            session,
+            intended,
+            phase,
+            closed,
+            periodic,
+        } = arrival;
+        // A closed loop's clients intend what they are ready for.
+        let ready = if closed { intended } else { clock::now() };
+        let class = session.class();
         let mut recorder = self.recorder.borrow_mut();
-        recorder.offered(pending.phase, class, pending.intended);
-        if !pending.closed {
-            let lag = pending.ready.saturating_sub(pending.intended);
-            recorder.schedule_lag(pending.phase, class, lag);
+        if !closed {
+            recorder.schedule_lag(phase, class, ready.saturating_sub(intended));
         }
         self.open.set(self.open.get() + 1);
+        Pending {
+            session,
+            operation: recorder.offer(phase, class, intended, closed),
+            ready,
+            periodic,
+            over: None,
+        }
     }
 
-    fn skip(&self, pending: &Pending) {
-        self.recorder
-            .borrow_mut()
-            .skipped(pending.phase, pending.class(), pending.intended);
+    fn skip(&self, pending: Pending) {
+        self.end(pending.operation, Outcome::Skipped);
         self.open.set(self.open.get().saturating_sub(1));
         self.ended.notify_waiters();
     }
 
     /// Admits a session and returns when it is over. Where nothing keeps it waiting the caller plays it
     /// itself: a closed loop's client needs no task per operation.
-    pub(crate) async fn play_to_end(self: &Rc<Self>, mut pending: Pending) {
+    pub(crate) async fn play_to_end(self: &Rc<Self>, arrival: Arrival) {
+        let mut pending = self.offer(arrival);
         if self.in_flight.get() < self.cap {
-            self.offer(&pending);
             if let Some(pending) = self.take(pending) {
                 self.session(pending).await;
             }
         } else {
             let (done, over) = oneshot::channel();
             pending.over = Some(done);
-            self.admit(pending);
+            self.admit_pending(pending);
             let _ = over.await;
         }
     }
@@ -294,14 +312,13 @@ impl Worker {
         if self.closing.get() {
             return None;
         }
-        if self.plan.load.at_cap == AtCap::Skip && !pending.closed {
-            let late = clock::now().saturating_sub(pending.intended)
-                > self.plan.limits.of(pending.class());
-            if late {
+        if self.plan.load.at_cap == AtCap::Skip && !pending.operation.closed() {
+            let limit = self.plan.limits.of(pending.operation.class());
+            if clock::now().saturating_sub(pending.operation.intended()) > limit {
                 self.states
                     .borrow_mut()
                     .change(pending.session.object, |s| s.set_queued(false));
-                self.skip(&pending);
+                self.skip(pending);
                 return None;
             }
         }

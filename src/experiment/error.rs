@@ -3,6 +3,7 @@
 use crate::document::DocumentError;
 use crate::engine::RunError;
 use crate::exit::Exit;
+use crate::experiment::play::hook::HookError;
 use crate::local::LocalError;
 use crate::report::SinkError;
 use std::path::PathBuf;
@@ -68,7 +69,7 @@ pub enum ExperimentError {
     },
     /// An etcd that an arm names cannot be used.
     #[error("arm {arm}, store {store}: {message}")]
-    Given {
+    External {
         /// The arm.
         arm: String,
         /// The store.
@@ -104,6 +105,22 @@ pub enum ExperimentError {
         /// Its files.
         directory: PathBuf,
     },
+    /// What the analysis does beside a trial's load failed.
+    #[error(
+        "trial {trial} (arm {arm}) failed: {source}; its results so far are in {}; run the same command again \
+         to continue",
+        directory.display()
+    )]
+    Hook {
+        /// The trial.
+        trial: u32,
+        /// Its arm.
+        arm: String,
+        /// Why.
+        source: HookError,
+        /// Its files.
+        directory: PathBuf,
+    },
     /// A file cannot be written.
     #[error("{0}")]
     Sink(#[from] SinkError),
@@ -114,15 +131,15 @@ pub enum ExperimentError {
 
 impl ExperimentError {
     /// An error at a place.
-    pub(super) fn at(place: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn at(place: impl Into<String>, message: impl std::fmt::Display) -> Self {
         ExperimentError::Field {
             place: place.into(),
-            message: message.into(),
+            message: message.to_string(),
         }
     }
 
     /// What is wrong below a path, without the path.
-    pub(super) fn reason(&self, path: &str) -> String {
+    pub(crate) fn reason(&self, path: &str) -> String {
         match self {
             ExperimentError::Field { message, .. } => {
                 let below = message.strip_prefix(path).and_then(|m| m.strip_prefix('.'));
@@ -142,7 +159,7 @@ impl ExperimentError {
             ExperimentError::Directory { usage, .. } if *usage => Exit::Usage,
             ExperimentError::Local { source, .. } if source.is_usage() => Exit::Usage,
             ExperimentError::Run { source, .. } => source.exit,
-            ExperimentError::Given { exit, .. } => *exit,
+            ExperimentError::External { exit, .. } => *exit,
             ExperimentError::Interrupted => Exit::Interrupted,
             _ => Exit::Failure,
         }

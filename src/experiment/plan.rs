@@ -36,7 +36,8 @@ pub struct ExperimentPlan {
     /// The arm that the others are compared with.
     pub baseline: String,
     /// Arms that were left out, and why.
-    pub left_out: Vec<LeftOut>,
+    #[serde(rename = "leftOut")]
+    pub skipped_arms: Vec<SkippedArm>,
     /// The levels' names; one, empty, where there is no sweep.
     pub levels: Vec<String>,
     /// etcd's own flags on those levels that have some.
@@ -135,7 +136,7 @@ pub struct Fill {
 /// An arm that was left out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct LeftOut {
+pub struct SkippedArm {
     /// Its name.
     pub arm: String,
     /// Why.

@@ -1,7 +1,7 @@
 //! The JSON Schemas of the experiment file and of `experiment.json`, generated from the types.
 
-use super::file::ExperimentFile;
-use super::result::ExperimentResult;
+use super::file::spec::ExperimentFile;
+use super::result::document::ExperimentResult;
 
 /// Of an experiment file, as it is committed: two spaces, a final newline.
 pub fn file_schema() -> String {

@@ -33,7 +33,7 @@ pub struct Survey {
     /// Length of the window, seconds.
     pub seconds: f64,
     /// By resource, as it is after `/registry/`; `etcdmark/RESOURCE` for runs of etcdmark.
-    pub resources: BTreeMap<String, Resource>,
+    pub resources: BTreeMap<String, ResourceKeys>,
     /// (seconds into the window, file, of it in use), bytes; the largest of the members.
     pub sizes: Vec<(f64, i64, i64)>,
     /// Revisions at the window's ends.
@@ -50,7 +50,7 @@ pub struct Survey {
 
 /// What was seen of one resource.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Resource {
+pub struct ResourceKeys {
     /// Keys that are there; None when they could not be counted.
     pub keys: Option<i64>,
     /// Keys that came into being in the window.

@@ -1,0 +1,123 @@
+//! `media`: what the storage medium below etcd does to writes: one at a time, on the sweep, and where etcd is saturated.
+//!
+//! What is shown is what was measured of etcd on the medium, never what the medium would be capable of: a sync's length is
+//! etcd's own, and "in parallel" is what a closed loop of many writers got from the same etcd.
+
+mod syncs;
+mod tables;
+mod trials;
+
+use self::trials::{ArmFound, Played};
+use crate::experiment::analysis::{Analysis, Evidence, Findings};
+use crate::experiment::result::document::Comparison;
+use crate::experiment::result::metric::Metric;
+use crate::experiment::result::phrases;
+use crate::human::numbers::three;
+
+/// The analysis.
+#[derive(Debug)]
+pub(super) struct Media;
+
+impl Analysis for Media {
+    fn name(&self) -> &'static str {
+        "media"
+    }
+
+    fn answer(&self, evidence: &Evidence<'_>) -> Findings {
+        let played = Played::of(evidence);
+        let arms: Vec<ArmFound> = (evidence.plan.arms.iter())
+            .map(|a| played.arm(&a.name))
+            .collect();
+        let tables = [
+            tables::writers(&arms),
+            played.sweep(&arms),
+            tables::syncs(&arms),
+        ];
+        Findings {
+            answer: answer(evidence, &played, &arms),
+            tables: tables.into_iter().flatten().collect(),
+            notes: vec![elections(evidence, &arms)],
+            data: serde_json::to_value(&arms).unwrap_or_default(),
+        }
+    }
+}
+
+fn elections(evidence: &Evidence<'_>, arms: &[ArmFound]) -> String {
+    let changed = arms.iter().filter(|a| a.leader_changes > 0.0);
+    let changed: Vec<String> = changed
+        .map(|a| {
+            format!(
+                "{} {} (trials: {})",
+                a.arm,
+                three(a.leader_changes),
+                a.trials
+            )
+        })
+        .collect();
+    if !changed.is_empty() {
+        return format!(
+            "leader changes: {}; etcd replaces a leader that waits for its disk longer than the election \
+             timeout (1 s by default)",
+            changed.join(", ")
+        );
+    }
+    let single = |a: &crate::experiment::plan::ArmPlan| a.stores.iter().all(|s| s.members == 1);
+    if evidence.plan.arms.iter().all(single) {
+        return "elections: none; no other member can replace a single member, however long it waits for its disk"
+            .to_owned();
+    }
+    "elections: the leader did not change in any trial".to_owned()
+}
+
+/// Every primary metric on the lowest level, how high each arm came, and how alike the arms are where etcd is saturated.
+fn answer(evidence: &Evidence<'_>, played: &Played<'_>, arms: &[ArmFound]) -> String {
+    let plan = evidence.plan;
+    let on = |level: &str, metric: &str| -> Vec<&Comparison> {
+        let of = |c: &&Comparison| c.level == level && c.metric == metric && c.blocks > 0;
+        evidence.comparisons.iter().filter(of).collect()
+    };
+    let clauses = |metric: &str, about: &[&Comparison]| {
+        let title = Metric::parse(metric).map_or(metric.to_owned(), |m| m.title());
+        let clauses: Vec<String> = about.iter().map(|c| phrases::clause(c)).collect();
+        format!("{title}: {}", clauses.join("; "))
+    };
+    let mut sentences = Vec::new();
+    if let Some(level) = played.open.first() {
+        let primary = plan.primary.iter().map(|m| (m, on(level, m)));
+        let primary: Vec<_> = primary.filter(|(_, about)| !about.is_empty()).collect();
+        let parts: Vec<String> = primary.iter().map(|(m, about)| clauses(m, about)).collect();
+        let about: Vec<&Comparison> = primary.into_iter().flat_map(|(_, about)| about).collect();
+        let level = if level.is_empty() {
+            String::new()
+        } else {
+            format!(" on level {level}")
+        };
+        if !parts.is_empty() {
+            let basis = phrases::basis(plan, &about);
+            let parts = parts.join("; ");
+            sentences.push(format!("Against {}{level}, {parts}{basis}", plan.baseline));
+        }
+    }
+    if played.open.len() > 1 {
+        let up_to = |a: &ArmFound| {
+            let level = a.highest_level.as_deref().unwrap_or("none");
+            format!("{} {level}", a.arm)
+        };
+        let arms: Vec<String> = arms.iter().map(up_to).collect();
+        let arms = arms.join(", ");
+        sentences.push(format!("Highest level within the limit: {arms}"));
+    }
+    if let Some(level) = played.closed
+        && let Some(metric) = plan.metrics.iter().find(|m| m.ends_with(":rate"))
+    {
+        let about = on(level, metric);
+        if !about.is_empty() {
+            let clauses = clauses(metric, &about);
+            sentences.push(format!("In a closed loop (level {level}), {clauses}"));
+        }
+    }
+    if sentences.is_empty() {
+        return "no block is complete".to_owned();
+    }
+    sentences.join(". ")
+}

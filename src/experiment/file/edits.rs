@@ -1,0 +1,74 @@
+//! The changes that an experiment makes of a workload, each with where it was written.
+
+use super::source::ExperimentSource;
+use crate::experiment::error::ExperimentError;
+use crate::workload::{Overrides, Split};
+use serde::Serialize;
+
+/// Changes in the order in which they are applied.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Edits(Overrides);
+
+impl Edits {
+    /// `PATH=VALUE` at a place in the file, or of a flag when the place is empty.
+    pub(crate) fn push_set(
+        &mut self,
+        place: &str,
+        assignment: &str,
+    ) -> Result<(), ExperimentError> {
+        let flag = if place.is_empty() {
+            "--set".to_owned()
+        } else {
+            format!("{place}: set")
+        };
+        match assignment.split_once('=') {
+            Some((path, value)) if !path.trim().is_empty() => {
+                let path = path.trim().strip_prefix("spec.").unwrap_or(path.trim());
+                self.0
+                    .push(format!("{flag} {assignment}"), path, value.trim());
+                Ok(())
+            }
+            _ => Err(ExperimentError::at(
+                format!("{flag} {assignment}"),
+                "must be PATH=VALUE, for example cluster.podsPerNode=50",
+            )),
+        }
+    }
+
+    /// One field gets a value; `what` is what messages call it.
+    pub(crate) fn push(&mut self, place: &str, what: &str, path: &str, value: &str) {
+        self.0.push(format!("{place}: {what}"), path, value);
+    }
+
+    /// Every field that a section of the file gives.
+    pub(crate) fn push_fields(
+        &mut self,
+        source: &ExperimentSource,
+        path: &str,
+        to: &str,
+        section: &impl Serialize,
+    ) {
+        let document = serde_json::to_value(section).unwrap_or_default();
+        for (field, value) in document.as_object().into_iter().flatten() {
+            let place = source.place(&format!("{path}.{field}"));
+            self.push(&place, field, &format!("{to}.{field}"), &value.to_string());
+        }
+    }
+
+    /// Resources get a store of their own.
+    pub(crate) fn split(&mut self, splits: Vec<Split>) {
+        self.0.split(splits);
+    }
+
+    /// As a workload takes them.
+    pub(crate) fn overrides(&self) -> Overrides {
+        self.0.clone()
+    }
+
+    pub(crate) fn extend(&mut self, more: &Edits) {
+        for edit in more.0.edits() {
+            self.0
+                .push(edit.flag.as_str(), edit.path.as_str(), edit.value.as_str());
+        }
+    }
+}

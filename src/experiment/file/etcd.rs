@@ -1,0 +1,163 @@
+//! The etcds of an arm, one per store: started for each trial, or external.
+
+use super::external::ExternalEtcd;
+use super::spec::EtcdSpec;
+use crate::etcd::quota;
+use crate::experiment::plan::{PlannedMedium, StorePlan};
+use crate::local::{
+    BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium, quota_flag,
+};
+use crate::target::MemberChoice;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Of one store of an arm.
+#[derive(Clone, Debug)]
+pub(crate) enum StoreEtcd {
+    /// Started for each trial.
+    Local(Box<Etcd>),
+    /// Runs already.
+    External(Box<ExternalEtcd>),
+}
+
+impl StoreEtcd {
+    /// The same with a level's flags, which an external one does not take.
+    pub(crate) fn on_level(&self, flags: &[String]) -> Result<Self, LocalError> {
+        match self {
+            StoreEtcd::Local(etcd) => Ok(StoreEtcd::Local(Box::new(etcd.on_level(flags)?))),
+            StoreEtcd::External(etcd) => Ok(StoreEtcd::External(etcd.clone())),
+        }
+    }
+
+    /// Its quota may be there to be reached: the experiment set it, or the user said that it is theirs.
+    pub(crate) fn may_fill(&self) -> bool {
+        match self {
+            StoreEtcd::Local(etcd) => etcd.may_fill(),
+            StoreEtcd::External(etcd) => etcd.target.owned,
+        }
+    }
+
+    /// What `plan.json` says of it.
+    pub(crate) fn plan(&self) -> StorePlan {
+        match self {
+            StoreEtcd::Local(etcd) => etcd.plan(),
+            StoreEtcd::External(etcd) => etcd.plan(),
+        }
+    }
+}
+
+/// The etcd cluster of one store of an arm, that is started.
+#[derive(Clone, Debug)]
+pub(crate) struct Etcd {
+    pub(crate) store: String,
+    spec: EtcdSpec,
+    media: Media,
+    binary: EtcdBinary,
+}
+
+/// The media of an etcd cluster.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Media {
+    /// Of all members that have none of their own.
+    pub(crate) all: Option<Medium>,
+    /// By the member's number.
+    pub(crate) own: BTreeMap<usize, Medium>,
+}
+
+impl Etcd {
+    /// Finds the binary and checks the flags.
+    pub(crate) fn find(store: &str, spec: EtcdSpec, media: Media) -> Result<Self, LocalError> {
+        let choice = BinaryChoice {
+            path: spec.path.clone(),
+            version: spec.version.clone(),
+        };
+        let etcd = Etcd {
+            store: store.to_owned(),
+            binary: choice.find()?,
+            media,
+            spec,
+        };
+        etcd.options(None, 1).validate()?;
+        Ok(etcd)
+    }
+
+    /// The same with a level's flags.
+    pub(crate) fn on_level(&self, flags: &[String]) -> Result<Self, LocalError> {
+        let level = EtcdSpec {
+            flags: flags.to_vec(),
+            ..EtcdSpec::default()
+        };
+        let etcd = Etcd {
+            spec: level.over(&self.spec),
+            ..self.clone()
+        };
+        etcd.options(None, 1).validate()?;
+        Ok(etcd)
+    }
+
+    /// Its quota is the experiment's own: it may be there to be reached.
+    pub(crate) fn may_fill(&self) -> bool {
+        self.quota().is_some()
+    }
+
+    /// What its flags say of it, bytes.
+    fn quota(&self) -> Option<i64> {
+        self.spec.flags.iter().find_map(|f| quota_flag(f))
+    }
+
+    /// What etcd will warn of.
+    pub(crate) fn warning(&self) -> Option<String> {
+        quota::warning(self.quota()?)
+    }
+
+    /// How it is started, on fresh data or on a copy of a snapshot's; `seed` is that of the times that a medium asks for.
+    pub(crate) fn options(&self, snapshot: Option<&Path>, seed: u64) -> LocalOptions {
+        LocalOptions {
+            binary: BinaryChoice {
+                path: Some(self.binary.path.clone()),
+                version: None,
+            },
+            members: self.spec.members.unwrap_or(1),
+            scratch_in: self.spec.data_dir.clone(),
+            wal_dir: self.spec.wal_dir.clone(),
+            medium: self.media.all.clone(),
+            member_media: self.media.own.clone(),
+            seed,
+            snapshot: snapshot.map(Path::to_owned),
+            flags: self.spec.flags.clone(),
+            ..LocalOptions::default()
+        }
+    }
+
+    /// The member that is to lead it.
+    pub(crate) fn leader(&self) -> Option<usize> {
+        self.spec.leader
+    }
+
+    /// Which of its members get the load.
+    pub(crate) fn target(&self) -> MemberChoice {
+        self.spec.target.unwrap_or_default()
+    }
+
+    /// What `plan.json` says of it.
+    pub(crate) fn plan(&self) -> StorePlan {
+        let name = |dir: &Option<std::path::PathBuf>| dir.as_ref().map(|d| d.display().to_string());
+        StorePlan {
+            store: self.store.clone(),
+            endpoints: Vec::new(),
+            version: self.binary.version.to_string(),
+            members: self.spec.members.unwrap_or(1),
+            flags: self.spec.flags.clone(),
+            data_dir: name(&self.spec.data_dir),
+            medium: self.media.all.as_ref().map(PlannedMedium::from),
+            member_media: (self.media.own.iter())
+                .map(|(i, m)| (*i, PlannedMedium::from(m)))
+                .collect(),
+            leader: self.spec.leader,
+            target: self.spec.target,
+            file_system: FileSystem::of(&self.options(None, 1).scratch_parent())
+                .map_or_else(|_| String::new(), |f| f.to_string()),
+            wal_dir: name(&self.spec.wal_dir),
+        }
+    }
+}

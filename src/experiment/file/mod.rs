@@ -1,0 +1,27 @@
+//! An experiment's YAML file → its plan: flags applied, arms, levels and trials laid out, everything checked.
+
+pub(crate) mod arm;
+mod builtin;
+mod changes;
+mod disks;
+mod edits;
+pub(crate) mod etcd;
+mod experiment;
+pub(crate) mod external;
+mod for_each;
+mod names;
+mod order;
+mod placement;
+mod requirements;
+mod resolve;
+mod source;
+pub mod spec;
+mod split;
+mod sweep;
+mod traffic;
+
+pub use builtin::{BUILTINS, Builtin, builtin};
+pub use changes::Changes;
+pub use experiment::Experiment;
+pub use order::{Slot, order};
+pub use source::ExperimentSource;

@@ -1,0 +1,219 @@
+//! An experiment file with nothing left to decide: flags applied, arms, levels and trials laid out, everything checked
+//! before the first etcd is started.
+
+use super::arm::{Arm, on_levels};
+use super::changes::Changes;
+use super::disks;
+use super::etcd::StoreEtcd;
+use super::experiment::Experiment;
+use super::order::trials;
+use super::placement::Placement;
+use super::source::ExperimentSource;
+use super::spec::ArmSpec;
+use super::sweep::Level;
+use crate::document::check_name;
+use crate::experiment::error::ExperimentError;
+use crate::experiment::plan::{ArmPlan, ExperimentPlan, PLAN_VERSION, SkippedArm};
+use crate::experiment::registry::{Registered, Registry};
+use crate::experiment::result::metric::Metric;
+use crate::workload::{Resolved, canonical_sha256};
+use serde_json::{Value, json};
+
+/// Primary metrics at most: more hypotheses than that and none can be found with a few blocks.
+const MAX_PRIMARY: usize = 4;
+
+impl ExperimentSource {
+    /// Applies the flags, lays out the trials and checks everything.
+    ///
+    /// # Errors
+    /// What is wrong, where, and what would be right.
+    pub fn resolve(
+        &self,
+        changes: &Changes,
+        analyses: &Registry,
+    ) -> Result<Experiment, ExperimentError> {
+        let analysis = self.analysis(analyses)?;
+        let least = analysis.analysis.requirements().arms;
+        self.for_each(changes, least)?.lay_out(changes, analysis)
+    }
+
+    fn lay_out(
+        &self,
+        changes: &Changes,
+        analysis: Registered,
+    ) -> Result<Experiment, ExperimentError> {
+        let spec = &self.file.spec;
+        let name = &self.file.metadata.name;
+        check_name("metadata.name", name)
+            .map_err(|e| ExperimentError::at(self.place("metadata.name"), e.to_string()))?;
+        let blocks = self.blocks(changes, analysis.analysis.requirements())?;
+        self.names(analysis.analysis)?;
+        let chosen = self.chosen(changes)?;
+        let levels = self.levels(changes)?;
+        let layout = Layout {
+            source: self,
+            changes,
+            seed: changes.seed.or(spec.seed).unwrap_or(1),
+            snapshot: spec.snapshot.unwrap_or(false),
+            primary: self.primary()?,
+            levels: &levels,
+        };
+        self.metrics("metrics", &spec.metrics)?;
+        let (mut arms, mut skipped_arms) = (Vec::new(), Vec::new());
+        for (index, arm) in chosen {
+            match layout.arm(arm, &format!("arms.{index}"))? {
+                ArmLayout::Ready(arm) => arms.push(*arm),
+                ArmLayout::Skipped(skipped) => skipped_arms.push(skipped),
+            }
+        }
+        self.distinct(&arms, changes)?;
+        self.enough(&arms, &skipped_arms, analysis)?;
+        let wanted = spec.baseline.as_deref();
+        let baseline = arms.iter().find(|a| Some(a.name()) == wanted);
+        let mut plan = ExperimentPlan {
+            version: PLAN_VERSION,
+            hash: String::new(),
+            name: name.clone(),
+            question: spec.question.clone(),
+            analysis: analysis.analysis.name().to_owned(),
+            smoke: changes.smoke,
+            seed: layout.seed,
+            blocks,
+            snapshot: layout.snapshot,
+            baseline: baseline.unwrap_or(&arms[0]).name().to_owned(),
+            arms: arms.iter().map(|a| a.plan.clone()).collect(),
+            skipped_arms,
+            level_flags: levels
+                .iter()
+                .filter(|r| !r.flags.is_empty())
+                .map(|r| (r.name.clone(), r.flags.clone()))
+                .collect(),
+            levels: levels.into_iter().map(|r| r.name).collect(),
+            primary: spec.primary.clone(),
+            metrics: spec.metrics.clone(),
+            fill: self.fill(changes.smoke, analysis.analysis)?,
+            notes: Vec::new(),
+            trials: Vec::new(),
+        };
+        plan.trials = trials(&plan);
+        plan.hash = hash(&plan, &arms);
+        // Remarks decide nothing.
+        plan.notes = disks::shared(&arms);
+        for warning in arms.iter().flat_map(Arm::warnings) {
+            if !plan.notes.contains(&warning) {
+                plan.notes.push(warning);
+            }
+        }
+        Ok(Experiment {
+            plan,
+            analysis,
+            arms,
+            allow_live_cluster: changes.allow_live_cluster,
+        })
+    }
+
+    /// Refuses an experiment of which too few arms are left.
+    fn enough(
+        &self,
+        arms: &[Arm],
+        skipped: &[SkippedArm],
+        analysis: Registered,
+    ) -> Result<(), ExperimentError> {
+        let least = analysis.analysis.requirements().arms;
+        if arms.len() >= least {
+            return Ok(());
+        }
+        let skipped = skipped.iter().map(|l| format!("; {}: {}", l.arm, l.reason));
+        let message = format!(
+            "{} left, but the analysis {} needs at least {least}{}",
+            match arms.len() {
+                1 => "1 arm is".to_owned(),
+                n => format!("{n} arms are"),
+            },
+            analysis.analysis.name(),
+            skipped.collect::<String>()
+        );
+        Err(self.wrong("arms", message))
+    }
+
+    fn primary(&self) -> Result<Vec<Metric>, ExperimentError> {
+        let primary = self.metrics("primary", &self.file.spec.primary)?;
+        match primary.len() {
+            1..=MAX_PRIMARY => Ok(primary),
+            n => {
+                let message = format!("has {n} metrics; name 1 to {MAX_PRIMARY}");
+                Err(self.wrong("primary", message))
+            }
+        }
+    }
+
+    fn metrics(&self, list: &str, names: &[String]) -> Result<Vec<Metric>, ExperimentError> {
+        let metrics = names.iter().enumerate().map(|(i, name)| {
+            Metric::parse(name).map_err(|m| self.wrong(&format!("{list}.{i}"), m))
+        });
+        metrics.collect()
+    }
+}
+
+/// What all arms have in common.
+struct Layout<'a> {
+    source: &'a ExperimentSource,
+    changes: &'a Changes,
+    seed: u64,
+    snapshot: bool,
+    primary: Vec<Metric>,
+    levels: &'a [Level],
+}
+
+enum ArmLayout {
+    Ready(Box<Arm>),
+    Skipped(SkippedArm),
+}
+
+impl Layout<'_> {
+    /// The arm that the file has at `path`.
+    fn arm(&self, arm: &ArmSpec, path: &str) -> Result<ArmLayout, ExperimentError> {
+        let of_level = |level: &Level| self.source.traffic(arm, path, &level.edits, self.changes);
+        let traffic = self.levels.iter().map(of_level);
+        let traffic = traffic.collect::<Result<Vec<_>, _>>()?;
+        let workloads = traffic.iter().map(|t| t.resolve(self.seed));
+        let workloads = workloads.collect::<Result<Vec<Resolved>, _>>()?;
+        for workload in &workloads {
+            self.source.written(arm, path, workload)?;
+            for (i, metric) in self.primary.iter().enumerate() {
+                metric.fits(&workload.rates()).map_err(|m| {
+                    let message = format!("{:?} in arm {}: {m}", metric.name, arm.name);
+                    self.source.wrong(&format!("primary.{i}"), message)
+                })?;
+            }
+        }
+        let stores: Vec<String> = workloads[0].stores.iter().map(|s| s.name.clone()).collect();
+        let placed = self
+            .source
+            .etcds(arm, path, &stores, self.snapshot, self.changes)?;
+        Ok(match placed {
+            Placement::Ready(etcds) => ArmLayout::Ready(Box::new(Arm {
+                plan: ArmPlan {
+                    name: arm.name.clone(),
+                    description: arm.description.clone().unwrap_or_default(),
+                    stores: etcds.iter().map(StoreEtcd::plan).collect(),
+                },
+                etcds: on_levels(&arm.name, &etcds, self.levels)?,
+                traffic,
+                workloads: workloads.iter().map(Resolved::json).collect(),
+            })),
+            Placement::Skipped(reason) => ArmLayout::Skipped(SkippedArm {
+                arm: arm.name.clone(),
+                reason,
+            }),
+        })
+    }
+}
+
+fn hash(plan: &ExperimentPlan, arms: &[Arm]) -> String {
+    let workloads: Vec<&Vec<Value>> = arms.iter().map(|a| &a.workloads).collect();
+    canonical_sha256(&json!({
+        "plan": serde_json::to_value(plan).unwrap_or_default(),
+        "workloads": workloads,
+    }))
+}

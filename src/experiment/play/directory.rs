@@ -1,0 +1,257 @@
+//! An experiment's directory: `plan.json` (written first; another plan is refused), `trials/` (each a run's directory,
+//! with `after.json` where the analysis noted something), `experiment.json` (made from these, after every trial).
+
+use crate::experiment::error::ExperimentError;
+use crate::experiment::plan::{ExperimentPlan, PLAN_VERSION, TrialPlan};
+use crate::experiment::registry::Registry;
+use crate::experiment::result::document::ExperimentResult;
+use crate::experiment::result::reduce::{StoredTrial, reduce};
+use crate::report::files::RESULT;
+use crate::report::{self, RunResult};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The plan.
+pub const PLAN: &str = "plan.json";
+/// The result.
+pub const EXPERIMENT: &str = "experiment.json";
+/// What the analysis noted of a trial.
+const AFTER: &str = "after.json";
+const LOCK: &str = "lock";
+const SNAPSHOTS: &str = "snapshots";
+
+/// The directory of an experiment that is being played. Nobody else plays in it meanwhile.
+#[derive(Debug)]
+pub struct ExperimentDirectory {
+    path: PathBuf,
+    plan: ExperimentPlan,
+    _lock: File,
+}
+
+impl ExperimentDirectory {
+    /// Makes the directory, or takes one in which the same plan was begun.
+    ///
+    /// # Errors
+    /// It holds something else, another process plays in it, or it cannot be written.
+    pub fn open(path: &Path, plan: &ExperimentPlan) -> Result<Self, ExperimentError> {
+        let failed = |what: &str, e: io::Error| refused(path, format!("cannot {what}: {e}"), false);
+        let refuse = |message: String| Err(refused(path, message, true));
+        fs::create_dir_all(path)
+            .map_err(|e| refused(path, format!("cannot create the directory: {e}"), true))?;
+        let known = path.join(PLAN).exists();
+        if !known {
+            let mut entries = fs::read_dir(path).map_err(|e| failed("list the directory", e))?;
+            let other = entries.find_map(|e| {
+                e.ok()
+                    .map(|e| e.file_name())
+                    .filter(|n| n != LOCK && n != "plan.partial")
+            });
+            if let Some(name) = other {
+                let name = name.to_string_lossy();
+                return refuse(format!(
+                    "the directory contains {name} but no {PLAN}; etcdmark never overwrites results: name a new \
+                     or empty directory"
+                ));
+            }
+        }
+        let lock = File::create(path.join(LOCK)).map_err(|e| failed("write in it", e))?;
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return refuse(
+                "another etcdmark process is using it; wait for that process, or name another directory"
+                    .to_owned(),
+            );
+        }
+        if known {
+            let there = read_plan(path)?;
+            if there.hash != plan.hash {
+                return refuse(format!(
+                    "it holds another plan ({}, {} blocks, seed {}{}; hash {:.12}, this plan has {:.12}); use \
+                     the same file and flags to continue that plan, or name a new directory",
+                    there.name,
+                    there.blocks,
+                    there.seed,
+                    if there.smoke { ", smoke test" } else { "" },
+                    there.hash,
+                    plan.hash
+                ));
+            }
+        } else {
+            let text = serde_json::to_string_pretty(plan).unwrap_or_default() + "\n";
+            whole(&path.join(PLAN), &text).map_err(|e| failed("write plan.json", e))?;
+        }
+        Ok(ExperimentDirectory {
+            path: path.to_owned(),
+            plan: plan.clone(),
+            _lock: lock,
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a trial's files are.
+    pub fn trial(&self, trial: &TrialPlan) -> PathBuf {
+        self.path.join(&trial.directory)
+    }
+
+    /// What is there of each trial.
+    pub(crate) fn found(&self) -> Vec<StoredTrial> {
+        found(&self.path, &self.plan)
+    }
+
+    /// Takes away what a trial left that did not come to its end.
+    pub(crate) fn clear(&self, trial: &TrialPlan) -> Result<(), ExperimentError> {
+        remove(&self.trial(trial)).map_err(|e| {
+            refused(
+                &self.path,
+                format!("cannot remove {}: {e}", trial.directory),
+                false,
+            )
+        })
+    }
+
+    /// Sets an invalid trial aside: it is going to be played once more.
+    pub(crate) fn set_aside(&self, trial: &TrialPlan) -> Result<(), ExperimentError> {
+        let aside = aside(&self.path, trial);
+        let moved = remove(&aside).and_then(|()| fs::rename(self.trial(trial), &aside));
+        moved.map_err(|e| {
+            refused(
+                &self.path,
+                format!("cannot rename {}: {e}", trial.directory),
+                false,
+            )
+        })
+    }
+
+    /// Keeps what the analysis noted of a trial.
+    pub(crate) fn note(
+        &self,
+        trial: &TrialPlan,
+        value: &serde_json::Value,
+    ) -> Result<(), ExperimentError> {
+        let path = self.trial(trial).join(AFTER);
+        whole(&path, &format!("{value:#}\n")).map_err(|e| {
+            refused(
+                &self.path,
+                format!("cannot write {}: {e}", path.display()),
+                false,
+            )
+        })
+    }
+
+    /// Writes `experiment.json`, whole or not at all.
+    pub(crate) fn write(&self, result: &ExperimentResult) -> Result<(), ExperimentError> {
+        let json = result.json().map_err(io::Error::other);
+        let written = json.and_then(|json| whole(&self.path.join(EXPERIMENT), &json));
+        written.map_err(|e| refused(&self.path, format!("cannot write {EXPERIMENT}: {e}"), false))
+    }
+
+    /// Takes away what was made for an experiment of which no trial was begun.
+    pub(crate) fn discard_unplayed(&self) {
+        let trials = self.path.join("trials");
+        if fs::read_dir(&trials).is_ok_and(|mut entries| entries.next().is_some()) {
+            return;
+        }
+        self.drop_snapshots();
+        // Best effort: what cannot be removed does no harm.
+        let _ = fs::remove_dir(&trials);
+        for name in [PLAN, LOCK] {
+            let _ = fs::remove_file(self.path.join(name));
+        }
+        let _ = fs::remove_dir(&self.path);
+    }
+
+    /// Where the snapshot of an arm on a level is kept.
+    pub(crate) fn snapshot(&self, trial: &TrialPlan) -> PathBuf {
+        let dash = if trial.level.is_empty() { "" } else { "-" };
+        self.path
+            .join(SNAPSHOTS)
+            .join(format!("{}{dash}{}", trial.level, trial.arm))
+    }
+
+    /// Removes the snapshots, when all trials are done. Best effort: what stays does no harm.
+    pub(crate) fn drop_snapshots(&self) {
+        let _ = remove(&self.path.join(SNAPSHOTS));
+    }
+}
+
+/// Whether a directory is an experiment's rather than a run's.
+pub fn is_experiment(dir: &Path) -> bool {
+    dir.join(PLAN).is_file()
+}
+
+/// The result of the experiment in `dir`, from `plan.json` and the trials' files alone, however far it came.
+///
+/// # Errors
+/// `plan.json` cannot be read.
+pub fn rebuild(dir: &Path, analyses: &Registry) -> Result<ExperimentResult, ExperimentError> {
+    let plan = read_plan(dir)?;
+    let found = found(dir, &plan);
+    // A later version's analysis may be unknown here; its trials can be compared all the same.
+    let analysis = analyses.get(&plan.analysis).unwrap_or(analyses.default());
+    Ok(reduce(&plan, &found, analysis.analysis))
+}
+
+fn read_plan(dir: &Path) -> Result<ExperimentPlan, ExperimentError> {
+    let path = dir.join(PLAN);
+    let refuse = |why: String| refused(dir, format!("{PLAN} {why}"), false);
+    let text = fs::read_to_string(&path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
+    let value: serde_json::Value =
+        serde_json::from_str(&text).map_err(|e| refuse(format!("is not JSON: {e}")))?;
+    match value["version"].as_u64() {
+        Some(v) if v > u64::from(PLAN_VERSION) => Err(refuse(format!(
+            "has version {v}, but this etcdmark reads up to {PLAN_VERSION}: use a newer etcdmark"
+        ))),
+        _ => serde_json::from_value(value)
+            .map_err(|e| refuse(format!("does not belong to an experiment: {e}"))),
+    }
+}
+
+fn found(dir: &Path, plan: &ExperimentPlan) -> Vec<StoredTrial> {
+    plan.trials.iter().map(|t| find(dir, t)).collect()
+}
+
+fn find(dir: &Path, trial: &TrialPlan) -> StoredTrial {
+    let at = dir.join(&trial.directory);
+    let json = |name: &str| fs::read(at.join(name)).ok();
+    let whole: Option<RunResult> = json(RESULT).and_then(|b| serde_json::from_slice(&b).ok());
+    let ended = whole.is_some();
+    StoredTrial {
+        // A killed trial has no result; what it measured can still be shown.
+        result: whole.or_else(|| report::rebuild(&at).ok()),
+        ended,
+        after: json(AFTER).and_then(|b| serde_json::from_slice(&b).ok()),
+        repeated: aside(dir, trial).is_dir(),
+    }
+}
+
+/// Where the first try of a trial lies that was invalid.
+fn aside(dir: &Path, trial: &TrialPlan) -> PathBuf {
+    dir.join(format!("{}.invalid", trial.directory))
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file whole or not at all.
+fn whole(path: &Path, text: &str) -> io::Result<()> {
+    let partial = path.with_extension("partial");
+    fs::write(&partial, text)?;
+    fs::rename(&partial, path)
+}
+
+fn refused(path: &Path, message: String, usage: bool) -> ExperimentError {
+    ExperimentError::Directory {
+        path: path.to_owned(),
+        message,
+        usage,
+    }
+}

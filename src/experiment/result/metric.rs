@@ -1,0 +1,335 @@
+//! The figures that an experiment compares: `node-lease/update:p99`, `all:missed`, `etcd:rss`. Each is a function of
+//! one trial's result.
+
+use crate::document::nearest;
+use crate::kube::OpClass;
+use crate::measure::percentile::Headline;
+use crate::report::{Figures, MemberFigures, RunResult};
+use crate::workload::ClassRate;
+use serde::{Deserialize, Serialize};
+
+/// Figures of an op class, or of all: of the response time (a miss is +∞), of the service time, shares and rates.
+const OF_CLASS: [&str; 13] = [
+    "p50",
+    "p90",
+    "p99",
+    "p99.9",
+    "max",
+    "mean",
+    "missed",
+    "errors",
+    "achieved",
+    "rate",
+    "service-p50",
+    "service-p99",
+    "service-mean",
+];
+/// Figures of the etcds of all stores together.
+const OF_ETCD: [&str; 6] = ["cpu", "rss", "db-size", "fsync", "commit", "leader-changes"];
+/// Figures of the generator.
+const OF_CLIENT: [&str; 2] = ["cpu", "rss"];
+
+/// In which unit a figure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Seconds.
+    Seconds,
+    /// 0 to 1.
+    Share,
+    /// Operations per second.
+    PerSecond,
+    /// Bytes.
+    Bytes,
+    /// CPU cores used on average.
+    Cores,
+    /// A number of something.
+    Count,
+}
+
+/// How two arms' figures are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scale {
+    /// By their ratio: the mean of the blocks' logarithms of ratios.
+    Ratio,
+    /// By their difference: what can be 0 has no ratio.
+    Difference,
+}
+
+/// A figure of a trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    /// As written: `SUBJECT:FIGURE`.
+    pub name: String,
+    subject: Subject,
+    figure: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Subject {
+    All,
+    Class(OpClass),
+    Etcd,
+    Client,
+}
+
+/// What a trial measured of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MetricValue {
+    /// In the metric's unit.
+    Value(f64),
+    /// So many operations missed that the percentile is one of them: +∞.
+    Missed,
+}
+
+impl MetricValue {
+    /// +∞ if missed.
+    pub fn number(self) -> f64 {
+        match self {
+            MetricValue::Value(v) => v,
+            MetricValue::Missed => f64::INFINITY,
+        }
+    }
+}
+
+impl Metric {
+    /// `SUBJECT:FIGURE`; the error says what would be right.
+    pub fn parse(text: &str) -> Result<Metric, String> {
+        let (subject, figure) = text
+            .split_once(':')
+            .map(|(s, f)| (s.trim(), f.trim()))
+            .ok_or_else(|| {
+                format!("{text:?} is not CLASS:FIGURE, such as \"node-lease/update:p99\"")
+            })?;
+        let (subject, figures): (Subject, &[&'static str]) = match subject {
+            "all" => (Subject::All, &OF_CLASS),
+            "etcd" => (Subject::Etcd, &OF_ETCD),
+            "client" => (Subject::Client, &OF_CLIENT),
+            name => {
+                let class = OpClass::by_name(name).ok_or_else(|| {
+                    let known = OpClass::ALL
+                        .iter()
+                        .map(|c| c.name())
+                        .chain(["all", "etcd", "client"]);
+                    let meant = nearest(name, known)
+                        .map_or(String::new(), |n| format!("; did you mean {n:?}?"));
+                    format!(
+                        "{text:?}: {name:?} is neither an op class nor all, etcd or client{meant}"
+                    )
+                })?;
+                (Subject::Class(class), &OF_CLASS)
+            }
+        };
+        let figure = figures.iter().find(|f| **f == figure).ok_or_else(|| {
+            let meant = nearest(figure, figures.iter().copied())
+                .map_or(String::new(), |n| format!("; did you mean {n:?}?"));
+            format!(
+                "{text:?}: {figure:?} is not one of its figures{meant} (figures: {})",
+                figures.join(", ")
+            )
+        })?;
+        Ok(Metric {
+            name: text.to_owned(),
+            subject,
+            figure,
+        })
+    }
+
+    /// Whether a workload that sends these op classes has it; the error says what it has.
+    pub fn fits(&self, sent: &[ClassRate]) -> Result<(), String> {
+        let open = match self.subject {
+            Subject::Etcd | Subject::Client => return Ok(()),
+            Subject::All => sent.iter().any(|c| c.per_second.is_some()),
+            Subject::Class(class) => match sent.iter().find(|c| c.class == class) {
+                Some(found) => found.per_second.is_some(),
+                None => {
+                    let names: Vec<&str> = sent.iter().map(|c| c.class.name()).collect();
+                    return Err(format!(
+                        "no actor sends {}; the workload sends: all, {}",
+                        class.name(),
+                        names.join(", ")
+                    ));
+                }
+            },
+        };
+        let closed_too =
+            self.figure.starts_with("service-") || matches!(self.figure, "errors" | "rate");
+        if open || closed_too {
+            return Ok(());
+        }
+        Err("a closed loop has no response time; use service-p50, service-p99, service-mean, errors or \
+             rate".to_owned())
+    }
+
+    /// Of a trial; none where it was not measured.
+    pub fn of(&self, r: &RunResult) -> Option<MetricValue> {
+        match self.subject {
+            Subject::All => of_figures(self.figure, &r.total),
+            Subject::Class(class) => of_figures(self.figure, &r.class(class.name())?.figures),
+            Subject::Etcd => of_etcd(self.figure, r).map(MetricValue::Value),
+            Subject::Client => {
+                let value = match self.figure {
+                    "cpu" if r.client.wall_seconds > 0.0 => {
+                        r.client.cpu_seconds / r.client.wall_seconds
+                    }
+                    "rss" => r.client.rss_max as f64,
+                    _ => return None,
+                };
+                Some(MetricValue::Value(value))
+            }
+        }
+    }
+
+    /// Its unit.
+    pub fn unit(&self) -> Unit {
+        match (self.subject, self.figure) {
+            (_, "missed" | "errors" | "achieved") => Unit::Share,
+            (_, "rate") => Unit::PerSecond,
+            (_, "cpu") => Unit::Cores,
+            (_, "rss" | "db-size") => Unit::Bytes,
+            (_, "leader-changes") => Unit::Count,
+            _ => Unit::Seconds,
+        }
+    }
+
+    /// How it is compared.
+    pub fn scale(&self) -> Scale {
+        match self.figure {
+            "missed" | "errors" | "leader-changes" => Scale::Difference,
+            _ => Scale::Ratio,
+        }
+    }
+
+    /// δ: a smaller departure does not matter. For ratios a share (0.1 is 10 %), else in the metric's unit.
+    pub fn delta(&self) -> f64 {
+        match self.figure {
+            "p50" | "mean" | "service-p50" | "service-mean" | "cpu" | "rss" | "db-size" => 0.05,
+            "rate" | "achieved" => 0.03,
+            "missed" | "errors" => 0.01,
+            "leader-changes" => 1.0,
+            _ => 0.1,
+        }
+    }
+
+    /// What an operator calls it: `Lease renewals p99`.
+    pub fn title(&self) -> String {
+        let figure = match self.figure {
+            "db-size" => "database",
+            "cpu" => "CPU",
+            "rss" => "RSS",
+            other => other,
+        };
+        match self.subject {
+            Subject::All => format!("all operations' {figure}"),
+            Subject::Class(class) => format!("{} {figure}", class.info().title),
+            Subject::Etcd => format!("etcd's {figure}"),
+            Subject::Client => format!("etcdmark's own {figure}"),
+        }
+    }
+}
+
+fn of_figures(figure: &str, f: &Figures) -> Option<MetricValue> {
+    if f.counts.offered == 0 && f.counts.ok == 0 {
+        return None;
+    }
+    let seconds = |ns: f64| MetricValue::Value(ns / 1e9);
+    let headline = |h: Headline| {
+        h.value()
+            .map_or(MetricValue::Missed, |ns| seconds(ns as f64))
+    };
+    let offered = f.counts.offered.max(1) as f64;
+    Some(match figure {
+        "p50" => headline(f.headline?.p50),
+        "p90" => headline(f.headline?.p90),
+        "p99" => headline(f.headline?.p99),
+        "p99.9" => headline(f.headline?.p999),
+        "max" => headline(f.headline?.max),
+        "mean" => seconds(f.successes?.mean_ns),
+        "service-p50" => seconds(f.service?.p50_ns as f64),
+        "service-p99" => seconds(f.service?.p99_ns as f64),
+        "service-mean" => seconds(f.service?.mean_ns),
+        "missed" => MetricValue::Value(f.miss_share),
+        "errors" => MetricValue::Value(f.counts.failed as f64 / offered),
+        "achieved" if f.offered_rate > 0.0 => MetricValue::Value(f.achieved_rate / f.offered_rate),
+        "rate" => MetricValue::Value(f.achieved_rate),
+        _ => return None,
+    })
+}
+
+/// Over all members of all stores: sums, and means weighted by their counts.
+fn of_etcd(figure: &str, r: &RunResult) -> Option<f64> {
+    let members = || r.stores.iter().flat_map(|s| &s.members);
+    let sum = |f: fn(&MemberFigures) -> Option<f64>| -> Option<f64> { members().map(f).sum() };
+    let mean = |count: fn(&MemberFigures) -> Option<f64>,
+                mean: fn(&MemberFigures) -> Option<f64>| {
+        let n: f64 = members().map(count).sum::<Option<f64>>()?;
+        let total: f64 = members()
+            .map(|m| Some(count(m)? * mean(m)?))
+            .sum::<Option<f64>>()?;
+        (n > 0.0).then_some(total / n)
+    };
+    match figure {
+        "cpu" => sum(|m| m.cpu_cores),
+        "rss" => sum(|m| m.rss_max),
+        "db-size" => sum(|m| m.db_size_end),
+        "fsync" => mean(|m| m.fsyncs, |m| m.fsync_mean),
+        "commit" => mean(|m| m.commits, |m| m.commit_mean),
+        "leader-changes" => r.stores.iter().map(|s| s.leader_changes).sum(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_metric_says_what_would_be_right() {
+        for (text, message) in [
+            (
+                "node-lease/update",
+                "\"node-lease/update\" is not CLASS:FIGURE, such as \"node-lease/update:p99\"",
+            ),
+            (
+                "node-lease/updat:p99",
+                "\"node-lease/updat:p99\": \"node-lease/updat\" is neither an op class nor all, etcd or client; did you \
+                 mean \"node-lease/update\"?",
+            ),
+            (
+                "etcd:rsss",
+                "\"etcd:rsss\": \"rsss\" is not one of its figures; did you mean \"rss\"? (figures: cpu, rss, db-size, fsync, \
+                 commit, leader-changes)",
+            ),
+        ] {
+            assert_eq!(Metric::parse(text).unwrap_err(), message);
+        }
+        let metric = Metric::parse("event/create:p99").unwrap();
+        assert_eq!(
+            metric
+                .fits(&[ClassRate {
+                    class: OpClass::NodeLeaseUpdate,
+                    per_second: Some(1.0)
+                }])
+                .unwrap_err(),
+            "no actor sends event/create; the workload sends: all, node-lease/update"
+        );
+        let closed = [ClassRate {
+            class: OpClass::EventCreate,
+            per_second: None,
+        }];
+        assert!(
+            metric
+                .fits(&closed)
+                .unwrap_err()
+                .starts_with("a closed loop has no response time")
+        );
+        assert!(
+            Metric::parse("event/create:service-p99")
+                .unwrap()
+                .fits(&closed)
+                .is_ok()
+        );
+    }
+}
