@@ -31,19 +31,24 @@ impl Worker {
             return;
         }
         self.release(held.take());
-        if self.states.borrow().get(object).busy() {
-            let (wake, woken) = oneshot::channel();
-            let mut waiting = self.waiting.borrow_mut();
-            let line = waiting.entry(object).or_default();
-            line.push_back(Waiter::Step(wake));
-            drop(waiting);
+        let busy = self.states.borrow().get(object).busy();
+        if busy {
             // It is handed over busy.
-            let _ = woken.await;
+            let _ = self.in_line(object).await;
         } else {
             let mut states = self.states.borrow_mut();
             states.change(object, |s| s.set_busy(true));
         }
         *held = Some(object);
+    }
+
+    /// A place behind all who wait for the object.
+    fn in_line(&self, object: ObjectRef) -> oneshot::Receiver<()> {
+        let (wake, woken) = oneshot::channel();
+        let mut waiting = self.waiting.borrow_mut();
+        let line = waiting.entry(object).or_default();
+        line.push_back(Waiter::Step(wake));
+        woken
     }
 
     /// A write does; so does a read that tells whether an etcd lease has removed the object.
