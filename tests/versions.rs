@@ -14,6 +14,8 @@ mod defragmenter;
 mod idle;
 #[path = "versions/medium.rs"]
 mod medium;
+#[path = "versions/sessions.rs"]
+mod sessions;
 
 use etcdmark::clock;
 use etcdmark::control::Control;

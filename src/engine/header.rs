@@ -3,7 +3,6 @@
 use super::context::RunContext;
 use super::prepare::PreparedStore;
 use crate::kube::OpClass;
-use crate::kube::actors::model;
 use crate::report::{ClassInfo, EVENTS_VERSION, Header, MemberInfo, StoreInfo};
 use crate::rpc::WireKind;
 use crate::schedule::Schedule;
@@ -94,7 +93,9 @@ fn classes(run: &RunContext) -> Vec<ClassInfo> {
     let mut rows: Vec<(OpClass, bool)> = Vec::new();
     for actor in &plan.actors {
         let closed = matches!(actor.schedule, Schedule::Closed { .. });
-        for class in model(&actor.kind, &plan.cluster, Stripe::WHOLE, plan.seed).classes() {
+        let model = plan.model(actor, Stripe::WHOLE);
+        let created = model.population().into_iter().map(|p| p.class);
+        for class in created.chain(model.classes()) {
             if !rows.iter().any(|(c, _)| *c == class) {
                 rows.push((class, closed));
             }

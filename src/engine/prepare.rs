@@ -5,10 +5,9 @@ use super::guards;
 use super::run::RunError;
 use crate::etcd::control::ControlClient;
 use crate::exit::Exit;
-use crate::kube::ActorKind;
 use crate::store::manifest::{self, Manifest, ManifestError, RunClaim};
 use crate::store::preflight::{self, ClusterFacts, WriteIntent};
-use crate::workload::{Actor, Plan};
+use crate::workload::Plan;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -41,7 +40,7 @@ impl PreparedStore {
 
 /// Checks and takes every store of the plan, or none.
 pub(super) fn prepare(mut plan: Plan, runtime: &Runtime) -> Result<Prepared, RunError> {
-    may_defragment(&plan)?;
+    may_act_on_whole_etcds(&plan)?;
     let mut stores: Vec<PreparedStore> = Vec::new();
     for index in 0..plan.stores.len() {
         match runtime.block_on(prepare_store(&plan, index, &stores)) {
@@ -84,18 +83,19 @@ pub(super) fn notes(
     all
 }
 
-/// Defragmenting stops whole members: only those of an etcd that is ours.
-fn may_defragment(plan: &Plan) -> Result<(), RunError> {
-    let defragmenter = |a: &&Actor| a.kind == ActorKind::Defragmenter;
-    let actor = plan.actors.iter().find(defragmenter);
+/// What acts on a whole etcd does so on one that is ours only.
+fn may_act_on_whole_etcds(plan: &Plan) -> Result<(), RunError> {
+    let mut actors = plan.actors.iter();
+    let acts = actors.find_map(|a| Some((a, a.kind.conduct.whole_etcd?)));
     let foreign = plan.stores.iter().find(|s| !s.target.owned);
-    let (Some(actor), Some(store)) = (actor, foreign) else {
+    let (Some((actor, acts)), Some(store)) = (acts, foreign) else {
         return Ok(());
     };
     Err(RunError {
         message: format!(
-            "actor {:?} defragments store {}, which blocks its members one at a time, but etcdmark did not start that etcd: pass --yes-this-etcd-is-mine to allow it, or remove the actor",
-            actor.name, store.name
+            "actor {:?} {}, but etcdmark did not start that etcd: pass --yes-this-etcd-is-mine to allow it, or remove the actor",
+            actor.name,
+            acts(&store.name)
         ),
         exit: Exit::Usage,
     })

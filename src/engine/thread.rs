@@ -10,7 +10,6 @@ use super::populate::populate;
 use super::tick::Ticker;
 use super::worker::Worker;
 use crate::etcd::wire::{Pool, Settings};
-use crate::kube::actors::model;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tokio::runtime::LocalOptions;
@@ -109,7 +108,7 @@ async fn worker_main(
                     .plan
                     .actors
                     .iter()
-                    .map(|actor| model(&actor.kind, &run.plan.cluster, part, run.plan.seed))
+                    .map(|actor| run.plan.model(actor, part))
                     .collect();
                 load(&worker, models, times, &mut ticker)
                     .await

@@ -24,14 +24,19 @@ impl Worker {
         }
         self.release(held.take());
         if self.objects.get(object).busy() {
-            let (wake, woken) = oneshot::channel();
-            self.admission.queue_for(object, Waiter::Step(wake));
             // It is handed over busy.
-            let _ = woken.await;
+            let _ = self.in_line(object).await;
         } else {
             self.objects.change(object, |s| s.set_busy(true));
         }
         *held = Some(object);
+    }
+
+    /// A place behind all who wait for the object.
+    fn in_line(&self, object: ObjectRef) -> oneshot::Receiver<()> {
+        let (wake, woken) = oneshot::channel();
+        self.admission.queue_for(object, Waiter::Step(wake));
+        woken
     }
 
     /// A write does; so does a read that tells whether an etcd lease has removed the object.

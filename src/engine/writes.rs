@@ -4,7 +4,7 @@ use super::populate::created;
 use super::populations::populations;
 use super::routes::store_of;
 use crate::clock::Nanos;
-use crate::kube::actors::{LeaseUse, Session, Step, model};
+use crate::kube::actors::{LeaseUse, Session, Step};
 use crate::kube::{ObjectRef, Objects, Write};
 use crate::schedule::Schedule;
 use crate::schedule::{self, Stripe};
@@ -73,7 +73,7 @@ pub(crate) fn writes(plan: &Plan, store: usize) -> Vec<ActorWrites> {
 
 fn of_actor(objects: &Objects, plan: &Plan, store: usize, actor: &Actor) -> ActorWrites {
     let schedule = &actor.schedule;
-    let mut model = model(&actor.kind, &plan.cluster, Stripe::WHOLE, plan.seed);
+    let mut model = plan.model(actor, Stripe::WHOLE);
     let members = model.members();
     let (mut looked_at, mut all) = (0, Vec::new());
     for (index, round) in sample(schedule, members) {

@@ -130,6 +130,15 @@ impl OpClass {
         }
     }
 
+    /// Within which an answer is not late, whatever the workload's default: where how long it takes is what is asked,
+    /// and nobody waits for it.
+    pub const fn own_limit(self) -> Option<Duration> {
+        match self.info().verb {
+            Verb::Defragment => Some(Duration::from_secs(3600)),
+            _ => None,
+        }
+    }
+
     /// Whether each store has its own: compactions and defragmentations act on a store, not on a resource.
     pub const fn of_each_store(self) -> bool {
         matches!(

@@ -1,11 +1,11 @@
 //! When an actor's sessions are intended: period, rate or concurrency, stages and scaling.
 
 use super::check::{self, number, rate, span, whole};
-use super::file::{ActorSpec, Jitter, Kind, LoadSpec, Stage};
-use super::kinds::{DefaultArrivals, Form, within_rate};
+use super::file::{ActorSpec, Jitter, LoadSpec, Stage};
 use crate::document::FieldError;
 use crate::human::units::Span;
 use crate::kube::Cluster;
+use crate::kube::actors::{DefaultArrivals, Form};
 use crate::schedule::{RateProfile, Schedule, Segment};
 use std::time::Duration;
 
@@ -53,16 +53,18 @@ pub(super) fn schedule(
                 let message = "needs a rate; remove it, or replace period by a rate";
                 return Err(FieldError::at(paths.of("arrival"), message));
             }
-            let (period, low, high) = match spec.kind.arrivals() {
-                DefaultArrivals::Period(p, low, high) => (p, low, high),
-                _ => (Span::seconds(10), 1.0, 1.0),
+            let (period, low, high) = match (spec.kind.arrivals, spec.period) {
+                (DefaultArrivals::Period { every, low, high }, given) => {
+                    (given.unwrap_or(Span(every)), low, high)
+                }
+                (_, Some(given)) => (given, 1.0, 1.0),
+                (DefaultArrivals::PeriodRequired { advice }, None) => {
+                    let message = format!("is missing; {advice}");
+                    return Err(FieldError::at(paths.of("period"), message));
+                }
+                (_, None) => (Span::seconds(10), 1.0, 1.0),
             };
-            if spec.period.is_none() && spec.kind == Kind::Defragmenter {
-                let message = "is missing; choose a period shorter than warm-up plus duration, because the \
-                               first defragmentation comes after one period";
-                return Err(FieldError::at(paths.of("period"), message));
-            }
-            let period = *spec.period.get_or_insert(period);
+            spec.period = Some(period);
             let period = span(&paths.of("period"), period, Span(Duration::from_millis(1)))?;
             let jitter = *spec.jitter.get_or_insert(Jitter { low, high });
             let (low, high) = (jitter.low, jitter.high);
@@ -83,24 +85,25 @@ pub(super) fn schedule(
                 "from jitter.low to 100",
             )?;
             let intensity = profile(spec, paths, 1.0, true, load)?;
-            let (members, _) = spec.kind.population(cluster);
+            let members = (spec.kind.members.count)(cluster);
             let mean = members as f64 / (period.0.as_secs_f64() * (low + high) / 2.0);
-            sane(&paths.of("period"), &spec.name, mean * peak(&intensity))?;
+            let peak = mean * intensity.max_rate();
+            sane(&paths.of("period"), &spec.name, peak)?;
             Ok(Schedule::Periodic {
                 period: period.nanos(),
                 low,
                 high,
                 intensity,
-                spread: spec.kind.spread(),
+                spread: spec.kind.conduct.spread,
             })
         }
         Form::Rate => {
             no_jitter(spec, paths)?;
             let (field, each, members) = base_rate(spec, cluster);
             let base = rate(&paths.of(field), each)? * members as f64;
-            let process = *spec.arrival.get_or_insert(spec.kind.process());
+            let process = *spec.arrival.get_or_insert(spec.kind.conduct.process);
             let profile = profile(spec, paths, base, false, load)?;
-            sane(&paths.of(field), &spec.name, peak(&profile))?;
+            sane(&paths.of(field), &spec.name, profile.max_rate())?;
             Ok(Schedule::Arrivals {
                 process,
                 rate: profile,
@@ -126,7 +129,7 @@ fn form(spec: &ActorSpec, paths: &Paths) -> Result<Form, FieldError> {
         .into_iter()
         .filter(|(set, ..)| *set)
         .map(|(_, field, form)| (field, form));
-    let kind = spec.kind.name();
+    let kind = spec.kind.name;
     match (given.next(), given.next()) {
         (Some((a, _)), Some((b, _))) => {
             let message = format!(
@@ -134,8 +137,8 @@ fn form(spec: &ActorSpec, paths: &Paths) -> Result<Form, FieldError> {
             );
             Err(FieldError::at(paths.of(b), message))
         }
-        (Some((field, form)), None) if !spec.kind.forms().contains(&form) => {
-            let right = match spec.kind.forms() {
+        (Some((field, form)), None) if !spec.kind.forms.contains(&form) => {
+            let right = match spec.kind.forms {
                 [Form::Period] => "period",
                 _ => "rate or concurrency",
             };
@@ -145,8 +148,8 @@ fn form(spec: &ActorSpec, paths: &Paths) -> Result<Form, FieldError> {
             ))
         }
         (Some((_, form)), None) => Ok(form),
-        (None, _) => Ok(match spec.kind.arrivals() {
-            DefaultArrivals::Period(..) => Form::Period,
+        (None, _) => Ok(match spec.kind.arrivals {
+            DefaultArrivals::Period { .. } | DefaultArrivals::PeriodRequired { .. } => Form::Period,
             _ => Form::Rate,
         }),
     }
@@ -165,11 +168,11 @@ fn no_jitter(spec: &ActorSpec, paths: &Paths) -> Result<(), FieldError> {
 /// Which field says the rate, its value per second, and how many times it counts.
 fn base_rate(spec: &mut ActorSpec, cluster: &Cluster) -> (&'static str, f64, u64) {
     if spec.rate.is_none() && spec.rate_per_node.is_none() && spec.rate_per_service.is_none() {
-        match spec.kind.arrivals() {
+        match spec.kind.arrivals {
             DefaultArrivals::Rate(r) => spec.rate = Some(r),
             DefaultArrivals::PerNode(r) => spec.rate_per_node = Some(r),
             DefaultArrivals::PerService(r) => spec.rate_per_service = Some(r),
-            DefaultArrivals::Period(..) => {}
+            DefaultArrivals::Period { .. } | DefaultArrivals::PeriodRequired { .. } => {}
         }
     }
     match (spec.rate, spec.rate_per_node, spec.rate_per_service) {
@@ -214,7 +217,7 @@ fn profile(
         segments,
         then: value,
     };
-    if spec.kind.scales() {
+    if spec.kind.conduct.scales {
         let scale = load.rate_scale.unwrap_or(1.0);
         profile.then *= scale;
         for s in &mut profile.segments {
@@ -267,19 +270,10 @@ fn target(
 }
 
 fn sane(path: &str, name: &str, rate: f64) -> Result<(), FieldError> {
-    if within_rate(rate) {
+    if rate.is_finite() && rate <= check::MAX_RATE {
         return Ok(());
     }
     let message =
         format!("actor {name:?} would send {rate:.0} requests/s; the maximum is 10,000,000/s");
     Err(FieldError::at(path, message))
-}
-
-/// The largest value that a profile reaches.
-pub(super) fn peak(profile: &RateProfile) -> f64 {
-    profile
-        .segments
-        .iter()
-        .flat_map(|s| [s.from, s.to])
-        .fold(profile.then, f64::max)
 }

@@ -2,13 +2,13 @@
 //! [`super::Source::resolve`] fills it in. Each doc comment's "Default:" and "Required." are the reference
 //! page's columns.
 
+pub use super::actor_spec::ActorSpec;
 use super::plan::AtCap;
 use crate::document::{ApiVersion, Metadata};
 use crate::human::units::{Length, Span};
 use crate::kube::KubernetesVersion;
 use crate::kube::Resource;
 use crate::rpc::WireKind;
-use crate::schedule::Process;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -124,95 +124,6 @@ pub struct StoreSpec {
     pub resources: Option<Vec<String>>,
 }
 
-/// One source of traffic. Set exactly one kind of arrivals: `period`; or `rate`, `ratePerNode`
-/// or `ratePerService`; or `concurrency`. If none is set, the default of the kind applies.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ActorSpec {
-    /// Name in `--set actors.NAME.…`: lowercase letters, digits and dashes. Required.
-    pub name: String,
-    /// Type of traffic. Required.
-    pub kind: Kind,
-    /// Time between two requests of each member (node, lock, apiserver), multiplied by jitter. The first requests are
-    /// spread over one period; the defragmenter starts after one period. Default: nodeLease 10s, nodeStatus 5m,
-    /// leaderLease 2s, apiserverLease 10s, compactor 5m; required for the defragmenter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub period: Option<Span>,
-    /// Range of the uniformly distributed factor of `period`. Default: nodeLease and apiserverLease 1 to
-    /// 1.04, nodeStatus 0.5 to 1.5, leaderLease 1 to 1.2, compactor and
-    /// defragmenter 1 to 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jitter: Option<Jitter>,
-    /// Arrivals per second. Default: list 1, probe 50.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate: Option<f64>,
-    /// Arrivals per second and node. Default: event 0.05.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate_per_node: Option<f64>,
-    /// Arrivals per second and service. Default: endpoints and endpointSlice 0.08.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate_per_service: Option<f64>,
-    /// Intervals between arrivals at a rate: equal (`constant`) or exponential (`poisson`). Default:
-    /// probe constant, others poisson.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arrival: Option<Process>,
-    /// Closed loop with this number of clients; each sends its next request after the previous answer. The result
-    /// has only service times. Default: open loop.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub concurrency: Option<u64>,
-    /// Changes of the rate over time, from the start of the load (including warm-up); the last value
-    /// stays. Default: none, the rate is constant.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub stages: Vec<Stage>,
-    /// event: share of arrivals that update an earlier Event, from 0 to less than 1. Default: 0.1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub series_share: Option<f64>,
-    /// event: kube-apiserver's `--event-ttl`. Default: 1h.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ttl: Option<Span>,
-    /// leaderLease: candidates per lock that poll it. Default: apiservers - 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub standbys: Option<u64>,
-    /// list: the resource to list completely: nodes, leases, events, endpoints or endpointslices.
-    /// Default: nodes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resource: Option<String>,
-    /// probe: also update one key by compare-and-swap. Default: false.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub writes: Option<bool>,
-}
-
-/// Type of traffic of an actor.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "camelCase")]
-pub enum Kind {
-    /// Each kubelet renews its Lease.
-    NodeLease,
-    /// Each kubelet updates its Node's status.
-    NodeStatus,
-    /// Events are created and updated.
-    Event,
-    /// Leaders renew their locks; standbys poll them.
-    LeaderLease,
-    /// Each apiserver renews its identity Lease, masterlease and peer lease.
-    ApiserverLease,
-    /// Whole Endpoints objects are rewritten as pods start and stop.
-    Endpoints,
-    /// EndpointSlices are rewritten as pods start and stop.
-    EndpointSlice,
-    /// kube-apiserver compacts etcd.
-    Compactor,
-    /// A cron job defragments every member of every store, one at a time, the leader last. Only for an etcd that
-    /// etcdmark started, or with `--yes-this-etcd-is-mine`.
-    Defragmenter,
-    /// A client without a watch cache lists every object of a resource.
-    List,
-    /// An idle client reads one key.
-    Probe,
-}
-
 /// Range of the factor of a period.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -261,8 +172,9 @@ pub struct PhasesSpec {
 /// Load generation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = super::kind_texts::describe)]
 pub struct LoadSpec {
-    /// Multiplies every open-loop rate except those of probe, compactor and defragmenter. Default: 1.
+    /// Multiplies every open-loop rate except those of {unscaled}. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_scale: Option<f64>,
     /// Rates rise linearly from zero over this time; stages begin after it. Default: 0s.

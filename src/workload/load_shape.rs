@@ -3,10 +3,9 @@
 use super::check::{size, whole};
 use super::file::LoadSpec;
 use super::plan::{Actor, AtCap, Limits, Load};
-use super::rates::ClassRate;
+use super::traffic::ClassRate;
 use crate::document::FieldError;
 use crate::human::units::Span;
-use crate::kube::OpClass;
 use crate::rpc::WireKind;
 use crate::schedule::Schedule;
 
@@ -64,8 +63,8 @@ fn default_workers() -> u64 {
 fn default_in_flight(rates: &[ClassRate], actors: &[Actor], limits: &Limits) -> u64 {
     let open: f64 = rates
         .iter()
-        // Members are defragmented one after the other, however long each takes.
-        .filter(|r| r.class != OpClass::Defragment)
+        // What nobody waits for has no part in it.
+        .filter(|r| r.class.own_limit().is_none())
         .filter_map(|r| r.per_second.map(|p| p * limits.of(r.class) as f64 / 1e9))
         .sum();
     let closed: u64 = actors

@@ -3,32 +3,34 @@
 //! [`Source::load`] reads a built-in or a file, [`Source::resolve`] applies [`Overrides`], fills in every
 //! default and checks it; [`Resolved::into_plan`] adds the stores' targets.
 
+mod actor_spec;
 mod actors;
 mod arrivals;
 mod builtin;
 mod check;
 pub mod file;
 mod hash;
-mod kinds;
+mod kind_texts;
 mod load;
 mod load_shape;
 mod overrides;
+mod own_fields;
 pub mod plan;
-mod rates;
 mod resolve;
 pub mod schema;
 mod sections;
 mod split;
 mod stores;
 mod thresholds;
+mod traffic;
 
 pub use builtin::{BUILTINS, Builtin, builtin};
 pub use load::Source;
 pub use overrides::{Edit, Overrides};
 pub use plan::*;
-pub use rates::{ClassRate, class_rates, event_spacing_ns, peak_rate, populated_keys};
 pub use resolve::{Resolved, RunSettings};
 pub use split::Split;
 pub use stores::RoutedStore;
+pub use traffic::ClassRate;
 
 pub(crate) use hash::canonical_sha256;

@@ -1,11 +1,13 @@
 //! The plan: a workload after every override, with nothing left to decide. The engine reads this and
 //! nothing else.
 
+use super::traffic::Traffic;
 use crate::clock::{Nanos, UnixNanos};
+use crate::kube::actors::{Model, Scope, Settings};
 use crate::kube::{ActorKind, Cluster};
 use crate::kube::{OpClass, Resource};
 use crate::rpc::WireKind;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Stripe};
 use crate::target::Target;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -74,7 +76,13 @@ impl Plan {
     /// The mean distance of two Events, ns: Event i is named as if it had happened i such steps after
     /// the epoch.
     pub fn event_spacing(&self) -> Nanos {
-        super::event_spacing_ns(&self.cluster, &self.actors)
+        let stores = self.stores.len();
+        Traffic::new(&self.actors, &self.cluster, stores, self.seed).event_spacing()
+    }
+
+    /// The model of one of its actors, for one part of the plan.
+    pub fn model(&self, actor: &Actor, part: Stripe) -> Box<dyn Model> {
+        actor.model(&self.cluster, self.stores.len(), part, self.seed)
     }
 
     /// Lets load and populate come up over `ramp`: a rate's own ramp from 0 is stretched to it, any other rate
@@ -132,8 +140,29 @@ pub struct Actor {
     pub name: String,
     /// What it models.
     pub kind: ActorKind,
+    /// The fields of its kind.
+    pub settings: Settings,
     /// When its sessions are intended.
     pub schedule: Schedule,
+}
+
+impl Actor {
+    /// Its model, for one part of the plan.
+    pub(super) fn model(
+        &self,
+        cluster: &Cluster,
+        stores: usize,
+        part: Stripe,
+        seed: u64,
+    ) -> Box<dyn Model> {
+        (self.kind.model)(&Scope {
+            settings: &self.settings,
+            cluster,
+            stores: stores as u64,
+            part,
+            seed,
+        })
+    }
 }
 
 /// Response-time limits.

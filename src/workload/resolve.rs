@@ -3,15 +3,15 @@
 
 use super::actors::actor;
 use super::check::{self, span};
-use super::file::{Kind, WorkloadFile};
+use super::file::WorkloadFile;
 use super::hash::plan_hash;
 use super::load_shape::load;
 use super::plan::{Actor, GuardKind, Limits, Load, Phases, Plan, Populate, Store, Threshold};
-use super::rates::{ClassRate, class_rates, populated_keys};
 use super::sections::{
-    cluster, distinct, effective_scaling, judged, limits, phases, populate, realistic_endpoints,
+    cluster, distinct, effective_scaling, judged, limits, phases, populate, realistic,
 };
 use super::stores::{RoutedStore, stores};
+use super::traffic::{ClassRate, Traffic};
 use crate::clock::UnixNanos;
 use crate::document::{DocumentError, FieldError};
 use crate::human::units::Span;
@@ -79,7 +79,7 @@ impl Resolved {
             .get_or_insert(KubernetesVersion::V1_37);
         let seed = *spec.seed.get_or_insert(1);
         let cluster = cluster(&mut spec.cluster, version)?;
-        let kinds = distinct(&spec.actors)?;
+        distinct(&spec.actors)?;
         if let Some(s) = spec.load.rate_scale {
             check::number(
                 "load.rateScale",
@@ -98,20 +98,16 @@ impl Resolved {
         let actors = spec
             .actors
             .iter_mut()
-            .map(|a| actor(a, &cluster, store_count, &shape))
+            .map(|a| actor(a, &cluster, &shape))
             .collect::<Result<Vec<_>, _>>()?;
-        effective_scaling(&shape, &kinds, &actors)?;
-        realistic_endpoints(&cluster, &kinds)?;
-        let stores = stores(&mut spec.stores, &kinds, &actors)?;
+        effective_scaling(&shape, &actors)?;
+        realistic(&cluster, &actors)?;
+        let traffic = Traffic::new(&actors, &cluster, store_count, seed);
+        let stores = stores(&mut spec.stores, &traffic.resources())?;
         let limits = limits(spec)?;
-        let thresholds = judged(spec, &kinds, &actors)?;
+        let thresholds = judged(spec, &traffic.nameable())?;
         let phases = phases(&mut spec.phases)?;
-        let load = load(
-            &mut spec.load,
-            &class_rates(&cluster, &actors),
-            &actors,
-            &limits,
-        )?;
+        let load = load(&mut spec.load, &traffic.rates(), &actors, &limits)?;
         let populate = populate(&mut spec.populate)?;
         let hash = plan_hash(seed, &cluster, &stores, spec);
         Ok(Resolved {
@@ -179,22 +175,22 @@ impl Resolved {
 
     /// Resources of which its actors have objects: what a store can hold.
     pub fn resources(&self) -> BTreeSet<Resource> {
-        let of = |a: &Actor| {
-            let kind = a.kind.clone();
-            let all = Kind::of(&kind).resources().iter().copied();
-            all.filter(move |r| kind.touches(*r) && *r != Resource::Internal)
-        };
-        self.actors.iter().flat_map(of).collect()
+        self.traffic().resources().into_iter().collect()
     }
 
     /// Requests per second of every op class of the load, at its peak.
     pub fn rates(&self) -> Vec<ClassRate> {
-        class_rates(&self.cluster, &self.actors)
+        self.traffic().rates()
     }
 
     /// Keys that are written before the load.
     pub fn populated_keys(&self) -> u64 {
-        populated_keys(&self.cluster, &self.actors)
+        self.traffic().populated_keys()
+    }
+
+    fn traffic(&self) -> Traffic<'_> {
+        let stores = self.stores.len();
+        Traffic::new(&self.actors, &self.cluster, stores, self.seed)
     }
 
     /// The effective file as YAML.

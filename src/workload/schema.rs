@@ -1,5 +1,5 @@
 //! The workload file's JSON Schema and its reference page, both generated from the types in
-//! [`super::file`], so that neither can fall behind.
+//! [`super::file`] and the definitions of the actors, so that neither can fall behind.
 
 use super::file::WorkloadFile;
 use serde_json::{Map, Value};
@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 const INTRO: &str = "# The workload file
 
-<!-- Generated from src/workload/file.rs; `UPDATE_EXPECT=1 cargo test --test docs` rewrites it. -->
+<!-- Generated from src/workload and src/kube/actors; `UPDATE_EXPECT=1 cargo test --test docs` rewrites it. -->
 
 A workload is a YAML file that describes a hollow Kubernetes cluster and the traffic that it sends to etcd.
 `etcdmark list` lists the built-in workloads. `etcdmark show NAME --source` prints one as a starting point.
@@ -156,6 +156,7 @@ fn type_of(node: &Value) -> String {
     if let Some(values) = node.get("enum").and_then(Value::as_array) {
         return values
             .iter()
+            .filter(|v| !v.is_null())
             .map(|v| format!("`{}`", plain(Some(v))))
             .collect::<Vec<_>>()
             .join(", ");
@@ -181,7 +182,7 @@ fn words(name: &str) -> &str {
         "Process" => "`constant`, `poisson`",
         "AtCap" => "`queue`, `skip`",
         "WireKind" => "`h2`, `tonic`",
-        "Kind" => "see below",
+        "ActorKind" => "see below",
         _ => "object",
     }
 }

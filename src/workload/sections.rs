@@ -1,9 +1,10 @@
 //! The sections of `spec`, one function each: defaults filled in, values checked.
 
 use super::check::{MAX_OBJECTS, size, span, whole};
-use super::file::{ActorSpec, ClusterSpec, Kind, LoadSpec, PhasesSpec, PopulateSpec, Spec};
+use super::file::{ActorSpec, ClusterSpec, LoadSpec, PhasesSpec, PopulateSpec, Spec};
+use super::kind_texts::one_that_does_not_scale;
 use super::plan::{Actor, Limits, Phases, Populate, Threshold};
-use super::thresholds::{op_class, primary, sent, threshold};
+use super::thresholds::{Sent, op_class, primary, threshold};
 use crate::document::FieldError;
 use crate::human::units::{Length, Span};
 use crate::kube::Cluster;
@@ -11,9 +12,6 @@ use crate::kube::KubernetesVersion;
 use crate::kube::OpClass;
 use crate::schedule::Schedule;
 use std::time::Duration;
-
-/// Within which a defragmentation is not late, unless the file says so.
-const DEFRAGMENTATION: Duration = Duration::from_secs(3600);
 
 /// The hollow cluster; what is left out follows from the nodes.
 pub(super) fn cluster(
@@ -66,8 +64,8 @@ pub(super) fn cluster(
     })
 }
 
-/// The actors' kinds; a name or a kind given twice is refused, and so is a workload without actors.
-pub(super) fn distinct(actors: &[ActorSpec]) -> Result<Vec<Kind>, FieldError> {
+/// A name or a kind given twice is refused, and so is a workload without actors.
+pub(super) fn distinct(actors: &[ActorSpec]) -> Result<(), FieldError> {
     if actors.is_empty() {
         let message =
             "is empty; name at least one actor, such as {name: node-leases, kind: nodeLease}";
@@ -82,7 +80,7 @@ pub(super) fn distinct(actors: &[ActorSpec]) -> Result<Vec<Kind>, FieldError> {
             ));
         }
         if let Some(b) = actors[..i].iter().find(|b| b.kind == a.kind) {
-            let kind = a.kind.name();
+            let kind = a.kind.name;
             let message = format!(
                 "{kind} is also the kind of actor {:?}; a workload has one actor of a kind",
                 b.name
@@ -90,17 +88,13 @@ pub(super) fn distinct(actors: &[ActorSpec]) -> Result<Vec<Kind>, FieldError> {
             return Err(FieldError::at(format!("actors.{}.kind", a.name), message));
         }
     }
-    Ok(actors.iter().map(|a| a.kind).collect())
+    Ok(())
 }
 
 /// Scaling that would change nothing is a mistake.
-pub(super) fn effective_scaling(
-    load: &LoadSpec,
-    kinds: &[Kind],
-    actors: &[Actor],
-) -> Result<(), FieldError> {
+pub(super) fn effective_scaling(load: &LoadSpec, actors: &[Actor]) -> Result<(), FieldError> {
     let open = |a: &Actor| !matches!(a.schedule, Schedule::Closed { .. });
-    if kinds.iter().zip(actors).any(|(k, a)| k.scales() && open(a)) {
+    if actors.iter().any(|a| a.kind.conduct.scales && open(a)) {
         return Ok(());
     }
     let set = [
@@ -113,21 +107,26 @@ pub(super) fn effective_scaling(
     match set.into_iter().find(|(_, set)| *set) {
         None => Ok(()),
         Some((path, _)) => {
-            let message = "has no effect, because every actor is closed-loop, a probe, a compactor or a \
-                           defragmenter; remove it";
+            let message = format!(
+                "has no effect, because every actor is closed-loop, {}; remove it",
+                one_that_does_not_scale()
+            );
             Err(FieldError::at(path, message))
         }
     }
 }
 
-/// Kubernetes cuts Endpoints at 1,000 addresses.
-pub(super) fn realistic_endpoints(cluster: &Cluster, kinds: &[Kind]) -> Result<(), FieldError> {
-    if cluster.endpoints_per_service > 1000 && kinds.contains(&Kind::Endpoints) {
-        let n = crate::human::grouped(cluster.endpoints_per_service);
-        let message = format!(
-            "{n} is too many: Kubernetes truncates Endpoints at 1,000; use at most 1,000, or remove the endpoints actor"
-        );
-        return Err(FieldError::at("cluster.endpointsPerService", message));
+/// A cluster in which an actor would not be like Kubernetes is refused.
+pub(super) fn realistic(cluster: &Cluster, actors: &[Actor]) -> Result<(), FieldError> {
+    let ceilings = actors.iter().flat_map(|a| a.kind.conduct.ceilings);
+    for ceiling in ceilings {
+        let n = (ceiling.value)(cluster);
+        if n > ceiling.most {
+            let n = crate::human::grouped(n);
+            let message = format!("{n} is too many: {}", ceiling.advice);
+            let path = format!("cluster.{}", ceiling.field);
+            return Err(FieldError::at(path, message));
+        }
     }
     Ok(())
 }
@@ -139,8 +138,11 @@ pub(super) fn limits(spec: &mut Spec) -> Result<Limits, FieldError> {
         .entry("default".to_owned())
         .or_insert(Span::seconds(1));
     let mut limits = Limits::all(default.0);
-    // How long it takes is what is asked; nobody waits for it.
-    limits.set(OpClass::Defragment, DEFRAGMENTATION);
+    for class in OpClass::ALL {
+        if let Some(limit) = class.own_limit() {
+            limits.set(*class, limit);
+        }
+    }
     for (name, limit) in &spec.limits {
         let path = format!("limits.{name}");
         if name != "default" {
@@ -153,21 +155,16 @@ pub(super) fn limits(spec: &mut Spec) -> Result<Limits, FieldError> {
 }
 
 /// Thresholds, and the primary metrics checked.
-pub(super) fn judged(
-    spec: &Spec,
-    kinds: &[Kind],
-    actors: &[Actor],
-) -> Result<Vec<Threshold>, FieldError> {
-    let sent = sent(kinds, actors);
+pub(super) fn judged(spec: &Spec, sent: &Sent) -> Result<Vec<Threshold>, FieldError> {
     if spec.primary.len() > 4 {
         let message = format!("{} metrics are given; use at most 4", spec.primary.len());
         return Err(FieldError::at("primary", message));
     }
     for (i, p) in spec.primary.iter().enumerate() {
-        primary(&format!("primary.{i}"), p, &sent)?;
+        primary(&format!("primary.{i}"), p, sent)?;
     }
     let each = spec.thresholds.iter().enumerate();
-    each.map(|(i, t)| threshold(&format!("thresholds.{i}"), t, &sent))
+    each.map(|(i, t)| threshold(&format!("thresholds.{i}"), t, sent))
         .collect()
 }
 

@@ -1,7 +1,6 @@
 //! Which store each resource is routed to.
 
-use super::file::{Kind, StoreSpec};
-use super::plan::Actor;
+use super::file::StoreSpec;
 use crate::document::FieldError;
 use crate::document::hint;
 use crate::kube::Resource;
@@ -15,11 +14,10 @@ pub struct RoutedStore {
     pub resources: Vec<Resource>,
 }
 
-/// Fills in and checks the stores: every resource that an actor needs is in exactly one.
+/// Fills in and checks the stores: every resource that is needed is in exactly one.
 pub(super) fn stores(
     specs: &mut Vec<StoreSpec>,
-    kinds: &[Kind],
-    actors: &[Actor],
+    needed: &[Resource],
 ) -> Result<Vec<RoutedStore>, FieldError> {
     if specs.is_empty() {
         specs.push(StoreSpec {
@@ -69,11 +67,6 @@ pub(super) fn stores(
         let free = routable().filter(|r| taken.iter().all(|(t, _)| t != r));
         specs[i].resources = Some(free.map(|r| r.plural().to_owned()).collect());
     } else {
-        let needed = kinds
-            .iter()
-            .zip(actors)
-            .flat_map(|(k, a)| k.resources().iter().filter(|r| a.kind.touches(**r)))
-            .filter(|r| **r != Resource::Internal);
         for r in needed {
             if taken.iter().all(|(t, _)| t != r) {
                 let message = format!(

@@ -1,11 +1,10 @@
 //! The grammar of thresholds (`node-lease/update: p99 < 1s`) and primary metrics (`node-lease/update:p99`).
 
-use super::plan::{Actor, Comparison, Threshold, ThresholdMetric};
+use super::plan::{Comparison, Threshold, ThresholdMetric};
 use crate::document::FieldError;
 use crate::document::{hint, nearest};
 use crate::human::units::Span;
 use crate::kube::OpClass;
-use crate::schedule::Schedule;
 
 const EXAMPLE: &str = "node-lease/update: p99 < 1s";
 const METRICS: &str = "p50 to p99.99, max, mean, missed, errors, achieved, rate";
@@ -13,20 +12,6 @@ const NAMES: [&str; 6] = ["max", "mean", "missed", "errors", "achieved", "rate"]
 
 /// Op classes of the load, each with whether it is closed-loop.
 pub(super) type Sent = [(OpClass, bool)];
-
-/// Every op class that these actors send while load is measured.
-pub(super) fn sent(kinds: &[super::file::Kind], actors: &[Actor]) -> Vec<(OpClass, bool)> {
-    let closed = |a: &Actor| matches!(a.schedule, Schedule::Closed { .. });
-    kinds
-        .iter()
-        .zip(actors)
-        .flat_map(|(k, a)| {
-            let sent = k.load_classes().iter();
-            sent.filter(|c| a.kind.touches(c.info().resource))
-                .map(move |c| (*c, closed(a)))
-        })
-        .collect()
-}
 
 /// One threshold; `path` is where it stands.
 pub(super) fn threshold(path: &str, text: &str, sent: &Sent) -> Result<Threshold, FieldError> {

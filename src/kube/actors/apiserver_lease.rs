@@ -7,16 +7,39 @@
 //! Source: k8s.io/kubernetes `pkg/controlplane/reconcilers/lease.go`, `pkg/controlplane/apiserver/server.go`;
 //! recorded with 1.30 to 1.37.
 
+use super::{Conduct, DefaultArrivals, Definition, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
+use std::time::Duration;
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: "apiserverLease",
+    about: "Each apiserver renews its identity Lease, masterlease and peer lease.",
+    fields: &[],
+    // apiserver `pkg/controlplane/apiserver/server.go`: identity lease 10 s.
+    arrivals: DefaultArrivals::Period {
+        every: Duration::from_secs(10),
+        low: 1.0,
+        high: 1.04,
+    },
+    forms: Form::PERIOD,
+    members: Members::APISERVERS,
+    conduct: Conduct::USUAL,
+    model: |scope| {
+        Box::new(ApiserverLease {
+            apiservers: scope.cluster.apiservers,
+            peer_leases: scope.cluster.kubernetes_version.has_peer_leases(),
+        })
+    },
+};
 
 /// masterEndpointReconcileInterval + 5 s.
 const TTL_SECONDS: i64 = 15;
 
 #[derive(Debug)]
-pub(super) struct ApiserverLease {
-    pub(super) apiservers: u64,
-    pub(super) peer_leases: bool,
+struct ApiserverLease {
+    apiservers: u64,
+    peer_leases: bool,
 }
 
 impl ApiserverLease {
@@ -73,14 +96,16 @@ impl Model for ApiserverLease {
         })
     }
 
-    fn classes(&self) -> Vec<OpClass> {
+    fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)> {
+        let each = sessions / self.loops() as f64;
+        // Masterlease and peer lease; the list is the masterlease's.
+        let leases = each * (self.loops() - 1) as f64;
         vec![
-            OpClass::ApiserverLeaseCreate,
-            OpClass::ApiserverLeaseUpdate,
-            OpClass::MasterLeaseGet,
-            OpClass::MasterLeaseGrant,
-            OpClass::MasterLeaseUpdate,
-            OpClass::MasterLeaseList,
+            (OpClass::ApiserverLeaseUpdate, each),
+            (OpClass::MasterLeaseGet, leases),
+            (OpClass::MasterLeaseGrant, leases),
+            (OpClass::MasterLeaseUpdate, leases),
+            (OpClass::MasterLeaseList, each),
         ]
     }
 }

@@ -5,13 +5,39 @@
 //!
 //! Source: k8s.io/apiserver `pkg/storage/etcd3/compact.go`.
 
+use super::{Conduct, DefaultArrivals, Definition, Form, Members};
 use super::{Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
+use std::time::Duration;
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: "compactor",
+    about: "kube-apiserver compacts etcd.",
+    fields: &[],
+    arrivals: DefaultArrivals::Period {
+        every: Duration::from_secs(300),
+        low: 1.0,
+        high: 1.0,
+    },
+    forms: Form::PERIOD,
+    members: Members::APISERVERS,
+    // It keeps its clock.
+    conduct: Conduct {
+        scales: false,
+        ..Conduct::USUAL
+    },
+    model: |scope| {
+        Box::new(Compactor {
+            apiservers: scope.cluster.apiservers,
+            stores: scope.stores,
+        })
+    },
+};
 
 #[derive(Debug)]
-pub(super) struct Compactor {
-    /// Apiservers × stores.
-    pub(super) members: u64,
+struct Compactor {
+    apiservers: u64,
+    stores: u64,
 }
 
 impl Model for Compactor {
@@ -20,7 +46,7 @@ impl Model for Compactor {
     }
 
     fn members(&self) -> u64 {
-        self.members
+        self.apiservers.saturating_mul(self.stores)
     }
 
     fn session(&mut self, member: u64, _: u64) -> Option<Session> {
@@ -34,7 +60,12 @@ impl Model for Compactor {
         ))
     }
 
-    fn classes(&self) -> Vec<OpClass> {
-        vec![OpClass::CompactorTxn, OpClass::CompactorCompact]
+    fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)> {
+        // One of a store's wins.
+        let won = sessions / self.apiservers.max(1) as f64;
+        vec![
+            (OpClass::CompactorTxn, sessions),
+            (OpClass::CompactorCompact, won),
+        ]
     }
 }

@@ -3,11 +3,36 @@
 //!
 //! Source: etcd.io, "Maintenance" (defragmentation).
 
+use super::{Conduct, DefaultArrivals, Definition, Form, Members};
 use super::{Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 
+pub(super) const DEFINITION: Definition = Definition {
+    name: "defragmenter",
+    about: "A cron job defragments every member of every store, one at a time, the leader last; first after one \
+            period. Only for an etcd that etcdmark started, or with `--yes-this-etcd-is-mine`.",
+    fields: &[],
+    // A night's would be no turn in most runs.
+    arrivals: DefaultArrivals::PeriodRequired {
+        advice: "choose a period shorter than warm-up plus duration, because the first defragmentation comes \
+                 after one period",
+    },
+    forms: Form::PERIOD,
+    members: Members::ONE,
+    // It keeps its clock, and a cron job's first turn comes after one period.
+    conduct: Conduct {
+        scales: false,
+        spread: false,
+        whole_etcd: Some(|store| {
+            format!("defragments store {store}, which blocks its members one at a time")
+        }),
+        ..Conduct::USUAL
+    },
+    model: |_| Box::new(Defragmenter),
+};
+
 #[derive(Debug)]
-pub(super) struct Defragmenter;
+struct Defragmenter;
 
 impl Model for Defragmenter {
     fn population(&self) -> Vec<Population> {
@@ -24,7 +49,8 @@ impl Model for Defragmenter {
         Some(Session::new(Kind::Probe, 0, &[step]))
     }
 
-    fn classes(&self) -> Vec<OpClass> {
-        vec![OpClass::Defragment]
+    fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)> {
+        // One of each member, which the file does not know: one at least.
+        vec![(OpClass::Defragment, sessions)]
     }
 }

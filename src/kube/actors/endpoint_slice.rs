@@ -3,15 +3,34 @@
 //!
 //! Source: k8s.io/endpointslice `reconciler.go`; KEP-752 (20,000 endpoints = 20,000 writes).
 
+use super::{Conduct, DefaultArrivals, Definition, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;
 
+pub(super) const DEFINITION: Definition = Definition {
+    name: "endpointSlice",
+    about: "EndpointSlices are rewritten as pods start and stop.",
+    fields: &[],
+    // 150 pods a service that live an hour and flip readiness twice.
+    arrivals: DefaultArrivals::PerService(0.08),
+    forms: Form::RATES,
+    members: Members::SERVICES,
+    conduct: Conduct::USUAL,
+    model: |scope| {
+        Box::new(EndpointSlice {
+            services: scope.cluster.services,
+            slices: scope.cluster.slices_per_service(),
+            part: scope.part,
+        })
+    },
+};
+
 #[derive(Debug)]
-pub(super) struct EndpointSlice {
-    pub(super) services: u64,
-    pub(super) slices: u64,
-    pub(super) part: Stripe,
+struct EndpointSlice {
+    services: u64,
+    slices: u64,
+    part: Stripe,
 }
 
 impl Model for EndpointSlice {
@@ -44,7 +63,7 @@ impl Model for EndpointSlice {
         ))
     }
 
-    fn classes(&self) -> Vec<OpClass> {
-        vec![OpClass::EndpointSliceCreate, OpClass::EndpointSliceUpdate]
+    fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)> {
+        vec![(OpClass::EndpointSliceUpdate, sessions)]
     }
 }

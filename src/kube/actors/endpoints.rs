@@ -3,14 +3,40 @@
 //!
 //! Source: k8s.io/kubernetes `pkg/controller/endpoint/endpoints_controller.go`; KEP-752 on what it costs.
 
+use super::{Ceiling, Conduct, DefaultArrivals, Definition, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;
 
+pub(super) const DEFINITION: Definition = Definition {
+    name: "endpoints",
+    about: "Whole Endpoints objects are rewritten as pods start and stop.",
+    fields: &[],
+    // 150 pods a service that live an hour and flip readiness twice.
+    arrivals: DefaultArrivals::PerService(0.08),
+    forms: Form::RATES,
+    members: Members::SERVICES,
+    conduct: Conduct {
+        ceilings: &[Ceiling {
+            field: "endpointsPerService",
+            value: |c| c.endpoints_per_service,
+            most: 1000,
+            advice: "Kubernetes truncates Endpoints at 1,000; use at most 1,000, or remove the endpoints actor",
+        }],
+        ..Conduct::USUAL
+    },
+    model: |scope| {
+        Box::new(Endpoints {
+            services: scope.cluster.services,
+            part: scope.part,
+        })
+    },
+};
+
 #[derive(Debug)]
-pub(super) struct Endpoints {
-    pub(super) services: u64,
-    pub(super) part: Stripe,
+struct Endpoints {
+    services: u64,
+    part: Stripe,
 }
 
 impl Model for Endpoints {
@@ -41,7 +67,7 @@ impl Model for Endpoints {
         ))
     }
 
-    fn classes(&self) -> Vec<OpClass> {
-        vec![OpClass::EndpointsCreate, OpClass::EndpointsUpdate]
+    fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)> {
+        vec![(OpClass::EndpointsUpdate, sessions)]
     }
 }

@@ -4,11 +4,49 @@
 //! Source: k8s.io/apiserver `pkg/storage/etcd3/lease_manager.go` (reuse = min(60 s, 5 % of the TTL), at most
 //! 1,000 objects a lease); two events clients per apiserver (core and events.k8s.io), recorded with 1.37.
 
+use super::{Accepts, Conduct, DefaultArrivals, Definition, Field, Form, Members, Scope, Value};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::objects::reported_by_scheduler;
 use crate::kube::{Kind, OpClass};
 use crate::rng::mix;
 use crate::schedule::Stripe;
+use std::time::Duration;
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: "event",
+    about: "Events are created and updated.",
+    fields: &[SERIES_SHARE, TTL],
+    // 30 pods a node that live an hour and write 6 events each.
+    arrivals: DefaultArrivals::PerNode(0.05),
+    forms: Form::RATES,
+    members: Members::NAMESPACES,
+    conduct: Conduct {
+        dates_events: true,
+        ..Conduct::USUAL
+    },
+    model: |scope| Box::new(Event::new(scope)),
+};
+
+const SERIES_SHARE: Field = Field {
+    name: "seriesShare",
+    about: "share of arrivals that update an earlier Event, from 0 to less than 1",
+    accepts: Accepts::Number {
+        holds: |share| (0.0..1.0).contains(&share),
+        range: "from 0 to below 1",
+    },
+    default: |_| Value::Number(0.1),
+    default_text: "0.1",
+};
+
+const TTL: Field = Field {
+    name: "ttl",
+    about: "kube-apiserver's `--event-ttl`",
+    accepts: Accepts::Duration {
+        low: Duration::from_secs(1),
+    },
+    default: |_| Value::Duration(Duration::from_secs(3600)),
+    default_text: "1h",
+};
 
 /// The apiserver's lease reuse, seconds at most.
 const MAX_REUSE_SECONDS: u64 = 60;
@@ -16,7 +54,7 @@ const MAX_REUSE_SECONDS: u64 = 60;
 const RECENT: usize = 64;
 
 #[derive(Debug)]
-pub(super) struct Event {
+struct Event {
     series_share: f64,
     ttl: i64,
     reuse: u64,
@@ -28,21 +66,16 @@ pub(super) struct Event {
 }
 
 impl Event {
-    pub(super) fn new(
-        series_share: f64,
-        ttl: u64,
-        apiservers: u64,
-        part: Stripe,
-        seed: u64,
-    ) -> Self {
+    fn new(scope: &Scope<'_>) -> Self {
+        let ttl = scope.settings.duration(&TTL).as_secs();
         let reuse = MAX_REUSE_SECONDS.min(ttl / 20);
         Event {
-            series_share,
+            series_share: scope.settings.number(&SERIES_SHARE),
             ttl: i64::try_from(ttl + reuse).unwrap_or(i64::MAX),
             reuse,
-            clients: apiservers.max(1) * 2,
-            part,
-            seed,
+            clients: scope.cluster.apiservers.max(1) * 2,
+            part: scope.part,
+            seed: scope.seed,
             recent: Vec::with_capacity(RECENT),
             created: 0,
         }
@@ -109,11 +142,26 @@ impl Model for Event {
         ))
     }
 
-    fn classes(&self) -> Vec<OpClass> {
-        let mut all = vec![OpClass::EventCreate, OpClass::EventGrant];
+    fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)> {
+        // A lease is shared for 60 s or 1,000 Events.
+        let renewals = (self.clients as f64 / 60.0).min(sessions);
+        let mut rows = vec![
+            (OpClass::EventCreate, sessions * (1.0 - self.series_share)),
+            (OpClass::EventGrant, (sessions / 1000.0).max(renewals)),
+        ];
         if self.series_share > 0.0 {
-            all.extend([OpClass::EventGet, OpClass::EventPatch]);
+            let series = sessions * self.series_share;
+            rows.extend([(OpClass::EventGet, series), (OpClass::EventPatch, series)]);
         }
-        all
+        rows
+    }
+
+    fn nameable(&self) -> Vec<OpClass> {
+        vec![
+            OpClass::EventCreate,
+            OpClass::EventGet,
+            OpClass::EventPatch,
+            OpClass::EventGrant,
+        ]
     }
 }

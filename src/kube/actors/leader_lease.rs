@@ -3,13 +3,47 @@
 //!
 //! Source: k8s.io/client-go `tools/leaderelection/leaderelection.go`, component-base defaults (15 s, 10 s, 2 s).
 
+use super::{Accepts, Conduct, DefaultArrivals, Definition, Field, Form, Members, Value};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
+use std::time::Duration;
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: "leaderLease",
+    about: "Leaders renew their locks; standbys poll them.",
+    fields: &[STANDBYS],
+    // component-base `config/v1alpha1/defaults.go`: retryPeriod 2 s.
+    arrivals: DefaultArrivals::Period {
+        every: Duration::from_secs(2),
+        low: 1.0,
+        high: 1.2,
+    },
+    forms: Form::PERIOD,
+    members: Members::LEADER_LOCKS,
+    conduct: Conduct::USUAL,
+    model: |scope| {
+        Box::new(LeaderLease {
+            locks: scope.cluster.leader_locks,
+            standbys: scope.settings.whole(&STANDBYS),
+        })
+    },
+};
+
+const STANDBYS: Field = Field {
+    name: "standbys",
+    about: "candidates per lock that poll it",
+    accepts: Accepts::Whole {
+        low: 0,
+        high: 1_000,
+    },
+    default: |cluster| Value::Whole(cluster.apiservers.saturating_sub(1)),
+    default_text: "apiservers - 1",
+};
 
 #[derive(Debug)]
-pub(super) struct LeaderLease {
-    pub(super) locks: u64,
-    pub(super) standbys: u64,
+struct LeaderLease {
+    locks: u64,
+    standbys: u64,
 }
 
 impl Model for LeaderLease {
@@ -46,11 +80,16 @@ impl Model for LeaderLease {
         Some(Session::new(Kind::LeaderLease, lock, &[step]))
     }
 
+    fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)> {
+        let renewals = sessions / (1 + self.standbys) as f64;
+        let mut rows = vec![(OpClass::LeaderLeaseUpdate, renewals)];
+        if self.standbys > 0 {
+            rows.push((OpClass::LeaderLeaseGet, renewals * self.standbys as f64));
+        }
+        rows
+    }
+
     fn classes(&self) -> Vec<OpClass> {
-        vec![
-            OpClass::LeaderLeaseCreate,
-            OpClass::LeaderLeaseUpdate,
-            OpClass::LeaderLeaseGet,
-        ]
+        vec![OpClass::LeaderLeaseUpdate, OpClass::LeaderLeaseGet]
     }
 }

@@ -4,68 +4,98 @@
 //! Source: k8s.io/apiserver `pkg/storage/etcd3/store.go` (GetList without limit: one Range over the prefix, one
 //! RangeStream from 1.37 on where etcd has it).
 
+use super::{Accepts, Conduct, DefaultArrivals, Definition, Field, Form, Members, Scope, Value};
 use super::{Model, Population, Session, Step};
-use crate::kube::Cluster;
-use crate::kube::{Kind, OpClass, Resource};
+use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;
 
+pub(super) const DEFINITION: Definition = Definition {
+    name: "list",
+    about: "A client without a watch cache lists every object of a resource.",
+    fields: &[RESOURCE],
+    arrivals: DefaultArrivals::Rate(1.0),
+    forms: Form::RATES,
+    members: Members::ONE,
+    conduct: Conduct::USUAL,
+    model: |scope| Box::new(List::new(scope)),
+};
+
+const RESOURCE: Field = Field {
+    name: "resource",
+    about: "the resource to list completely: nodes, leases, events, endpoints or endpointslices",
+    accepts: Accepts::Choice {
+        of: &["nodes", "leases", "events", "endpoints", "endpointslices"],
+        refusal: "cannot be listed",
+    },
+    default: |_| Value::Choice("nodes".to_owned()),
+    default_text: "nodes",
+};
+
 #[derive(Debug)]
-pub(super) struct List {
-    pub(super) resource: Resource,
-    pub(super) cells: u64,
-    pub(super) per_cell: u64,
-    pub(super) part: Stripe,
+struct List {
+    class: OpClass,
+    kind: Kind,
+    cells: u64,
+    per_cell: u64,
+    /// What creates the objects; none for Events, which the event actor makes.
+    create: Option<OpClass>,
+    part: Stripe,
 }
 
 impl List {
-    /// Of a cluster's objects. Events have none beforehand: the event actor makes them.
-    pub(super) fn new(resource: Resource, cluster: &Cluster, part: Stripe) -> Self {
-        let (cells, per_cell) = match resource {
-            Resource::Endpoints => (cluster.services, 1),
-            Resource::EndpointSlices => (cluster.services, cluster.slices_per_service()),
-            _ => (cluster.nodes, 1),
+    fn new(scope: &Scope<'_>) -> Self {
+        let (c, nodes) = (scope.cluster, scope.cluster.nodes);
+        let (class, kind, cells, per_cell, create) = match scope.settings.choice(&RESOURCE) {
+            "leases" => (
+                OpClass::ListLeases,
+                Kind::NodeLease,
+                nodes,
+                1,
+                Some(OpClass::NodeLeaseCreate),
+            ),
+            "events" => (OpClass::ListEvents, Kind::Event, nodes, 1, None),
+            "endpoints" => (
+                OpClass::ListEndpoints,
+                Kind::Endpoints,
+                c.services,
+                1,
+                Some(OpClass::EndpointsCreate),
+            ),
+            "endpointslices" => (
+                OpClass::ListEndpointSlices,
+                Kind::EndpointSlice,
+                c.services,
+                c.slices_per_service(),
+                Some(OpClass::EndpointSliceCreate),
+            ),
+            _ => (
+                OpClass::ListNodes,
+                Kind::Node,
+                nodes,
+                1,
+                Some(OpClass::NodeCreate),
+            ),
         };
         List {
-            resource,
+            class,
+            kind,
             cells,
             per_cell,
-            part,
-        }
-    }
-
-    /// What is listed and, unless it is made by the load, what creates it.
-    fn kind(&self) -> (Kind, Option<OpClass>) {
-        match self.resource {
-            Resource::Leases => (Kind::NodeLease, Some(OpClass::NodeLeaseCreate)),
-            Resource::Events => (Kind::Event, None),
-            Resource::Endpoints => (Kind::Endpoints, Some(OpClass::EndpointsCreate)),
-            Resource::EndpointSlices => (Kind::EndpointSlice, Some(OpClass::EndpointSliceCreate)),
-            _ => (Kind::Node, Some(OpClass::NodeCreate)),
-        }
-    }
-
-    /// What listing it is counted as.
-    pub(super) fn class(resource: Resource) -> OpClass {
-        match resource {
-            Resource::Leases => OpClass::ListLeases,
-            Resource::Events => OpClass::ListEvents,
-            Resource::Endpoints => OpClass::ListEndpoints,
-            Resource::EndpointSlices => OpClass::ListEndpointSlices,
-            _ => OpClass::ListNodes,
+            create,
+            part: scope.part,
         }
     }
 }
 
 impl Model for List {
     fn population(&self) -> Vec<Population> {
-        let (kind, class) = self.kind();
         let of = |class| Population {
-            kind,
+            kind: self.kind,
             cells: self.cells,
             per_cell: self.per_cell,
             class,
         };
-        class.map(of).into_iter().collect()
+        self.create.map(of).into_iter().collect()
     }
 
     fn members(&self) -> u64 {
@@ -75,20 +105,11 @@ impl Model for List {
     fn session(&mut self, index: u64, _: u64) -> Option<Session> {
         // The object only says which worker's connection is used: the list is of all of them.
         let object = self.part.pick(index, self.cells)?;
-        let step = Step::List(Self::class(self.resource));
-        Some(Session::new(self.kind().0, object * self.per_cell, &[step]))
+        let step = Step::List(self.class);
+        Some(Session::new(self.kind, object * self.per_cell, &[step]))
     }
 
-    fn classes(&self) -> Vec<OpClass> {
-        let created = self.kind().1;
-        created
-            .into_iter()
-            .chain([Self::class(self.resource)])
-            .collect()
+    fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)> {
+        vec![(self.class, sessions)]
     }
-}
-
-/// The op class of a list of that resource.
-pub fn list_class(resource: Resource) -> OpClass {
-    List::class(resource)
 }

@@ -1,31 +1,46 @@
-//! The sources of traffic, one file each. An actor says which objects it needs before the load
-//! ([`Model::population`]) and, for each arrival, which object is touched by which steps
-//! ([`Model::session`]). It knows no clock, no wire and no state of the store.
+//! The sources of traffic, one file each. A file says all that is particular to its kind of actor: its
+//! [`Definition`], and the [`Model`] of what it does. A model says which objects it needs before the load
+//! ([`Model::population`]) and, for each arrival, which objects are touched by which steps ([`Model::session`]). It
+//! knows no clock, no wire and no state of the store.
 
-mod apiserver_lease;
-mod compactor;
-mod defragmenter;
-mod endpoint_slice;
-mod endpoints;
-mod event;
+mod definition;
+mod field;
 mod kind;
-mod leader_lease;
-mod list;
-mod node_lease;
-mod node_status;
-mod probe;
 mod script;
 mod session;
 mod step;
 
+pub use definition::{Ceiling, Conduct, DefaultArrivals, Definition, Form, Members, Scope};
+pub use field::{Accepts, Field, Settings, Value};
 pub use kind::ActorKind;
-pub use list::list_class;
 pub use script::{Of, Row, Script, Think};
 pub use session::{Session, Turn};
 pub use step::{LeaseUse, Population, Step};
 
-use crate::kube::{Cluster, KubernetesVersion};
-use crate::schedule::Stripe;
+use crate::kube::OpClass;
+
+macro_rules! kinds {
+    ($($file:ident,)*) => {
+        $(mod $file;)*
+        static LIST: &[ActorKind] = &[$(ActorKind::new(&$file::DEFINITION)),*];
+    };
+}
+
+// Every kind, in the order of the reference page: a line makes one known. (rustfmt does not look into macros:
+// `scripts/test.sh` has these files formatted one by one.)
+kinds! {
+    node_lease,
+    node_status,
+    event,
+    leader_lease,
+    apiserver_lease,
+    endpoints,
+    endpoint_slice,
+    list,
+    probe,
+    compactor,
+    defragmenter,
+}
 
 /// What every actor answers.
 pub trait Model: std::fmt::Debug + Send {
@@ -39,51 +54,50 @@ pub trait Model: std::fmt::Debug + Send {
     /// schedule) at its `occurrence`-th time. None when this part of the plan has nothing to do.
     fn session(&mut self, index: u64, occurrence: u64) -> Option<Session>;
 
-    /// Every op class that its sessions can send.
-    fn classes(&self) -> Vec<crate::kube::OpClass>;
+    /// How often each op class of the load is sent per second when this many sessions begin per second, over all
+    /// members; without what only conflicts cause.
+    fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)>;
+
+    /// Every op class of the load that its sessions can send.
+    fn classes(&self) -> Vec<OpClass> {
+        self.rates(1.0)
+            .into_iter()
+            .map(|(class, _)| class)
+            .collect()
+    }
+
+    /// Every op class that a threshold may name: also those that a setting has turned off, so that who turns them
+    /// off need not change thresholds too.
+    fn nameable(&self) -> Vec<OpClass> {
+        self.classes()
+    }
 }
 
-/// The model of an actor, for one part of the plan.
-pub fn model(kind: &ActorKind, cluster: &Cluster, part: Stripe, seed: u64) -> Box<dyn Model> {
-    let version: KubernetesVersion = cluster.kubernetes_version;
-    match kind {
-        ActorKind::NodeLease => Box::new(node_lease::NodeLease {
-            nodes: cluster.nodes,
-            part,
-        }),
-        ActorKind::NodeStatus => Box::new(node_status::NodeStatus {
-            nodes: cluster.nodes,
-            part,
-        }),
-        ActorKind::Event { series_share, ttl } => Box::new(event::Event::new(
-            *series_share,
-            ttl.as_secs(),
-            cluster.apiservers,
-            part,
-            seed,
-        )),
-        ActorKind::LeaderLease { standbys } => Box::new(leader_lease::LeaderLease {
-            locks: cluster.leader_locks,
-            standbys: *standbys,
-        }),
-        ActorKind::ApiserverLease => Box::new(apiserver_lease::ApiserverLease {
-            apiservers: cluster.apiservers,
-            peer_leases: version.has_peer_leases(),
-        }),
-        ActorKind::Endpoints => Box::new(endpoints::Endpoints {
-            services: cluster.services,
-            part,
-        }),
-        ActorKind::EndpointSlice => Box::new(endpoint_slice::EndpointSlice {
-            services: cluster.services,
-            slices: cluster.slices_per_service(),
-            part,
-        }),
-        ActorKind::Compactor { stores } => Box::new(compactor::Compactor {
-            members: cluster.apiservers.saturating_mul(*stores),
-        }),
-        ActorKind::Defragmenter => Box::new(defragmenter::Defragmenter),
-        ActorKind::List { resource } => Box::new(list::List::new(*resource, cluster, part)),
-        ActorKind::Probe { writes } => Box::new(probe::Probe { writes: *writes }),
+/// Every family of objects that these models need, each once.
+pub fn populations<'a>(models: impl IntoIterator<Item = &'a dyn Model>) -> Vec<Population> {
+    let mut all: Vec<Population> = Vec::new();
+    for p in models.into_iter().flat_map(|m| m.population()) {
+        if !all.iter().any(|q| q.kind == p.kind) {
+            all.push(p);
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_a_field_means_the_same_type_everywhere() {
+        let names: BTreeSet<_> = LIST.iter().map(|k| k.name).collect();
+        assert_eq!(names.len(), LIST.len());
+        for (kind, field) in ActorKind::all_fields() {
+            for (other, f) in ActorKind::all_fields() {
+                let same = f.name != field.name || f.accepts.same_type(&field.accepts);
+                assert!(same, "{kind:?} and {other:?}: {}", f.name);
+            }
+        }
     }
 }

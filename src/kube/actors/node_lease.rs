@@ -3,14 +3,37 @@
 //!
 //! Source: k8s.io/component-helpers `apimachinery/lease/controller.go`; kubelet.go (40 s × 0.25, jitter 0.04).
 
+use super::{Conduct, DefaultArrivals, Definition, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;
+use std::time::Duration;
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: "nodeLease",
+    about: "Each kubelet renews its Lease.",
+    fields: &[],
+    // kubelet `pkg/kubelet/kubelet.go`: 40 s × 0.25, JitterUntil 0.04.
+    arrivals: DefaultArrivals::Period {
+        every: Duration::from_secs(10),
+        low: 1.0,
+        high: 1.04,
+    },
+    forms: Form::ALL,
+    members: Members::NODES,
+    conduct: Conduct::USUAL,
+    model: |scope| {
+        Box::new(NodeLease {
+            nodes: scope.cluster.nodes,
+            part: scope.part,
+        })
+    },
+};
 
 #[derive(Debug)]
-pub(super) struct NodeLease {
-    pub(super) nodes: u64,
-    pub(super) part: Stripe,
+struct NodeLease {
+    nodes: u64,
+    part: Stripe,
 }
 
 impl Model for NodeLease {
@@ -41,11 +64,11 @@ impl Model for NodeLease {
         ))
     }
 
+    fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)> {
+        vec![(OpClass::NodeLeaseUpdate, sessions)]
+    }
+
     fn classes(&self) -> Vec<OpClass> {
-        vec![
-            OpClass::NodeLeaseCreate,
-            OpClass::NodeLeaseUpdate,
-            OpClass::NodeLeaseGet,
-        ]
+        vec![OpClass::NodeLeaseUpdate, OpClass::NodeLeaseGet]
     }
 }

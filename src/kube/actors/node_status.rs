@@ -3,14 +3,36 @@
 //!
 //! Source: kubelet `kubelet_node_status.go` (nodeStatusReportFrequency, calculateDelay); recorded with 1.37.
 
+use super::{Conduct, DefaultArrivals, Definition, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;
+use std::time::Duration;
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: "nodeStatus",
+    about: "Each kubelet updates its Node's status.",
+    fields: &[],
+    arrivals: DefaultArrivals::Period {
+        every: Duration::from_secs(300),
+        low: 0.5,
+        high: 1.5,
+    },
+    forms: Form::ALL,
+    members: Members::NODES,
+    conduct: Conduct::USUAL,
+    model: |scope| {
+        Box::new(NodeStatus {
+            nodes: scope.cluster.nodes,
+            part: scope.part,
+        })
+    },
+};
 
 #[derive(Debug)]
-pub(super) struct NodeStatus {
-    pub(super) nodes: u64,
-    pub(super) part: Stripe,
+struct NodeStatus {
+    nodes: u64,
+    part: Stripe,
 }
 
 impl Model for NodeStatus {
@@ -45,11 +67,7 @@ impl Model for NodeStatus {
         ))
     }
 
-    fn classes(&self) -> Vec<OpClass> {
-        vec![
-            OpClass::NodeCreate,
-            OpClass::CsiNodeCreate,
-            OpClass::NodeStatusUpdate,
-        ]
+    fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)> {
+        vec![(OpClass::NodeStatusUpdate, sessions)]
     }
 }

@@ -1,11 +1,41 @@
 //! What a quiet client sees: linearizable reads of one key and, with `writes`, a CAS on it in turn.
 
+use super::{Accepts, Conduct, DefaultArrivals, Definition, Field, Form, Members, Value};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
+use crate::schedule::Process;
+
+pub(super) const DEFINITION: Definition = Definition {
+    name: "probe",
+    about: "An idle client reads one key.",
+    fields: &[WRITES],
+    arrivals: DefaultArrivals::Rate(50.0),
+    forms: Form::RATES,
+    members: Members::ONE,
+    // It stays quiet.
+    conduct: Conduct {
+        scales: false,
+        process: Process::Constant,
+        ..Conduct::USUAL
+    },
+    model: |scope| {
+        Box::new(Probe {
+            writes: scope.settings.flag(&WRITES),
+        })
+    },
+};
+
+const WRITES: Field = Field {
+    name: "writes",
+    about: "also update one key by compare-and-swap",
+    accepts: Accepts::Flag,
+    default: |_| Value::Flag(false),
+    default_text: "false",
+};
 
 #[derive(Debug)]
-pub(super) struct Probe {
-    pub(super) writes: bool,
+struct Probe {
+    writes: bool,
 }
 
 impl Model for Probe {
@@ -37,11 +67,15 @@ impl Model for Probe {
         Some(Session::new(Kind::Probe, 0, &[step]))
     }
 
-    fn classes(&self) -> Vec<OpClass> {
-        let mut all = vec![OpClass::ProbeCreate, OpClass::ProbeGet];
+    fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)> {
+        let mut rows = vec![(OpClass::ProbeGet, sessions)];
         if self.writes {
-            all.push(OpClass::ProbeUpdate);
+            rows.push((OpClass::ProbeUpdate, sessions));
         }
-        all
+        rows
+    }
+
+    fn nameable(&self) -> Vec<OpClass> {
+        vec![OpClass::ProbeGet, OpClass::ProbeUpdate]
     }
 }
