@@ -6,28 +6,29 @@
 # client and the ratios.
 #
 #   scripts/bench-client.sh [ROUNDS] [OPS]
+#
+# BUILDS compares several builds of etcdmark with one another instead, in alternating rounds: the two rows of
+# `etcdmark run`, and the closed loop through the tonic wire, each relative to the first build.
+#
+#   BUILDS='release=target/release/etcdmark quick=target/quick/etcdmark' scripts/bench-client.sh 5
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${1:-3}
 ops=${2:-60000}
 
+read -ra builds <<<"${BUILDS:-}"
 client=${BENCH_CLIENT:-}
-if [ -z "$client" ]; then
+if [ "${#builds[@]}" -gt 0 ]; then
+    ETCDMARK=${builds[0]#*=}
+elif [ -z "$client" ]; then
     # Builds the binary too.
     client=$(cargo bench --no-run --bench client --message-format=json |
         sed -n 's/.*"executable":"\([^"]*client-[^"]*\)".*/\1/p' | tail -1)
     ETCDMARK=${ETCDMARK:-target/release/etcdmark}
 fi
 . scripts/bench-common.sh
-command -v h2load >/dev/null || echo "h2load is missing, so is its row (apt-get install nghttp2-client)" >&2
+[ "${#builds[@]}" -gt 0 ] || command -v h2load >/dev/null || echo "h2load is missing, so is its row (apt-get install nghttp2-client)" >&2
 start_etcd
-
-# The gRPC frame of a PutRequest: key "bench", 256 bytes of value.
-{ printf '\x00\x00\x00\x01\x0a\x0a\x05bench\x12\x80\x02'; head -c 256 /dev/zero | tr '\0' v; } >"$work/put"
-
-"$client" frame "$work/txn"
-# Its condition holds once its key is there: a put of that key (91 bytes) and one byte of value.
-{ printf '\x00\x00\x00\x00\x60\x0a\x5b/registry-etcdmark/bench'; head -c 67 /dev/zero | tr '\0' -; printf '\x12\x01v'; } >"$work/key"
 
 # workload NAME ARRIVALS: node Leases only, 10,000 of them.
 workload() {
@@ -47,6 +48,54 @@ workload paced 'rate: 1000, arrival: constant'
 
 # Each prints: name ops wall cpu µs-per-op
 
+# CPU of the whole process in the measure phase: worker, control runtime, files, scraping of etcd's metrics.
+# mark_once NAME WORKLOAD FLAGS...
+mark_once() {
+    local name=$1 file=$2
+    shift 2
+    mark "$name" "$work/$file.yaml" "$@"
+    result "$name" '"'"$name"' \(.total.counts.attempts) \(.client.wall_seconds) \(.client.cpu_seconds) \(.client.cpu_seconds * 1e6 / .total.counts.attempts)"'
+}
+
+compare_builds() {
+    local build i
+    for i in $(seq "$rounds"); do
+        # Every other round in reverse, so that a drift of the machine meets all alike.
+        for build in $(printf '%s\n' "${builds[@]}" | if [ $((i % 2)) = 0 ]; then tac; else cat; fi); do
+            etcdmark=${build#*=}
+            mark_once "full:${build%%=*}" full
+            mark_once "paced:${build%%=*}" paced
+            mark_once "tonic:${build%%=*}" full --wire tonic
+        done
+    done | tee "$work/rounds"
+    echo
+    machine
+    echo "$rounds rounds; median CPU per operation, lowest to highest, relative to ${builds[0]%%=*}:"
+    awk '{print $1, $5}' "$work/rounds" | sort -k1,1 -k2,2n | awk -v first="${builds[0]%%=*}" -v names="$(printf '%s ' "${builds[@]%%=*}")" '
+        { v[$1, ++n[$1]] = $2 }
+        function median(m) { return v[m, int((n[m] + 1) / 2)] }
+        END {
+            rows = split("full paced tonic", row, " ")
+            builds = split(names, build, " ")
+            for (r = 1; r <= rows; r++) for (b = 1; b <= builds; b++) {
+                m = row[r] ":" build[b]
+                printf "  %-6s %-12s %7.2f µs (%.2f to %.2f)  %5.3f × %s\n", row[r], build[b], median(m), v[m, 1], v[m, n[m]], median(m) / median(row[r] ":" first), first
+            }
+        }'
+}
+
+if [ "${#builds[@]}" -gt 0 ]; then
+    compare_builds
+    exit
+fi
+
+# The gRPC frame of a PutRequest: key "bench", 256 bytes of value.
+{ printf '\x00\x00\x00\x01\x0a\x0a\x05bench\x12\x80\x02'; head -c 256 /dev/zero | tr '\0' v; } >"$work/put"
+
+"$client" frame "$work/txn"
+# Its condition holds once its key is there: a put of that key (91 bytes) and one byte of value.
+{ printf '\x00\x00\x00\x00\x60\x0a\x5b/registry-etcdmark/bench'; head -c 67 /dev/zero | tr '\0' -; printf '\x12\x01v'; } >"$work/key"
+
 # h2load_once NAME FRAME METHOD OPS FLAGS...
 h2load_once() {
     local TIMEFORMAT='%R %U %S' name=$1 frame=$2 method=$3 n=$4 out
@@ -65,22 +114,16 @@ h2load_all() {
     h2load_once h2load-paced txn Txn $((1000 * ${SECONDS_EACH:-6})) --rps=125
 }
 
-# CPU of the whole process in the measure phase: worker, control runtime, files, scraping of etcd's metrics.
-mark_once() {
-    mark "$1" "$work/$1.yaml"
-    result "$1" '"'"$1"' \(.total.counts.attempts) \(.client.wall_seconds) \(.client.cpu_seconds) \(.client.cpu_seconds * 1e6 / .total.counts.attempts)"'
-}
-
 if command -v h2load >/dev/null; then h2load_once key key Put 8 >/dev/null; fi
 
 for _ in $(seq "$rounds"); do
     for mode in h2 tonic etcd-client; do
         taskset -c 1 "$client" "$mode" "$url" "$ops"
         [ "$mode" = h2 ] || continue
-        mark_once full
+        mark_once full full
         h2load_all
     done
-    mark_once paced
+    mark_once paced paced
 done | tee "$work/rounds"
 
 echo

@@ -44,11 +44,10 @@
 //!         verify: true,
 //!         guards: engine::guards::ALL.to_vec(),
 //!         allow_live_cluster: false,
-//!         control: Control::default(),
 //!     },
 //! )?;
 //! // A sink takes every event and histogram on the way; this one takes none.
-//! let result = engine::run(plan, &mut Tee::default())?;
+//! let result = engine::run(plan, &Control::default(), &mut Tee::default())?;
 //! print!("{}", text::render(&result, None));
 //! for class in &result.classes {
 //!     println!("{}: {:?}", class.class.name, class.figures.headline);

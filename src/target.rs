@@ -34,10 +34,6 @@ pub struct Target {
     pub named_by: Option<String>,
     /// The flags that name it and the other etcds of the command, when there are several.
     pub all_named_by: Option<String>,
-    /// The members' names in the order of the endpoints, once they are known; else empty.
-    pub member_names: Vec<String>,
-    /// Every member answers KV.RangeStream (etcd 3.7 on); false until that is known.
-    pub range_stream: bool,
     /// A local etcd's processes, for process and disk counters; empty for a remote one.
     pub local_members: Vec<LocalMember>,
 }
@@ -147,8 +143,6 @@ impl Target {
             disposable: false,
             named_by: None,
             all_named_by: None,
-            member_names: Vec::new(),
-            range_stream: false,
             local_members: Vec::new(),
         }
     }

@@ -4,10 +4,6 @@
 
 mod common;
 
-#[expect(dead_code, reason = "the tests of the wire use all of it")]
-#[path = "common/scripted.rs"]
-mod scripted;
-
 #[path = "bad_input/environment.rs"]
 mod environment;
 #[path = "bad_input/faults.rs"]
@@ -19,12 +15,10 @@ mod machine;
 #[path = "bad_input/running.rs"]
 mod running;
 
+use common::results::{events, json, reached};
+use common::{Output, Running, Testbed, command, names, output, until};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
-
-/// No run here takes this long, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+use std::process::Command;
 
 /// What a bad input gets.
 struct Case<'a> {
@@ -45,7 +39,7 @@ fn refused(cases: &[Case<'_>]) {
     let here = tempfile::tempdir().unwrap();
     for case in cases {
         refused_in(here.path(), case);
-        let left: Vec<_> = std::fs::read_dir(here.path()).unwrap().collect();
+        let left = names(here.path());
         assert!(left.is_empty(), "{}: left on disk: {left:?}", case.line);
     }
 }
@@ -53,20 +47,10 @@ fn refused(cases: &[Case<'_>]) {
 /// As [`refused`], in a directory that may hold something.
 fn refused_in(here: &Path, case: &Case<'_>) {
     let out = run_in(here, case.line);
-    let (code, stderr) = (out.status.code(), text(&out.stderr));
     let line = case.line;
-    assert_eq!(
-        code,
-        Some(case.code),
-        "{line}\n{stderr}{}",
-        text(&out.stdout)
-    );
-    assert!(
-        out.stdout.is_empty(),
-        "{line}: stdout {}",
-        text(&out.stdout)
-    );
-    let message = one_message(line, &stderr);
+    assert_eq!(out.code, case.code, "{line}: {out:?}");
+    assert_eq!(out.stdout, "", "{line}");
+    let message = one_message(line, &out.stderr);
     for part in case.says {
         assert!(message.contains(part), "{line}: no {part:?} in: {message}");
     }
@@ -95,72 +79,16 @@ fn no_panic(line: &str, stderr: &str) {
 }
 
 fn run_in(here: &Path, line: &str) -> Output {
-    common::etcdmark()
-        .current_dir(here)
-        .args(line.split_whitespace())
-        .timeout(PATIENCE)
-        .output()
-        .unwrap()
+    begun_in(here, line).output()
 }
 
-/// Started, not waited for; killed when the test fails.
-struct Running {
-    child: Option<Child>,
+/// The command, under way.
+fn begun_in(here: &Path, line: &str) -> Running {
+    Running::spawn(command_of(line).current_dir(here))
 }
 
-impl Running {
-    fn start(here: &Path, line: &str) -> Self {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("etcdmark"));
-        command.args(line.split_whitespace());
-        Running::spawn(here, command)
-    }
-
-    fn spawn(here: &Path, mut command: Command) -> Self {
-        let child = command
-            .current_dir(here)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Running { child: Some(child) }
-    }
-
-    fn pid(&self) -> i32 {
-        i32::try_from(self.child.as_ref().unwrap().id()).unwrap()
-    }
-
-    fn interrupt(&self) {
-        let pid = rustix::process::Pid::from_raw(self.pid()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    }
-
-    /// Its peak resident memory, MiB, while it runs.
-    fn peak_rss(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
-        let line = status.unwrap_or_default();
-        let line = line.lines().find(|l| l.starts_with("VmHWM:"));
-        let kib = line.and_then(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok());
-        kib.unwrap_or(0) / 1024
-    }
-
-    fn ended(&mut self) -> bool {
-        self.child.as_mut().unwrap().try_wait().unwrap().is_some()
-    }
-
-    fn output(mut self) -> Output {
-        let child = self.child.take().unwrap();
-        child.wait_with_output().unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
+fn command_of(line: &str) -> Command {
+    command(&line.split_whitespace().collect::<Vec<_>>())
 }
 
 /// What `attempt` (its number is handed in) came to on a machine that let the generator keep up: an invalid run (98)
@@ -168,67 +96,10 @@ impl Drop for Running {
 fn undisturbed(attempt: impl Fn(u32) -> Output) -> Output {
     let mut out = attempt(0);
     for n in 1..5 {
-        if out.status.code() != Some(98) {
+        if out.code != 98 {
             break;
         }
         out = attempt(n);
     }
     out
-}
-
-/// Waits until `condition` holds.
-fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    for _ in 0..1200 {
-        if condition() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("waited in vain: {what}");
-}
-
-/// Whether a phase has begun, by the run's own events.
-fn reached(out: &Path, phase: &str) -> bool {
-    std::fs::read_to_string(out.join("events.jsonl"))
-        .unwrap_or_default()
-        .lines()
-        .any(|l| l.contains("\"phase\"") && l.contains(&format!("\"{phase}\"")))
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .unwrap()
-}
-
-async fn client(endpoint: &str) -> etcd_client::Client {
-    etcd_client::Client::connect([endpoint], None)
-        .await
-        .unwrap()
-}
-
-/// Every key of a store.
-async fn keys(endpoint: &str) -> Vec<String> {
-    let all = etcd_client::GetOptions::new()
-        .with_all_keys()
-        .with_keys_only();
-    let found = client(endpoint).await.get("", Some(all)).await.unwrap();
-    let name = |kv: &etcd_client::KeyValue| String::from_utf8_lossy(kv.key()).into_owned();
-    found.kvs().iter().map(name).collect()
-}
-
-async fn leases(endpoint: &str) -> usize {
-    client(endpoint)
-        .await
-        .leases()
-        .await
-        .unwrap()
-        .leases()
-        .len()
 }

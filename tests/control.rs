@@ -5,111 +5,28 @@
 
 mod common;
 
+use common::bare_etcd::BareEtcd;
+use common::etcd::with_flags;
+use common::{command, eventually, json, output, ports};
 use etcd_client::{Client, LeaseGrantOptions, PermissionType, PutOptions};
 use etcdmark::cli::inspect::inspect;
 use etcdmark::clock;
-use etcdmark::etcd::control::Cluster;
+use etcdmark::etcd::control::ControlClient;
 use etcdmark::exit::Exit;
+use etcdmark::local::LocalCluster;
 use etcdmark::report::Phase;
 use etcdmark::rpc::prefix_end;
 use etcdmark::store::cleanup::cleanup_run;
 use etcdmark::store::manifest::{self, HOME, Manifest, ManifestError};
 use etcdmark::store::preflight::{self, PreflightError, WriteIntent};
 use etcdmark::target::{Credentials, MemberChoice, Target, TlsMaterial};
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// A real etcd of our own, killed on drop.
-struct Etcd {
-    child: Child,
-    url: String,
-    peer: String,
-    _dir: tempfile::TempDir,
-}
-
-impl Drop for Etcd {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
-/// Spawns without waiting. `cluster` is what --initial-cluster says beside this member.
-fn spawn(name: &str, scheme: &str, peer: &str, cluster: &str, extra: &[&str]) -> Etcd {
-    let dir = tempfile::tempdir().unwrap();
-    let url = format!("{scheme}://127.0.0.1:{}", port());
-    let cluster = match cluster {
-        "" => format!("{name}={peer}"),
-        others => format!("{name}={peer},{others}"),
-    };
-    let log = std::fs::File::create(dir.path().join("log")).unwrap();
-    let child = Command::new(&common::etcd_binary().find().unwrap().path)
-        .args([
-            "--name",
-            name,
-            "--listen-client-urls",
-            &url,
-            "--advertise-client-urls",
-            &url,
-        ])
-        .args([
-            "--listen-peer-urls",
-            peer,
-            "--initial-advertise-peer-urls",
-            peer,
-        ])
-        .args([
-            "--initial-cluster",
-            &cluster,
-            "--logger",
-            "zap",
-            "--data-dir",
-        ])
-        .arg(dir.path().join("data"))
-        .args(extra)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .expect("no etcd: run scripts/install-etcd.sh newest, or set ETCDMARK_TEST_ETCD");
-    Etcd {
-        child,
-        url,
-        peer: peer.to_owned(),
-        _dir: dir,
-    }
-}
-
-fn peer() -> String {
-    format!("http://127.0.0.1:{}", port())
-}
-
-async fn ready(target: &Target) {
-    let mut last = None;
-    for _ in 0..300 {
-        match preflight::reach(target).await {
-            Ok(_) => return,
-            Err(e) => last = Some(e),
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("etcd did not start: {}", last.unwrap());
-}
-
-async fn etcd(extra: &[&str]) -> (Etcd, Target) {
-    let e = spawn("m1", "http", &peer(), "", extra);
-    let target = Target::plain(vec![e.url.clone()]);
-    ready(&target).await;
-    (e, target)
+/// An etcd of somebody else, as a target sees it.
+async fn etcd(flags: &[&str]) -> (LocalCluster, Target) {
+    let etcd = common::start(with_flags(flags)).await;
+    let target = Target::plain(etcd.endpoints());
+    (etcd, target)
 }
 
 fn intent(run: &str) -> WriteIntent {
@@ -144,7 +61,7 @@ async fn assert_refused(target: &Target, write: Option<&WriteIntent>, exit: Exit
 
 /// All keys of a store.
 async fn keys(target: &Target) -> i64 {
-    Cluster::connect(target)
+    ControlClient::connect(target)
         .await
         .unwrap()
         .count(b"\0", b"\0")
@@ -152,80 +69,12 @@ async fn keys(target: &Target) -> i64 {
         .unwrap()
 }
 
-struct Ca {
-    pem: Vec<u8>,
-    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
-}
-
-fn ca() -> Ca {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    params
-        .distinguished_name
-        .push(rcgen::DnType::CommonName, "test ca");
-    let cert = params.self_signed(&key).unwrap();
-    Ca {
-        pem: cert.pem().into_bytes(),
-        issuer: rcgen::Issuer::new(params, key),
-    }
-}
-
-impl Ca {
-    fn issue(&self, expired: bool) -> (Vec<u8>, Vec<u8>) {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
-        let mut params = rcgen::CertificateParams::new(names).unwrap();
-        params.extended_key_usages = vec![
-            rcgen::ExtendedKeyUsagePurpose::ServerAuth,
-            rcgen::ExtendedKeyUsagePurpose::ClientAuth,
-        ];
-        if expired {
-            params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-            params.not_after = rcgen::date_time_ymd(2021, 1, 1);
-        }
-        let cert = params.signed_by(&key, &self.issuer).unwrap();
-        (cert.pem().into_bytes(), key.serialize_pem().into_bytes())
-    }
-}
-
-async fn tls_etcd(ca: &Ca, expired: bool) -> (Etcd, Target, tempfile::TempDir) {
-    let dir = tempfile::tempdir().unwrap();
-    let (cert, key) = ca.issue(expired);
-    for (name, bytes) in [("ca", &ca.pem), ("cert", &cert), ("key", &key)] {
-        std::fs::write(dir.path().join(name), bytes).unwrap();
-    }
-    let path = |n: &str| dir.path().join(n).display().to_string();
-    let (ca_file, cert, key) = (path("ca"), path("cert"), path("key"));
-    let extra = [
-        "--client-cert-auth",
-        "--trusted-ca-file",
-        &ca_file,
-        "--cert-file",
-        &cert,
-        "--key-file",
-        &key,
-    ];
-    let e = spawn("m1", "https", &peer(), "", &extra);
-    let (cert, key) = ca.issue(false);
-    let mut target = Target::plain(vec![e.url.clone()]);
-    target.tls = Some(TlsMaterial {
-        ca: Some(ca.pem.clone()),
-        cert: Some(cert),
-        key: Some(key),
-        insecure_skip_verify: expired,
-        server_name: None,
-    });
-    if !expired {
-        ready(&target).await;
-    }
-    (e, target, dir)
-}
-
 #[tokio::test]
 async fn each_tls_fault_has_its_own_message() {
-    let ours = ca();
-    let (_e, good, _dir) = tls_etcd(&ours, false).await;
+    let (ours, theirs) = (common::tls(), common::tls());
+    let etcd = common::tls_etcd(&ours).await;
+    let mut good = Target::plain(etcd.endpoints());
+    good.tls = Some(ours.material(Some("client")));
     preflight::check(&good, Some(&intent("r"))).await.unwrap();
 
     let tls = || good.tls.clone().unwrap();
@@ -234,7 +83,7 @@ async fn each_tls_fault_has_its_own_message() {
         ..good.clone()
     };
     let wrong = with(TlsMaterial {
-        ca: Some(ca().pem),
+        ca: theirs.material(None).ca,
         ..tls()
     });
     assert_refused(
@@ -256,11 +105,9 @@ async fn each_tls_fault_has_its_own_message() {
         &["client certificate", "--cert and --key"],
     )
     .await;
-    let (cert, key) = ca().issue(false);
     let foreign = with(TlsMaterial {
-        cert: Some(cert),
-        key: Some(key),
-        ..tls()
+        ca: tls().ca,
+        ..theirs.material(Some("client"))
     });
     assert_refused(
         &foreign,
@@ -278,7 +125,7 @@ async fn each_tls_fault_has_its_own_message() {
     let plain = Target::plain(vec![good.endpoints[0].replace("https", "http")]);
     assert_refused(&plain, None, Exit::Usage, &["https://"]).await;
     let nowhere = Target {
-        endpoints: vec![format!("https://127.0.0.1:{}", port())],
+        endpoints: vec![ports::nobody().replace("http", "https")],
         ..good.clone()
     };
     assert_refused(
@@ -292,14 +139,22 @@ async fn each_tls_fault_has_its_own_message() {
 
 #[tokio::test]
 async fn an_expired_certificate_and_tls_to_a_plain_etcd_are_told_apart() {
-    let ours = ca();
-    let (_e, mut target, _dir) = tls_etcd(&ours, true).await;
-    ready(&target).await;
+    let tls = common::tls();
+    let expired = BareEtcd::start("https", &tls.server_flags("expired-server"));
+    let mut target = Target::plain(vec![expired.url.clone()]);
+    target.tls = Some(TlsMaterial {
+        insecure_skip_verify: true,
+        ..tls.material(Some("client"))
+    });
+    eventually("etcd is ready", async || {
+        preflight::reach(&target).await.is_ok()
+    })
+    .await;
     target.tls.as_mut().unwrap().insecure_skip_verify = false;
     assert_refused(&target, None, Exit::Usage, &["has expired"]).await;
 
-    let (plain, _) = etcd(&[]).await;
-    target.endpoints = vec![plain.url.replace("http", "https")];
+    let plain = common::etcd().await;
+    target.endpoints = vec![plain.endpoints()[0].replace("http", "https")];
     assert_refused(
         &target,
         None,
@@ -315,15 +170,7 @@ async fn what_is_not_an_etcd_is_said_so() {
         &b""[..],
         b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
     ] {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        std::thread::spawn(move || {
-            for mut s in listener.incoming().take(20).flatten() {
-                use std::io::{Read, Write};
-                let _ = s.read(&mut [0; 64]);
-                let _ = s.write_all(answer);
-            }
-        });
+        let url = ports::babbler(answer);
         assert_refused(
             &Target::plain(vec![url]),
             None,
@@ -336,7 +183,7 @@ async fn what_is_not_an_etcd_is_said_so() {
 
 #[tokio::test]
 async fn users_passwords_and_permissions() {
-    let (e, target) = etcd(&[]).await;
+    let (_e, target) = etcd(&[]).await;
     let as_user = |user: &str, password: &str| Target {
         credentials: Some(Credentials {
             user: user.into(),
@@ -349,7 +196,7 @@ async fn users_passwords_and_permissions() {
         .await
         .unwrap();
 
-    let mut admin = Client::connect([&e.url], None).await.unwrap();
+    let mut admin = Client::connect(&target.endpoints, None).await.unwrap();
     for (user, role) in [("root", "root"), ("bench", "bench"), ("guest", "guest")] {
         admin.role_add(role).await.unwrap();
         admin.user_add(user, "secret", None).await.unwrap();
@@ -401,7 +248,9 @@ async fn users_passwords_and_permissions() {
     let root = as_user("root", "secret");
     let look = etcd_client::Permission::new(PermissionType::Read, "/registry/").with_prefix();
     let options = etcd_client::ConnectOptions::new().with_user("root", "secret");
-    let mut admin = Client::connect([&e.url], Some(options)).await.unwrap();
+    let mut admin = Client::connect(&target.endpoints, Some(options))
+        .await
+        .unwrap();
     admin.role_grant_permission("bench", look).await.unwrap();
     let (cluster, facts) = preflight::check(&bench, Some(&intent("r"))).await.unwrap();
     assert_eq!(
@@ -420,10 +269,11 @@ async fn users_passwords_and_permissions() {
 
 #[tokio::test]
 async fn two_clusters_and_one_member_twice_are_refused() {
-    let ((a, _), (b, _)) = tokio::join!(etcd(&[]), etcd(&[]));
-    let both = Target::plain(vec![a.url.clone(), b.url.clone()]);
-    assert_refused(&both, None, Exit::Usage, &["two clusters", &a.url, &b.url]).await;
-    let twice = Target::plain(vec![a.url.clone(), a.url.replace("127.0.0.1", "localhost")]);
+    let (first, second) = tokio::join!(common::etcd(), common::etcd());
+    let (a, b) = (first.endpoints().remove(0), second.endpoints().remove(0));
+    let both = Target::plain(vec![a.clone(), b.clone()]);
+    assert_refused(&both, None, Exit::Usage, &["two clusters", &a, &b]).await;
+    let twice = Target::plain(vec![a.clone(), a.replace("127.0.0.1", "localhost")]);
     assert_refused(
         &twice,
         None,
@@ -432,11 +282,11 @@ async fn two_clusters_and_one_member_twice_are_refused() {
     )
     .await;
     // A dead endpoint beside a good one is said, and left out.
-    let dead = format!("http://127.0.0.1:{}", port());
-    let (_, facts) = preflight::check(&Target::plain(vec![dead.clone(), a.url.clone()]), None)
+    let dead = ports::nobody();
+    let (_, facts) = preflight::check(&Target::plain(vec![dead.clone(), a.clone()]), None)
         .await
         .unwrap();
-    assert_eq!(facts.chosen, std::slice::from_ref(&a.url));
+    assert_eq!(facts.chosen, std::slice::from_ref(&a));
     assert!(
         facts.notes.iter().any(|n| n.contains(&dead)),
         "{:?}",
@@ -453,21 +303,16 @@ async fn two_clusters_and_one_member_twice_are_refused() {
 
 #[tokio::test]
 async fn leader_followers_learner_and_lost_quorum() {
-    let (p1, p2) = (peer(), peer());
-    let one = spawn("m1", "http", &p1, &format!("m2={p2}"), &[]);
-    let two = spawn("m2", "http", &p2, &format!("m1={p1}"), &[]);
-    let mut target = Target::plain(vec![one.url.clone(), two.url.clone()]);
-    for url in &target.endpoints {
-        ready(&Target::plain(vec![url.clone()])).await;
-    }
+    let etcd = common::three_members().await;
+    let mut target = Target::plain(etcd.endpoints());
     let (_, facts) = preflight::check(&target, None).await.unwrap();
-    assert_eq!(facts.chosen.len(), 2);
+    assert_eq!(facts.chosen.len(), 3);
     target.members = MemberChoice::Leader;
     let leader = preflight::check(&target, None).await.unwrap().1.chosen;
     target.members = MemberChoice::Followers;
     let followers = preflight::check(&target, None).await.unwrap().1.chosen;
-    assert_eq!((leader.len(), followers.len()), (1, 1));
-    assert_ne!(leader, followers);
+    assert_eq!((leader.len(), followers.len()), (1, 2));
+    assert!(!followers.contains(&leader[0]));
     let lone = Target {
         endpoints: leader.clone(),
         ..target.clone()
@@ -475,49 +320,25 @@ async fn leader_followers_learner_and_lost_quorum() {
     assert_refused(&lone, None, Exit::Usage, &["--target followers", "leader"]).await;
     target.members = MemberChoice::All;
 
-    let mut admin = Client::connect(&target.endpoints, None).await.unwrap();
-    let p3 = peer();
-    // etcd takes no new member until the others have been connected for some seconds.
-    let mut added = false;
-    for _ in 0..200 {
-        let learner = etcd_client::MemberAddOptions::new().with_is_learner();
-        added = admin.member_add([&p3], Some(learner)).await.is_ok();
-        if added {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    assert!(added);
-    let others = format!("m1={p1},m2={p2}");
-    let three = spawn(
-        "m3",
-        "http",
-        &p3,
-        &others,
-        &["--initial-cluster-state", "existing"],
-    );
-    let at_learner = Target::plain(vec![one.url.clone(), three.url.clone()]);
-    ready(&Target::plain(vec![three.url.clone()])).await;
+    let one = target.endpoints[0].clone();
+    let learner = BareEtcd::learner(&etcd).await;
+    let at_learner = Target::plain(vec![one.clone(), learner.url.clone()]);
     assert_refused(
         &at_learner,
         None,
         Exit::Usage,
-        &["is a learner", &three.url],
+        &["is a learner", &learner.url],
     )
     .await;
 
-    assert_eq!(two.peer, p2);
-    drop(two);
-    let survivor = Target::plain(vec![one.url.clone()]);
-    for _ in 0..100 {
-        if matches!(
-            preflight::check(&survivor, None).await,
-            Err(PreflightError::NoLeader { .. })
-        ) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    etcd.kill_member(1).unwrap();
+    etcd.kill_member(2).unwrap();
+    let survivor = Target::plain(vec![one]);
+    eventually("the survivor knows that it has no leader", async || {
+        let checked = preflight::check(&survivor, None).await;
+        matches!(checked, Err(PreflightError::NoLeader { .. }))
+    })
+    .await;
     assert_refused(&survivor, None, Exit::Failure, &["no leader", "quorum"]).await;
     let seen = inspect(&survivor).await.unwrap();
     assert!(
@@ -529,7 +350,7 @@ async fn leader_followers_learner_and_lost_quorum() {
 
 #[tokio::test]
 async fn a_full_etcd_is_refused_and_can_be_cleaned() {
-    let (e, target) = etcd(&["--quota-backend-bytes", "16777216"]).await;
+    let (_e, target) = etcd(&["--quota-backend-bytes=16777216"]).await;
     let too_big = WriteIntent {
         bytes: 20 << 20,
         ..intent("r")
@@ -546,7 +367,7 @@ async fn a_full_etcd_is_refused_and_can_be_cleaned() {
     let manifest = Manifest::new("r", &intent("r").prefix, "h", 1, 2);
     let held = manifest::acquire(&cluster, manifest).await.unwrap();
     held.leave().await.unwrap();
-    let mut raw = Client::connect([&e.url], None).await.unwrap();
+    let mut raw = Client::connect(&target.endpoints, None).await.unwrap();
     let value = vec![7u8; 1 << 20];
     let full = async {
         for i in 0..64 {
@@ -561,12 +382,10 @@ async fn a_full_etcd_is_refused_and_can_be_cleaned() {
             .to_string()
             .contains("database space exceeded")
     );
-    for _ in 0..50 {
-        if !cluster.alarms().await.unwrap().is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    eventually("the alarm is raised", async || {
+        !cluster.alarms().await.unwrap().is_empty()
+    })
+    .await;
     assert_refused(
         &target,
         Some(&intent("s")),
@@ -648,7 +467,7 @@ async fn the_manifest_is_created_resumed_and_refused() {
     assert!(matches!(other, ManifestError::Finished { .. }), "{other}");
 
     // Refusals give their lock back.
-    assert_eq!(manifest::lock_holder(&cluster, "r").await.unwrap(), None);
+    assert_eq!(manifest::lock_owner(&cluster, "r").await.unwrap(), None);
     etcdmark_cleanup(&target, &["--run-id", "r"]);
     assert_eq!(keys(&target).await, 0);
     assert!(
@@ -669,7 +488,7 @@ fn cleanup_outcome_in_thread(
 #[tokio::test]
 async fn a_lost_lock_is_told() {
     let (_e, target) = etcd(&[]).await;
-    let cluster = Cluster::connect(&target).await.unwrap();
+    let cluster = ControlClient::connect(&target).await.unwrap();
     let mut held = manifest::acquire(&cluster, Manifest::new("r", &intent("r").prefix, "h", 1, 2))
         .await
         .unwrap();
@@ -689,13 +508,13 @@ async fn a_lost_lock_is_told() {
 
 #[tokio::test]
 async fn cleanup_deletes_what_is_ours_and_nothing_else() {
-    let (e, target) = etcd(&[]).await;
-    let cluster = Cluster::connect(&target).await.unwrap();
+    let (_e, target) = etcd(&[]).await;
+    let cluster = ControlClient::connect(&target).await.unwrap();
     let prefix = intent("r").prefix;
     let held = manifest::acquire(&cluster, Manifest::new("r", &prefix, "h", 1, 2))
         .await
         .unwrap();
-    let mut raw = Client::connect([&e.url], None).await.unwrap();
+    let mut raw = Client::connect(&target.endpoints, None).await.unwrap();
     let grant = |mut raw: Client, id: i64| async move {
         raw.lease_grant(3600, Some(LeaseGrantOptions::new().with_id(id)))
             .await
@@ -786,7 +605,7 @@ async fn cleanup_deletes_what_is_ours_and_nothing_else() {
 
 #[tokio::test]
 async fn a_live_cluster_is_left_alone_unless_allowed() {
-    let (e, target) = etcd(&[]).await;
+    let (_e, target) = etcd(&[]).await;
     let mine = WriteIntent {
         prefix: "/registry".into(),
         ..intent("r")
@@ -819,7 +638,7 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
     let held = manifest::acquire(&cluster, Manifest::new("r", "/registry", "h", 1, 2))
         .await
         .unwrap();
-    let mut raw = Client::connect([&e.url], None).await.unwrap();
+    let mut raw = Client::connect(&target.endpoints, None).await.unwrap();
     raw.put("/registry/leases/kube-node-lease/n1", "x", None)
         .await
         .unwrap();
@@ -936,7 +755,7 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
 }
 
 async fn revision(target: &Target) -> i64 {
-    let cluster = Cluster::connect(target).await.unwrap();
+    let cluster = ControlClient::connect(target).await.unwrap();
     cluster.each()[0].status().await.unwrap().revision
 }
 
@@ -944,24 +763,22 @@ async fn revision(target: &Target) -> i64 {
 async fn a_run_on_registry_itself_leaves_nothing_there() {
     let (_e, target) = etcd(&[]).await;
     let dir = tempfile::tempdir().unwrap();
-    let out = Command::new(env!("CARGO_BIN_EXE_etcdmark"))
-        .args(["run", "leader-leases", "--warmup", "0s", "--duration", "2s"])
-        .args(["--set", "actors.apiserver-leases.period=1s", "-q"])
-        .args(["--prefix", "/registry", "--yes-this-etcd-is-mine"])
-        .args(["--endpoints", &target.endpoints[0], "--out"])
-        .arg(dir.path().join("out"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&out.stderr);
-    assert!(matches!(out.status.code(), Some(0 | 98)), "{said}");
+    let out = output(
+        command(&["run", "leader-leases", "--warmup", "0s", "--duration", "2s"])
+            .args(["--set", "actors.apiserver-leases.period=1s", "-q"])
+            .args(["--prefix", "/registry", "--yes-this-etcd-is-mine"])
+            .args(["--endpoints", &target.endpoints[0], "--out"])
+            .arg(dir.path().join("out")),
+    );
+    assert!(out.is_well(), "{out:?}");
     // Peer leases, of another prefix than masterleases, are among them.
-    assert_eq!(keys(&target).await, 0, "{said}");
+    assert_eq!(keys(&target).await, 0, "{out:?}");
 }
 
 #[tokio::test]
 async fn acts_on_the_whole_cluster_need_an_owned_etcd() {
     let (_e, target) = etcd(&[]).await;
-    let cluster = Cluster::connect(&target).await.unwrap();
+    let cluster = ControlClient::connect(&target).await.unwrap();
     let e = cluster.compact(1).await.unwrap_err();
     assert!(e.to_string().contains("--yes-this-etcd-is-mine"), "{e}");
     assert!(
@@ -970,7 +787,7 @@ async fn acts_on_the_whole_cluster_need_an_owned_etcd() {
             .await
             .is_err()
     );
-    let owned = Cluster::connect(&Target {
+    let owned = ControlClient::connect(&Target {
         owned: true,
         ..target
     })
@@ -987,20 +804,16 @@ async fn acts_on_the_whole_cluster_need_an_owned_etcd() {
 async fn compacted_by_a_run(flags: &[&str]) -> bool {
     let (_e, target) = etcd(&[]).await;
     let dir = tempfile::tempdir().unwrap();
-    let out = Command::new(env!("CARGO_BIN_EXE_etcdmark"))
-        .args(["run", "cluster", "--nodes", "1", "--warmup", "0s", "-q"])
-        .args(["--duration", "4s", "--set", "actors.compactor.period=500ms"])
-        .args(["--endpoints", &target.endpoints[0], "--out"])
-        .arg(dir.path().join("out"))
-        .args(flags)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&out.stderr);
+    let out = output(
+        command(&["run", "cluster", "--nodes", "1", "--warmup", "0s", "-q"])
+            .args(["--duration", "4s", "--set", "actors.compactor.period=500ms"])
+            .args(["--endpoints", &target.endpoints[0], "--out"])
+            .arg(dir.path().join("out"))
+            .args(flags),
+    );
     // A busy machine may make the generator late (98): compaction is looked at all the same.
-    assert!(matches!(out.status.code(), Some(0 | 98)), "{said}");
-    let result: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(dir.path().join("out/result.json")).unwrap())
-            .unwrap();
+    assert!(out.is_well(), "{out:?}");
+    let result = json(&dir.path().join("out/result.json"));
     let rounds = |name: &str| {
         let classes = result["classes"].as_array().unwrap();
         let class = classes.iter().find(|c| c["class"]["name"] == name);
@@ -1030,14 +843,17 @@ async fn a_run_defragments_only_an_etcd_that_is_ours() {
                 period: 1s}\n  phases: {settle: 0s, warmup: 0s, duration: 3s}\n";
     std::fs::write(&file, text).unwrap();
     let run = |flags: &[&str]| {
-        let mut etcdmark = Command::new(env!("CARGO_BIN_EXE_etcdmark"));
-        etcdmark.arg("run").arg(&file).args(flags);
-        etcdmark.args(["-q", "--endpoints", &target.endpoints[0], "--out"]);
-        etcdmark.arg(dir.path().join("out")).output().unwrap()
+        output(
+            command(&["run"])
+                .arg(&file)
+                .args(flags)
+                .args(["-q", "--endpoints", &target.endpoints[0], "--out"])
+                .arg(dir.path().join("out")),
+        )
     };
     let out = run(&[]);
-    let said = String::from_utf8_lossy(&out.stderr);
-    assert_eq!(out.status.code(), Some(2), "{said}");
+    let said = out.stderr;
+    assert_eq!(out.code, 2, "{said}");
     assert!(
         said.contains("actor \"cron\" defragments") && said.contains("--yes-this-etcd-is-mine"),
         "{said}"
@@ -1045,8 +861,6 @@ async fn a_run_defragments_only_an_etcd_that_is_ours() {
     // Nothing was begun.
     assert!(!dir.path().join("out/events.jsonl").exists());
     let out = run(&["--yes-this-etcd-is-mine"]);
-    let said = String::from_utf8_lossy(&out.stderr);
-    assert!(matches!(out.status.code(), Some(0 | 98)), "{said}");
-    let text = String::from_utf8_lossy(&out.stdout);
-    assert!(text.contains("\ndefrag  main/"), "{text}");
+    assert!(out.is_well(), "{out:?}");
+    assert!(out.stdout.contains("\ndefrag  main/"), "{out:?}");
 }

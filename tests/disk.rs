@@ -7,17 +7,13 @@
 
 mod common;
 
-use common::with_small_disk;
+use common::{Output, Running, names, until, with_small_disk};
 use etcdmark::disk::{DiskResult, result};
 use etcdmark::local::Medium;
 use etcdmark::measure::encoded::decode;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use rustix::process::Signal;
+use std::process::Command;
 use tempfile::TempDir;
-
-/// No measurement here takes this long, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A directory on the disk.
 fn on_disk() -> TempDir {
@@ -34,65 +30,29 @@ fn path(dir: &TempDir) -> &str {
 }
 
 fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_etcdmark"));
-    command.arg("disk").args(args);
-    command
+    common::command(&[&["disk"], args].concat())
 }
 
 fn disk(args: &[&str]) -> Output {
-    command(args).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    common::output(&mut command(args))
 }
 
 fn parsed(out: &Output) -> DiskResult {
-    let stdout = text(&out.stdout);
-    let value: serde_json::Value = serde_json::from_str(&stdout)
-        .unwrap_or_else(|e| panic!("{e}: {stdout}{}", text(&out.stderr)));
-    let schema = serde_json::from_str(&result::schema()).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let errors: Vec<String> = validator
-        .iter_errors(&value)
-        .map(|e| e.to_string())
-        .collect();
-    assert!(errors.is_empty(), "{errors:?}");
+    let value: serde_json::Value =
+        serde_json::from_str(&out.stdout).unwrap_or_else(|e| panic!("{e}: {out:?}"));
+    common::schema::assert_fits(&result::schema(), &value, "disk");
     serde_json::from_value(value).unwrap()
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(dir).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }
 
 fn empty(dir: &TempDir) {
     assert_eq!(names(dir.path()), Vec::<String>::new());
 }
 
-/// Waits until `holds`, at most [`PATIENCE`].
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..PATIENCE.as_millis() / 10 {
-        if holds() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    panic!("not within {PATIENCE:?}: {what}");
-}
-
 #[test]
 fn every_sync_is_counted_and_nothing_is_left() {
     let dir = on_disk();
     let out = disk(&[path(&dir), "--duration", "1s", "-o", "json", "-q"]);
-    assert_eq!(
-        (out.status.code(), text(&out.stderr)),
-        (Some(0), String::new())
-    );
+    assert_eq!((out.code, out.stderr.as_str()), (0, ""));
     let r = parsed(&out);
     assert_eq!((r.outcome.as_str(), r.exit_code), ("completed", 0));
     assert_eq!(
@@ -120,7 +80,7 @@ fn a_pass_is_exactly_the_appends_of_a_file() {
     let of = |args: &[&str]| {
         let all = [&[path(&dir), "-q", "-o", "json"], args].concat();
         let out = disk(&all);
-        assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+        assert_eq!(out.code, 0, "{}", out.stderr);
         parsed(&out).directories[0].syncs
     };
     // What fio says it issued for its 22 MiB; and what etcd would write to a segment before it cuts.
@@ -146,12 +106,8 @@ fn several_directories_take_turns_and_are_compared() {
         "json",
     ]);
     let r = parsed(&out);
-    assert_eq!(out.status.code(), Some(0));
-    assert!(
-        text(&out.stderr).starts_with("disk: "),
-        "{}",
-        text(&out.stderr)
-    );
+    assert_eq!(out.code, 0);
+    assert!(out.stderr.starts_with("disk: "), "{}", out.stderr);
     assert_eq!(r.directories.len(), 3);
     // In turns: each began once in a while, never two at the same time, and the order changes.
     let mut turns: Vec<(f64, usize)> = Vec::new();
@@ -193,9 +149,9 @@ fn the_verdict_comes_first_and_the_threshold_decides_the_exit_code() {
     let dir = in_memory();
     let with = |max: &str| disk(&[path(&dir), "--duration", "300ms", "--max-p99", max]);
     let (held, missed) = (with("1h"), with("1ns"));
-    assert_eq!(held.status.code(), Some(0), "{}", text(&held.stderr));
-    assert_eq!(missed.status.code(), Some(99), "{}", text(&missed.stderr));
-    let (held, missed) = (text(&held.stdout), text(&missed.stdout));
+    assert_eq!(held.code, 0, "{}", held.stderr);
+    assert_eq!(missed.code, 99, "{}", missed.stderr);
+    let (held, missed) = (held.stdout, missed.stdout);
     let first = format!("{}: fdatasync p99 ", path(&dir));
     assert!(
         held.starts_with(&first) && held.contains(" sequential syncs/s"),
@@ -224,7 +180,7 @@ fn a_medium_is_saved_for_each_directory_and_never_over_a_file() {
         file.to_str().unwrap(),
     ];
     let out = disk(&[&[path(&dir)], &save[..]].concat());
-    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    assert_eq!(out.code, 0, "{}", out.stderr);
     let yaml = std::fs::read_to_string(&file).unwrap();
     assert!(
         yaml.starts_with(&format!("# Measured: {} of ", path(&dir))),
@@ -261,8 +217,8 @@ fn a_medium_is_saved_for_each_directory_and_never_over_a_file() {
 /// Exit code 2, nothing on stdout, one line on stderr that says all of `says`.
 fn refused(args: &[&str], says: &[&str]) {
     let out = disk(args);
-    let stderr = text(&out.stderr);
-    assert_eq!(out.status.code(), Some(2), "{args:?}: {stderr}");
+    let stderr = out.stderr;
+    assert_eq!(out.code, 2, "{args:?}: {stderr}");
     assert!(out.stdout.is_empty());
     assert_eq!(stderr.lines().count(), 1, "{args:?}: {stderr}");
     assert!(
@@ -321,8 +277,8 @@ fn bad_directories_and_flags_are_refused_before_anything_is_written() {
 fn a_disk_that_is_nearly_full_is_refused_and_one_that_fills_up_is_left_in_time() {
     let nearly = r#"$ETCDMARK disk "$DIR" --duration 1s"#;
     if let Some(out) = with_small_disk("100m", nearly) {
-        let stderr = text(&out.stderr);
-        assert_eq!(out.status.code(), Some(2), "{stderr}");
+        let stderr = out.stderr;
+        assert_eq!(out.code, 2, "{stderr}");
         for part in [
             "100 MiB of 100 MiB are free",
             "10 MiB must stay free",
@@ -333,8 +289,8 @@ fn a_disk_that_is_nearly_full_is_refused_and_one_that_fills_up_is_left_in_time()
     }
     let read_only = r#"mount -o remount,ro "$DIR"; $ETCDMARK disk "$DIR" --duration 1s"#;
     if let Some(out) = with_small_disk("200m", read_only) {
-        let stderr = text(&out.stderr);
-        assert_eq!(out.status.code(), Some(2), "{stderr}");
+        let stderr = out.stderr;
+        assert_eq!(out.code, 2, "{stderr}");
         assert!(
             stderr.contains("cannot create a file here: Read-only file system"),
             "{stderr}"
@@ -346,8 +302,8 @@ fn a_disk_that_is_nearly_full_is_refused_and_one_that_fills_up_is_left_in_time()
         sleep 1; head -c 150M /dev/zero >"$DIR/other"
         wait $pid; code=$?; ls -A "$DIR"; df --output=used -k "$DIR" | tail -n 1; exit $code"#;
     if let Some(out) = with_small_disk("300m", fills) {
-        let (stdout, stderr) = (text(&out.stdout), text(&out.stderr));
-        assert_eq!(out.status.code(), Some(1), "{stderr}");
+        let (stdout, stderr) = (out.stdout, out.stderr);
+        assert_eq!(out.code, 1, "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         assert!(
             stderr.contains(": full: ") && stderr.contains("30 MiB must stay free"),
@@ -363,58 +319,42 @@ fn a_disk_that_is_nearly_full_is_refused_and_one_that_fills_up_is_left_in_time()
 #[test]
 fn a_file_that_may_not_grow_is_a_full_disk_in_one_line() {
     let dir = on_disk();
-    let out = Command::new("sh")
-        .args([
-            "-c",
-            r#"trap '' XFSZ; ulimit -f 1024; exec "$ETCDMARK" disk "$DIR" --duration 5s -q"#,
-        ])
-        .env("DIR", dir.path())
-        .env("ETCDMARK", env!("CARGO_BIN_EXE_etcdmark"))
-        .output()
-        .unwrap();
-    let stderr = text(&out.stderr);
-    assert_eq!(out.status.code(), Some(1), "{stderr}");
+    let script = r#"trap '' XFSZ; ulimit -f 1024; exec "$ETCDMARK" disk "$DIR" --duration 5s -q"#;
+    let out = common::output(common::command::shell("sh", script).env("DIR", dir.path()));
+    let stderr = out.stderr;
+    assert_eq!(out.code, 1, "{stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     assert!(stderr.contains(": full: File too large"), "{stderr}");
     empty(&dir);
 }
 
 /// Starts a measurement that would take minutes, and waits until it appends.
-fn started(args: &[&str]) -> Child {
-    let mut child = command(&[args, &["--duration", "300s", "-o", "json"]].concat());
-    let child = child
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let io = format!("/proc/{}/io", child.id());
-    until("it writes", || {
+fn started(args: &[&str]) -> Running {
+    let mut all = command(&[args, &["--duration", "300s", "-o", "json"]].concat());
+    let mut disk = Running::spawn(&mut all);
+    let io = format!("/proc/{}/io", disk.pid().as_raw_nonzero());
+    let writes = disk.until("writes", || {
         let counters = std::fs::read_to_string(&io).unwrap_or_default();
         let written = counters.lines().find_map(|l| l.strip_prefix("wchar: "));
         written.is_some_and(|w| w.parse::<u64>().unwrap() > 100 * 2300)
     });
-    child
-}
-
-fn signal(child: &Child, name: &str) {
-    let pid = child.id().to_string();
-    let sent = Command::new("kill").args([name, &pid]).status().unwrap();
-    assert!(sent.success());
+    assert!(writes, "{}", disk.stderr());
+    disk
 }
 
 #[test]
 fn an_interrupted_measurement_tells_what_it_has_and_leaves_nothing() {
-    for (name, extra) in [("-INT", "--quiet"), ("-TERM", "--named-files")] {
+    for (signal, extra) in [(Signal::INT, "--quiet"), (Signal::TERM, "--named-files")] {
         let (dir, files) = (on_disk(), on_disk());
         let medium = files.path().join("m.yaml");
         let child = started(&[path(&dir), extra, "--save-medium", medium.to_str().unwrap()]);
-        signal(&child, name);
-        let out = child.wait_with_output().unwrap();
-        assert_eq!(out.status.code(), Some(130), "{}", text(&out.stderr));
+        child.signal(signal);
+        let out = child.output();
+        assert_eq!(out.code, 130, "{}", out.stderr);
         let r = parsed(&out);
         assert_eq!((r.outcome.as_str(), r.exit_code), ("interrupted", 130));
         assert!(r.directories[0].syncs >= 100, "{}", r.directories[0].syncs);
-        assert!(text(&out.stderr).contains("not written: interrupted"));
+        assert!(out.stderr.contains("not written: interrupted"));
         empty(&dir);
         empty(&files);
     }
@@ -423,10 +363,10 @@ fn an_interrupted_measurement_tells_what_it_has_and_leaves_nothing() {
 #[test]
 fn a_killed_measurement_leaves_nothing() {
     let (unnamed, named) = (on_disk(), on_disk());
-    let mut child = started(&[path(&unnamed)]);
+    let child = started(&[path(&unnamed)]);
     let seen = names(unnamed.path());
-    signal(&child, "-KILL");
-    child.wait().unwrap();
+    child.signal(Signal::KILL);
+    assert_eq!(child.output().code, -1);
     empty(&unnamed);
     // Where the file system may do without names, none was ever seen.
     let out = disk(&[path(&unnamed), "--duration", "100ms", "-q", "-o", "json"]);
@@ -434,24 +374,11 @@ fn a_killed_measurement_leaves_nothing() {
         assert_eq!(seen, Vec::<String>::new());
     }
 
-    let mut child = started(&[path(&named), "--named-files"]);
+    let child = started(&[path(&named), "--named-files"]);
     assert_eq!(names(named.path()).len(), 2, "{:?}", names(named.path()));
-    signal(&child, "-KILL");
-    child.wait().unwrap();
+    child.signal(Signal::KILL);
+    assert_eq!(child.output().code, -1);
     until("the janitor has cleaned up", || {
         names(named.path()).is_empty()
     });
-}
-
-#[test]
-fn the_committed_schema_is_the_generated_one() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/disk.schema.json");
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        std::fs::write(&path, result::schema()).unwrap();
-    }
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == result::schema(),
-        "docs/reference/disk.schema.json is stale: run the tests with UPDATE_EXPECT=1"
-    );
 }

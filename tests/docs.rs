@@ -1,7 +1,12 @@
-//! Documents that the code decides: the help texts, the tables of op classes and exit codes, and links.
-//! `UPDATE_EXPECT=1 cargo test --test docs` rewrites what is generated.
+//! Documents that the code decides: help texts, JSON Schemas, reference pages, the table of exit codes; and links.
+//!
+//! `UPDATE_EXPECT=1 cargo test --test docs` rewrites every one that is generated; look at the difference. The same
+//! variable rewrites each snapshot of other tests, which are `expect!` in the source: `UPDATE_EXPECT=1 cargo test`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
+use common::schema::assert_fits;
 use etcdmark::exit::Exit;
 use etcdmark::kube::OpClass;
 use std::path::{Path, PathBuf};
@@ -25,34 +30,21 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Holds a committed file to what the code says, or rewrites it.
+/// Holds a committed file to what the code says.
 fn expect(file: &str, text: &str) {
-    let path = root().join(file);
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-    }
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == text,
-        "{file} is not what the code says; run `UPDATE_EXPECT=1 cargo test --test docs` and look at the difference"
-    );
+    expect_test::expect_file![root().join(file)].assert_eq(text);
 }
 
 /// What a command prints for `--help` on a terminal of 100 columns.
 fn help(command: &str) -> String {
-    let mut etcdmark = Command::new(env!("CARGO_BIN_EXE_etcdmark"));
+    let mut etcdmark = Command::new(common::command::BINARY);
     if !command.is_empty() {
         etcdmark.arg(command);
     }
-    let out = etcdmark
-        .arg("--help")
-        .env_clear()
-        .env("COLUMNS", "100")
-        .output()
-        .unwrap();
-    assert_eq!(out.status.code(), Some(0), "etcdmark {command} --help");
-    String::from_utf8(out.stdout).unwrap()
+    etcdmark.arg("--help").env_clear().env("COLUMNS", "100");
+    let out = common::output(&mut etcdmark);
+    assert_eq!(out.code, 0, "etcdmark {command} --help: {out:?}");
+    out.stdout
 }
 
 #[test]
@@ -92,18 +84,50 @@ fn every_command_has_a_help_file() {
 }
 
 #[test]
-fn the_schema_of_media_is_current_and_the_presets_fit_it() {
-    let text = etcdmark::local::medium::medium_schema_text();
-    expect("workloads/media/schema.json", &text);
-    let schema: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
+fn schemas_are_as_committed() {
+    use etcdmark::{disk, experiment, local, report, workload};
+    let reference = |name: &str| format!("docs/reference/{name}.schema.json");
+    for (file, text) in [
+        (
+            "workloads/schema.json".to_owned(),
+            workload::schema::json_schema_text(),
+        ),
+        (
+            "workloads/experiments/schema.json".to_owned(),
+            experiment::schema::file_schema(),
+        ),
+        (
+            "workloads/media/schema.json".to_owned(),
+            local::medium::medium_schema_text(),
+        ),
+        (reference("result"), report::json::schema().unwrap()),
+        (
+            reference("experiment-result"),
+            experiment::schema::result_schema(),
+        ),
+        (reference("disk"), disk::result::schema()),
+        (
+            reference("quota-plan"),
+            etcdmark::quota_plan::schema().unwrap(),
+        ),
+    ] {
+        expect(&file, &text);
+    }
+}
+
+#[test]
+fn the_reference_of_workloads_is_current() {
+    use etcdmark::workload::schema::{fields_without_default, reference};
+    assert_eq!(fields_without_default(), Vec::<String>::new());
+    expect("docs/reference/workload.md", &reference());
+}
+
+#[test]
+fn the_presets_of_media_fit_their_schema() {
+    let schema = etcdmark::local::medium::medium_schema_text();
     for preset in etcdmark::local::medium::PRESETS {
         let file: serde_json::Value = serde_saphyr::from_str(preset.text).unwrap();
-        let errors: Vec<String> = validator
-            .iter_errors(&file)
-            .map(|e| e.to_string())
-            .collect();
-        assert_eq!(errors, Vec::<String>::new(), "{}", preset.name);
+        assert_fits(&schema, &file, preset.name);
     }
 }
 

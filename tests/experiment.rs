@@ -11,6 +11,8 @@ mod common;
 mod bad_input;
 #[path = "experiment/builtins.rs"]
 mod builtins;
+#[path = "experiment/desk.rs"]
+mod desk;
 #[path = "experiment/ended.rs"]
 mod ended;
 #[path = "experiment/external.rs"]
@@ -19,8 +21,6 @@ mod external;
 mod for_each;
 #[path = "experiment/forbidden.rs"]
 mod forbidden;
-#[path = "experiment/harness.rs"]
-mod harness;
 #[path = "experiment/killed.rs"]
 mod killed;
 #[path = "experiment/played.rs"]

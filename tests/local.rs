@@ -8,6 +8,9 @@
 
 mod common;
 
+use common::etcd::with_flags;
+use common::patience::within;
+use common::processes::runs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -18,25 +21,6 @@ use etcd_client::Client;
 use etcdmark::local::{BinaryChoice, LocalCluster, LocalError, LocalOptions};
 
 const ORPHAN_HELPER: &str = "ETCDMARK_TEST_ORPHAN_HELPER";
-
-fn running(pid: u32) -> bool {
-    // A zombie has ended; whoever adopted it has only not looked yet.
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit(')')
-        .next()
-        .and_then(|rest| rest.trim().chars().next())
-        .is_some_and(|state| state != 'Z')
-}
-
-async fn ended(pid: u32) -> bool {
-    for _ in 0..500 {
-        if !running(pid) {
-            return true;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    false
-}
 
 async fn put(endpoint: &str, key: &str) -> Result<(), etcd_client::Error> {
     let options = etcd_client::ConnectOptions::new().with_timeout(Duration::from_secs(10));
@@ -54,12 +38,12 @@ async fn one_member_starts_serves_and_leaves_nothing() {
     assert!(target.owned && target.endpoints.len() == 1 && target.local_members.len() == 1);
     put(&target.endpoints[0], "k").await.unwrap();
     let member = &target.local_members[0];
-    assert!(running(member.pid));
+    assert!(runs(member.pid));
     assert!(member.data_dir.join("member/wal").is_dir());
     assert!(!cluster.file_system().kind.is_empty());
     let dir = cluster.data_dir().to_owned();
     cluster.stop().await;
-    assert!(!running(member.pid), "stop waits for the end");
+    assert!(!runs(member.pid), "stop waits for the end");
     assert!(!dir.exists(), "a temporary directory is removed");
 }
 
@@ -96,7 +80,7 @@ async fn three_members_survive_the_loss_of_one() {
         .collect();
     assert_eq!(pids.len(), 3);
     drop(cluster);
-    assert!(!pids.into_iter().any(running), "dropping ends them too");
+    assert!(!pids.into_iter().any(runs), "dropping ends them too");
 }
 
 #[tokio::test]
@@ -114,7 +98,7 @@ async fn a_paused_member_answers_only_when_continued_and_stops_all_the_same() {
     cluster.pause_member(0).unwrap();
     let pid = cluster.members()[0].pid().unwrap();
     cluster.stop().await;
-    assert!(!running(pid));
+    assert!(!runs(pid));
 }
 
 #[tokio::test]
@@ -150,10 +134,7 @@ async fn tls_with_client_certificates() {
 
 #[tokio::test]
 async fn a_flag_that_etcd_refuses_shows_what_etcd_said() {
-    let options = LocalOptions {
-        flags: vec!["--no-such-flag=1".to_owned()],
-        ..common::options()
-    };
+    let options = with_flags(&["--no-such-flag=1"]);
     let error = LocalCluster::start(options).await.unwrap_err();
     assert!(matches!(error, LocalError::Exited { .. }), "{error}");
     assert!(error.to_string().contains("no-such-flag"), "{error}");
@@ -161,12 +142,7 @@ async fn a_flag_that_etcd_refuses_shows_what_etcd_said() {
 
 #[tokio::test]
 async fn flags_reach_etcd() {
-    let flags = vec!["--max-txn-ops=1".to_owned()];
-    let cluster = common::start(LocalOptions {
-        flags,
-        ..common::options()
-    })
-    .await;
+    let cluster = common::start(with_flags(&["--max-txn-ops=1"])).await;
     let mut client = Client::connect(cluster.endpoints(), None).await.unwrap();
     let put = |k: &str| etcd_client::TxnOp::put(k, "v", None);
     client
@@ -234,17 +210,15 @@ async fn no_etcd_outlives_a_killed_parent() {
     let said = said.expect("the helper starts an etcd");
     let (pid, dir) = said.split_once(' ').unwrap();
     let (pid, dir): (u32, PathBuf) = (pid.parse().unwrap(), dir.into());
-    assert!(running(pid), "paused, so that only SIGKILL can end it");
+    assert!(runs(pid), "paused, so that only SIGKILL can end it");
     helper.kill().unwrap();
     assert_eq!(helper.wait().unwrap().signal(), Some(9));
-    assert!(ended(pid).await, "etcd {pid} outlived its killed parent");
+    within(Duration::from_secs(30), "etcd ends with its parent", || {
+        !runs(pid)
+    });
     // The next start, here or in a test beside this one, removes what the killed process could not.
     common::etcd().await.stop().await;
-    for _ in 0..500 {
-        if !dir.exists() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("{} is still there", dir.display());
+    within(Duration::from_secs(30), "its data are removed", || {
+        !dir.exists()
+    });
 }

@@ -8,14 +8,15 @@
 
 mod common;
 
+use common::Output;
+use common::etcd::with_flags;
 use etcd_client::{Client, PutOptions, Txn, TxnOp};
 use etcdmark::clock;
 use etcdmark::kube::{Cluster, KubernetesVersion};
 use etcdmark::kube::{Kind, ObjectRef, Objects, Write};
-use etcdmark::local::{LocalCluster, LocalOptions};
+use etcdmark::local::LocalCluster;
 use etcdmark::measure::quota_model::{Put, Share, bytes_per_revision, put_size};
 use serde_json::Value;
-use std::path::Path;
 use std::time::Duration;
 
 /// How to write: puts per transaction (etcd takes 128), and bytes in all, so that a page more or less says nothing.
@@ -114,12 +115,7 @@ async fn measured(
 
 #[tokio::test]
 async fn the_model_of_bytes_per_revision_holds_for_real_objects_and_sizes() {
-    let flags = vec!["--quota-backend-bytes=4294967296".to_owned()];
-    let etcd = common::start(LocalOptions {
-        flags,
-        ..common::options()
-    })
-    .await;
+    let etcd = common::start(with_flags(&["--quota-backend-bytes=4294967296"])).await;
     let objects = hollow();
     let object = |kind: Kind, index: u64| {
         let (mut key, mut value) = (Vec::new(), Vec::new());
@@ -161,12 +157,7 @@ async fn the_model_of_bytes_per_revision_holds_for_real_objects_and_sizes() {
         _ => object(Kind::Node, n % 1000),
     };
     check("a mix", measured(&etcd, of, false, FAST).await);
-    let flags = vec!["--backend-batch-limit=1".to_owned()];
-    let slow = common::start(LocalOptions {
-        flags,
-        ..common::options()
-    })
-    .await;
+    let slow = common::start(with_flags(&["--backend-batch-limit=1"])).await;
     let lease = |n| object(Kind::NodeLease, n % 1000);
     let slow_lease = measured(&slow, lease, false, SLOW).await;
     check("NodeLease, slowly", slow_lease);
@@ -191,42 +182,22 @@ fn compare(what: &str, (measured, model): (f64, f64)) -> Option<String> {
 }
 
 /// `etcdmark quota-plan` with these arguments.
-fn quota_plan(args: &[&str]) -> (i32, String, String) {
-    let out = common::etcdmark()
-        .arg("quota-plan")
-        .args(args)
-        .output()
-        .unwrap();
-    let text = |b: Vec<u8>| String::from_utf8(b).unwrap();
-    (
-        out.status.code().unwrap_or(-1),
-        text(out.stdout),
-        text(out.stderr),
-    )
+fn quota_plan(args: &[&str]) -> Output {
+    common::etcdmark(&[&["quota-plan"], args].concat())
 }
 
 fn json(args: &[&str]) -> Value {
-    let (code, stdout, stderr) = quota_plan(args);
-    assert_eq!(code, 0, "{stderr}");
-    let plan: Value = serde_json::from_str(&stdout).unwrap();
+    let out = quota_plan(args);
+    assert_eq!(out.code, 0, "{out:?}");
+    let plan: Value = serde_json::from_str(&out.stdout).unwrap();
     let schema = etcdmark::quota_plan::schema().unwrap();
-    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
-    let errors: Vec<String> = validator
-        .iter_errors(&plan)
-        .map(|e| e.to_string())
-        .collect();
-    assert_eq!(errors, Vec::<String>::new());
+    common::schema::assert_fits(&schema, &plan, "quota-plan");
     plan
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn known_traffic_is_seen_as_it_is() {
-    let flags = vec!["--quota-backend-bytes=67108864".to_owned()];
-    let etcd = common::start(LocalOptions {
-        flags,
-        ..common::options()
-    })
-    .await;
+    let etcd = common::start(with_flags(&["--quota-backend-bytes=67108864"])).await;
     let endpoint = etcd.endpoints()[0].clone();
     let mut client = Client::connect([&endpoint], None).await.unwrap();
     for i in 0..100 {
@@ -328,11 +299,11 @@ async fn it_writes_nothing_and_says_so_of_each_store() {
         "1s",
     ]
     .map(str::to_owned);
-    let (code, stdout, stderr) =
-        tokio::task::spawn_blocking(move || quota_plan(&line.each_ref().map(String::as_str)))
-            .await
-            .unwrap();
-    assert_eq!(code, 0, "{stderr}");
+    let out = tokio::task::spawn_blocking(move || quota_plan(&line.each_ref().map(String::as_str)))
+        .await
+        .unwrap();
+    assert_eq!(out.code, 0, "{out:?}");
+    let (stdout, stderr) = (out.stdout, out.stderr);
     assert!(stdout.starts_with("store main: "), "{stdout}");
     assert!(stdout.contains("\nstore events: "), "{stdout}");
     assert!(
@@ -369,28 +340,13 @@ fn bad_input_is_named() {
         ),
         (&["--endpoints", "http://127.0.0.1:1"], "127.0.0.1:1"),
     ] {
-        let (code, stdout, stderr) = quota_plan(args);
-        assert!(
-            matches!(code, 1 | 2) && stdout.is_empty(),
-            "{args:?}: {code} {stdout}"
-        );
+        let out = quota_plan(args);
+        let refused = matches!(out.code, 1 | 2) && out.stdout.is_empty();
+        assert!(refused, "{args:?}: {out:?}");
+        let stderr = out.stderr;
         assert!(
             stderr.contains(says) && stderr.lines().count() == 1,
             "{args:?}: {stderr}"
         );
     }
-}
-
-#[test]
-fn the_committed_schema_is_the_generated_one() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/quota-plan.schema.json");
-    let schema = etcdmark::quota_plan::schema().unwrap();
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        std::fs::write(&path, &schema).unwrap();
-    }
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == schema,
-        "docs/reference/quota-plan.schema.json is stale: UPDATE_EXPECT=1 rewrites it"
-    );
 }

@@ -5,8 +5,6 @@
 mod common;
 #[path = "run/estimate.rs"]
 mod estimate;
-#[path = "run/harness.rs"]
-mod harness;
 #[path = "run/interrupted.rs"]
 mod interrupted;
 #[path = "run/killed.rs"]
@@ -21,6 +19,8 @@ mod members;
 mod output;
 #[path = "run/overrides.rs"]
 mod overrides;
+#[path = "run/play.rs"]
+mod play;
 #[path = "run/secure.rs"]
 mod secure;
 #[path = "run/stopped.rs"]

@@ -1,153 +1,21 @@
-//! The server side of the timeline, against a real etcd: `ETCDMARK_TEST_ETCD`, else the newest that
-//! `scripts/install-etcd.sh` has provided, else `etcd` on PATH.
+//! The server side of the timeline, against a real etcd.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use etcd_client::{Client, ConnectOptions};
+mod common;
+
+use common::etcd::with_flags;
+use common::patience::PATIENCE;
+use etcd_client::Client;
 use etcdmark::clock;
 use etcdmark::engine::guards::{ALL, Guards};
+use etcdmark::local::LocalCluster;
 use etcdmark::report::{Event, ServerSample};
 use etcdmark::server::http::{self, HttpError};
 use etcdmark::server::{Timeline, metrics};
 use etcdmark::target::Target;
-use etcdmark::target::{LocalMember, TlsMaterial};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use etcdmark::target::TlsMaterial;
 use std::time::Duration;
-use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-
-/// Far beyond what anything here takes: a bound, not an expectation.
-const BOUND: Duration = Duration::from_secs(60);
-
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("ETCDMARK_TEST_ETCD") {
-        return path.into();
-    }
-    let var = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let cache = var("ETCDMARK_CACHE")
-        .or_else(|| var("XDG_CACHE_HOME").map(|d| d.join("etcdmark")))
-        .or_else(|| var("HOME").map(|d| d.join(".cache/etcdmark")));
-    let versions = cache.and_then(|c| std::fs::read_dir(c.join("etcd")).ok());
-    let paths = versions
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path().join("etcd"));
-    let number = |path: &PathBuf| -> Vec<u32> {
-        let version = path
-            .parent()
-            .and_then(Path::file_name)
-            .map(|v| v.to_string_lossy().into_owned());
-        version
-            .unwrap_or_default()
-            .split('.')
-            .filter_map(|n| n.parse().ok())
-            .collect()
-    };
-    paths
-        .filter(|p| p.is_file())
-        .max_by_key(number)
-        .unwrap_or_else(|| "etcd".into())
-}
-
-/// One etcd process on loopback, killed at the end.
-struct Etcd {
-    child: Child,
-    port: u16,
-    scheme: &'static str,
-    dir: TempDir,
-    flags: Vec<String>,
-}
-
-impl Etcd {
-    fn start(scheme: &'static str, flags: &[String]) -> Self {
-        let dir = tempfile::tempdir().expect("temporary folder");
-        let free = || {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
-            listener.local_addr().expect("address").port()
-        };
-        let (port, peer) = (free(), free());
-        let mut all = vec![
-            "--name=m1".to_owned(),
-            format!("--data-dir={}", dir.path().join("data").display()),
-            format!("--listen-client-urls={scheme}://127.0.0.1:{port}"),
-            format!("--advertise-client-urls={scheme}://127.0.0.1:{port}"),
-            format!("--listen-peer-urls=http://127.0.0.1:{peer}"),
-            format!("--initial-advertise-peer-urls=http://127.0.0.1:{peer}"),
-            format!("--initial-cluster=m1=http://127.0.0.1:{peer}"),
-            "--log-level=error".to_owned(),
-        ];
-        all.extend_from_slice(flags);
-        Etcd {
-            child: spawn(&all),
-            port,
-            scheme,
-            dir,
-            flags: all,
-        }
-    }
-
-    fn restart(&mut self) {
-        self.child = spawn(&self.flags);
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().expect("kill");
-        self.child.wait().expect("wait");
-    }
-
-    fn target(&self) -> Target {
-        let mut target = Target::plain(vec![format!("{}://127.0.0.1:{}", self.scheme, self.port)]);
-        let data_dir = self.dir.path().join("data");
-        target.local_members = vec![LocalMember {
-            name: "m1".into(),
-            pid: self.child.id(),
-            data_dir,
-            medium: None,
-        }];
-        target
-    }
-
-    /// Once it answers; gives a client.
-    async fn ready(&self) -> Client {
-        let endpoint = format!("127.0.0.1:{}", self.port);
-        let start = clock::now();
-        loop {
-            let options = ConnectOptions::new().with_timeout(Duration::from_secs(5));
-            if let Ok(mut client) = Client::connect([endpoint.as_str()], Some(options)).await
-                && client.get("ready", None).await.is_ok()
-            {
-                return client;
-            }
-            assert!(
-                u128::from(clock::now() - start) < BOUND.as_nanos(),
-                "etcd did not come up"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-fn spawn(flags: &[String]) -> Child {
-    let binary = binary();
-    let spawned = Command::new(&binary)
-        .args(flags)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    spawned.unwrap_or_else(|e| {
-        panic!(
-            "no etcd to test with ({}: {e}): run scripts/install-etcd.sh newest",
-            binary.display()
-        )
-    })
-}
-
-impl Drop for Etcd {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
 
 fn server(events: &[Event]) -> &ServerSample {
     let sample = events.iter().find_map(|e| match e {
@@ -157,8 +25,12 @@ fn server(events: &[Event]) -> &ServerSample {
     sample.unwrap_or_else(|| panic!("no server sample in {events:?}"))
 }
 
+async fn client(etcd: &LocalCluster) -> Client {
+    Client::connect(etcd.endpoints(), None).await.unwrap()
+}
+
 async fn once(target: &Target) -> Vec<Event> {
-    Timeline::new([("main", target)])
+    Timeline::new([("main", target, &[][..])])
         .expect("timeline")
         .once(clock::now())
         .await
@@ -166,8 +38,8 @@ async fn once(target: &Target) -> Vec<Event> {
 
 #[tokio::test]
 async fn every_promised_family_is_there_and_rpcs_are_counted_exactly() {
-    let etcd = Etcd::start("http", &[]);
-    let mut client = etcd.ready().await;
+    let etcd = common::etcd().await;
+    let mut client = client(&etcd).await;
     let target = etcd.target();
     let before = once(&target).await;
     for i in 0..37 {
@@ -184,7 +56,7 @@ async fn every_promised_family_is_there_and_rpcs_are_counted_exactly() {
     }
     assert_eq!(
         (after.store.as_str(), after.member.as_str()),
-        ("main", "m1")
+        ("main", "etcd-0")
     );
     assert_eq!(
         etcdmark::report::rpcs(&after.values, "Put")
@@ -207,7 +79,7 @@ async fn every_promised_family_is_there_and_rpcs_are_counted_exactly() {
         panic!("no host sample")
     };
     assert!(
-        host.values["etcd.m1.rss"] > 1e6 && host.values["etcd.m1.threads"] > 1.0,
+        host.values["etcd.etcd-0.rss"] > 1e6 && host.values["etcd.etcd-0.threads"] > 1.0,
         "{host:?}"
     );
 }
@@ -227,16 +99,17 @@ async fn next<T>(
             passed.push(event);
         }
     };
-    let found = tokio::time::timeout(BOUND, search).await.expect("in time");
+    let found = tokio::time::timeout(PATIENCE, search)
+        .await
+        .expect("in time");
     (found, passed)
 }
 
 #[tokio::test]
 async fn a_lost_member_is_said_once_and_once_when_it_is_back() {
-    let mut etcd = Etcd::start("http", &[]);
-    etcd.ready().await;
+    let etcd = common::etcd().await;
     let target = etcd.target();
-    let mut timeline = Timeline::new([("main", &target)]).expect("timeline");
+    let mut timeline = Timeline::new([("main", &target, &[][..])]).expect("timeline");
     let (tx, mut rx) = unbounded_channel();
     let t0 = clock::now();
     let script = async {
@@ -263,10 +136,10 @@ async fn a_lost_member_is_said_once_and_once_when_it_is_back() {
         let (first, _) = next(&mut rx, sample).await;
         let (second, _) = next(&mut rx, sample).await;
         assert!(second > first, "{first} {second}");
-        etcd.kill();
+        etcd.kill_member(0).unwrap();
         let (lost, _) = next(&mut rx, note).await;
         assert!(
-            lost.starts_with("cannot read metrics of m1: cannot read http://127.0.0.1:"),
+            lost.starts_with("no metrics of etcd-0: cannot read http://127.0.0.1:"),
             "{lost}"
         );
         // Three more host samples pass, three scrapes fail, and nothing is said.
@@ -274,11 +147,11 @@ async fn a_lost_member_is_said_once_and_once_when_it_is_back() {
             let (_, passed) = next(&mut rx, |e| matches!(e, Event::Host(_)).then_some(())).await;
             assert!(passed.is_empty(), "{passed:?}");
         }
-        etcd.restart();
+        etcd.restart_member(0).await.unwrap();
         let (back, passed) = next(&mut rx, note).await;
         assert!(
-            back.starts_with("metrics of m1 (http://127.0.0.1:")
-                && back.ends_with(") are available again"),
+            back.starts_with("metrics of etcd-0 (http://127.0.0.1:")
+                && back.ends_with(") are back"),
             "{back}"
         );
         assert_eq!(hosts(&passed), passed.len(), "{passed:?}");
@@ -290,8 +163,8 @@ async fn a_lost_member_is_said_once_and_once_when_it_is_back() {
 
 #[tokio::test]
 async fn a_full_etcd_fires_the_guards() {
-    let etcd = Etcd::start("http", &["--quota-backend-bytes=16777216".to_owned()]);
-    let mut client = etcd.ready().await;
+    let etcd = common::start(with_flags(&["--quota-backend-bytes=16777216"])).await;
+    let mut client = client(&etcd).await;
     let value = vec![b'x'; 1 << 20];
     let mut refused = false;
     for i in 0..64 {
@@ -307,6 +180,7 @@ async fn a_full_etcd_fires_the_guards() {
     let events = once(&etcd.target()).await;
     let sample = server(&events);
     assert_eq!(sample.values["db.quota"], 16_777_216.0);
+    let version = etcd.binary().version;
     let fired = events
         .iter()
         .find_map(|e| Guards::new(&ALL).observe(e))
@@ -321,89 +195,30 @@ async fn a_full_etcd_fires_the_guards() {
             assert_eq!(*raised, 1.0);
             let fired =
                 Guards::new(&[etcdmark::workload::plan::GuardKind::Alarm]).observe(&events[0]);
-            assert_eq!(fired.expect("alarm").cause, "member m1 has alarm NOSPACE");
+            assert_eq!(
+                fired.expect("alarm").cause,
+                "member etcd-0 has alarm NOSPACE"
+            );
         }
-        None => assert!(
-            version().starts_with("etcd Version: 3.4."),
-            "no alarm in /health of {}",
-            version()
+        None => assert_eq!(
+            (version.major, version.minor),
+            (3, 4),
+            "no alarm in /health"
         ),
     }
 }
 
-fn version() -> String {
-    let out = Command::new(binary())
-        .arg("--version")
-        .output()
-        .expect("etcd --version");
-    String::from_utf8_lossy(&out.stdout)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// A CA, a server certificate for 127.0.0.1 and a client certificate, as PEM.
-fn certificates(dir: &Path) -> (TlsMaterial, Vec<String>) {
-    let key = || rcgen::KeyPair::generate().expect("key");
-    let mut ca = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
-    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    ca.distinguished_name
-        .push(rcgen::DnType::CommonName, "etcd-ca");
-    let issuer = rcgen::CertifiedIssuer::self_signed(ca, key()).expect("CA");
-    let leaf = |names: &[&str], usage: &[rcgen::ExtendedKeyUsagePurpose]| {
-        let names = names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
-        let mut params = rcgen::CertificateParams::new(names).expect("parameters");
-        params.extended_key_usages = usage.to_vec();
-        let key = key();
-        let cert = params.signed_by(&key, &issuer).expect("signed");
-        (cert.pem().into_bytes(), key.serialize_pem().into_bytes())
-    };
-    use rcgen::ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
-    let (server, server_key) = leaf(&["localhost", "127.0.0.1"], &[ServerAuth, ClientAuth]);
-    let (cert, key) = leaf(&["client"], &[ClientAuth]);
-    let ca = issuer.pem().into_bytes();
-    let write = |name: &str, pem: &[u8]| {
-        let path = dir.join(name);
-        std::fs::write(&path, pem).expect("write");
-        path.display().to_string()
-    };
-    let flags = vec![
-        format!("--cert-file={}", write("server.crt", &server)),
-        format!("--key-file={}", write("server.key", &server_key)),
-        format!("--trusted-ca-file={}", write("ca.crt", &ca)),
-        "--client-cert-auth=true".to_owned(),
-    ];
-    (
-        TlsMaterial {
-            ca: Some(ca),
-            cert: Some(cert),
-            key: Some(key),
-            ..TlsMaterial::default()
-        },
-        flags,
-    )
-}
-
 #[tokio::test]
 async fn mutual_tls() {
-    let dir = tempfile::tempdir().expect("temporary folder");
-    let (tls, flags) = certificates(dir.path());
-    let etcd = Etcd::start("https", &flags);
-    let url = format!("https://127.0.0.1:{}/metrics", etcd.port);
-    let start = clock::now();
-    let page = loop {
-        match http::get(&url, Some(&tls), Duration::from_secs(5)).await {
-            Ok(page) => break page,
-            Err(e) => assert!(u128::from(clock::now() - start) < BOUND.as_nanos(), "{e}"),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+    let certificates = common::tls();
+    let etcd = common::tls_etcd(&certificates).await;
+    let url = format!("{}/metrics", etcd.endpoints()[0]);
+    let tls = certificates.material(Some("client"));
+    let page = http::get(&url, Some(&tls), Duration::from_secs(5)).await;
+    let page = page.expect("the page of metrics");
     assert!(metrics::is_etcd(&metrics::parse(&page)));
-    let mut target = etcd.target();
-    target.tls = Some(tls.clone());
     assert!(
-        metrics::is_etcd(&server(&once(&target).await).values),
+        metrics::is_etcd(&server(&once(&etcd.target()).await).values),
         "the timeline, over TLS"
     );
 
@@ -432,11 +247,8 @@ async fn mutual_tls() {
         .await
         .expect_err("wrong name");
     assert!(matches!(wrong_name, HttpError::Io { .. }), "{wrong_name}");
-    // In a folder of its own: etcd reads its certificate anew for each connection.
-    let elsewhere = tempfile::tempdir().expect("temporary folder");
-    let (other, _) = certificates(elsewhere.path());
     let wrong_ca = get(TlsMaterial {
-        ca: other.ca,
+        ca: common::tls().material(None).ca,
         ..tls.clone()
     })
     .await

@@ -14,6 +14,7 @@ mod common;
 mod relay;
 
 use etcdmark::clock::{self, Anchor, Nanos, SECOND};
+use etcdmark::control::Control;
 use etcdmark::engine;
 use etcdmark::local::{LocalCluster, LocalOptions};
 use etcdmark::measure::percentile::Headline;
@@ -101,7 +102,6 @@ fn play<T: Send + 'static>(
         verify: true,
         guards: Vec::new(),
         allow_live_cluster: false,
-        control: etcdmark::control::Control::default(),
     };
     let plan = resolved.into_plan(vec![target], settings).unwrap();
     let (tell, told) = channel();
@@ -110,7 +110,7 @@ fn play<T: Send + 'static>(
         collector: Collector::default(),
         measuring: Some(tell),
     };
-    let result = engine::run(plan, &mut sink).unwrap();
+    let result = engine::run(plan, &Control::default(), &mut sink).unwrap();
     (result, beside.join().unwrap())
 }
 

@@ -16,6 +16,7 @@ mod idle;
 mod medium;
 
 use etcdmark::clock;
+use etcdmark::control::Control;
 use etcdmark::engine;
 use etcdmark::report::{Accounts, Collector, Event, Phase, RunResult, ServerSample};
 use etcdmark::store::preflight;
@@ -55,12 +56,11 @@ fn play_on(
         verify: true,
         guards: Vec::new(),
         allow_live_cluster: false,
-        control: etcdmark::control::Control::default(),
     };
     let targets = etcds.iter().map(|etcd| etcd.target()).collect();
     let plan = resolved.into_plan(targets, settings).unwrap();
     let mut sink = Collector::default();
-    let result = engine::run(plan, &mut sink).unwrap();
+    let result = engine::run(plan, &Control::default(), &mut sink).unwrap();
     for etcd in etcds {
         runtime.block_on(etcd.stop());
     }

@@ -3,11 +3,10 @@
 mod common;
 #[path = "wire/real.rs"]
 mod real;
-#[path = "common/scripted.rs"]
-mod scripted;
 #[path = "wire/secure.rs"]
 mod secure;
 
+use common::scripted::{self, Server, answer, fail, frame, handler, read, serve};
 use etcdmark::clock;
 use etcdmark::etcd::wire::{Call, Pool, Reply, Settings};
 use etcdmark::rpc::{Rpc, RpcError};
@@ -15,7 +14,6 @@ use etcdmark::target::Credentials;
 use etcdmark::target::Target;
 use futures_util::future::join_all;
 use h2::server::Builder;
-use scripted::{Server, answer, fail, frame, handler, read, serve};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;

@@ -3,16 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use etcdmark::control::Control;
+mod common;
+
+use common::schema::{assert_fits, validator};
 use etcdmark::kube::{ActorKind, KubernetesVersion};
 use etcdmark::kube::{OpClass, Resource};
 use etcdmark::schedule::{Process, Schedule, Segment};
 use etcdmark::target::Target;
-use etcdmark::workload::schema::{
-    fields_without_default, json_schema, json_schema_text, reference,
-};
+use etcdmark::workload::schema::json_schema_text;
 use etcdmark::workload::{BUILTINS, Overrides, Resolved, RunSettings, Source};
-use std::path::Path;
 use std::time::Duration;
 
 const HEAD: &str = "apiVersion: etcdmark/v1alpha1\nkind: Workload\nmetadata:\n  name: t\nspec:\n";
@@ -51,7 +50,7 @@ fn set(workload: &str, assignments: &[&str]) -> Result<Resolved, String> {
 
 #[test]
 fn every_builtin_is_valid_and_survives_a_round_trip() {
-    let validator = jsonschema::validator_for(&json_schema()).unwrap();
+    let schema = json_schema_text();
     for b in BUILTINS {
         let source = load(b.name);
         assert_eq!(source.file.metadata.name, b.name);
@@ -63,8 +62,7 @@ fn every_builtin_is_valid_and_survives_a_round_trip() {
             b.name
         );
         let raw: serde_json::Value = serde_saphyr::from_str(b.text).unwrap();
-        let errors: Vec<String> = validator.iter_errors(&raw).map(|e| e.to_string()).collect();
-        assert_eq!(errors, Vec::<String>::new(), "{}", b.name);
+        assert_fits(&schema, &raw, b.name);
 
         let resolved = source.resolve(&Overrides::new()).unwrap();
         let again = Source::parse("again".to_owned(), resolved.yaml()).unwrap();
@@ -72,17 +70,14 @@ fn every_builtin_is_valid_and_survives_a_round_trip() {
         let again = again.resolve(&Overrides::new()).unwrap();
         assert_eq!(again.file, resolved.file, "{}", b.name);
         assert_eq!(again.hash, resolved.hash, "{}", b.name);
-        assert!(
-            validator.is_valid(&serde_json::to_value(&resolved.file).unwrap()),
-            "{}",
-            b.name
-        );
+        let resolved = serde_json::to_value(&resolved.file).unwrap();
+        assert_fits(&schema, &resolved, b.name);
     }
 }
 
 #[test]
 fn the_schema_refuses_what_the_code_refuses() {
-    let validator = jsonschema::validator_for(&json_schema()).unwrap();
+    let validator = validator(&json_schema_text());
     let good: serde_json::Value = serde_saphyr::from_str(&format!("{HEAD}{ACTOR}")).unwrap();
     assert!(validator.is_valid(&good));
     for (pointer, key, value) in [
@@ -100,25 +95,6 @@ fn the_schema_refuses_what_the_code_refuses() {
         let mut bad = good.clone();
         bad.pointer_mut(pointer).unwrap()[key] = value;
         assert!(!validator.is_valid(&bad), "{pointer} {key}");
-    }
-}
-
-#[test]
-fn committed_schema_and_reference_are_current() {
-    assert_eq!(fields_without_default(), Vec::<String>::new());
-    for (file, text) in [
-        ("workloads/schema.json", json_schema_text()),
-        ("docs/reference/workload.md", reference()),
-    ] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-        if std::env::var_os("UPDATE_EXPECT").is_some() {
-            std::fs::write(&path, &text).unwrap();
-        }
-        let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            committed == text,
-            "{file} is not what the code generates; run with UPDATE_EXPECT=1"
-        );
     }
 }
 
@@ -297,7 +273,6 @@ fn stores_route_every_resource_to_one_place() {
         verify: true,
         guards: Vec::new(),
         allow_live_cluster: false,
-        control: Control::default(),
     };
     let target = || Target::plain(vec!["http://127.0.0.1:1".to_owned()]);
     let one = r
@@ -445,7 +420,7 @@ fn values_without_sense_say_where_and_what_is_right() {
         ),
         (
             with("  load: {workers: 4, connections: 2}\n"),
-            "w.yaml:6:34: load.connections: 2 is fewer than the 4 workers; use at least 4, or fewer workers",
+            "w.yaml:6:35: load.connections: 2 is fewer than the 4 workers; use at least 4, or fewer workers",
         ),
         (
             with("  limits: {node-lease/updat: 1s}\n"),
@@ -695,7 +670,6 @@ fn a_live_clusters_load_comes_up_slowly_whatever_the_file_says() {
         verify: true,
         guards: Vec::new(),
         allow_live_cluster: true,
-        control: Control::default(),
     };
     let plan = |ramp: &str| {
         let resolved = resolve(&format!("  load: {{rateRamp: {ramp}}}\n{spec}")).unwrap();

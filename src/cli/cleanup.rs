@@ -4,7 +4,7 @@ use super::CliError;
 use super::cluster_flags::{Access, ClusterFlags};
 use super::inspect::{block_on, refuse};
 use super::output::{self, Format};
-use crate::etcd::control::Cluster;
+use crate::etcd::control::ControlClient;
 use crate::exit::Exit;
 use crate::human::numbers::{bytes, things};
 use crate::store::cleanup::{CleanupError, cleanup_run};
@@ -46,7 +46,7 @@ pub struct Summary {
     /// `main`, or the resources that --overrides routes there.
     pub store: String,
     /// One per run.
-    pub runs: Vec<Cleaned>,
+    pub runs: Vec<CleanupResult>,
     /// Largest db file after it, bytes: no smaller than before.
     pub db_size: i64,
     /// Of these in use.
@@ -62,7 +62,7 @@ pub struct Summary {
 /// What was deleted of one run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Cleaned {
+pub struct CleanupResult {
     /// Run id.
     pub run_id: String,
     /// Keys deleted, the manifest not counted.
@@ -135,7 +135,7 @@ async fn clean_stores(args: &Args, stores: Vec<(String, Target)>) -> Result<Summ
 async fn clean_store(
     args: &Args,
     target: &Target,
-    cluster: &Cluster,
+    cluster: &ControlClient,
     runs: Vec<KnownRun>,
 ) -> Result<Summary, CliError> {
     let control = |e| refuse(PreflightError::from_control(e, target));
@@ -169,7 +169,7 @@ async fn clean_store(
             ),
             ..e
         })?;
-        summary.runs.push(Cleaned {
+        summary.runs.push(CleanupResult {
             run_id: run.run_id,
             keys: report.keys,
             leases: report.leases,
@@ -205,7 +205,7 @@ fn choose(args: &Args, known: BTreeSet<String>) -> Result<BTreeSet<String>, CliE
 /// Takes the run's lock, so that nobody resumes it meanwhile. A full etcd grants no lease: there, looking must do.
 async fn lock(
     args: &Args,
-    cluster: &Cluster,
+    cluster: &ControlClient,
     run_id: &str,
     holder: Option<String>,
 ) -> Result<Option<Lock>, CliError> {
@@ -230,7 +230,7 @@ async fn lock(
     }
 }
 
-async fn sizes(summary: &mut Summary, target: &Target, cluster: &Cluster) {
+async fn sizes(summary: &mut Summary, target: &Target, cluster: &ControlClient) {
     let mut revision = 0;
     // (it leads, endpoint): the leader is defragmented last.
     let mut members = Vec::new();

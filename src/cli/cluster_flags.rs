@@ -1,7 +1,7 @@
 //! How to reach an etcd: etcdctl's flags and environment → [`Target`].
 
 use super::CliError;
-use super::overrides::{self, Overridden, Override};
+use super::overrides::{self, Override, OverrideEtcd};
 use crate::etcd::external::{self, EtcdAccess, Naming};
 use crate::kind;
 use crate::target::{MemberChoice, Target};
@@ -74,11 +74,11 @@ pub enum Access {
 
 /// A target and what should be said about it.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
+pub struct EtcdChoice {
     /// The etcd; None when no endpoints were given.
     pub target: Option<Target>,
     /// The etcds of --overrides.
-    pub overrides: Vec<Overridden>,
+    pub overrides: Vec<OverrideEtcd>,
     /// Environment variables that were ignored, with the reason, one line each.
     pub ignored: Vec<String>,
     /// How a kind cluster's members are reached and which are down, overrides that are none; one line each.
@@ -90,7 +90,7 @@ impl ClusterFlags {
     ///
     /// # Errors
     /// Usage errors that name the flag or variable, its value and what would be right.
-    pub fn targets(&self, access: Access) -> Result<Found, CliError> {
+    pub fn targets(&self, access: Access) -> Result<EtcdChoice, CliError> {
         if let Some(name) = &self.kind {
             return self.kind_target(name);
         }
@@ -107,8 +107,8 @@ impl ClusterFlags {
         &self,
         access: Access,
         env: impl Fn(&str) -> Option<String>,
-    ) -> Result<Found, CliError> {
-        let mut found = Found::default();
+    ) -> Result<EtcdChoice, CliError> {
+        let mut found = EtcdChoice::default();
         let mut endpoints = self.endpoints.clone();
         if let Some(value) = env("ETCDCTL_ENDPOINTS").filter(|_| endpoints.is_empty()) {
             match access {
@@ -167,10 +167,10 @@ impl ClusterFlags {
     /// Adds the main store and those of --overrides.
     fn add(
         &self,
-        mut found: Found,
+        mut found: EtcdChoice,
         overrides: Vec<Override>,
         mut target: Target,
-    ) -> Result<Found, CliError> {
+    ) -> Result<EtcdChoice, CliError> {
         if !overrides.is_empty() {
             let main = target.named_by.clone();
             let main =
@@ -186,7 +186,7 @@ impl ClusterFlags {
     }
 
     /// The etcd of a kind cluster, as the container engine describes it; blocks.
-    fn kind_target(&self, name: &str) -> Result<Found, CliError> {
+    fn kind_target(&self, name: &str) -> Result<EtcdChoice, CliError> {
         let found = kind::discover(name).map_err(|e| CliError::usage(e.to_string()))?;
         let given = |flag: &Option<String>, name, default| {
             external::duration(name, flag.clone(), default).map_err(CliError::usage)
@@ -214,9 +214,9 @@ impl ClusterFlags {
             ..found.target
         };
         let overrides = self.override_servers(target.tls.is_some())?;
-        let found = Found {
+        let found = EtcdChoice {
             notes: found.notes,
-            ..Found::default()
+            ..EtcdChoice::default()
         };
         self.add(found, overrides, target)
     }

@@ -310,7 +310,7 @@ impl Watching {
         }
         let arms: Vec<&str> = plan.arms.iter().map(|a| a.name.as_str()).collect();
         self.say(&format!(
-            "{}: {} trials of {} each; results in {}",
+            "{}: {} trials, arms {}; results in {}",
             plan.name,
             plan.trials.len(),
             arms.join(", "),

@@ -3,14 +3,14 @@
 use super::CliError;
 use super::cluster_flags::{Access, ClusterFlags};
 use super::output::{self, Format};
-use super::overrides::Overridden;
-use crate::etcd::control::{Cluster, ControlError};
+use super::overrides::OverrideEtcd;
+use crate::etcd::control::{ControlClient, ControlError};
 use crate::etcd::quota;
 use crate::exit::Exit;
 use crate::human::numbers::bytes;
 use crate::server::http;
 use crate::store::manifest;
-use crate::store::preflight::{self, PreflightError, Reached};
+use crate::store::preflight::{self, Connection, PreflightError};
 use crate::store::segments::by_segment;
 use crate::target::Target;
 use serde::Serialize;
@@ -137,7 +137,7 @@ pub fn block_on<T>(f: impl Future<Output = T>) -> Result<T, CliError> {
 
 async fn inspect_all(
     main: &Target,
-    overrides: &[Overridden],
+    overrides: &[OverrideEtcd],
 ) -> Result<Inspection, PreflightError> {
     let mut seen = inspect(main).await?;
     for o in overrides {
@@ -163,7 +163,7 @@ async fn inspect_all(
 /// # Errors
 /// When no endpoint answers, or they are not members of one etcd.
 pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
-    let Reached {
+    let Connection {
         cluster,
         members,
         down,
@@ -237,7 +237,7 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
     Ok(seen)
 }
 
-async fn keys(cluster: &Cluster, seen: &mut Inspection) -> Result<(), ControlError> {
+async fn keys(cluster: &ControlClient, seen: &mut Inspection) -> Result<(), ControlError> {
     seen.keys = cluster.count(b"\0", b"\0").await.ok();
     seen.resources = by_segment(cluster, "/registry/").await?;
     let all: i64 = seen.resources.values().sum();

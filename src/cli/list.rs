@@ -87,21 +87,34 @@ fn wrapped(names: &[&str], indent: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use expect_test::expect;
 
     #[test]
     fn names_what_each_builtin_sends() {
         let rows: Vec<Row> = BUILTINS.iter().map(|b| row(b.name).unwrap()).collect();
         let text = text(&rows);
-        assert!(
-            text.starts_with(
-                "cluster          All of a cluster's steady traffic, scaled by nodes\n"
-            ),
-            "{text}"
-        );
-        assert!(
-            text.contains("\nprobe            What an idle client experiences"),
-            "{text}"
-        );
+        expect![[r#"
+            cluster          All of a cluster's steady traffic, scaled by nodes
+                             node-lease/update node-status/update event/create event/lease-grant event/get
+                             event/patch endpointslice/update endpoints/update leader-lease/update
+                             leader-lease/get apiserver-lease/update master-lease/get master-lease/lease-grant
+                             master-lease/update master-lease/list compactor/txn compactor/compact
+            node-heartbeats  Lease renewals and Node status of every kubelet
+                             node-lease/update node-status/update
+            events           Event creates with shared TTL leases, and series updates
+                             event/create event/lease-grant event/get event/patch
+            endpoints        A rolling update that rewrites whole Endpoints objects
+                             endpoints/update
+            endpointslices   A rolling update that rewrites EndpointSlices
+                             endpointslice/update
+            leader-leases    Leader-election renewals and standby polls, and the apiservers' own leases
+                             leader-lease/update leader-lease/get apiserver-lease/update master-lease/get
+                             master-lease/lease-grant master-lease/update master-lease/list
+            probe            What an idle client experiences, 50 linearizable reads per second until Ctrl-C
+                             probe/get
+
+            Run one with `etcdmark run NAME`; print it with `etcdmark show NAME`.
+        "#]].assert_eq(&text);
         assert!(text.lines().all(|l| l.chars().count() <= 105), "{text}");
         let probe = rows.iter().find(|r| r.name == "probe").unwrap();
         assert_eq!(probe.op_classes, ["probe/get"]);

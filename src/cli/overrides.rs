@@ -18,14 +18,14 @@ pub struct Override {
 
 /// A store that an override names.
 #[derive(Clone, Debug)]
-pub struct Overridden {
+pub struct OverrideEtcd {
     /// What it holds.
     pub resources: Vec<Resource>,
     /// How to reach it: as the main one, but for its servers.
     pub target: Target,
 }
 
-impl Overridden {
+impl OverrideEtcd {
     /// The store's name.
     pub fn name(&self) -> String {
         self.split().name()
@@ -48,8 +48,8 @@ impl Overridden {
 pub fn stores(
     overrides: Vec<Override>,
     main: &Target,
-) -> Result<(Vec<Overridden>, Vec<String>), CliError> {
-    let (mut stores, mut notes): (Vec<Overridden>, Vec<String>) = (Vec::new(), Vec::new());
+) -> Result<(Vec<OverrideEtcd>, Vec<String>), CliError> {
+    let (mut stores, mut notes): (Vec<OverrideEtcd>, Vec<String>) = (Vec::new(), Vec::new());
     for o in overrides {
         let names: Vec<String> = o.resources.iter().map(|r| name(*r)).collect();
         let names = names.join(", ");
@@ -84,7 +84,7 @@ pub fn stores(
             // The name of --kind's certificates is not that of other servers.
             tls.server_name = None;
         }
-        stores.push(Overridden {
+        stores.push(OverrideEtcd {
             resources: o.resources,
             target,
         });

@@ -8,7 +8,7 @@ use super::progress::Line;
 use crate::etcd::quota;
 use crate::exit::Exit;
 use crate::human::Span;
-use crate::quota_plan::{self, Known, QUOTA_PLAN_VERSION, QuotaPlan, StorePlan};
+use crate::quota_plan::{self, EtcdFacts, QUOTA_PLAN_VERSION, QuotaPlan, StorePlan};
 use crate::store::preflight::{self, PreflightError};
 use crate::store::survey::survey;
 use crate::target::Target;
@@ -146,7 +146,7 @@ async fn one(
         line.close();
     }
     let first = reached.members.first();
-    let known = Known {
+    let known = EtcdFacts {
         store,
         cluster_id: first.map_or(String::new(), |m| format!("{:x}", m.cluster_id)),
         etcd: first.map_or(String::new(), |m| m.version.clone()),

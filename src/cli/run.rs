@@ -1,11 +1,11 @@
 //! `etcdmark run`: a workload against a local etcd, given endpoints or a kind cluster.
 
 use super::CliError;
-use super::cluster_flags::{Access, ClusterFlags, Found};
+use super::cluster_flags::{Access, ClusterFlags, EtcdChoice};
 use super::descriptors;
 use super::local_flags::LocalFlags;
 use super::output::{Format, complain, print};
-use super::overrides::{self, Overridden};
+use super::overrides::{self, OverrideEtcd};
 use super::progress::Progress;
 use super::signals;
 use super::workload_flags::WorkloadFlags;
@@ -96,7 +96,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let run_id = run_id(&args)?;
     let given = given(&args, &run_id)?;
     let mut splits = args.local.splits()?;
-    splits.extend(given.overrides.iter().map(Overridden::split));
+    splits.extend(given.overrides.iter().map(OverrideEtcd::split));
     let resolved = args.changes.resolve_split(&args.workload, splits)?;
     descriptors::raise(&resolved)?;
     for note in &resolved.notes {
@@ -124,16 +124,16 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     Ok(result.exit())
 }
 
-type Written = Result<(), String>;
+type WriteResult = Result<(), String>;
 
 fn start(
     args: &Args,
     resolved: Resolved,
-    given: Found,
+    given: EtcdChoice,
     run_id: String,
     guards: Vec<GuardKind>,
     directory: &RunDirectory,
-) -> Result<(RunResult, Written), CliError> {
+) -> Result<(RunResult, WriteResult), CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -162,10 +162,9 @@ fn start(
         verify: !args.no_verify,
         guards,
         allow_live_cluster: args.cluster.allow_live_cluster,
-        control,
     };
     let plan = resolved.into_plan(targets, settings)?;
-    let played = play(args, plan, directory);
+    let played = play(args, plan, &control, directory);
     for local in locals {
         runtime.block_on(local.stop());
     }
@@ -175,8 +174,9 @@ fn start(
 fn play(
     args: &Args,
     plan: Plan,
+    control: &Control,
     directory: &RunDirectory,
-) -> Result<(RunResult, Written), CliError> {
+) -> Result<(RunResult, WriteResult), CliError> {
     let mut files = directory
         .sink()
         .map_err(|e| CliError::failure(e.to_string()))?;
@@ -186,7 +186,7 @@ fn play(
         if !args.quiet {
             sinks.push(&mut progress);
         }
-        engine::run(plan, &mut Tee::new(sinks))
+        engine::run(plan, control, &mut Tee::new(sinks))
     };
     progress.close();
     let result = played.map_err(|e| CliError {
@@ -212,7 +212,7 @@ fn show(args: &Args, result: &RunResult, directory: &RunDirectory) -> Result<(),
 }
 
 /// What `--endpoints` or `--kind` and `--overrides` name.
-fn given(args: &Args, run_id: &str) -> Result<Found, CliError> {
+fn given(args: &Args, run_id: &str) -> Result<EtcdChoice, CliError> {
     let found = args.cluster.targets(Access::Write)?;
     for line in found.ignored.iter().chain(&found.notes) {
         complain(line);
@@ -261,7 +261,7 @@ fn local_flags_unused(args: &Args, by: &str) -> Result<(), CliError> {
 async fn targets(
     args: &Args,
     resolved: &Resolved,
-    given: Found,
+    given: EtcdChoice,
 ) -> Result<(Vec<Target>, Vec<LocalCluster>), CliError> {
     let names: Vec<&str> = resolved.stores.iter().map(|s| s.name.as_str()).collect();
     if let Some(main) = given.target {

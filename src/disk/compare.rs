@@ -1,13 +1,13 @@
 //! Directories against each other, from turns next to each other in time.
 
-use super::result::{Comparison, DirectoryResult, Turn};
+use super::result::{DirectoryComparison, DirectoryResult, Turn};
 use crate::measure::stats::{Moments, t_quantile};
 
 /// Pairs without which there is no interval.
 const PAIRS: u64 = 6;
 
 /// The fastest directory (by mean) against each other one.
-pub(super) fn compare(directories: &[DirectoryResult]) -> Vec<Comparison> {
+pub(super) fn compare(directories: &[DirectoryResult]) -> Vec<DirectoryComparison> {
     let mean = |d: &DirectoryResult| d.fdatasync.map_or(f64::INFINITY, |f| f.mean_ns);
     let Some(fastest) = directories
         .iter()
@@ -21,7 +21,7 @@ pub(super) fn compare(directories: &[DirectoryResult]) -> Vec<Comparison> {
     others
         .filter_map(|d| {
             let (ratio, interval, pairs) = ratio(&fastest.turns, &d.turns)?;
-            Some(Comparison {
+            Some(DirectoryComparison {
                 faster: fastest.directory.clone(),
                 slower: d.directory.clone(),
                 ratio,

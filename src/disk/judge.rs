@@ -1,6 +1,6 @@
 //! What was measured against the limits in etcd's documentation, in words.
 
-use super::result::{DirectoryResult, Limits, Sample, Turn};
+use super::result::{DirectoryResult, DiskLimits, Sample, Turn};
 use crate::clock::{Nanos, SECOND};
 use crate::human::numbers::{count, ns, percent, rate};
 use crate::report::Percentiles;
@@ -22,7 +22,7 @@ const DRIFT: f64 = 1.5;
 /// Where a directory stands against [`LIMIT_P99`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum LimitVerdict {
     /// The p99 and its whole interval are below the limit.
     Within,
     /// The p99 and its whole interval are not.
@@ -34,8 +34,8 @@ pub enum Standing {
 }
 
 /// The limits as the result has them.
-pub(super) fn limits() -> Limits {
-    Limits {
+pub(super) fn limits() -> DiskLimits {
+    DiskLimits {
         p99_ns: LIMIT_P99,
         syncs_required: SYNCS_REQUIRED,
         syncs_recommended: SYNCS_RECOMMENDED,
@@ -47,16 +47,16 @@ pub(super) fn limits() -> Limits {
 }
 
 /// Where a p99 with its interval stands.
-pub(super) fn standing(p99: Option<Nanos>, sample: Option<Sample>) -> Standing {
+pub(super) fn standing(p99: Option<Nanos>, sample: Option<Sample>) -> LimitVerdict {
     let (Some(p99), Some(sample)) = (p99, sample) else {
-        return Standing::None;
+        return LimitVerdict::None;
     };
     if p99 < LIMIT_P99 && sample.p99_high_ns.is_some_and(|high| high < LIMIT_P99) {
-        Standing::Within
+        LimitVerdict::Within
     } else if p99 >= LIMIT_P99 && sample.p99_low_ns >= LIMIT_P99 {
-        Standing::Above
+        LimitVerdict::Above
     } else {
-        Standing::Unclear
+        LimitVerdict::Unclear
     }
 }
 
@@ -77,8 +77,8 @@ pub(super) fn sentence(
     };
     let limit = ns(LIMIT_P99);
     let stands = match (standing(Some(f.p99_ns), Some(sample)), f.p99_ns < LIMIT_P99) {
-        (Standing::Within, _) => format!("within etcd's {limit}"),
-        (Standing::Above, _) => format!("above etcd's {limit}"),
+        (LimitVerdict::Within, _) => format!("within etcd's {limit}"),
+        (LimitVerdict::Above, _) => format!("above etcd's {limit}"),
         (_, true) => format!("within etcd's {limit}, but the interval crosses it"),
         (_, false) => format!("above etcd's {limit}, but the interval crosses it"),
     };
@@ -215,12 +215,12 @@ mod tests {
     #[test]
     fn the_interval_decides_and_its_lack_does_not() {
         let at = |p99, low, high| standing(Some(p99), sample(low, high));
-        assert_eq!(at(9 * MS, 8 * MS, Some(10 * MS - 1)), Standing::Within);
-        assert_eq!(at(9 * MS, 8 * MS, Some(10 * MS)), Standing::Unclear);
-        assert_eq!(at(9 * MS, 8 * MS, None), Standing::Unclear);
-        assert_eq!(at(10 * MS, 9 * MS, Some(12 * MS)), Standing::Unclear);
-        assert_eq!(at(11 * MS, 10 * MS, None), Standing::Above);
-        assert_eq!(standing(None, None), Standing::None);
+        assert_eq!(at(9 * MS, 8 * MS, Some(10 * MS - 1)), LimitVerdict::Within);
+        assert_eq!(at(9 * MS, 8 * MS, Some(10 * MS)), LimitVerdict::Unclear);
+        assert_eq!(at(9 * MS, 8 * MS, None), LimitVerdict::Unclear);
+        assert_eq!(at(10 * MS, 9 * MS, Some(12 * MS)), LimitVerdict::Unclear);
+        assert_eq!(at(11 * MS, 10 * MS, None), LimitVerdict::Above);
+        assert_eq!(standing(None, None), LimitVerdict::None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Times in figures are integer nanoseconds and say so in their name (`_ns`); lengths and instants are seconds.
 
 use super::device::Device;
-use super::judge::Standing;
+use super::judge::LimitVerdict;
 use crate::report::Percentiles;
 use serde::{Deserialize, Serialize};
 
@@ -33,13 +33,13 @@ pub struct DiskResult {
     /// What was written.
     pub pattern: PatternInfo,
     /// What etcd's documentation asks for.
-    pub limits: Limits,
+    pub limits: DiskLimits,
     /// `--max-p99`, ns.
     pub max_p99_ns: Option<u64>,
     /// In the order given.
     pub directories: Vec<DirectoryResult>,
     /// The fastest directory against each other one; empty for a single directory.
-    pub comparisons: Vec<Comparison>,
+    pub comparisons: Vec<DirectoryComparison>,
     /// Remarks.
     pub notes: Vec<String>,
 }
@@ -68,7 +68,7 @@ pub struct PatternInfo {
 
 /// The limits in etcd's documentation.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Limits {
+pub struct DiskLimits {
     /// The p99 of fdatasync should be below this, ns (FAQ).
     pub p99_ns: u64,
     /// Sequential syncs per second that are required (hardware recommendations).
@@ -87,7 +87,7 @@ pub struct DirectoryResult {
     /// The verdict in words.
     pub verdict: String,
     /// Where it stands against the p99 that etcd's documentation asks for.
-    pub standing: Standing,
+    pub standing: LimitVerdict,
     /// What it lies on.
     pub file_system: FileSystemInfo,
     /// The block device; null for tmpfs, network file systems, overlays.
@@ -173,7 +173,7 @@ pub struct Turn {
 
 /// Two directories against each other.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Comparison {
+pub struct DirectoryComparison {
     /// The faster one.
     pub faster: String,
     /// The other one.

@@ -1,6 +1,6 @@
 //! The result for people: the verdicts, a line per directory, then what explains them.
 
-use super::result::{Comparison, DirectoryResult, DiskResult};
+use super::result::{DirectoryComparison, DirectoryResult, DiskResult};
 use crate::human::numbers::{bytes, count, ns, rate, seconds};
 use crate::report::text::{align, wrap};
 
@@ -78,7 +78,7 @@ fn about(r: &DiskResult) -> String {
     )
 }
 
-fn comparison(c: &Comparison) -> String {
+fn comparison(c: &DirectoryComparison) -> String {
     let pairs = format!("{} pairs of turns", count(c.pairs));
     let ratio = three(c.ratio);
     match c.interval {
@@ -162,9 +162,62 @@ fn identity(d: &DirectoryResult) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use expect_test::expect;
+    use serde_json::{Value, json};
+
+    fn directory(name: &str, ms: u64, device: Value) -> Value {
+        let figures = |ns: u64| {
+            json!({"count": 4000, "mean_ns": ns, "min_ns": ns / 2, "p50_ns": ns, "p90_ns": 2 * ns,
+                   "p99_ns": 4 * ns, "p99.9_ns": 5 * ns, "max_ns": 6 * ns})
+        };
+        json!({
+            "directory": name, "verdict": format!("{name}: its verdict"), "standing": "within",
+            "file_system": {"type": "ext4", "source": "/dev/vda1", "mount_point": "/", "in_memory": device.is_null(),
+                            "size": 64u64 << 30, "free": 48u64 << 30},
+            "device": device, "same_disk_as": [], "busy_before": null, "files": "unnamed", "preallocated": true,
+            "syncs": 4000, "seconds": 10.0, "syncs_per_second": 400.0,
+            "fdatasync": figures(ms * 1_000_000), "sample": null, "write": figures(20_000),
+            "over_limit": {"count": 12, "seconds": 0.3}, "turns": [], "histogram": "",
+        })
+    }
+
+    #[test]
+    fn verdicts_come_first_then_what_explains_them() {
+        let device = json!({"name": "vda", "partition": "vda1", "model": "QEMU disk", "rotational": false,
+                            "virtual": "virtio", "write_cache": "write back", "disks": ["vda"]});
+        let result = json!({
+            "apiVersion": "etcdmark/v1alpha1", "kind": "DiskResult", "version": "0.1.0", "started": "",
+            "outcome": "completed", "exit_code": 99, "machine": {"hostname": "h", "kernel": "Linux"},
+            "pattern": {"name": "wal", "record_bytes": 2300, "file_bytes": 64_000_000, "appends_per_file": 27_827},
+            "limits": {"p99_ns": 10_000_000, "syncs_required": 50.0, "syncs_recommended": 500.0, "sources": []},
+            "max_p99_ns": 5_000_000,
+            "directories": [directory("/a", 1, device), directory("/b", 4, Value::Null)],
+            "comparisons": [{"faster": "/a", "slower": "/b", "ratio": 4.0, "interval": [3.9, 4.1], "pairs": 60}],
+            "notes": ["others used the disk"],
+        });
+        let result: DiskResult = serde_json::from_value(result).unwrap();
+        expect![[r#"
+            /a: its verdict
+            /b: its verdict
+            /b takes 4.00 times as long as /a (mean fdatasync; 95 %: 3.90 to 4.10; 60 pairs of turns)
+            pattern wal: appends of 2,300 B, fdatasync after each, as etcd's WAL, to preallocated segments of 64
+                    MB; 10 s and 10 s of appends, in turns
+
+            fdatasync  syncs/s   p50   p90    p99  p99.9    max   over 10 ms
+            /a             400  1 ms  2 ms   4 ms   5 ms   6 ms  12 of 4,000
+            /b             400  4 ms  8 ms  16 ms  20 ms  24 ms  12 of 4,000
+
+            disk    /a: ext4 at /, device vda1 (QEMU disk, virtio, write back cache); 48 GiB of 64 GiB free
+            disk    /b: ext4 at /, in memory; 48 GiB of 64 GiB free
+            limits  etcd's documentation: p99 of fdatasync below 10 ms; 50 sequential IOPS required, 500
+                    recommended for heavily loaded clusters
+            limit   --max-p99 5 ms missed: /b
+            note    others used the disk
+        "#]].assert_eq(&render(&result));
+    }
 
     fn between(ratio: f64, interval: Option<(f64, f64)>) -> String {
-        comparison(&Comparison {
+        comparison(&DirectoryComparison {
             faster: "/a".to_owned(),
             slower: "/b".to_owned(),
             ratio,
@@ -175,18 +228,8 @@ mod tests {
 
     #[test]
     fn a_difference_is_said_only_where_it_was_shown() {
-        assert_eq!(
-            between(5.204, Some((4.9, 5.51))),
-            "/b takes 5.20 times as long as /a (mean fdatasync; 95 %: 4.90 to 5.51; 60 pairs of turns)"
-        );
-        assert_eq!(
-            between(1.02, Some((0.97, 1.07))),
-            "/a and /b: no significant difference (mean fdatasync 1.02 times as long; 95 %: 0.97 to 1.07; 60 pairs of \
-             turns)"
-        );
-        assert!(
-            between(12.34, None)
-                .starts_with("/b takes 12.3 times as long as /a (mean fdatasync; too short")
-        );
+        expect!["/b takes 5.20 times as long as /a (mean fdatasync; 95 %: 4.90 to 5.51; 60 pairs of turns)"].assert_eq(&between(5.204, Some((4.9, 5.51))));
+        expect!["/a and /b: no significant difference (mean fdatasync 1.02 times as long; 95 %: 0.97 to 1.07; 60 pairs of turns)"].assert_eq(&between(1.02, Some((0.97, 1.07))));
+        expect!["/b takes 12.3 times as long as /a (mean fdatasync; too short for an interval: 60 pairs of turns)"].assert_eq(&between(12.34, None));
     }
 }

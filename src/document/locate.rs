@@ -46,11 +46,11 @@ pub(crate) fn locate(text: &str, path: &str) -> Option<(u64, u64)> {
     place
 }
 
-trait Named {
+trait Spelled {
     fn name(&self) -> Option<&str>;
 }
 
-impl Named for Node {
+impl Spelled for Node {
     fn name(&self) -> Option<&str> {
         let Content::Map(entries) = &self.value else {
             return None;

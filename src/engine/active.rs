@@ -1,21 +1,19 @@
 //! A run under way: its phases up to the drain, and what reaches it from the workers on the way.
 
 use super::background::Background;
+use super::context::RunContext;
 use super::guards::Guards;
 use super::header::store_name;
 use super::load::Times;
 use super::merge::Merger;
-use super::run::{Ready, populations};
+use super::message::Message;
+use super::prepare::PreparedStore;
 use super::stream::Stream;
-use super::thread::{self, Assignment, Ended, Order};
-use super::worker::Message;
-use crate::clock::{self, Anchor, Nanos, SECOND};
-use crate::etcd::auth::Auth;
+use super::thread::{self, WorkerCommand, WorkerResult};
+use crate::clock::{self, Nanos, SECOND};
 use crate::etcd::control::RangeSpec;
-use crate::kube::actors::Population;
-use crate::kube::{Objects, OpClass};
+use crate::kube::OpClass;
 use crate::report::{Event, Phase, PhaseEvent, Progress};
-use crate::workload::Plan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -29,21 +27,16 @@ const LOOK: Duration = Duration::from_millis(50);
 const HEAD_START: Nanos = 100_000_000;
 
 /// A run under way.
-pub(super) struct Active {
-    pub(super) plan: Arc<Plan>,
-    pub(super) anchor: Anchor,
-    pub(super) t0: Nanos,
-    pub(super) objects: Objects,
-    pub(super) populations: Vec<Population>,
-    pub(super) route: Vec<usize>,
+pub(super) struct ActiveRun {
+    pub(super) run: Arc<RunContext>,
     pub(super) phase: Phase,
     pub(super) guards: Guards,
     pub(super) merger: Merger,
     pub(super) messages: Receiver<Message>,
     pub(super) sender: Sender<Message>,
-    pub(super) orders: watch::Sender<Order>,
-    pub(super) workers: Vec<JoinHandle<Option<Ended>>>,
-    pub(super) ended: Vec<Ended>,
+    pub(super) commands: watch::Sender<WorkerCommand>,
+    pub(super) workers: Vec<JoinHandle<Option<WorkerResult>>>,
+    pub(super) results: Vec<WorkerResult>,
     pub(super) background: Background,
     pub(super) revisions: BTreeMap<String, (i64, i64)>,
     pub(super) guarded: bool,
@@ -51,60 +44,24 @@ pub(super) struct Active {
     pub(super) told: Nanos,
 }
 
-impl Active {
-    pub(super) fn new(
-        plan: Arc<Plan>,
-        runtime: &tokio::runtime::Runtime,
-        anchor: Anchor,
-        t0: Nanos,
-        stores: &[Ready],
-    ) -> Self {
+impl ActiveRun {
+    pub(super) fn new(run: Arc<RunContext>, runtime: &tokio::runtime::Runtime) -> Self {
         let (sender, messages) = channel();
-        let populations = populations(&plan);
-        let route: Vec<usize> = OpClass::ALL
-            .iter()
-            .map(|c| plan.store_of(c.info().resource))
-            .collect();
-        let names = OpClass::ALL
-            .iter()
-            .map(|c| store_name(&plan, *c).to_owned());
-        let names = names.collect();
-        let literal_compact_key = plan
-            .stores
-            .iter()
-            .all(|s| !s.target.local_members.is_empty());
-        let objects = Objects::new(
-            &plan.cluster,
-            plan.seed,
-            plan.epoch,
-            plan.event_spacing(),
-            &plan.prefix,
-        )
-        .with_literal_compact_key(literal_compact_key);
-        let workers = plan.load.workers.max(1);
-        Active {
-            guards: Guards::new(&plan.guards),
-            merger: Merger::new(workers, names, t0, anchor),
-            background: Background::start(
-                runtime,
-                &plan,
-                t0,
-                sender.clone(),
-                stores.iter().map(|s| &s.cluster),
-            ),
-            orders: watch::channel(Order::Connect).0,
+        let name = |class: &OpClass| store_name(&run, *class).to_owned();
+        let names = OpClass::ALL.iter().map(name).collect();
+        let workers = run.plan.load.workers.max(1);
+        ActiveRun {
+            guards: Guards::new(&run.plan.guards),
+            merger: Merger::new(workers, names, run.t0, run.anchor),
+            background: Background::start(runtime, &run, &sender),
+            commands: watch::channel(WorkerCommand::Connect).0,
             populated: vec![(0, 0); workers],
-            plan,
-            anchor,
-            t0,
-            objects,
-            populations,
-            route,
+            run,
             phase: Phase::Populate,
             messages,
             sender,
             workers: Vec::new(),
-            ended: Vec::new(),
+            results: Vec::new(),
             revisions: BTreeMap::new(),
             guarded: false,
             told: 0,
@@ -116,20 +73,20 @@ impl Active {
         &mut self,
         runtime: &tokio::runtime::Runtime,
         stream: &mut Stream<'_>,
-        stores: &mut [Ready],
+        stores: &mut [PreparedStore],
     ) -> Result<(), String> {
         self.enter(stream, Phase::Populate);
-        for (store, ready) in self.plan.stores.iter().zip(stores.iter()) {
+        for (store, ready) in self.run.plan.stores.iter().zip(stores.iter()) {
             let revision = runtime.block_on(revision(ready))?;
             self.revisions
                 .insert(store.name.clone(), (revision, revision));
         }
-        self.start_workers(stores)?;
-        self.until_reached(stream)?;
-        self.order(Order::Populate);
-        self.until_reached(stream)?;
+        self.start_workers()?;
+        self.until_done(stream)?;
+        self.command(WorkerCommand::Populate);
+        self.until_done(stream)?;
         self.merger.flush(stream);
-        if self.plan.control.draining() || self.plan.populate_only {
+        if self.run.control.draining() || self.run.plan.populate_only {
             // The manifest stays in populate: the same run can go on from here.
             self.last_revisions(runtime, stores);
             return Ok(());
@@ -137,38 +94,39 @@ impl Active {
         for ready in stores.iter_mut() {
             let keys = self.populated.iter().map(|(done, _)| done).sum();
             runtime
-                .block_on(ready.held.update_phase(Phase::Settle, keys))
+                .block_on(ready.claim.update_phase(Phase::Settle, keys))
                 .map_err(|e| e.to_string())?;
         }
         self.enter(stream, Phase::Settle);
-        let settled = clock::now() + nanos(self.plan.phases.settle);
-        while clock::now() < settled && !self.plan.control.draining() {
+        let settled = clock::now() + nanos(self.run.plan.phases.settle);
+        while clock::now() < settled && !self.run.control.draining() {
             self.pump(stream)?;
         }
-        if self.plan.control.draining() {
+        if self.run.control.draining() {
             self.last_revisions(runtime, stores);
             return Ok(());
         }
         for ready in stores.iter_mut() {
-            let keys = ready.held.manifest.populated;
+            let keys = ready.claim.manifest.populated;
             runtime
-                .block_on(ready.held.update_phase(Phase::Warmup, keys))
+                .block_on(ready.claim.update_phase(Phase::Warmup, keys))
                 .map_err(|e| e.to_string())?;
         }
         self.sample(runtime, stream);
-        let start =
-            (clock::now() + HEAD_START - self.t0).div_ceil(SECOND / 10) * (SECOND / 10) + self.t0;
-        let measure = start + nanos(self.plan.phases.warmup);
+        let start = (clock::now() + HEAD_START - self.run.t0).div_ceil(SECOND / 10) * (SECOND / 10)
+            + self.run.t0;
+        let measure = start + nanos(self.run.plan.phases.warmup);
         let end = self
+            .run
             .plan
             .phases
             .duration
             .map_or(Nanos::MAX, |d| measure.saturating_add(nanos(d)));
-        self.order(Order::Load(Times {
+        self.command(WorkerCommand::Load(Times {
             start,
             measure,
             end,
-            drain: nanos(self.plan.phases.drain),
+            drain: nanos(self.run.plan.phases.drain),
         }));
         // At once, also without a warm-up: what is read of the servers from here on may hold some of the load.
         if measure > start {
@@ -189,8 +147,12 @@ impl Active {
     }
 
     /// Notes each store's revision after the last write.
-    pub(super) fn last_revisions(&mut self, runtime: &tokio::runtime::Runtime, stores: &[Ready]) {
-        for (store, ready) in self.plan.stores.iter().zip(stores) {
+    pub(super) fn last_revisions(
+        &mut self,
+        runtime: &tokio::runtime::Runtime,
+        stores: &[PreparedStore],
+    ) {
+        for (store, ready) in self.run.plan.stores.iter().zip(stores) {
             let revision = runtime.block_on(revision(ready)).unwrap_or(0);
             if let Some(entry) = self.revisions.get_mut(&store.name) {
                 entry.1 = revision;
@@ -198,40 +160,21 @@ impl Active {
         }
     }
 
-    fn start_workers(&mut self, stores: &[Ready]) -> Result<(), String> {
-        let endpoints: Vec<Vec<String>> = stores.iter().map(|s| s.facts.chosen.clone()).collect();
-        let auth: Vec<Option<Auth>> = self
-            .plan
-            .stores
-            .iter()
-            .map(|s| s.target.credentials.clone().map(Auth::new))
-            .collect();
-        for index in 0..self.plan.load.workers.max(1) {
-            let assignment = Assignment {
-                index,
-                plan: Arc::clone(&self.plan),
-                endpoints: endpoints.clone(),
-                objects: self.objects.clone(),
-                populations: self.populations.clone(),
-                clusters: stores.iter().map(|s| s.cluster.clone()).collect(),
-                auth: auth.clone(),
-                route: self.route.clone(),
-                anchor: self.anchor,
-                t0: self.t0,
-                messages: self.sender.clone(),
-                orders: self.orders.subscribe(),
-            };
+    fn start_workers(&mut self) -> Result<(), String> {
+        for index in 0..self.run.plan.load.workers.max(1) {
+            let (run, messages) = (Arc::clone(&self.run), self.sender.clone());
+            let commands = self.commands.subscribe();
             let thread = std::thread::Builder::new()
                 .name(format!("etcdmark-worker{index}"))
-                .spawn(move || thread::main(assignment))
+                .spawn(move || thread::main(index, run, messages, commands))
                 .map_err(|e| format!("cannot start a worker thread: {e}"))?;
             self.workers.push(thread);
         }
         Ok(())
     }
 
-    pub(super) fn order(&self, order: Order) {
-        self.orders.send_replace(order);
+    pub(super) fn command(&self, command: WorkerCommand) {
+        self.commands.send_replace(command);
     }
 
     pub(super) fn enter(&mut self, stream: &mut Stream<'_>, phase: Phase) {
@@ -240,7 +183,7 @@ impl Active {
 
     fn enter_at(&mut self, stream: &mut Stream<'_>, phase: Phase, at: Nanos) {
         self.phase = phase;
-        let t = at.saturating_sub(self.t0) as f64 / SECOND as f64;
+        let t = at.saturating_sub(self.run.t0) as f64 / SECOND as f64;
         stream.event(&Event::Phase(PhaseEvent { t, phase }));
         stream.flush();
     }
@@ -252,12 +195,12 @@ impl Active {
         if self.phase < Phase::Measure && now >= measure {
             self.enter_at(stream, Phase::Measure, measure);
         }
-        if self.phase < Phase::Drain && (now >= end || self.plan.control.draining()) {
+        if self.phase < Phase::Drain && (now >= end || self.run.control.draining()) {
             self.enter_at(stream, Phase::Drain, now.min(end));
         }
     }
 
-    fn until_reached(&mut self, stream: &mut Stream<'_>) -> Result<(), String> {
+    fn until_done(&mut self, stream: &mut Stream<'_>) -> Result<(), String> {
         let mut waiting = self.workers.len();
         while waiting > 0 {
             waiting -= self.pump(stream)?;
@@ -282,7 +225,7 @@ impl Active {
                     done,
                     total,
                 } => self.progress(stream, worker, done, total),
-                Message::Reached => reached += 1,
+                Message::Done => reached += 1,
                 Message::Alarm {
                     store,
                     member,
@@ -319,7 +262,7 @@ impl Active {
     fn guard(&mut self, stream: &mut Stream<'_>, event: &Event) {
         self.guarded = true;
         stream.event(event);
-        self.plan.control.drain();
+        self.run.control.drain();
     }
 
     fn progress(&mut self, stream: &mut Stream<'_>, worker: usize, done: u64, total: u64) {
@@ -341,17 +284,17 @@ impl Active {
 
     /// The servers' counters, now.
     fn sample(&mut self, runtime: &tokio::runtime::Runtime, stream: &mut Stream<'_>) {
-        for event in runtime.block_on(Background::once(&self.plan, self.t0)) {
+        for event in runtime.block_on(Background::once(&self.run)) {
             self.event(stream, &event);
         }
     }
 }
 
 /// Asks for the run's own manifest: a user may be allowed to read nothing else.
-async fn revision(ready: &Ready) -> Result<i64, String> {
-    let key = ready.held.keys().manifest.as_bytes();
+async fn revision(ready: &PreparedStore) -> Result<i64, String> {
+    let key = ready.claim.keys().manifest.as_bytes();
     let page = ready
-        .cluster
+        .client
         .range(RangeSpec {
             count_only: true,
             ..RangeSpec::new(key, b"")

@@ -1,6 +1,7 @@
 //! One RPC of a step: sent, counted, timed, decoded; a failure counted by its class.
 
 use super::recorder::Attempt;
+use super::routes::Route;
 use super::session::{Context, Failed};
 use super::worker::Worker;
 use crate::clock::{self, Nanos};
@@ -23,17 +24,16 @@ impl Worker {
         frame: Bytes,
     ) -> Result<(Bytes, Nanos), Failed> {
         // Only a store with users can ask for a new token: elsewhere the request is not kept.
-        let kept = self.pools[self.route[class as usize]]
-            .has_users()
-            .then(|| frame.clone());
-        let (reply, advice) = self.attempt_once(context, class, frame).await;
+        let route = self.run.routes.of(class, context.object);
+        let kept = self.pools[route.store].has_users().then(|| frame.clone());
+        let (reply, advice) = self.attempt_once(context, class, route, frame).await;
         match (reply, advice, kept) {
             (Err(at), Some(Advice::RenewToken), Some(frame)) => {
                 let again = Context {
                     ready: at,
                     ..*context
                 };
-                let (reply, _) = self.attempt_once(&again, class, frame).await;
+                let (reply, _) = self.attempt_once(&again, class, route, frame).await;
                 reply.map_err(|_| Failed)
             }
             (reply, ..) => reply.map_err(|_| Failed),
@@ -45,18 +45,20 @@ impl Worker {
         &self,
         context: &Context,
         class: OpClass,
+        route: Route,
         frame: Bytes,
     ) -> (Result<(Bytes, Nanos), Nanos>, Option<Advice>) {
         let begun = clock::now();
         self.recorder.borrow_mut().in_flight.begin(begun);
         let bytes_sent = frame.len().saturating_sub(5);
-        let store = self.store_of(class, context.object);
         let call = Call {
-            rpc: self.plan.rpc_of(class),
+            rpc: route.rpc,
             frame,
-            timeout: class.timeout(),
+            timeout: route.timeout,
         };
-        let reply = self.pools[store].call(context.object.index, call).await;
+        let reply = self.pools[route.store]
+            .call(context.object.index, call)
+            .await;
         let mut recorder = self.recorder.borrow_mut();
         recorder.in_flight.end(begun, reply.done);
         let attempt = Attempt {
@@ -80,10 +82,7 @@ impl Worker {
                     reply.done,
                 );
                 if error_class.effect == Effect::Indeterminate && class.is_write() {
-                    self.indeterminate.set(self.indeterminate.get() + 1);
-                    self.states
-                        .borrow_mut()
-                        .change(context.object, |s| s.set_unknown(true));
+                    self.objects.lose_track(context.object);
                 }
                 (Err(reply.done), Some(error_class.advice))
             }

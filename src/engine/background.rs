@@ -1,13 +1,13 @@
 //! What runs beside the load on the control runtime: the servers' timeline, the alarm poll, the locks'
 //! watchers.
 
-use super::worker::Message;
-use crate::clock::Nanos;
-use crate::etcd::control::Cluster;
+use super::context::RunContext;
+use super::message::Message;
+use crate::etcd::control::ControlClient;
 use crate::report::{Event, Note};
+use crate::server::http::HttpError;
 use crate::server::{Timeline, alarms, statuses};
 use crate::workload::GuardKind;
-use crate::workload::Plan;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
@@ -19,25 +19,20 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    pub(crate) fn start<'a>(
+    pub(crate) fn start(
         runtime: &tokio::runtime::Runtime,
-        plan: &Arc<Plan>,
-        t0: Nanos,
-        messages: Sender<Message>,
-        clusters: impl Iterator<Item = &'a Cluster>,
+        run: &Arc<RunContext>,
+        messages: &Sender<Message>,
     ) -> Self {
-        let mut tasks = vec![runtime.spawn(timeline(Arc::clone(plan), t0, messages.clone()))];
-        for (store, cluster) in plan.stores.iter().zip(clusters) {
-            tasks.push(runtime.spawn(alarms(
-                store.name.clone(),
-                cluster.clone(),
-                messages.clone(),
-            )));
+        let mut tasks = vec![runtime.spawn(timeline(Arc::clone(run), messages.clone()))];
+        for (store, access) in run.plan.stores.iter().zip(&run.stores) {
+            let client = &access.client;
+            tasks.push(runtime.spawn(alarms(store.name.clone(), client.clone(), messages.clone())));
             let seen_by_status = [GuardKind::Quota, GuardKind::LeaderChange];
-            if seen_by_status.iter().any(|g| plan.guards.contains(g)) {
+            if seen_by_status.iter().any(|g| run.plan.guards.contains(g)) {
                 tasks.push(runtime.spawn(members(
                     store.name.clone(),
-                    cluster.clone(),
+                    client.clone(),
                     messages.clone(),
                 )));
             }
@@ -46,10 +41,9 @@ impl Background {
     }
 
     /// One reading of every server, now.
-    pub(crate) async fn once(plan: &Plan, t0: Nanos) -> Vec<Event> {
-        let targets = plan.stores.iter().map(|s| (s.name.as_str(), &s.target));
-        match Timeline::new(targets) {
-            Ok(mut timeline) => timeline.once(t0).await,
+    pub(crate) async fn once(run: &RunContext) -> Vec<Event> {
+        match new_timeline(run) {
+            Ok(mut timeline) => timeline.once(run.t0).await,
             Err(_) => Vec::new(),
         }
     }
@@ -61,9 +55,16 @@ impl Background {
     }
 }
 
-async fn timeline(plan: Arc<Plan>, t0: Nanos, messages: Sender<Message>) {
-    let targets = plan.stores.iter().map(|s| (s.name.as_str(), &s.target));
-    let mut timeline = match Timeline::new(targets) {
+fn new_timeline(run: &RunContext) -> Result<Timeline, HttpError> {
+    let stores = run.plan.stores.iter().zip(&run.stores);
+    Timeline::new(stores.map(|(store, access)| {
+        let names = access.member_names.as_slice();
+        (store.name.as_str(), &store.target, names)
+    }))
+}
+
+async fn timeline(run: Arc<RunContext>, messages: Sender<Message>) {
+    let mut timeline = match new_timeline(&run) {
         Ok(timeline) => timeline,
         Err(e) => {
             let text = format!("cannot read etcd's metrics: {e}");
@@ -84,11 +85,11 @@ async fn timeline(plan: Arc<Plan>, t0: Nanos, messages: Sender<Message>) {
             }
         }
     };
-    tokio::join!(timeline.run(t0, events), forward);
+    tokio::join!(timeline.run(run.t0, events), forward);
 }
 
-async fn members(store: String, cluster: Cluster, messages: Sender<Message>) {
-    statuses::watch(&cluster, |status| {
+async fn members(store: String, client: ControlClient, messages: Sender<Message>) {
+    statuses::watch(&client, |status| {
         let message = Message::Status {
             store: store.clone(),
             status: Box::new(status.clone()),
@@ -98,8 +99,8 @@ async fn members(store: String, cluster: Cluster, messages: Sender<Message>) {
     .await;
 }
 
-async fn alarms(store: String, cluster: Cluster, messages: Sender<Message>) {
-    alarms::watch(&cluster, |alarm| {
+async fn alarms(store: String, client: ControlClient, messages: Sender<Message>) {
+    alarms::watch(&client, |alarm| {
         let message = Message::Alarm {
             store: store.clone(),
             member: format!("{:x}", alarm.member_id),

@@ -1,6 +1,6 @@
 //! How much a run is going to write into a store: for preflight, before anything is written.
 
-use super::run::LIVE_RAMP;
+use super::prepare::LIVE_RAMP;
 use super::writes::{populated, writes};
 use crate::workload::Plan;
 use std::time::Duration;
@@ -39,9 +39,9 @@ pub(crate) fn estimate(plan: &Plan, store: usize) -> Estimate {
     let length = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
     for actor in writes(plan, store) {
         let each = actor.each(length);
-        all.closed_loop |= each.is_none() && !actor.written.is_empty();
+        all.closed_loop |= each.is_none() && !actor.samples.is_empty();
         let of = |sum: u64| (each.unwrap_or(0.0) * sum as f64) as u64;
-        let written = &actor.written;
+        let written = &actor.samples;
         let creates = written.iter().filter(|w| w.create).count() as u64;
         let bytes = written.iter().map(|w| w.key + w.value).sum();
         all.keys = all.keys.saturating_add(of(creates));

@@ -1,36 +1,37 @@
 //! The end of a run: workers joined, the store verified and cleaned up, the outcome told.
 
-use super::active::Active;
-use super::run::Ready;
+use super::active::ActiveRun;
+use super::message::Message;
+use super::prepare::PreparedStore;
+use super::routes::store_of;
 use super::stream::Stream;
-use super::thread::Order;
+use super::thread::WorkerCommand;
 use super::verify;
-use super::worker::Message;
 use crate::clock::{self, Nanos, SECOND};
 use crate::control::Control;
 use crate::kube::Kind;
 use crate::report::{CleanupReport, End, Event, Phase, Progress, RunResult, VerifyReport};
 use crate::store::cleanup::cleanup_run;
 
-impl Active {
+impl ActiveRun {
     /// Ends workers, verifies, cleans up, and says how it ended.
     pub(super) fn finish(
         mut self,
         runtime: &tokio::runtime::Runtime,
         stream: &mut Stream<'_>,
-        stores: Vec<Ready>,
+        stores: Vec<PreparedStore>,
         failure: Option<String>,
     ) -> RunResult {
         // A user who stops now is not kept waiting for the cleanup; a failure of its own accord is no such haste.
-        let hurried = self.plan.control.stopping();
+        let hurried = self.run.control.stopping();
         if failure.is_some() {
             // Workers that are in the middle of something end at once.
-            self.plan.control.abandon();
+            self.run.control.abandon();
         }
-        self.order(Order::End);
+        self.command(WorkerCommand::End);
         for worker in std::mem::take(&mut self.workers) {
             match worker.join() {
-                Ok(ended) => self.ended.extend(ended),
+                Ok(result) => self.results.extend(result),
                 Err(_) => stream.note("warning", "a worker thread panicked"),
             }
         }
@@ -48,7 +49,7 @@ impl Active {
             );
         }
         self.background.stop();
-        if failure.is_none() && self.plan.verify && !self.plan.control.stopping() {
+        if failure.is_none() && self.run.plan.verify && !self.run.control.stopping() {
             self.enter(stream, Phase::Verify);
             if let Some(report) = self.verify(runtime, stream, &stores) {
                 stream.event(&Event::Verify(report));
@@ -57,7 +58,7 @@ impl Active {
         self.enter(stream, Phase::Cleanup);
         let report = self.cleanup(runtime, stream, stores, hurried);
         stream.event(&Event::Cleanup(report));
-        let outcome = match (&failure, self.guarded, self.plan.control.interrupted()) {
+        let outcome = match (&failure, self.guarded, self.run.control.interrupted()) {
             (Some(_), _, _) => "failed",
             (None, true, _) => "guard",
             (None, false, true) => "interrupted",
@@ -67,7 +68,7 @@ impl Active {
             t: stream.t(),
             outcome: outcome.to_owned(),
             error: failure,
-            interrupted: self.plan.control.interrupted(),
+            interrupted: self.run.control.interrupted(),
             revisions: self.revisions,
         };
         stream.event(&Event::End(end));
@@ -79,34 +80,27 @@ impl Active {
         &self,
         runtime: &tokio::runtime::Runtime,
         stream: &mut Stream<'_>,
-        stores: &[Ready],
+        stores: &[PreparedStore],
     ) -> Option<VerifyReport> {
         let mut all = VerifyReport::default();
         for (index, ready) in stores.iter().enumerate() {
             let mine = |kind: Kind| {
-                kind != Kind::CompactRev && self.plan.store_of(kind.resource()) == index
+                kind != Kind::CompactRev && store_of(&self.run.plan, kind.resource()) == index
             };
-            let progress = teller(stream, self.t0, Phase::Verify);
+            let progress = teller(stream, self.run.t0, Phase::Verify);
             let sweep = verify::verify(
-                &ready.cluster,
-                &self.plan.stores[index].name,
-                &self.plan.prefix,
-                &self.objects,
-                &self.ended,
+                &ready.client,
+                &self.run.plan.stores[index].name,
+                &self.run.plan.prefix,
+                &self.run.objects,
+                &self.results,
                 mine,
                 progress,
             );
-            verify::add(
-                &mut all,
-                unless_stopped(runtime, &self.plan.control, sweep)?,
-            );
+            verify::add(&mut all, unless_stopped(runtime, &self.run.control, sweep)?);
         }
-        all.indeterminate = self.ended.iter().map(|e| e.indeterminate).sum();
-        all.indeterminate_applied += self
-            .ended
-            .iter()
-            .map(|e| e.indeterminate_applied)
-            .sum::<u64>();
+        all.indeterminate = self.results.iter().map(|r| r.objects.indeterminate).sum();
+        all.indeterminate_applied += self.results.iter().map(|r| r.objects.applied).sum::<u64>();
         Some(all)
     }
 
@@ -114,20 +108,20 @@ impl Active {
         &self,
         runtime: &tokio::runtime::Runtime,
         stream: &mut Stream<'_>,
-        stores: Vec<Ready>,
+        stores: Vec<PreparedStore>,
         hurried: bool,
     ) -> CleanupReport {
         let mut all = CleanupReport::default();
         let leases: Vec<i64> = self
-            .ended
+            .results
             .iter()
             .flat_map(|e| e.leases.iter().map(|l| l.id))
             .collect();
         for (index, ready) in stores.into_iter().enumerate() {
-            let store = &self.plan.stores[index];
+            let store = &self.run.plan.stores[index];
             let local = !store.target.local_members.is_empty();
             let left = || {
-                let run = &self.plan.run_id;
+                let run = &self.run.plan.run_id;
                 let access = store.target.access();
                 let named = store.target.all_named_by.clone();
                 let named = named
@@ -136,30 +130,31 @@ impl Active {
                 format!("etcdmark cleanup {named} --run-id {run}{access}")
             };
             // A local etcd that goes away with the run needs no sweeping.
-            if self.plan.keep_data || (local && store.target.disposable) || hurried {
+            if self.run.plan.keep_data || (local && store.target.disposable) || hurried {
                 if !(local && store.target.disposable) {
                     also(&mut all.left, left());
                 }
-                let _ = runtime.block_on(ready.held.leave());
+                let _ = runtime.block_on(ready.claim.leave());
                 continue;
             }
-            if let Ok(Some(holder)) = runtime.block_on(ready.held.usurper()) {
+            if let Ok(Some(owner)) = runtime.block_on(ready.claim.new_owner()) {
                 stream.note(
                     "warning",
-                    format!("this run lost its lock to {holder}, which must clean up the keys"),
+                    format!("this run lost its lock to {owner}, which must clean up the keys"),
                 );
                 also(&mut all.left, left());
                 continue;
             }
             let swept = {
-                let mut progress = teller(stream, self.t0, Phase::Cleanup);
-                let sweep = cleanup_run(&ready.cluster, &self.plan.prefix, &leases, &mut progress);
-                unless_stopped(runtime, &self.plan.control, sweep)
+                let mut progress = teller(stream, self.run.t0, Phase::Cleanup);
+                let sweep =
+                    cleanup_run(&ready.client, &self.run.plan.prefix, &leases, &mut progress);
+                unless_stopped(runtime, &self.run.control, sweep)
             };
             match swept {
                 None => {
                     also(&mut all.left, left());
-                    let _ = runtime.block_on(ready.held.leave());
+                    let _ = runtime.block_on(ready.claim.leave());
                 }
                 Some(Ok(report)) => {
                     all.keys += report.keys;
@@ -167,12 +162,12 @@ impl Active {
                     if let Some(line) = report.left {
                         also(&mut all.left, line);
                     }
-                    let _ = runtime.block_on(ready.held.release());
+                    let _ = runtime.block_on(ready.claim.release());
                 }
                 Some(Err(e)) => {
                     stream.note("warning", format!("cleanup of store {}: {e}", store.name));
                     also(&mut all.left, left());
-                    let _ = runtime.block_on(ready.held.leave());
+                    let _ = runtime.block_on(ready.claim.leave());
                 }
             }
         }

@@ -1,16 +1,19 @@
 //! The result's header: what this run is.
 
-use crate::clock::UnixNanos;
+use super::context::RunContext;
+use super::prepare::PreparedStore;
 use crate::kube::OpClass;
 use crate::kube::actors::model;
-use crate::report::{ClassInfo, EVENTS_VERSION, Header, StoreInfo};
+use crate::report::{ClassInfo, EVENTS_VERSION, Header, MemberInfo, StoreInfo};
 use crate::rpc::WireKind;
 use crate::schedule::Schedule;
 use crate::schedule::Stripe;
 use crate::server::environment;
-use crate::workload::Plan;
+use crate::store::preflight::ClusterFacts;
+use crate::workload::plan::Store;
 
-pub(crate) fn header(plan: &Plan, stores: Vec<StoreInfo>, t0_unix_ns: UnixNanos) -> Header {
+pub(super) fn header(run: &RunContext, stores: &[PreparedStore]) -> Header {
+    let plan = &run.plan;
     let wire = match plan.load.wire {
         WireKind::H2 => "h2",
         WireKind::Tonic => "tonic",
@@ -25,11 +28,11 @@ pub(crate) fn header(plan: &Plan, stores: Vec<StoreInfo>, t0_unix_ns: UnixNanos)
         plan_hash: plan.hash.clone(),
         seed: plan.seed,
         epoch_unix_ns: plan.epoch,
-        t0_unix_ns,
+        t0_unix_ns: run.anchor.unix(run.t0),
         part: "0/1".to_owned(),
         prefix: plan.prefix.clone(),
         plan: plan.source.clone(),
-        classes: classes(plan),
+        classes: classes(run),
         thresholds: plan
             .thresholds
             .iter()
@@ -37,7 +40,12 @@ pub(crate) fn header(plan: &Plan, stores: Vec<StoreInfo>, t0_unix_ns: UnixNanos)
             .collect(),
         primary: plan.primary.clone(),
         environment: environment::capture(workers, wire, plan.stores.iter().map(|s| &s.target)),
-        stores,
+        stores: plan
+            .stores
+            .iter()
+            .zip(stores)
+            .map(|(store, prepared)| store_info(store, &prepared.facts))
+            .collect(),
         experiment: trial.map(|t| t.experiment.clone()),
         arm: trial.map(|t| t.arm.clone()),
         block: trial.map(|t| t.block),
@@ -46,8 +54,43 @@ pub(crate) fn header(plan: &Plan, stores: Vec<StoreInfo>, t0_unix_ns: UnixNanos)
     }
 }
 
+/// The row of a store.
+fn store_info(store: &Store, facts: &ClusterFacts) -> StoreInfo {
+    let target = &store.target;
+    let members = facts.members.iter().map(|m| {
+        let named = facts.entries.iter().find(|e| e.id == m.member_id);
+        let named = named.map(|e| e.name.clone()).unwrap_or_default();
+        let local = target.local_members.iter().find(|l| l.name == named);
+        MemberInfo {
+            id: format!("{:x}", m.member_id),
+            endpoint: m.endpoint.clone(),
+            version: m.version.clone(),
+            leader: m.leader == m.member_id,
+            db_size: m.db_size,
+            db_size_in_use: m.db_size_in_use,
+            quota: facts.quota.known(),
+            data_dir: local.map(|l| l.data_dir.display().to_string()),
+            file_system: None,
+            medium: local.and_then(|l| l.medium.as_ref().map(|m| m.info.clone())),
+            name: named,
+        }
+    });
+    StoreInfo {
+        name: store.name.clone(),
+        resources: store
+            .resources
+            .iter()
+            .map(|r| r.plural().to_owned())
+            .collect(),
+        cluster_id: format!("{:x}", facts.cluster_id),
+        members: members.collect(),
+        local: !target.local_members.is_empty(),
+    }
+}
+
 /// Every op class that the plan can send, in the table's order.
-fn classes(plan: &Plan) -> Vec<ClassInfo> {
+fn classes(run: &RunContext) -> Vec<ClassInfo> {
+    let plan = &run.plan;
     let mut rows: Vec<(OpClass, bool)> = Vec::new();
     for actor in &plan.actors {
         let closed = matches!(actor.schedule, Schedule::Closed { .. });
@@ -59,22 +102,21 @@ fn classes(plan: &Plan) -> Vec<ClassInfo> {
     }
     rows.sort_unstable();
     rows.into_iter()
-        .map(|(class, closed)| ClassInfo {
-            rpc: plan.rpc_of(class).method().to_owned(),
-            ..ClassInfo::of(
-                class,
-                store_name(plan, class),
-                plan.limits.of(class),
-                closed,
-            )
+        .map(|(class, closed)| {
+            let route = run.routes.of_class(class);
+            ClassInfo {
+                rpc: route.rpc.method().to_owned(),
+                ..ClassInfo::of(class, store_name(run, class), route.limit, closed)
+            }
         })
         .collect()
 }
 
 /// The store that an op class is told with; of several, none where each has its own.
-pub(crate) fn store_name(plan: &Plan, class: OpClass) -> &str {
-    if class.of_each_store() && plan.stores.len() > 1 {
+pub(super) fn store_name(run: &RunContext, class: OpClass) -> &str {
+    let stores = &run.plan.stores;
+    if class.of_each_store() && stores.len() > 1 {
         return ClassInfo::EACH_STORE;
     }
-    &plan.stores[plan.store_of(class.info().resource)].name
+    &stores[run.routes.of_class(class).store].name
 }

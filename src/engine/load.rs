@@ -1,9 +1,11 @@
 //! The load of one worker: arrivals at their intended instants, closed loops beside them, then the
 //! drain.
 
+use super::admission::Arrival;
+use super::message::Message;
 use super::pace::Pacer;
 use super::tick::Ticker;
-use super::worker::{Message, Pending, Worker};
+use super::worker::Worker;
 use crate::clock::{self, Nanos, SECOND};
 use crate::kube::actors::Model;
 use crate::report::{Event, Note, Phase};
@@ -53,8 +55,13 @@ pub(crate) async fn load(
 ) -> io::Result<()> {
     let models: Rc<Models> = Rc::new(models.into_iter().map(RefCell::new).collect());
     let (mut timetable, actors) = timetable(worker, &models);
-    let mut pacer = Pacer::new(worker.plan.load.spin)?;
-    for (actor, a) in worker.plan.actors.iter().enumerate() {
+    let mut pacer = Pacer::new(worker.run.plan.load.spin)?;
+    worker.admission.thinking.within(times);
+    let thinking = tokio::task::spawn_local({
+        let (worker, pacer) = (Rc::clone(worker), Pacer::new(worker.run.plan.load.spin)?);
+        async move { worker.admission.thinking.run(pacer).await }
+    });
+    for (actor, a) in worker.run.plan.actors.iter().enumerate() {
         if let Schedule::Closed { concurrency } = a.schedule {
             for client in 0..worker.part.share_of(concurrency) {
                 let clients = worker.part.share_of(concurrency);
@@ -72,9 +79,10 @@ pub(crate) async fn load(
     ticker.phases(times);
     loop {
         let now = clock::now();
-        if worker.plan.control.draining() && now < times.end {
+        if worker.run.control.draining() && now < times.end {
             times.end = now;
             ticker.phases(times);
+            worker.admission.thinking.within(times);
         }
         ticker.catch_up(worker);
         let end = times.end;
@@ -85,7 +93,7 @@ pub(crate) async fn load(
                 .map(|at| times.start + at)
                 .filter(|due| *due < end);
             let Some(due) = due else { break };
-            if now >= end.saturating_add(times.drain) || worker.plan.control.stopping() {
+            if now >= end.saturating_add(times.drain) || worker.run.control.stopping() {
                 never_offered(worker, due, end);
                 break;
             }
@@ -102,14 +110,12 @@ pub(crate) async fn load(
             let (actor, periodic) = actors[due.source];
             let session = models[actor].borrow_mut().session(due.index, due.round);
             if let Some(session) = session {
-                worker.admit(Pending {
+                worker.admit(Arrival {
                     session,
                     intended,
-                    ready: clock::now(),
                     phase: times.phase(intended),
                     closed: false,
                     periodic,
-                    over: None,
                 });
             }
         }
@@ -123,7 +129,9 @@ pub(crate) async fn load(
             .await?;
     }
     let deadline = times.end.saturating_add(times.drain);
-    drain(worker, deadline, ticker, &mut pacer).await
+    let drained = drain(worker, deadline, ticker, &mut pacer).await;
+    thinking.abort();
+    drained
 }
 
 /// Says that the generator did not get to all of its schedule: the offered rate is less than was asked for.
@@ -147,10 +155,10 @@ async fn drain(
     ticker: &mut Ticker,
     pacer: &mut Pacer,
 ) -> io::Result<()> {
-    while worker.open() > 0 && clock::now() < deadline && !worker.plan.control.halting() {
+    while worker.admission.open() > 0 && clock::now() < deadline && !worker.run.control.halting() {
         let wake = ticker.next().min(deadline).min(clock::now() + LOOK);
         tokio::select! {
-            () = worker.ended.notified() => {}
+            () = worker.admission.ended.notified() => {}
             waited = pacer.until(wake) => waited?,
         }
         ticker.catch_up(worker);
@@ -163,12 +171,12 @@ async fn drain(
 fn timetable(worker: &Worker, models: &Models) -> (Timetable, Vec<(usize, bool)>) {
     let mut timetable = Timetable::new();
     let mut actors = Vec::new();
-    for (i, actor) in worker.plan.actors.iter().enumerate() {
+    for (i, actor) in worker.run.plan.actors.iter().enumerate() {
         let members = models[i].borrow().members();
         let source = Source::new(
             &actor.schedule,
             members,
-            worker.plan.seed,
+            worker.run.plan.seed,
             &actor.name,
             worker.part,
         );
@@ -193,8 +201,8 @@ async fn closed_loop(
         Ok(pacer) => pacer,
         Err(_) => return,
     };
-    let begin = worker.plan.begins(times.start, client, clients);
-    while clock::now() < begin && clock::now() < times.end && !worker.plan.control.draining() {
+    let begin = worker.run.plan.begins(times.start, client, clients);
+    while clock::now() < begin && clock::now() < times.end && !worker.run.control.draining() {
         let look = begin.min(clock::now() + LOOK);
         if pacer.until(look).await.is_err() {
             return;
@@ -203,7 +211,7 @@ async fn closed_loop(
     let mut turn = client;
     loop {
         let now = clock::now();
-        if now >= times.end || worker.plan.control.draining() || worker.closing.get() {
+        if now >= times.end || worker.run.control.draining() || worker.admission.closing.get() {
             return;
         }
         let index = turn * worker.part.of() + worker.part.part();
@@ -211,23 +219,21 @@ async fn closed_loop(
         let Some(session) = models[actor].borrow_mut().session(index, 0) else {
             return;
         };
-        if session.writes() && worker.busy(session.object) {
+        if session.writes() && worker.objects.get(session.object).busy() {
             // Another client has it: take the next object, once something has moved.
             tokio::select! {
-                () = worker.ended.notified() => {}
+                () = worker.admission.ended.notified() => {}
                 _ = pacer.until(now + SECOND / 1000) => {}
             }
             continue;
         }
-        let pending = Pending {
+        let arrival = Arrival {
             session,
             intended: now,
-            ready: now,
             phase: times.phase(now),
             closed: true,
             periodic: false,
-            over: None,
         };
-        worker.play_to_end(pending).await;
+        worker.play_to_end(arrival).await;
     }
 }

@@ -1,9 +1,10 @@
 //! Fills the store: a closed loop of transactions that create several objects each, bounded by
 //! operations and bytes, stepping down where the server allows less.
 
+use super::message::Message;
 use super::pace::Pacer;
 use super::recorder::Attempt;
-use super::worker::{Message, Worker};
+use super::worker::Worker;
 use crate::clock::{self, Nanos};
 use crate::etcd::wire::Call;
 use crate::kube::actors::Population;
@@ -31,7 +32,7 @@ const OVERHEAD: usize = 48;
 
 /// What all of a worker's populate writers share.
 #[derive(Debug)]
-struct Filling {
+struct PopulateState {
     /// Objects of this worker.
     total: u64,
     /// The object to take next; none when all are taken.
@@ -57,8 +58,8 @@ pub(crate) async fn populate(
         .iter()
         .map(|p| part.share_of(p.cells) * p.per_cell)
         .sum();
-    let settings = &worker.plan.populate;
-    let filling = Rc::new(Filling {
+    let settings = &worker.run.plan.populate;
+    let filling = Rc::new(PopulateState {
         total,
         next: Cell::new(Place::default().or_later(part, populations)),
         populations: populations.to_vec(),
@@ -70,7 +71,7 @@ pub(crate) async fn populate(
     let mut writers = tokio::task::JoinSet::new();
     let (start, n) = (clock::now(), settings.concurrency.max(1) as u64);
     for i in 0..n {
-        let begin = worker.plan.begins(start, i, n);
+        let begin = worker.run.plan.begins(start, i, n);
         writers.spawn_local(work(Rc::clone(worker), Rc::clone(&filling), begin));
     }
     let mut failure = None;
@@ -84,12 +85,10 @@ pub(crate) async fn populate(
     failure.map_or(Ok(total), Err)
 }
 
-async fn work(worker: Rc<Worker>, filling: Rc<Filling>, begin: Nanos) -> Result<(), String> {
+async fn work(worker: Rc<Worker>, filling: Rc<PopulateState>, begin: Nanos) -> Result<(), String> {
     if clock::now() < begin {
         let mut pacer = Pacer::new(false).map_err(|e| format!("populate: {e}"))?;
-        while clock::now() < begin
-            && filling.next.get().is_some()
-            && !worker.plan.control.draining()
+        while clock::now() < begin && filling.next.get().is_some() && !worker.run.control.draining()
         {
             let look = begin.min(clock::now() + LOOK);
             pacer
@@ -98,7 +97,7 @@ async fn work(worker: Rc<Worker>, filling: Rc<Filling>, begin: Nanos) -> Result<
                 .map_err(|e| format!("populate: {e}"))?;
         }
     }
-    while !worker.plan.control.draining() {
+    while !worker.run.control.draining() {
         let Some((batch, store)) = next_batch(&worker, &filling) else {
             break;
         };
@@ -170,17 +169,18 @@ struct Put {
 }
 
 /// The next objects of one store that fit into one transaction; none when all are taken.
-fn next_batch(worker: &Worker, filling: &Filling) -> Option<(Vec<Put>, usize)> {
+fn next_batch(worker: &Worker, filling: &PopulateState) -> Option<(Vec<Put>, usize)> {
     let (part, populations) = (filling.part, &filling.populations);
     let mut next = filling.next.get();
-    let store = worker.route[next?.object(part, populations)?.1 as usize];
+    let (object, class) = next?.object(part, populations)?;
+    let store = worker.run.routes.of(class, object).store;
     let mut puts = Vec::new();
     let mut bytes = 0;
     while let Some(place) = next
         && puts.len() < filling.max_ops.get()
     {
         let (object, class) = place.object(part, populations)?;
-        if worker.route[class as usize] != store {
+        if worker.run.routes.of(class, object).store != store {
             break;
         }
         let put = render(worker, object, class);
@@ -204,14 +204,14 @@ pub(crate) fn created(kind: Kind) -> u32 {
 
 fn render(worker: &Worker, object: ObjectRef, class: OpClass) -> Put {
     let mut key = Vec::with_capacity(96);
-    worker.objects.key(object, &mut key);
+    worker.run.objects.key(object, &mut key);
     let mut value = Vec::with_capacity(1024);
     let sequence = created(object.kind);
-    worker.objects.value(
+    worker.run.objects.value(
         object,
         Write {
             sequence,
-            at: worker.plan.epoch,
+            at: worker.run.plan.epoch,
         },
         &mut value,
     );
@@ -227,7 +227,7 @@ fn render(worker: &Worker, object: ObjectRef, class: OpClass) -> Put {
 /// loses.
 async fn send(
     worker: &Worker,
-    filling: &Filling,
+    filling: &PopulateState,
     store: usize,
     puts: Vec<Put>,
 ) -> Result<(), String> {
@@ -238,12 +238,11 @@ async fn send(
         match transact(worker, store, &puts).await {
             Ok(answer) if answer.succeeded => {
                 let revision = answer.header.map_or(0, |h| h.revision);
-                let mut states = worker.states.borrow_mut();
                 let mut recorder = worker.recorder.borrow_mut();
                 recorder.revision(Phase::Populate, class);
                 for put in &puts {
                     recorder.offered_and_done(Phase::Populate, put.class, 1);
-                    states.change(put.object, |s| {
+                    worker.objects.change(put.object, |s| {
                         s.mod_revision = revision;
                         s.version = 1;
                     });
@@ -263,7 +262,7 @@ async fn send(
                                 put.class,
                                 1,
                             );
-                            worker.states.borrow_mut().change(put.object, |s| {
+                            worker.objects.change(put.object, |s| {
                                 s.mod_revision = kv.mod_revision;
                                 s.version = u32::try_from(kv.version).unwrap_or(u32::MAX);
                             });
@@ -309,7 +308,7 @@ fn explain(error: &RpcError, put: &Put) -> String {
     }
 }
 
-fn step_down(worker: &Worker, filling: &Filling, error: &RpcError, puts: &[Put]) {
+fn step_down(worker: &Worker, filling: &PopulateState, error: &RpcError, puts: &[Put]) {
     let by_ops = matches!(error, RpcError::Status { message, .. } if message.contains("too many operations"));
     let half = (puts.len() / 2).max(1);
     let text = if by_ops {

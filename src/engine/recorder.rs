@@ -84,6 +84,46 @@ pub(crate) struct Attempt {
     pub(crate) bytes_received: usize,
 }
 
+/// An operation that was offered. [`Recorder::end`] takes it, so that it ends once; what never ends is censored.
+#[derive(Debug)]
+#[must_use = "an operation that is offered ends as ok, failed or skipped"]
+pub(crate) struct Operation {
+    intended: Nanos,
+    phase: Phase,
+    class: OpClass,
+    closed: bool,
+}
+
+impl Operation {
+    pub(crate) fn intended(&self) -> Nanos {
+        self.intended
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(crate) fn class(&self) -> OpClass {
+        self.class
+    }
+
+    /// From a closed loop: no response time.
+    pub(crate) fn closed(&self) -> bool {
+        self.closed
+    }
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Done at this instant.
+    Ok(Nanos),
+    /// Given up at this instant.
+    Failed(Nanos),
+    /// Dropped by an explicit rule.
+    Skipped,
+}
+
 /// Measures one worker.
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -126,11 +166,32 @@ impl Recorder {
     }
 
     /// An operation is intended at this instant.
-    pub(crate) fn offered(&mut self, phase: Phase, class: OpClass, intended: Nanos) {
+    pub(crate) fn offer(
+        &mut self,
+        phase: Phase,
+        class: OpClass,
+        intended: Nanos,
+        closed: bool,
+    ) -> Operation {
         let second = self.second(intended);
         let record = self.record(phase, class);
         record.counts.offered += 1;
         record.row(second).offered += 1;
+        Operation {
+            intended,
+            phase,
+            class,
+            closed,
+        }
+    }
+
+    /// How it ended; a success after `limit` is late.
+    pub(crate) fn end(&mut self, operation: Operation, outcome: Outcome, limit: Nanos) {
+        match outcome {
+            Outcome::Ok(done) => self.ok(&operation, done, limit),
+            Outcome::Failed(at) => self.failed(&operation, at),
+            Outcome::Skipped => self.skipped(&operation),
+        }
     }
 
     /// `n` operations at once (populate).
@@ -208,20 +269,13 @@ impl Recorder {
         }
     }
 
-    /// An operation succeeded. A closed-loop one has no response time.
-    pub(crate) fn ok(
-        &mut self,
-        phase: Phase,
-        class: OpClass,
-        intended: Nanos,
-        done: Nanos,
-        limit: Nanos,
-        closed: bool,
-    ) {
+    /// A closed-loop operation has no response time.
+    fn ok(&mut self, operation: &Operation, done: Nanos, limit: Nanos) {
+        let (intended, closed) = (operation.intended, operation.closed);
         let response = done.saturating_sub(intended);
         let late = !closed && response > limit;
         let second = self.second(intended);
-        let record = self.record(phase, class);
+        let record = self.record(operation.phase, operation.class);
         record.counts.ok += 1;
         record.counts.late += u64::from(late);
         record.sequence(response, late);
@@ -235,11 +289,10 @@ impl Recorder {
         row.responses.record(response);
     }
 
-    /// An operation failed for good.
-    pub(crate) fn failed(&mut self, phase: Phase, class: OpClass, intended: Nanos, done: Nanos) {
-        let response = done.saturating_sub(intended);
-        let second = self.second(intended);
-        let record = self.record(phase, class);
+    fn failed(&mut self, operation: &Operation, at: Nanos) {
+        let response = at.saturating_sub(operation.intended);
+        let second = self.second(operation.intended);
+        let record = self.record(operation.phase, operation.class);
         record.counts.failed += 1;
         record.miss.record(1.0);
         record.histogram(Metric::Error).record(response);
@@ -249,10 +302,9 @@ impl Recorder {
         row.max = row.max.max(response);
     }
 
-    /// An operation was dropped by an explicit rule.
-    pub(crate) fn skipped(&mut self, phase: Phase, class: OpClass, intended: Nanos) {
-        let second = self.second(intended);
-        let record = self.record(phase, class);
+    fn skipped(&mut self, operation: &Operation) {
+        let second = self.second(operation.intended);
+        let record = self.record(operation.phase, operation.class);
         record.counts.skipped += 1;
         record.miss.record(1.0);
         let row = record.row(second);

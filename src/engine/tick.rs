@@ -1,8 +1,9 @@
 //! Once a second, and where a phase ends, a worker hands over what it measured.
 
 use super::load::Times;
+use super::message::Message;
 use super::pace::Pacer;
-use super::worker::{Message, Worker};
+use super::worker::Worker;
 use crate::clock::{self, Nanos, SECOND};
 use crate::report::{Event, MemberEvent, Phase};
 use rustix::time::{ClockId, clock_gettime};
@@ -110,7 +111,7 @@ impl Ticker {
     fn hand_over(&mut self, worker: &Worker, to: Nanos, last: bool) {
         let whole = to == self.whole();
         let mut recorder = worker.recorder.borrow_mut();
-        for (store, pool) in worker.plan.stores.iter().zip(&worker.pools) {
+        for (store, pool) in worker.run.plan.stores.iter().zip(&worker.pools) {
             for change in pool.take_events() {
                 let t = recorder.seconds(change.at);
                 recorder.push_event(Event::Member(MemberEvent {
@@ -129,7 +130,7 @@ impl Ticker {
         (batch.from, batch.to) = (self.from, to);
         batch.phase = Some(self.phase());
         batch.in_flight = recorder.in_flight.count();
-        batch.queued = worker.queued();
+        batch.queued = worker.admission.queued();
         batch.in_flight_seconds = integral - std::mem::replace(&mut self.integral, integral);
         batch.residence_seconds = residence - std::mem::replace(&mut self.residence, residence);
         let cpu = thread_cpu();

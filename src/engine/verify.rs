@@ -1,12 +1,12 @@
 //! The sweep after the load: every key under the prefix, at one revision, against what the workers know.
 
-use super::shared_lease::Granted;
+use super::leases::Grant;
 use super::state::ObjState;
-use super::thread::Ended;
+use super::thread::WorkerResult;
 use crate::clock;
-use crate::etcd::control::{Cluster, RangeSpec};
+use crate::etcd::control::{ControlClient, RangeSpec};
 use crate::kube::{Kind, ObjectRef, Objects};
-use crate::report::{Sweep, VerifyReport};
+use crate::report::{StoreSweep, VerifyReport};
 use crate::rpc::prefix_end;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,17 +19,17 @@ const EXAMPLES: usize = 10;
 /// An object that should be in the store: 16 bytes each, so that a million fit. What is known of it
 /// stays with its worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Known {
+struct LedgerEntry {
     /// Of its key.
     hash: u64,
     /// Worker (12 bits), kind (4 bits), index (48 bits).
     place: u64,
 }
 
-impl Known {
+impl LedgerEntry {
     fn new(key: &[u8], worker: usize, object: ObjectRef) -> Self {
         let kind = object.kind as u64;
-        Known {
+        LedgerEntry {
             hash: hash(key),
             place: (worker as u64) << 52 | kind << 48 | object.index & ((1 << 48) - 1),
         }
@@ -50,66 +50,68 @@ impl Known {
 
 /// All objects that should be in the store, by the hash of their keys.
 #[derive(Debug)]
-struct Book<'a> {
-    ended: &'a [Ended],
-    known: Vec<Known>,
+struct Ledger<'a> {
+    results: &'a [WorkerResult],
+    entries: Vec<LedgerEntry>,
     seen: Vec<bool>,
 }
 
-impl<'a> Book<'a> {
-    fn new(objects: &Objects, ended: &'a [Ended], mine: impl Fn(Kind) -> bool) -> Self {
-        let here = |(worker, e): (usize, &'a Ended)| {
-            e.states
+impl<'a> Ledger<'a> {
+    fn new(objects: &Objects, results: &'a [WorkerResult], mine: impl Fn(Kind) -> bool) -> Self {
+        let here = |(worker, e): (usize, &'a WorkerResult)| {
+            e.objects
+                .states
                 .iter()
                 .filter(|(o, s)| mine(o.kind) && (s.exists() || s.unknown()))
                 .map(move |(object, _)| (worker, object))
         };
         // Counted first: growing would take twice the memory.
-        let count = ended.iter().enumerate().flat_map(&here).count();
-        let mut known = Vec::with_capacity(count);
+        let count = results.iter().enumerate().flat_map(&here).count();
+        let mut entries = Vec::with_capacity(count);
         let mut key = Vec::new();
-        for (worker, object) in ended.iter().enumerate().flat_map(&here) {
+        for (worker, object) in results.iter().enumerate().flat_map(&here) {
             key.clear();
             objects.key(object, &mut key);
-            known.push(Known::new(&key, worker, object));
+            entries.push(LedgerEntry::new(&key, worker, object));
         }
-        known.sort_unstable();
-        Book {
-            ended,
-            seen: vec![false; known.len()],
-            known,
+        entries.sort_unstable();
+        Ledger {
+            results,
+            seen: vec![false; entries.len()],
+            entries,
         }
     }
 
     /// What is known of a key, once.
-    fn take(&mut self, key: &[u8]) -> Option<Expected> {
+    fn take(&mut self, key: &[u8]) -> Option<ExpectedObject> {
         let at = self
-            .known
+            .entries
             .binary_search_by_key(&hash(key), |k| k.hash)
             .ok()?;
         if std::mem::replace(&mut self.seen[at], true) {
             return None;
         }
-        self.expected(self.known[at])
+        self.expected(self.entries[at])
     }
 
     /// What was never taken.
-    fn left(&self) -> impl Iterator<Item = Expected> + '_ {
+    fn left(&self) -> impl Iterator<Item = ExpectedObject> + '_ {
         let left = self
-            .known
+            .entries
             .iter()
             .zip(&self.seen)
             .filter(|(_, seen)| !**seen);
-        left.filter_map(|(known, _)| self.expected(*known))
+        left.filter_map(|(entry, _)| self.expected(*entry))
     }
 
-    fn expected(&self, known: Known) -> Option<Expected> {
-        let worker = self.ended.get(known.worker())?;
-        let object = known.object()?;
-        Some(Expected {
+    fn expected(&self, entry: LedgerEntry) -> Option<ExpectedObject> {
+        let worker = self.results.get(entry.worker())?;
+        let object = entry.object()?;
+        Some(ExpectedObject {
             object,
-            state: worker.states.get(object),
+            state: worker.objects.states.get(object),
             lease: worker
+                .objects
                 .states
                 .get(object)
                 .lease()
@@ -120,31 +122,31 @@ impl<'a> Book<'a> {
 
 /// What is known of one object.
 #[derive(Clone, Copy, Debug)]
-struct Expected {
+struct ExpectedObject {
     object: ObjectRef,
     state: ObjState,
     /// The etcd lease that its last write carried.
-    lease: Option<Granted>,
+    lease: Option<Grant>,
 }
 
 /// Compares one store with the state of its objects. `prefix` ends the run's keys' common part (no
 /// trailing slash); `mine` says which kinds this store holds.
 pub(crate) async fn verify(
-    cluster: &Cluster,
+    cluster: &ControlClient,
     store: &str,
     prefix: &str,
     objects: &Objects,
-    ended: &[Ended],
+    results: &[WorkerResult],
     mine: impl Fn(Kind) -> bool,
     mut progress: impl FnMut(u64, u64),
 ) -> VerifyReport {
     let now = clock::now();
     let mut report = VerifyReport::default();
-    // Leases that have ended: of objects that a read found gone, and of those that the sweep misses.
-    let mut expired: HashSet<i64> = gone(ended, &mine).collect();
-    let mut book = Book::new(objects, ended, mine);
-    report.acknowledged = book.left().map(|e| u64::from(e.state.version)).sum();
-    let total = book.known.len() as u64;
+    // Leases that have results: of objects that a read found gone, and of those that the sweep misses.
+    let mut expired: HashSet<i64> = gone(results, &mine).collect();
+    let mut ledger = Ledger::new(objects, results, mine);
+    report.acknowledged = ledger.left().map(|e| u64::from(e.state.version)).sum();
+    let total = ledger.entries.len() as u64;
     // Apiservers fight for it: nobody knows its last version.
     let mut contended = Vec::new();
     objects.key(
@@ -154,7 +156,7 @@ pub(crate) async fn verify(
         },
         &mut contended,
     );
-    let swept = sweep(cluster, prefix, &contended, &mut book, &mut report, |n| {
+    let swept = sweep(cluster, prefix, &contended, &mut ledger, &mut report, |n| {
         progress(n, total)
     })
     .await;
@@ -166,7 +168,7 @@ pub(crate) async fn verify(
         }
     };
     let mut key = Vec::new();
-    for left in book.left() {
+    for left in ledger.left() {
         if left.state.version == 0 {
             continue; // an unknown create that was not applied
         }
@@ -186,7 +188,7 @@ pub(crate) async fn verify(
             )
         });
     }
-    report.sweeps.push(Sweep {
+    report.sweeps.push(StoreSweep {
         store: store.to_owned(),
         revision,
         expired_leases: expired.len() as u64,
@@ -195,9 +197,13 @@ pub(crate) async fn verify(
 }
 
 /// The leases of objects that were written with one and are known to be gone.
-fn gone<'a>(ended: &'a [Ended], mine: &'a impl Fn(Kind) -> bool) -> impl Iterator<Item = i64> + 'a {
-    ended.iter().flat_map(move |worker| {
+fn gone<'a>(
+    results: &'a [WorkerResult],
+    mine: &'a impl Fn(Kind) -> bool,
+) -> impl Iterator<Item = i64> + 'a {
+    results.iter().flat_map(move |worker| {
         let gone = worker
+            .objects
             .states
             .iter()
             .filter(|(o, s)| mine(o.kind) && !s.exists() && !s.unknown());
@@ -222,10 +228,10 @@ pub(crate) fn add(all: &mut VerifyReport, one: VerifyReport) {
 
 /// Returns the revision that was read.
 async fn sweep(
-    cluster: &Cluster,
+    cluster: &ControlClient,
     prefix: &str,
     contended: &[u8],
-    book: &mut Book<'_>,
+    ledger: &mut Ledger<'_>,
     report: &mut VerifyReport,
     mut progress: impl FnMut(u64),
 ) -> Result<i64, String> {
@@ -246,7 +252,7 @@ async fn sweep(
             if own_file(prefix, kv.key()) || kv.key() == contended {
                 continue;
             }
-            match book.take(kv.key()) {
+            match ledger.take(kv.key()) {
                 None => {
                     report.foreign += 1;
                     example(report, || {
@@ -355,13 +361,13 @@ mod tests {
     }
 
     #[test]
-    fn a_known_object_is_16_bytes_and_is_found_again() {
-        assert_eq!(size_of::<Known>(), 16);
+    fn an_entry_is_16_bytes_and_is_found_again() {
+        assert_eq!(size_of::<LedgerEntry>(), 16);
         for (i, kind) in Kind::ALL.into_iter().enumerate() {
             for index in [0, 1, (1 << 48) - 1] {
                 let object = ObjectRef { kind, index };
-                let known = Known::new(b"/k", 300 * i, object);
-                assert_eq!((known.worker(), known.object()), (300 * i, Some(object)));
+                let entry = LedgerEntry::new(b"/k", 300 * i, object);
+                assert_eq!((entry.worker(), entry.object()), (300 * i, Some(object)));
                 assert_eq!(Kind::ALL[kind as usize], kind);
             }
         }

@@ -1,7 +1,8 @@
 //! What a plan writes into a store, by its sources: for preflight's estimate and for a forecast of the file's growth.
 
 use super::populate::created;
-use super::run::populations;
+use super::populations::populations;
+use super::routes::store_of;
 use crate::clock::Nanos;
 use crate::kube::actors::{LeaseUse, Session, Step, model};
 use crate::kube::{ObjectRef, Objects, Write};
@@ -14,7 +15,7 @@ const SAMPLE: u64 = 256;
 
 /// One write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Written {
+pub(crate) struct WriteSample {
     /// It makes a new key.
     pub(crate) create: bool,
     /// Bytes of the key.
@@ -27,17 +28,17 @@ pub(crate) struct Written {
 
 /// What one actor writes.
 #[derive(Clone, Debug)]
-pub(crate) struct Writes {
+pub(crate) struct ActorWrites {
     schedule: Schedule,
     members: u64,
     /// Sessions that were looked at.
     looked_at: u64,
     /// What they write into the store.
-    pub(crate) written: Vec<Written>,
+    pub(crate) samples: Vec<WriteSample>,
 }
 
-impl Writes {
-    /// How many of each of [`Writes::written`] are expected in the first `length` of the load; none in a closed loop.
+impl ActorWrites {
+    /// How many of each of [`ActorWrites::samples`] are expected in the first `length` of the load; none in a closed loop.
     pub(crate) fn each(&self, length: Nanos) -> Option<f64> {
         let sessions = schedule::expected(&self.schedule, self.members, 0, length)?;
         Some(sessions / self.looked_at.max(1) as f64)
@@ -45,12 +46,12 @@ impl Writes {
 }
 
 /// What is there before the load: numbers of like keys.
-pub(crate) fn populated(plan: &Plan, store: usize) -> Vec<(u64, Written)> {
+pub(crate) fn populated(plan: &Plan, store: usize) -> Vec<(u64, WriteSample)> {
     let objects = objects(plan);
     let mut all = Vec::new();
     for p in populations(plan) {
         let n = p.cells.saturating_mul(p.per_cell);
-        if plan.store_of(p.kind.resource()) == store && n > 0 {
+        if store_of(plan, p.kind.resource()) == store && n > 0 {
             let first = ObjectRef {
                 kind: p.kind,
                 index: 0,
@@ -62,7 +63,7 @@ pub(crate) fn populated(plan: &Plan, store: usize) -> Vec<(u64, Written)> {
 }
 
 /// What each actor writes during the load.
-pub(crate) fn writes(plan: &Plan, store: usize) -> Vec<Writes> {
+pub(crate) fn writes(plan: &Plan, store: usize) -> Vec<ActorWrites> {
     let objects = objects(plan);
     plan.actors
         .iter()
@@ -70,7 +71,7 @@ pub(crate) fn writes(plan: &Plan, store: usize) -> Vec<Writes> {
         .collect()
 }
 
-fn of_actor(objects: &Objects, plan: &Plan, store: usize, actor: &Actor) -> Writes {
+fn of_actor(objects: &Objects, plan: &Plan, store: usize, actor: &Actor) -> ActorWrites {
     let schedule = &actor.schedule;
     let mut model = model(&actor.kind, &plan.cluster, Stripe::WHOLE, plan.seed);
     let members = model.members();
@@ -80,36 +81,39 @@ fn of_actor(objects: &Objects, plan: &Plan, store: usize, actor: &Actor) -> Writ
             continue;
         };
         looked_at += 1;
-        if plan.store_of(session.object.kind.resource()) == store {
-            all.extend(of_session(objects, plan, &session));
-        }
+        all.extend(of_session(objects, plan, store, &session));
     }
-    Writes {
+    ActorWrites {
         schedule: schedule.clone(),
         members,
         looked_at,
-        written: all,
+        samples: all,
     }
 }
 
 fn of_session<'a>(
     objects: &'a Objects,
     plan: &'a Plan,
+    store: usize,
     session: &'a Session,
-) -> impl Iterator<Item = Written> + 'a {
-    let granted = session.steps.iter().find_map(|step| match step {
+) -> impl Iterator<Item = WriteSample> + 'a {
+    let granted = session.turns().find_map(|turn| match turn.step {
         Step::Grant(_, ttl) | Step::SharedLease { ttl, .. } => Some(ttl),
         _ => None,
     });
-    session.steps.iter().filter_map(move |step| {
-        let (create, lease) = match step {
+    session.turns().filter_map(move |turn| {
+        let object = turn.object;
+        if store_of(plan, object.kind.resource()) != store {
+            return None;
+        }
+        let (create, lease) = match turn.step {
             Step::Create(_, lease) => (true, lease),
             Step::Update { lease, .. } => (false, lease),
             _ => return None,
         };
         let ttl = granted.filter(|_| lease == LeaseUse::Granted);
-        let one = written(objects, plan, session.object, u32::from(!create), create);
-        Some(Written { ttl, ..one })
+        let one = written(objects, plan, object, u32::from(!create), create);
+        Some(WriteSample { ttl, ..one })
     })
 }
 
@@ -130,13 +134,13 @@ fn written(
     object: ObjectRef,
     sequence: u32,
     create: bool,
-) -> Written {
+) -> WriteSample {
     let mut out = Vec::new();
     objects.key(object, &mut out);
     let key = out.len() as u64;
     let at = plan.epoch;
     objects.value(object, Write { sequence, at }, &mut out);
-    Written {
+    WriteSample {
         create,
         key,
         value: out.len() as u64 - key,
@@ -144,7 +148,7 @@ fn written(
     }
 }
 
-/// Arrivals, or members with their rounds, that stand for all: of few members each as often, of many every so manieth.
+/// Arrivals, or members with their rounds, that stand for all: of few members each as often, of many every k-th.
 fn sample(schedule: &Schedule, members: u64) -> Vec<(u64, u64)> {
     match (schedule, members) {
         (Schedule::Periodic { .. }, 0) => Vec::new(),

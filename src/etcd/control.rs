@@ -246,7 +246,7 @@ impl Member {
 
 /// The clients of all endpoints of one cluster.
 #[derive(Clone, Debug)]
-pub struct Cluster {
+pub struct ControlClient {
     members: Vec<Member>,
     down: Vec<(String, ControlError)>,
 }
@@ -271,10 +271,10 @@ macro_rules! on_any {
     )*};
 }
 
-impl Cluster {
+impl ControlClient {
     /// Connects one client per endpoint of the target, all at the same time; endpoints that do not answer
-    /// are in [`Cluster::down`]. Fails, with the first endpoint's reason, only when none does.
-    pub async fn connect(target: &Target) -> Result<Cluster, ControlError> {
+    /// are in [`ControlClient::down`]. Fails, with the first endpoint's reason, only when none does.
+    pub async fn connect(target: &Target) -> Result<ControlClient, ControlError> {
         let all = target.endpoints.iter().map(|e| Member::connect(target, e));
         let all = futures_util::future::join_all(all).await;
         let (mut members, mut down) = (Vec::new(), Vec::new());
@@ -292,12 +292,12 @@ impl Cluster {
                 },
             });
         }
-        Ok(Cluster { members, down })
+        Ok(ControlClient { members, down })
     }
 
-    /// A cluster of members that are connected already.
-    pub fn of(members: Vec<Member>) -> Cluster {
-        Cluster {
+    /// Of members that are connected already.
+    pub fn of(members: Vec<Member>) -> ControlClient {
+        ControlClient {
             members,
             down: Vec::new(),
         }
@@ -374,8 +374,6 @@ impl Cluster {
             .count)
     }
 }
-
-pub use crate::rpc::prefix_end;
 
 pub(super) async fn bounded<T>(
     endpoint: &str,

@@ -1,7 +1,7 @@
 //! What acts on a whole member or cluster: compaction, defragmentation, alarms, snapshots. Owned etcds only, but for
 //! the snapshot, which only reads.
 
-use super::control::{Alarm, Cluster, ControlError, Member, MemberStatus, bounded};
+use super::control::{Alarm, ControlClient, ControlError, Member, MemberStatus, bounded};
 use etcd_client::{AlarmAction, AlarmType, CompactionOptions, Error as EtcdError};
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ impl Member {
     }
 }
 
-impl Cluster {
+impl ControlClient {
     /// The members, each with whether it leads, the one that does last: the order in which they are defragmented. It
     /// leads for as long as possible, and an election comes at the end if at all.
     pub async fn leader_last(&self) -> Vec<(&Member, bool)> {

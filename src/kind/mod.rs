@@ -20,7 +20,7 @@ use super::target::{Target, TlsMaterial};
 use engine::{Engine, Output, Runner};
 use manifest::Flags;
 use nodes::Node;
-use reach::{Candidate, Way};
+use reach::{AccessPath, Candidate};
 
 /// A kind cluster's etcd.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub struct KindMember {
     /// Its URL.
     pub endpoint: String,
     /// How it is reached.
-    pub way: Way,
+    pub path: AccessPath,
 }
 
 /// Finds the etcd of the kind cluster `name`. Blocks for some engine commands (0.1 s each).
@@ -85,7 +85,7 @@ pub fn discover_with(
             node: node.name.clone(),
             name: flags.member().unwrap_or(&node.name).to_owned(),
             endpoint: found.url(tls),
-            way: found.way,
+            path: found.path,
         });
         first_flags.get_or_insert((*node, flags));
     }
@@ -98,7 +98,7 @@ pub fn discover_with(
     }
     let ways = members
         .iter()
-        .map(|m| format!("{} by {} {}", m.node, m.way, m.endpoint))
+        .map(|m| format!("{} by {} {}", m.node, m.path, m.endpoint))
         .collect::<Vec<_>>();
     notes.insert(0, format!("kind cluster {name}: {}", ways.join(", ")));
     Ok(KindCluster {

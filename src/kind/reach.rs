@@ -7,18 +7,18 @@ use std::time::Duration;
 
 /// How a member is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum AccessPath {
     /// A port published on the engine's machine (kind's extraPortMappings).
     Published,
     /// The node's address in the engine's network: Linux with a local engine.
     NodeAddress,
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for AccessPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Way::Published => "published port",
-            Way::NodeAddress => "node address",
+            AccessPath::Published => "published port",
+            AccessPath::NodeAddress => "node address",
         })
     }
 }
@@ -27,7 +27,7 @@ impl fmt::Display for Way {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// How.
-    pub way: Way,
+    pub path: AccessPath,
     /// Host, without brackets.
     pub host: String,
     /// Port.
@@ -74,13 +74,13 @@ pub fn candidates(node: &Node, port: u16) -> Vec<Candidate> {
                 host
             };
             Candidate {
-                way: Way::Published,
+                path: AccessPath::Published,
                 host: host.to_owned(),
                 port: *port,
             }
         });
     let addresses = node.addresses.iter().map(|host| Candidate {
-        way: Way::NodeAddress,
+        path: AccessPath::NodeAddress,
         host: host.clone(),
         port,
     });
@@ -105,10 +105,10 @@ pub fn answers(candidate: &Candidate) -> bool {
 pub fn explain(node: &Node, port: u16, tried: &[Candidate], control_planes: usize) -> String {
     let list = tried
         .iter()
-        .map(|c| format!("{} {}", c.way, c.authority()))
+        .map(|c| format!("{} {}", c.path, c.authority()))
         .collect::<Vec<_>>()
         .join(", ");
-    let published = tried.iter().any(|c| c.way == Way::Published);
+    let published = tried.iter().any(|c| c.path == AccessPath::Published);
     let mut text = format!("cannot reach etcd of node {} from here", node.name);
     if !published {
         text += &format!(": its port {port} is not published");
@@ -182,10 +182,10 @@ mod tests {
             "https://[fc00:f853:ccd:e793::2]:2379",
         ];
         assert_eq!(urls, want);
-        let other: Vec<Way> = candidates(&node(), 12379).iter().map(|c| c.way).collect();
+        let other: Vec<AccessPath> = candidates(&node(), 12379).iter().map(|c| c.path).collect();
         assert_eq!(
             other,
-            [Way::NodeAddress, Way::NodeAddress],
+            [AccessPath::NodeAddress, AccessPath::NodeAddress],
             "6443 is not etcd's"
         );
     }
@@ -195,7 +195,7 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
         let port = listener.local_addr().expect("address").port();
         let here = Candidate {
-            way: Way::Published,
+            path: AccessPath::Published,
             host: "127.0.0.1".into(),
             port,
         };

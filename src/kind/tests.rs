@@ -164,7 +164,8 @@ fn the_node_address_when_nothing_is_published_or_the_port_does_not_answer() {
         found.target.tls.expect("TLS").server_name.as_deref(),
         Some("localhost")
     );
-    let dead_port = discover_with(&docker, &|c| c.way == Way::NodeAddress, "demo").expect("found");
+    let dead_port =
+        discover_with(&docker, &|c| c.path == AccessPath::NodeAddress, "demo").expect("found");
     assert_eq!(dead_port.target.endpoints, ["https://172.18.0.2:2379"]);
 }
 

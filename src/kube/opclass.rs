@@ -40,7 +40,7 @@ pub struct OpClassInfo {
     /// To which resource; routes it to a store.
     pub resource: Resource,
     /// By which RPC (what etcd's `grpc_server_handled_total` counts it as); a list may be streamed
-    /// (`Plan::rpc_of`).
+    /// (the engine's routes).
     pub rpc: Rpc,
 }
 

@@ -138,7 +138,7 @@ pub struct HlogEntry {
 
 /// A last line that a crash cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Torn {
+pub struct IncompleteLine {
     /// Line number, from 1.
     pub line: u64,
     /// Bytes of it that are there.
@@ -154,7 +154,7 @@ pub struct HlogReader<R: BufRead> {
     buffer: Vec<u8>,
     start_time: Option<f64>,
     base_time: Option<f64>,
-    torn: Option<Torn>,
+    torn: Option<IncompleteLine>,
     ended: bool,
 }
 
@@ -184,7 +184,7 @@ impl<R: BufRead> HlogReader<R> {
     }
 
     /// The cut-off last line, if there is one, once everything has been read.
-    pub fn torn(&self) -> Option<Torn> {
+    pub fn torn(&self) -> Option<IncompleteLine> {
         self.torn
     }
 
@@ -198,7 +198,7 @@ impl<R: BufRead> HlogReader<R> {
             self.line += 1;
             if self.buffer.pop() != Some(b'\n') {
                 // Even if it looks whole: the writer ends every line, so something is missing.
-                self.torn = Some(Torn {
+                self.torn = Some(IncompleteLine {
                     line: self.line,
                     bytes,
                 });
@@ -336,7 +336,7 @@ mod tests {
         w.into_inner().unwrap()
     }
 
-    fn read(bytes: &[u8]) -> (Result<Vec<HlogEntry>, HlogError>, Option<Torn>) {
+    fn read(bytes: &[u8]) -> (Result<Vec<HlogEntry>, HlogError>, Option<IncompleteLine>) {
         let mut r = HlogReader::new(bytes);
         let entries = r.by_ref().collect();
         (entries, r.torn())
@@ -391,7 +391,7 @@ mod tests {
             assert_eq!(entries.unwrap().len(), 3);
             assert_eq!(
                 torn,
-                Some(Torn {
+                Some(IncompleteLine {
                     line: 9,
                     bytes: cut - before
                 })

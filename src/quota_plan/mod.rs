@@ -6,7 +6,7 @@ pub use text::render;
 
 use crate::etcd::quota::{DEFAULT, Quota};
 use crate::measure::quota_model::{Growth, Share, bytes_per_revision};
-use crate::store::survey::{Resource, Survey};
+use crate::store::survey::{ResourceKeys, Survey};
 use std::collections::BTreeMap;
 
 /// Version of the JSON.
@@ -117,7 +117,7 @@ pub struct ResourceGrowth {
 
 /// What is known of an etcd besides its survey.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct EtcdFacts {
     /// The store's name.
     pub store: String,
     /// Cluster id, hex.
@@ -133,7 +133,7 @@ pub struct Known {
 }
 
 /// The plan of one etcd; `interval` is the compactor's, seconds.
-pub fn plan(known: Known, survey: &Survey, interval: f64) -> StorePlan {
+pub fn plan(known: EtcdFacts, survey: &Survey, interval: f64) -> StorePlan {
     let seconds = survey.seconds.max(1e-9);
     let mut all: BTreeMap<u64, u64> = BTreeMap::new();
     for resource in survey.resources.values() {
@@ -235,7 +235,7 @@ fn shares(sizes: &BTreeMap<u64, u64>) -> Vec<Share> {
 }
 
 /// Sizes of a resource's stored keys: the sample's, else those of its writes.
-fn stored(resource: &Resource) -> &BTreeMap<u64, u64> {
+fn stored(resource: &ResourceKeys) -> &BTreeMap<u64, u64> {
     if resource.sample.is_empty() {
         &resource.elements
     } else {
@@ -253,7 +253,7 @@ fn measured(survey: &Survey) -> Option<i64> {
 
 fn by_resource(survey: &Survey, growth: f64) -> Vec<ResourceGrowth> {
     let seconds = survey.seconds.max(1e-9);
-    let bytes = |r: &Resource| r.elements.iter().map(|(size, n)| size * n).sum::<u64>() as f64;
+    let bytes = |r: &ResourceKeys| r.elements.iter().map(|(size, n)| size * n).sum::<u64>() as f64;
     let all: f64 = survey.resources.values().map(bytes).sum();
     let rate = |n: u64| n as f64 / seconds;
     let mut rows: Vec<ResourceGrowth> = survey

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Version of `events.jsonl`, in its header.
-pub const EVENTS_VERSION: u32 = 1;
+pub const EVENTS_VERSION: u32 = 2;
 
 /// Where events and histograms go. An error is fatal to the run: what was measured must not be lost
 /// silently.
@@ -688,12 +688,12 @@ pub struct VerifyReport {
     pub incomplete: Option<String>,
     /// By store.
     #[serde(default)]
-    pub sweeps: Vec<Sweep>,
+    pub sweeps: Vec<StoreSweep>,
 }
 
 /// The sweep of one store.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Sweep {
+pub struct StoreSweep {
     /// Store name.
     pub store: String,
     /// The revision that was read.

@@ -56,6 +56,7 @@ pub fn render(h: &Histogram<u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use expect_test::expect;
 
     #[test]
     fn the_spectrum_reads_as_java_prints_it() {
@@ -63,33 +64,38 @@ mod tests {
         for ms in 1..=4u64 {
             h.saturating_record(ms * 1_000_000);
         }
-        let text = render(&h);
-        let mut lines = text.lines();
-        assert_eq!(
-            lines.next(),
-            Some("       Value     Percentile TotalCount 1/(1-Percentile)")
-        );
-        assert_eq!(lines.next(), Some(""));
-        assert_eq!(
-            lines.next(),
-            Some("       1.000 0.000000000000          1           1.00")
-        );
-        assert!(
-            text.contains("\n       2.001 0.500000000000          2           2.00\n"),
-            "{text}"
-        );
-        assert!(text.contains("\n       4.002 1.000000000000          4\n#[Mean    =        2.500, StdDeviation   =        1.118]\n"), "{text}");
-        assert!(
-            text.contains("#[Max     =        4.002, Total count    =            4]\n"),
-            "{text}"
-        );
+        expect![[r#"
+                   Value     Percentile TotalCount 1/(1-Percentile)
+
+                   1.000 0.000000000000          1           1.00
+                   1.000 0.100000000000          1           1.11
+                   1.000 0.200000000000          1           1.25
+                   2.001 0.300000000000          2           1.43
+                   2.001 0.400000000000          2           1.67
+                   2.001 0.500000000000          2           2.00
+                   3.000 0.550000000000          3           2.22
+                   3.000 0.600000000000          3           2.50
+                   3.000 0.650000000000          3           2.86
+                   3.000 0.700000000000          3           3.33
+                   4.002 0.750000000000          4           4.00
+                   4.002 1.000000000000          4
+            #[Mean    =        2.500, StdDeviation   =        1.118]
+            #[Max     =        4.002, Total count    =            4]
+            #[Buckets =           32, SubBuckets     =         2048]
+        "#]]
+        .assert_eq(&render(&h));
     }
 
     #[test]
     fn an_empty_histogram_is_no_error() {
-        assert!(
-            render(&crate::measure::hist::layout().unwrap())
-                .contains("Total count    =            0]")
-        );
+        let empty = crate::measure::hist::layout().unwrap();
+        expect![[r#"
+                   Value     Percentile TotalCount 1/(1-Percentile)
+
+            #[Mean    =        0.000, StdDeviation   =        0.000]
+            #[Max     =        0.000, Total count    =            0]
+            #[Buckets =           32, SubBuckets     =         2048]
+        "#]]
+        .assert_eq(&render(&empty));
     }
 }

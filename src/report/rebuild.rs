@@ -46,9 +46,10 @@ pub enum ReportError {
     /// The run never began.
     #[error("{0}: no header: the run ended before it started the load")]
     NoHeader(PathBuf),
-    /// Written by a newer etcdmark.
+    /// Written by another version of etcdmark.
     #[error(
-        "{path}: event format version {found}, but this etcdmark reads up to {EVENTS_VERSION}: use a newer etcdmark"
+        "{path}: event format version {found}, but this etcdmark reads version {EVENTS_VERSION}: use the etcdmark that wrote it{}",
+        if *found > EVENTS_VERSION { ", or a newer one" } else { "" }
     )]
     Version {
         /// The file.
@@ -84,27 +85,21 @@ pub fn replay(dir: &Path) -> Result<Reducer, ReportError> {
     }
     let mut reducer = Reducer::new();
     let events = dir.join(EVENTS);
-    let mut header = None;
+    let mut header = false;
     let mut last = 0.0;
+    readable(dir)?;
     let torn_events = lines(dir, EVENTS, |line| {
-        let event: Event = serde_json::from_str(line).map_err(|e| e.to_string())?;
+        let event: Event = serde_json::from_str(line)?;
         match &event {
-            Event::Header(h) => header = Some(h.version),
+            Event::Header(_) => header = true,
             Event::Interval(i) => last = i.t + i.length,
             _ => {}
         }
         reducer.event(&event);
         Ok(())
     })?;
-    match header {
-        None => return Err(ReportError::NoHeader(events)),
-        Some(found) if found > EVENTS_VERSION => {
-            return Err(ReportError::Version {
-                path: events,
-                found,
-            });
-        }
-        Some(_) => {}
+    if !header {
+        return Err(ReportError::NoHeader(events));
     }
     let torn_hlog = histograms(dir, &mut reducer)?;
     for (torn, file) in [(torn_events, EVENTS), (torn_hlog, HLOG)] {
@@ -122,11 +117,33 @@ pub fn replay(dir: &Path) -> Result<Reducer, ReportError> {
     Ok(reducer)
 }
 
+/// Refuses a file of another version by its first line, before anything else is read of it: a header of another version
+/// has other fields.
+fn readable(dir: &Path) -> Result<(), ReportError> {
+    #[derive(serde::Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    let (path, mut reader) = open(dir, EVENTS)?;
+    let mut first = Vec::new();
+    if let Err(source) = reader.read_until(b'\n', &mut first) {
+        return Err(ReportError::Unreadable { path, source });
+    }
+    match serde_json::from_slice(&first) {
+        Ok(Version { version }) if version != EVENTS_VERSION => Err(ReportError::Version {
+            path,
+            found: version,
+        }),
+        // What is no header at all has its own message.
+        _ => Ok(()),
+    }
+}
+
 /// Calls `take` for each line. Returns whether the last line was torn (no newline, or senseless).
 fn lines(
     dir: &Path,
     name: &'static str,
-    mut take: impl FnMut(&str) -> Result<(), String>,
+    mut take: impl FnMut(&str) -> Result<(), serde_json::Error>,
 ) -> Result<bool, ReportError> {
     let (path, mut reader) = open(dir, name)?;
     let unreadable = |source| ReportError::Unreadable {
@@ -153,7 +170,7 @@ fn lines(
             return Err(ReportError::Malformed {
                 path: path.clone(),
                 line: number,
-                cause,
+                cause: cause.to_string(),
             });
         }
     }

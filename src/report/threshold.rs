@@ -8,7 +8,7 @@ use super::result::{ClassResult, Figures, ThresholdResult};
 use crate::measure::percentile::Headline;
 
 /// What thresholds are judged on.
-pub(crate) struct Findings<'a> {
+pub(crate) struct ThresholdInput<'a> {
     /// All op classes together.
     pub(crate) total: &'a Figures,
     /// One by one.
@@ -18,8 +18,8 @@ pub(crate) struct Findings<'a> {
 }
 
 /// Judges one expression. What cannot be judged has not passed, and says why.
-pub(crate) fn judge(expression: &str, findings: &Findings<'_>) -> ThresholdResult {
-    let found = evaluate(expression, findings);
+pub(crate) fn judge(expression: &str, input: &ThresholdInput<'_>) -> ThresholdResult {
+    let found = evaluate(expression, input);
     let (value, passed, reason) = match found {
         Ok((value, passed)) if value.is_finite() => (Some(value), passed, None),
         Ok((_, passed)) => (
@@ -37,7 +37,7 @@ pub(crate) fn judge(expression: &str, findings: &Findings<'_>) -> ThresholdResul
     }
 }
 
-fn evaluate(expression: &str, findings: &Findings<'_>) -> Result<(f64, bool), String> {
+fn evaluate(expression: &str, input: &ThresholdInput<'_>) -> Result<(f64, bool), String> {
     let grammar = || format!("{expression:?} is not CLASS: FIGURE < VALUE");
     let (class, rest) = match expression.split_once(':') {
         Some((class, rest)) => (class.trim(), rest),
@@ -53,8 +53,8 @@ fn evaluate(expression: &str, findings: &Findings<'_>) -> Result<(f64, bool), St
     let (operator, bound) = comparison.split_at(operator);
     let bound = number(bound.trim()).ok_or_else(grammar)?;
     let figures = match class {
-        "all" => findings.total,
-        name => findings
+        "all" => input.total,
+        name => input
             .classes
             .iter()
             .find(|c| c.class.name == name)
@@ -64,7 +64,7 @@ fn evaluate(expression: &str, findings: &Findings<'_>) -> Result<(f64, bool), St
     if figures.counts.offered == 0 && figures.counts.ok == 0 {
         return Err("no operation was measured".to_owned());
     }
-    let quantile = |q: f64| (findings.headline)(Some(class).filter(|c| *c != "all"), q);
+    let quantile = |q: f64| (input.headline)(Some(class).filter(|c| *c != "all"), q);
     let value = figure(metric.trim(), figures, &quantile).ok_or_else(|| {
         format!(
             "{:?} has no value: it is unknown, or the response time of a closed loop",

@@ -60,11 +60,11 @@ impl Rpc {
     }
 }
 
-/// Which implementation carries the hot path.
+/// Client implementation that sends the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WireKind {
-    /// The h2 crate directly.
+    /// The h2 crate, used directly.
     H2,
     /// tonic.
     Tonic,

@@ -19,7 +19,7 @@ pub const TIMEOUT: Duration = Duration::from_millis(800);
 
 /// Where one member's `/metrics` and `/health` are.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct ScrapeSource {
     /// Store name.
     pub store: String,
     /// Member name, or its endpoint where the name is not known.
@@ -31,8 +31,8 @@ pub struct Source {
 }
 
 /// The sources of one store: its metrics endpoints if they are apart, else its endpoints. Members that
-/// etcdmark started itself go by their names.
-pub fn sources(store: &str, target: &Target) -> Vec<Source> {
+/// etcdmark started itself go by their names; `member_names` are the others', in the order of the endpoints, or empty.
+pub fn sources(store: &str, target: &Target, member_names: &[String]) -> Vec<ScrapeSource> {
     let apart = !target.metrics_endpoints.is_empty();
     let urls = if apart {
         &target.metrics_endpoints
@@ -41,9 +41,9 @@ pub fn sources(store: &str, target: &Target) -> Vec<Source> {
     };
     // One metrics endpoint per member, in the same order, or no telling whose it is.
     let locals = target.local_members.iter().map(|m| &m.name);
-    let names: Vec<&String> = match target.member_names.len() {
+    let names: Vec<&String> = match member_names.len() {
         0 => locals.collect(),
-        _ => target.member_names.iter().collect(),
+        _ => member_names.iter().collect(),
     };
     let named = urls.len() == names.len();
     let name = |i: usize, url: &str| match names.get(i) {
@@ -54,7 +54,7 @@ pub fn sources(store: &str, target: &Target) -> Vec<Source> {
             .trim_end_matches('/')
             .to_owned(),
     };
-    let source = |(i, url): (usize, &String)| Source {
+    let source = |(i, url): (usize, &String)| ScrapeSource {
         store: store.to_owned(),
         member: name(i, url),
         url: url.clone(),
@@ -66,12 +66,12 @@ pub fn sources(store: &str, target: &Target) -> Vec<Source> {
 /// Scrapes all sources.
 #[derive(Debug)]
 pub struct Scraper {
-    members: Vec<Member>,
+    members: Vec<ScrapedMember>,
 }
 
 #[derive(Debug)]
-struct Member {
-    source: Source,
+struct ScrapedMember {
+    source: ScrapeSource,
     client: Client,
     /// What was last said about it: reachable until the first failure.
     said_down: bool,
@@ -79,9 +79,9 @@ struct Member {
 
 impl Scraper {
     /// Fails on a URL or on TLS material that cannot be used; connects to nothing yet.
-    pub fn new(sources: Vec<Source>) -> Result<Self, HttpError> {
-        let member = |source: Source| {
-            Ok(Member {
+    pub fn new(sources: Vec<ScrapeSource>) -> Result<Self, HttpError> {
+        let member = |source: ScrapeSource| {
+            Ok(ScrapedMember {
                 client: Client::new(&source.url, source.tls.as_ref())?,
                 source,
                 said_down: false,
@@ -131,7 +131,7 @@ impl Scraper {
     }
 }
 
-impl Member {
+impl ScrapedMember {
     async fn scrape(&mut self, t0: Nanos) -> Vec<Event> {
         let outcome = tokio::time::timeout(TIMEOUT, self.values()).await;
         let t = seconds_since(t0);
@@ -244,7 +244,7 @@ mod tests {
             "http://127.0.0.1:2/".into(),
         ]);
         let names = |t: &Target| {
-            sources("main", t)
+            sources("main", t, &[])
                 .into_iter()
                 .map(|s| s.member)
                 .collect::<Vec<_>>()

@@ -1,7 +1,7 @@
 //! What members say of themselves through etcd's API, read again and again: guards must see the leader and the db
 //! file where metrics cannot be had (behind a proxy, or kubeadm's port on another machine).
 
-use crate::etcd::control::{Cluster, MemberStatus};
+use crate::etcd::control::{ControlClient, MemberStatus};
 use futures_util::future::join_all;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const PAUSE: u32 = 15;
 
 /// Hands every member's status to `found`, until that says false. A member that does not answer is not this
 /// task's business.
-pub async fn watch(cluster: &Cluster, mut found: impl FnMut(&MemberStatus) -> bool) {
+pub async fn watch(cluster: &ControlClient, mut found: impl FnMut(&MemberStatus) -> bool) {
     let mut pauses = vec![0; cluster.each().len()];
     loop {
         tokio::time::sleep(INTERVAL).await;

@@ -19,13 +19,13 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// `stores`: each store's name and how to reach it.
+    /// `stores`: each store's name, how to reach it, and its members' names where they are known.
     pub fn new<'a>(
-        stores: impl IntoIterator<Item = (&'a str, &'a Target)>,
+        stores: impl IntoIterator<Item = (&'a str, &'a Target, &'a [String])>,
     ) -> Result<Self, HttpError> {
         let (mut all, mut members) = (Vec::new(), Vec::new());
-        for (store, target) in stores {
-            all.extend(sources(store, target));
+        for (store, target, member_names) in stores {
+            all.extend(sources(store, target, member_names));
             let local = target.local_members.iter();
             members.extend(local.map(|m| (store.to_owned(), m.clone())));
         }

@@ -2,7 +2,7 @@
 //! Interruptible and idempotent: a second call goes on where the first one ended.
 
 use super::manifest::{HOME, RunKeys};
-use crate::etcd::control::{Cluster, ControlError, RangeSpec};
+use crate::etcd::control::{ControlClient, ControlError, RangeSpec};
 use crate::kube::resource::Resource;
 use crate::report::CleanupReport;
 use crate::rpc::prefix_end;
@@ -38,10 +38,10 @@ pub enum CleanupError {
 
 /// Deletes every key of a run under `prefix` (no trailing slash), and the etcd leases that were attached to
 /// them once none of their keys is left. The manifest and the lock stay: they go with
-/// [`super::manifest::Held::release`]. `leases` are those that the caller knows it granted, attached or not.
+/// [`super::manifest::RunClaim::release`]. `leases` are those that the caller knows it granted, attached or not.
 /// `progress` is told (keys deleted so far, keys in all).
 pub async fn cleanup_run(
-    cluster: &Cluster,
+    cluster: &ControlClient,
     prefix: &str,
     leases: &[i64],
     progress: &mut dyn FnMut(u64, u64),
@@ -85,7 +85,7 @@ pub async fn cleanup_run(
 
 /// Adds the leases that one of our keys is attached to; false when this user may not look.
 async fn attached(
-    cluster: &Cluster,
+    cluster: &ControlClient,
     ranges: &[(Vec<u8>, Vec<u8>)],
     pending: &mut BTreeSet<i64>,
 ) -> Result<bool, ControlError> {
@@ -111,7 +111,7 @@ async fn attached(
 
 /// Revokes the leases that no key is attached to; one with keys left is not (or not only) ours.
 async fn revoke(
-    cluster: &Cluster,
+    cluster: &ControlClient,
     pending: &mut BTreeSet<i64>,
     report: &mut CleanupReport,
 ) -> Result<(), ControlError> {
@@ -129,7 +129,10 @@ async fn revoke(
 }
 
 /// The key ranges of a run, manifest and lock left out.
-async fn ranges(cluster: &Cluster, prefix: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, CleanupError> {
+async fn ranges(
+    cluster: &ControlClient,
+    prefix: &str,
+) -> Result<Vec<(Vec<u8>, Vec<u8>)>, CleanupError> {
     if prefix == "/registry" {
         let count = foreign(cluster).await?;
         if count > 0 {
@@ -168,7 +171,7 @@ fn registry_ranges() -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 /// Keys under `/registry/` that are of none of etcdmark's resources.
-pub(super) async fn foreign(cluster: &Cluster) -> Result<i64, ControlError> {
+pub(super) async fn foreign(cluster: &ControlClient) -> Result<i64, ControlError> {
     let all = cluster.count(b"/registry/", b"/registry0").await?;
     let mut ours = 0;
     for (from, to) in registry_ranges() {

@@ -1,7 +1,7 @@
 //! The leased lock of a run: one process at a time, and none for long after it has died.
 
 use super::manifest::{ManifestError, RunKeys};
-use crate::etcd::control::{Cluster, ControlError};
+use crate::etcd::control::{ControlClient, ControlError};
 use etcd_client::{Compare, CompareOp, PutOptions, Txn, TxnOp, TxnOpResponse};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -13,14 +13,14 @@ pub const LOCK_TTL: i64 = 15;
 
 /// Who holds a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
+pub struct LockOwner {
     /// Host name.
     pub host: String,
     /// Process id.
     pub pid: u32,
 }
 
-impl std::fmt::Display for Holder {
+impl std::fmt::Display for LockOwner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "process {} on host {}", self.pid, self.host)
     }
@@ -29,7 +29,7 @@ impl std::fmt::Display for Holder {
 /// A run's lock, kept alive by a task of the runtime it was taken in until it is dropped or released.
 #[derive(Debug)]
 pub struct Lock {
-    pub(super) cluster: Cluster,
+    pub(super) cluster: ControlClient,
     run_id: String,
     pub(super) lease: i64,
     lost: watch::Receiver<Option<String>>,
@@ -38,7 +38,7 @@ pub struct Lock {
 
 impl Lock {
     /// Takes the lock of a run, or says who has it.
-    pub async fn take(cluster: &Cluster, run_id: &str) -> Result<Lock, ManifestError> {
+    pub async fn take(cluster: &ControlClient, run_id: &str) -> Result<Lock, ManifestError> {
         let key = RunKeys::new(run_id).lock;
         let lease = cluster.lease_grant(LOCK_TTL).await?;
         let txn = Txn::new()
@@ -72,7 +72,7 @@ impl Lock {
         });
         Err(ManifestError::Locked {
             run_id: run_id.to_owned(),
-            holder: holder_name(holder.as_deref()),
+            holder: owner_name(holder.as_deref()),
         })
     }
 
@@ -109,13 +109,16 @@ impl Drop for Lock {
 }
 
 /// Who holds the lock of a run; None when it is free.
-pub async fn lock_holder(cluster: &Cluster, run_id: &str) -> Result<Option<String>, ControlError> {
+pub async fn lock_owner(
+    cluster: &ControlClient,
+    run_id: &str,
+) -> Result<Option<String>, ControlError> {
     let kv = cluster.get(RunKeys::new(run_id).lock.as_bytes()).await?;
-    Ok(kv.map(|kv| holder_name(Some(kv.value()))))
+    Ok(kv.map(|kv| owner_name(Some(kv.value()))))
 }
 
-pub(super) fn holder_name(value: Option<&[u8]>) -> String {
-    match value.and_then(|v| serde_json::from_slice::<Holder>(v).ok()) {
+pub(super) fn owner_name(value: Option<&[u8]>) -> String {
+    match value.and_then(|v| serde_json::from_slice::<LockOwner>(v).ok()) {
         Some(h) => h.to_string(),
         None => "another process".to_owned(),
     }
@@ -123,7 +126,7 @@ pub(super) fn holder_name(value: Option<&[u8]>) -> String {
 
 fn me() -> Vec<u8> {
     let uname = rustix::system::uname();
-    let holder = Holder {
+    let holder = LockOwner {
         host: uname.nodename().to_string_lossy().into_owned(),
         pid: std::process::id(),
     };
@@ -132,7 +135,7 @@ fn me() -> Vec<u8> {
 
 /// Three keepalives per TTL; the lock counts as lost when the lease is gone, or when none has succeeded
 /// for a whole TTL (then etcd may have given it to someone else).
-async fn keep(cluster: Cluster, lease: i64, tell: watch::Sender<Option<String>>) {
+async fn keep(cluster: ControlClient, lease: i64, tell: watch::Sender<Option<String>>) {
     let period = Duration::from_secs(LOCK_TTL.unsigned_abs() / 3);
     let ttl = LOCK_TTL.unsigned_abs() * crate::clock::SECOND;
     let mut good = crate::clock::now();

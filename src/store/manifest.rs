@@ -1,9 +1,9 @@
 //! The manifest of a run in the store, and the leased lock that goes with it: what etcdmark wrote, so
 //! that a populate can be resumed, a second run on the same id is refused and cleanup knows what is ours.
 
-pub use super::lock::{Holder, LOCK_TTL, Lock, lock_holder};
+pub use super::lock::{LOCK_TTL, Lock, LockOwner, lock_owner};
 use crate::clock::UnixNanos;
-use crate::etcd::control::{Cluster, ControlError};
+use crate::etcd::control::{ControlClient, ControlError};
 use crate::report::Phase;
 use crate::rpc::prefix_end;
 use etcd_client::{Compare, CompareOp, Txn, TxnOp};
@@ -163,7 +163,7 @@ impl ManifestError {
 }
 
 /// Reads the manifest at `key`; None when there is none.
-pub async fn read(cluster: &Cluster, key: &str) -> Result<Option<Manifest>, ManifestError> {
+pub async fn read(cluster: &ControlClient, key: &str) -> Result<Option<Manifest>, ManifestError> {
     match cluster.get(key.as_bytes()).await? {
         Some(kv) => parse(key, kv.value()).map(Some),
         None => Ok(None),
@@ -185,9 +185,9 @@ fn parse(key: &str, value: &[u8]) -> Result<Manifest, ManifestError> {
     Ok(m)
 }
 
-/// A run that owns its prefix: lock and manifest.
+/// A run's claim to its prefix: lock and manifest.
 #[derive(Debug)]
-pub struct Held {
+pub struct RunClaim {
     /// The lock.
     pub lock: Lock,
     /// As it is in the store; on a resumed run its seed, epoch and `populated` are the first run's.
@@ -199,11 +199,11 @@ pub struct Held {
 
 /// Takes a run's prefix: absent → created; same plan, unlocked, not past populate → resumed; anything
 /// else is refused.
-pub async fn acquire(cluster: &Cluster, wanted: Manifest) -> Result<Held, ManifestError> {
+pub async fn acquire(cluster: &ControlClient, wanted: Manifest) -> Result<RunClaim, ManifestError> {
     let keys = RunKeys::new(&wanted.run_id);
     let lock = Lock::take(cluster, &wanted.run_id).await?;
     match settle(&lock, &keys, wanted).await {
-        Ok((manifest, resumed)) => Ok(Held {
+        Ok((manifest, resumed)) => Ok(RunClaim {
             lock,
             manifest,
             resumed,
@@ -276,7 +276,7 @@ async fn write(lock: &Lock, keys: &RunKeys, manifest: &Manifest) -> Result<(), M
     })
 }
 
-impl Held {
+impl RunClaim {
     /// The run's own keys.
     pub fn keys(&self) -> &RunKeys {
         &self.keys
@@ -294,11 +294,11 @@ impl Held {
     }
 
     /// Who has taken the lock since it was lost; None while it is ours or nobody's.
-    pub async fn usurper(&self) -> Result<Option<String>, ControlError> {
+    pub async fn new_owner(&self) -> Result<Option<String>, ControlError> {
         let kv = self.lock.cluster.get(self.keys.lock.as_bytes()).await?;
         Ok(kv
             .filter(|kv| kv.lease() != self.lock.lease)
-            .map(|kv| super::lock::holder_name(Some(kv.value()))))
+            .map(|kv| super::lock::owner_name(Some(kv.value()))))
     }
 
     /// Gives the lock back and leaves the manifest: the keys stay (`--keep-data`, a failed cleanup).
@@ -329,7 +329,7 @@ pub struct KnownRun {
 
 /// Every run with a manifest under [`HOME`], by run id. Steps from run to run (two reads each), so that
 /// the keys of a large run are not paged through.
-pub async fn list(cluster: &Cluster) -> Result<Vec<KnownRun>, ControlError> {
+pub async fn list(cluster: &ControlClient) -> Result<Vec<KnownRun>, ControlError> {
     let base = format!("{HOME}/");
     let (mut from, end) = (base.clone().into_bytes(), prefix_end(base.as_bytes()));
     let mut runs = Vec::new();
@@ -347,7 +347,7 @@ pub async fn list(cluster: &Cluster) -> Result<Vec<KnownRun>, ControlError> {
         let keys = RunKeys::new(&run_id);
         if let Some(kv) = cluster.get(keys.manifest.as_bytes()).await? {
             let manifest = parse(&keys.manifest, kv.value()).ok();
-            let holder = lock_holder(cluster, &run_id).await?;
+            let holder = lock_owner(cluster, &run_id).await?;
             runs.push(KnownRun {
                 run_id,
                 manifest,

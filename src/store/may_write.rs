@@ -4,7 +4,7 @@
 use super::cleanup;
 use super::manifest::{self, HOME, RunKeys};
 use super::preflight::{ClusterFacts, PreflightError, WriteIntent, permission};
-use crate::etcd::control::{Cluster, RangeSpec};
+use crate::etcd::control::{ControlClient, RangeSpec};
 use crate::human::numbers as units;
 use crate::rpc::prefix_end;
 use crate::target::Target;
@@ -13,7 +13,7 @@ use etcd_client::{Compare, CompareOp, Txn, TxnOp};
 /// Checks what a command is going to write; adds to the facts.
 pub(super) async fn may_write(
     target: &Target,
-    cluster: &Cluster,
+    cluster: &ControlClient,
     intent: &WriteIntent,
     facts: &mut ClusterFacts,
 ) -> Result<(), PreflightError> {
@@ -49,7 +49,7 @@ pub(super) async fn may_write(
 /// Refuses a run on `/registry` itself where others have keys. Those of our own interrupted populate may be
 /// there, and nothing beside them; whether the plan is the same is the manifest's business.
 async fn others_keys(
-    cluster: &Cluster,
+    cluster: &ControlClient,
     intent: &WriteIntent,
     count: i64,
 ) -> Result<(), PreflightError> {
@@ -73,7 +73,7 @@ async fn others_keys(
 /// cannot hold (etcd checks the permissions of both branches first).
 async fn permissions(
     target: &Target,
-    cluster: &Cluster,
+    cluster: &ControlClient,
     intent: &WriteIntent,
 ) -> Result<(), PreflightError> {
     let denied = |e, what: &str| permission(e, target, what, &intent.prefix);
@@ -108,7 +108,7 @@ fn probe_key(intent: &WriteIntent) -> String {
 /// Writes and deletes a key beside the manifest: the last check, when nothing else speaks against the run.
 async fn probe(
     target: &Target,
-    cluster: &Cluster,
+    cluster: &ControlClient,
     intent: &WriteIntent,
 ) -> Result<(), PreflightError> {
     let key = probe_key(intent);

@@ -5,10 +5,9 @@
 use super::manifest::HOME;
 use super::may_write::may_write;
 pub use super::preflight_error::PreflightError;
-use crate::etcd::control::{Alarm, Cluster, ControlError, MemberEntry, MemberStatus};
+use crate::etcd::control::{Alarm, ControlClient, ControlError, MemberEntry, MemberStatus};
 use crate::etcd::quota::{self, Quota};
 use crate::etcd::tls::DialError;
-use crate::report::{MemberInfo, StoreInfo};
 use crate::rpc::prefix_end;
 use crate::target::{MemberChoice, Target};
 
@@ -60,11 +59,11 @@ pub struct ClusterFacts {
     pub notes: Vec<String>,
 }
 
-/// What answered, and what did not.
+/// A connection to one etcd: which members answered, and which did not.
 #[derive(Clone, Debug)]
-pub struct Reached {
+pub struct Connection {
     /// The members that answered.
-    pub cluster: Cluster,
+    pub cluster: ControlClient,
     /// Their status, in the order given.
     pub members: Vec<MemberStatus>,
     /// Endpoints that are down, with the reason.
@@ -73,9 +72,9 @@ pub struct Reached {
 
 /// Connects and makes sure that the endpoints are different members of one etcd that is new enough; says
 /// nothing of its health. Some endpoints may be down.
-pub async fn reach(target: &Target) -> Result<Reached, PreflightError> {
+pub async fn reach(target: &Target) -> Result<Connection, PreflightError> {
     let refused = |e| PreflightError::from_control(e, target);
-    let cluster = Cluster::connect(target).await.map_err(refused)?;
+    let cluster = ControlClient::connect(target).await.map_err(refused)?;
     // A wrong flag is wrong for all endpoints; only one that does not answer may be down.
     let mut down: Vec<(String, String)> = Vec::new();
     for (endpoint, e) in cluster.down() {
@@ -106,8 +105,8 @@ pub async fn reach(target: &Target) -> Result<Reached, PreflightError> {
         return Err(refused(e));
     }
     identities(&members)?;
-    Ok(Reached {
-        cluster: Cluster::of(usable),
+    Ok(Connection {
+        cluster: ControlClient::of(usable),
         members,
         down,
     })
@@ -117,9 +116,9 @@ pub async fn reach(target: &Target) -> Result<Reached, PreflightError> {
 pub async fn check(
     target: &Target,
     write: Option<&WriteIntent>,
-) -> Result<(Cluster, ClusterFacts), PreflightError> {
+) -> Result<(ControlClient, ClusterFacts), PreflightError> {
     let refused = |e| PreflightError::from_control(e, target);
-    let Reached {
+    let Connection {
         cluster,
         members,
         down,
@@ -307,35 +306,6 @@ impl ClusterFacts {
     pub fn all_are(&self, oldest: (u64, u64)) -> bool {
         let new = |m: &MemberStatus| version(&m.version).is_some_and(|v| v >= oldest);
         self.members.iter().all(new)
-    }
-
-    /// The result header's row for this store.
-    pub fn store_info(&self, name: &str, resources: Vec<String>, target: &Target) -> StoreInfo {
-        let members = self.members.iter().map(|m| {
-            let named = self.entries.iter().find(|e| e.id == m.member_id);
-            let named = named.map(|e| e.name.clone()).unwrap_or_default();
-            let local = target.local_members.iter().find(|l| l.name == named);
-            MemberInfo {
-                id: format!("{:x}", m.member_id),
-                endpoint: m.endpoint.clone(),
-                version: m.version.clone(),
-                leader: m.leader == m.member_id,
-                db_size: m.db_size,
-                db_size_in_use: m.db_size_in_use,
-                quota: self.quota.known(),
-                data_dir: local.map(|l| l.data_dir.display().to_string()),
-                file_system: None,
-                medium: local.and_then(|l| l.medium.as_ref().map(|m| m.info.clone())),
-                name: named,
-            }
-        });
-        StoreInfo {
-            name: name.to_owned(),
-            resources,
-            cluster_id: format!("{:x}", self.cluster_id),
-            members: members.collect(),
-            local: !target.local_members.is_empty(),
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Keys by resource: what stands after `/registry/` in them.
 
 use super::manifest::HOME;
-use crate::etcd::control::{Cluster, ControlError};
+use crate::etcd::control::{ControlClient, ControlError};
 use crate::rpc::prefix_end;
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub fn segment(rest: &str) -> String {
 /// Keys by what stands after `base` up to the next slash; `services` and API groups one step deeper.
 /// Steps from name to name: a read of one key and a count for each, whatever the store holds.
 pub async fn by_segment(
-    cluster: &Cluster,
+    cluster: &ControlClient,
     base: &str,
 ) -> Result<BTreeMap<String, i64>, ControlError> {
     let mut counts = BTreeMap::new();

@@ -5,7 +5,7 @@
 use super::manifest::HOME;
 use super::segments::{by_segment, segment};
 use crate::clock::{self, Nanos, SECOND};
-use crate::etcd::control::{Cluster, ControlError, Member, MemberStatus, RangeSpec};
+use crate::etcd::control::{ControlClient, ControlError, Member, MemberStatus, RangeSpec};
 use crate::measure::quota_model::{Put, delete_size, put_size};
 use crate::rpc::prefix_end;
 use etcd_client::{EventType, KeyValue, WatchResponse, WatchStream};
@@ -33,7 +33,7 @@ pub struct Survey {
     /// Length of the window, seconds.
     pub seconds: f64,
     /// By resource, as it is after `/registry/`; `etcdmark/RESOURCE` for runs of etcdmark.
-    pub resources: BTreeMap<String, Resource>,
+    pub resources: BTreeMap<String, ResourceKeys>,
     /// (seconds into the window, file, of it in use), bytes; the largest of the members.
     pub sizes: Vec<(f64, i64, i64)>,
     /// Revisions at the window's ends.
@@ -50,7 +50,7 @@ pub struct Survey {
 
 /// What was seen of one resource.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Resource {
+pub struct ResourceKeys {
     /// Keys that are there; None when they could not be counted.
     pub keys: Option<i64>,
     /// Keys that came into being in the window.
@@ -71,7 +71,7 @@ pub struct Resource {
 /// # Errors
 /// When neither the whole key space nor `/registry/` may be watched.
 pub async fn survey(
-    cluster: &Cluster,
+    cluster: &ControlClient,
     window: Duration,
     mut tell: impl FnMut(f64),
 ) -> Result<Survey, ControlError> {
@@ -131,7 +131,7 @@ struct Watch {
 
 impl Watch {
     /// Over everything, or over `/registry/` where a user may see no more.
-    async fn open(cluster: &Cluster, s: &mut Survey) -> Result<Watch, ControlError> {
+    async fn open(cluster: &ControlClient, s: &mut Survey) -> Result<Watch, ControlError> {
         let mut refused = None;
         for member in cluster.each() {
             for (from, to) in [(&b"\0"[..], &b"\0"[..]), (b"/registry/", b"/registry0")] {
@@ -243,7 +243,7 @@ fn name(key: &[u8]) -> String {
 }
 
 /// Reads the sizes, and the revision where a member answered.
-async fn size(cluster: &Cluster, s: &mut Survey, begun: Nanos) -> Option<i64> {
+async fn size(cluster: &ControlClient, s: &mut Survey, begun: Nanos) -> Option<i64> {
     let mut largest: Option<MemberStatus> = None;
     let mut revision = None;
     for member in cluster.each() {
@@ -261,7 +261,7 @@ async fn size(cluster: &Cluster, s: &mut Survey, begun: Nanos) -> Option<i64> {
 }
 
 /// Counts keys by resource, reads a few values of each for their sizes, and the compactor's key.
-async fn holdings(cluster: &Cluster, s: &mut Survey) -> Result<(), ControlError> {
+async fn holdings(cluster: &ControlClient, s: &mut Survey) -> Result<(), ControlError> {
     if let Some(kv) = cluster.get(COMPACTOR).await.ok().flatten() {
         let revision = String::from_utf8_lossy(kv.value()).parse().unwrap_or(0);
         s.compactor = Some((kv.version(), revision));
@@ -274,7 +274,7 @@ async fn holdings(cluster: &Cluster, s: &mut Survey) -> Result<(), ControlError>
 }
 
 async fn hold(
-    cluster: &Cluster,
+    cluster: &ControlClient,
     s: &mut Survey,
     base: &str,
     prefix: &str,

@@ -2,11 +2,8 @@
 //! nothing else.
 
 use crate::clock::{Nanos, UnixNanos};
-use crate::control::Control;
-use crate::kube::opclass::Verb;
 use crate::kube::{ActorKind, Cluster};
 use crate::kube::{OpClass, Resource};
-use crate::rpc::Rpc;
 use crate::rpc::WireKind;
 use crate::schedule::Schedule;
 use crate::target::Target;
@@ -65,8 +62,6 @@ pub struct Plan {
     pub populate_only: bool,
     /// Its etcds were given a quota to run into: they need not have room for all that is going to be written.
     pub may_fill: bool,
-    /// Drain or stop from outside.
-    pub control: Control,
 }
 
 impl Plan {
@@ -74,28 +69,6 @@ impl Plan {
     pub fn begins(&self, start: Nanos, i: u64, n: u64) -> Nanos {
         let ramp = u64::try_from(self.ramp.as_nanos()).unwrap_or(u64::MAX);
         start.saturating_add(ramp / n.max(1) * i)
-    }
-
-    /// Which store a resource is routed to; what no store names goes to the first.
-    pub fn store_of(&self, resource: Resource) -> usize {
-        self.stores
-            .iter()
-            .position(|s| s.resources.contains(&resource))
-            .unwrap_or(0)
-    }
-
-    /// The RPC by which an op class is sent in this run: kube-apiserver 1.37 streams its lists where etcd can.
-    pub fn rpc_of(&self, class: OpClass) -> Rpc {
-        let info = class.info();
-        if info.verb == Verb::List
-            && self.cluster.kubernetes_version.streams_lists()
-            && self.stores[self.store_of(info.resource)]
-                .target
-                .range_stream
-        {
-            return Rpc::RangeStream;
-        }
-        info.rpc
     }
 
     /// The mean distance of two Events, ns: Event i is named as if it had happened i such steps after

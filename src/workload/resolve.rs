@@ -13,7 +13,6 @@ use super::sections::{
 };
 use super::stores::{RoutedStore, stores};
 use crate::clock::UnixNanos;
-use crate::control::Control;
 use crate::document::{DocumentError, FieldError};
 use crate::human::units::Span;
 use crate::kube::Cluster;
@@ -68,8 +67,6 @@ pub struct RunSettings {
     pub guards: Vec<GuardKind>,
     /// Allow a store that holds a live cluster's keys.
     pub allow_live_cluster: bool,
-    /// Drain or stop from outside.
-    pub control: Control,
 }
 
 impl Resolved {
@@ -177,7 +174,6 @@ impl Resolved {
             trial: None,
             populate_only: false,
             may_fill: false,
-            control: run.control,
         })
     }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 const INTRO: &str = "# The workload file
 
-<!-- Generated from src/workload/file.rs; `UPDATE_EXPECT=1 cargo test --test workload` rewrites it. -->
+<!-- Generated from src/workload/file.rs; `UPDATE_EXPECT=1 cargo test --test docs` rewrites it. -->
 
 A workload is a YAML file that describes a hollow Kubernetes cluster and the traffic that it sends to etcd.
 `etcdmark list` lists the built-in workloads. `etcdmark show NAME --source` prints one as a starting point.

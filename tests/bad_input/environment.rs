@@ -4,39 +4,32 @@
 use super::*;
 
 fn with(here: &Path, line: &str, env: &[(&str, &str)]) -> Output {
-    common::etcdmark()
-        .current_dir(here)
-        .args(line.split_whitespace())
-        .envs(env.iter().copied())
-        .timeout(PATIENCE)
-        .output()
-        .unwrap()
+    output(command_of(line).current_dir(here).envs(env.iter().copied()))
 }
 
 #[test]
 fn endpoints_of_the_environment_serve_reading_only() {
-    let runtime = runtime();
-    let etcd = runtime.block_on(common::etcd());
-    let url = etcd.endpoints().remove(0);
+    let testbed = Testbed::new();
+    let url = testbed.endpoints();
     let here = tempfile::tempdir().unwrap();
     let env = [("ETCDCTL_ENDPOINTS", url.as_str())];
     let out = with(here.path(), "inspect", &env);
-    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
-    assert!(text(&out.stdout).contains(&url), "{}", text(&out.stdout));
+    assert_eq!(out.code, 0, "{}", out.stderr);
+    assert!(out.stdout.contains(&url), "{}", out.stdout);
     let ignored = format!("ETCDCTL_ENDPOINTS={url} is ignored");
     let out = with(here.path(), "cleanup", &env);
-    let stderr = text(&out.stderr);
-    assert_eq!(out.status.code(), Some(2), "{stderr}");
+    let stderr = out.stderr;
+    assert_eq!(out.code, 2, "{stderr}");
     let message = one_message("cleanup", &stderr);
     assert!(message.contains(&ignored), "{message}");
     // A run starts an etcd of its own (here one that is not there), and says why.
     let out = with(here.path(), "run node-heartbeats --etcd /no/such", &env);
-    let stderr = text(&out.stderr);
-    assert_eq!(out.status.code(), Some(2), "{stderr}");
+    let stderr = out.stderr;
+    assert_eq!(out.code, 2, "{stderr}");
     let (first, rest) = stderr.split_once('\n').unwrap();
     assert!(first.starts_with(&ignored), "{stderr}");
     assert!(rest.starts_with("error: --etcd /no/such"), "{stderr}");
-    assert!(runtime.block_on(keys(&url)).is_empty());
+    assert_eq!(testbed.keys(), Vec::<String>::new());
 }
 
 #[test]
@@ -58,8 +51,8 @@ fn wrong_variables_are_named() {
         for command in ["run", "inspect", "cleanup"] {
             let line = format!("{command} --endpoints http://127.0.0.1:1");
             let out = with(here.path(), &line, &[(name, value)]);
-            let stderr = text(&out.stderr);
-            assert_eq!(out.status.code(), Some(2), "{name}={value}: {stderr}");
+            let stderr = out.stderr;
+            assert_eq!(out.code, 2, "{name}={value}: {stderr}");
             let message = one_message(&line, &stderr);
             assert!(message.contains(says), "{name}={value}: {message}");
             // Which of the flag and the variable was wrong has to be seen.
@@ -75,8 +68,8 @@ fn without_any_etcd_a_run_says_what_to_do() {
     let nowhere = here.path().display().to_string();
     let env = [("ETCDMARK_CACHE", nowhere.as_str()), ("PATH", &nowhere)];
     let out = with(here.path(), "run", &env);
-    let stderr = text(&out.stderr);
-    assert_eq!(out.status.code(), Some(2), "{stderr}");
+    let stderr = out.stderr;
+    assert_eq!(out.code, 2, "{stderr}");
     let message = one_message("run", &stderr);
     for part in [
         "found no etcd in",
@@ -88,8 +81,8 @@ fn without_any_etcd_a_run_says_what_to_do() {
     ] {
         assert!(message.contains(part), "no {part:?} in {message}");
     }
-    let left = std::fs::read_dir(here.path()).unwrap().count();
-    assert_eq!(left, 0, "an empty result directory is no result");
+    let left = names(here.path());
+    assert!(left.is_empty(), "an empty result directory is no result");
 }
 
 /// `ETCDCTL_DIAL_TIMEOUT` → `--dial-timeout`.

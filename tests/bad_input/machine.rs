@@ -3,7 +3,7 @@
 
 use super::running::{OFTEN, lasting, shell, with_threshold};
 use super::*;
-use etcdmark::local::LocalOptions;
+use crate::common::processes::peak_rss;
 
 #[test]
 fn too_few_file_descriptors() {
@@ -12,8 +12,8 @@ fn too_few_file_descriptors() {
         here.path(),
         "ulimit -n 64; exec $ETCDMARK run node-heartbeats --connections 500",
     );
-    let stderr = text(&out.stderr);
-    assert_eq!(out.status.code(), Some(2), "{stderr}");
+    let stderr = out.stderr;
+    assert_eq!(out.code, 2, "{stderr}");
     let message = one_message("ulimit -n 64", &stderr);
     for part in [
         "--connections 500",
@@ -26,19 +26,15 @@ fn too_few_file_descriptors() {
     // A soft limit is raised without a word.
     let enough = "ulimit -Sn 64; exec $ETCDMARK run node-heartbeats --nodes 2 --connections 500 --endpoints http://127.0.0.1:1";
     let out = shell(here.path(), enough);
-    assert!(
-        text(&out.stderr).contains("cannot reach"),
-        "{}",
-        text(&out.stderr)
-    );
+    assert!(out.stderr.contains("cannot reach"), "{}", out.stderr);
 }
 
 /// A run that cannot write on, and what a user finds afterwards.
-fn cut_short(here: &Path, script: &str, url: &str) {
+fn cut_short(here: &Path, script: &str, testbed: &Testbed) {
     let out = shell(here, script);
-    let (stderr, stdout) = (text(&out.stderr), text(&out.stdout));
+    let (stderr, stdout) = (out.stderr, out.stdout);
     no_panic(script, &stderr);
-    assert_eq!(out.status.code(), Some(1), "{stderr}{stdout}");
+    assert_eq!(out.code, 1, "{stderr}{stdout}");
     let said: Vec<&str> = stderr
         .lines()
         .filter(|l| l.contains("cannot write"))
@@ -56,29 +52,26 @@ fn cut_short(here: &Path, script: &str, url: &str) {
     let events = std::fs::metadata(here.join("kept/events.jsonl")).unwrap();
     assert!(events.len() > 1000);
     let report = run_in(here, "report kept");
-    no_panic("report kept", &text(&report.stderr));
-    let said = text(&report.stdout) + &text(&report.stderr);
+    no_panic("report kept", &report.stderr);
+    let said = report.stdout + &report.stderr;
     assert!(said.contains("node-lease/update"), "{said}");
-    let runtime = runtime();
-    assert!(runtime.block_on(keys(url)).is_empty());
-    assert_eq!(runtime.block_on(leases(url)), 0);
+    testbed.assert_empty();
 }
 
 #[test]
 fn a_disk_that_is_full_while_results_are_written() {
-    let runtime = runtime();
-    let etcd = runtime.block_on(common::etcd());
-    let url = etcd.endpoints().remove(0);
+    let testbed = Testbed::new();
+    let url = testbed.endpoints();
     let here = tempfile::tempdir().unwrap();
     let run = format!("$ETCDMARK {} {OFTEN} --out out", lasting(&url, "60s"));
     // Files may have 32 KiB: the write that would pass it fails with EFBIG.
     let limited = format!("trap '' XFSZ; ulimit -f 32; {run}; code=$?; mv out kept; exit $code");
-    cut_short(here.path(), &limited, &url);
+    cut_short(here.path(), &limited, &testbed);
     // A file system of 64 KiB of its own: ENOSPC. Where no user may have one, the limit above has to do.
     let mount = "mkdir -p out && mount -t tmpfs -o size=64k none out";
     let allowed = shell(here.path(), &format!("unshare -Urm sh -c '{mount}'"));
-    if !allowed.status.success() {
-        println!("no file system of our own: {}", text(&allowed.stderr));
+    if allowed.code != 0 {
+        println!("no file system of our own: {}", allowed.stderr);
         return;
     }
     std::fs::remove_dir_all(here.path().join("kept")).unwrap();
@@ -86,7 +79,7 @@ fn a_disk_that_is_full_while_results_are_written() {
     cut_short(
         here.path(),
         &format!("exec unshare -Urm bash -c '{full}'"),
-        &url,
+        &testbed,
     );
 }
 
@@ -111,35 +104,30 @@ fn a_wall_clock_that_is_stepped_in_the_middle() {
     let here = tempfile::tempdir().unwrap();
     std::fs::write(here.path().join("clock.c"), STEPPED_CLOCK).unwrap();
     let built = shell(here.path(), "cc -shared -fPIC -o clock.so clock.c");
-    assert!(built.status.success(), "{}", text(&built.stderr));
-    let runtime = runtime();
-    let etcd = runtime.block_on(common::etcd());
-    let url = etcd.endpoints().remove(0);
+    assert_eq!(built.code, 0, "{built:?}");
+    let testbed = Testbed::new();
+    let url = testbed.endpoints();
     for step in ["3600", "-3600"] {
         let (out, stepped) = (here.path().join(step), here.path().join("stepped"));
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("etcdmark"));
+        let mut command = command_of(&format!("{} {OFTEN} --out", lasting(&url, "4s")));
         command
+            .current_dir(here.path())
             .env("LD_PRELOAD", here.path().join("clock.so"))
             .env("STEPPED", &stepped)
             .env("STEP", step)
-            .args(format!("{} {OFTEN} --out", lasting(&url, "4s")).split(' '))
             .arg(&out);
-        let run = Running::spawn(here.path(), command);
+        let run = Running::spawn(&mut command);
         until("the load is measured", || reached(&out, "measure"));
         std::fs::write(&stepped, "").unwrap();
         let ended = run.output();
         std::fs::remove_file(&stepped).unwrap();
-        let (stderr, stdout) = (text(&ended.stderr), text(&ended.stdout));
-        no_panic(step, &stderr);
+        no_panic(step, &ended.stderr);
         // Doubtful, which is no failure; a loaded machine may make it invalid for a reason of its own.
-        let code = ended.status.code();
-        assert!(matches!(code, Some(0 | 98)), "{code:?} {stderr}{stdout}");
-        let said = stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-        let words = "doubtful: the wall clock jumped by";
-        assert!(said.contains(words), "no {words:?} in {stdout}");
+        assert!(ended.is_well(), "{ended:?}");
+        let words = "doubtful: the wall clock was stepped by";
+        assert!(ended.words().contains(words), "no {words:?} in {ended:?}");
         // The schedule, latencies and times of the run know nothing of it.
-        let result = std::fs::read_to_string(out.join("result.json")).unwrap();
-        let result: serde_json::Value = serde_json::from_str(&result).unwrap();
+        let result = json(&out.join("result.json"));
         let jump = result["client"]["wall_jump"].as_f64().unwrap();
         assert!((jump - step.parse::<f64>().unwrap()).abs() < 1.0, "{jump}");
         let measured = result["measured_seconds"].as_f64().unwrap();
@@ -150,33 +138,23 @@ fn a_wall_clock_that_is_stepped_in_the_middle() {
         let offered = result["total"]["counts"]["offered"].as_u64().unwrap();
         assert!((600..=1000).contains(&offered), "{offered}");
         let mut before = 0.0;
-        for line in std::fs::read_to_string(out.join("events.jsonl"))
-            .unwrap()
-            .lines()
-        {
-            let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        for event in events(&out) {
             if let (Some(t), Some("interval")) = (event["t"].as_f64(), event["type"].as_str()) {
                 assert!(
                     (before..before + 600.0).contains(&t) || before == 0.0,
-                    "{line}"
+                    "{event}"
                 );
                 before = t;
             }
         }
-        assert!(runtime.block_on(keys(&url)).is_empty());
-        assert_eq!(runtime.block_on(leases(&url)), 0);
+        testbed.assert_empty();
     }
 }
 
 #[test]
 fn a_rate_that_the_machine_cannot_offer() {
-    let runtime = runtime();
-    let roomy = LocalOptions {
-        flags: vec!["--quota-backend-bytes=1000000000000".to_owned()],
-        ..common::options()
-    };
-    let etcd = runtime.block_on(common::start(roomy));
-    let url = etcd.endpoints().remove(0);
+    let testbed = Testbed::with_flags(&["--quota-backend-bytes=1000000000000"]);
+    let url = testbed.endpoints();
     let here = tempfile::tempdir().unwrap();
     let line = format!(
         "run events --endpoints {url} --set actors.events.rate=5000000 --connections 1 --warmup 0s --duration 3s \
@@ -185,14 +163,14 @@ fn a_rate_that_the_machine_cannot_offer() {
     let mut run = with_threshold(here.path(), &line);
     let mut peak = 0;
     until("the run ends in time", || {
-        peak = peak.max(run.peak_rss());
+        peak = peak.max(peak_rss(run.pid()));
         run.ended()
     });
     let out = run.output();
-    let (stderr, stdout) = (text(&out.stderr), text(&out.stdout));
+    let (stderr, stdout) = (out.stderr, out.stdout);
     no_panic(&line, &stderr);
     // Invalid is stronger than the threshold that was missed as well.
-    assert_eq!(out.status.code(), Some(98), "{stderr}{stdout}");
+    assert_eq!(out.code, 98, "{stderr}{stdout}");
     let message = one_message(&line, &stderr);
     for part in [
         "the run is invalid",
@@ -208,6 +186,5 @@ fn a_rate_that_the_machine_cannot_offer() {
     );
     assert!(first.contains("saturated: offered"), "{first}");
     assert!(peak > 0 && peak < 1000, "{peak} MiB");
-    assert!(runtime.block_on(keys(&url)).is_empty());
-    assert_eq!(runtime.block_on(leases(&url)), 0);
+    testbed.assert_empty();
 }

@@ -1,8 +1,10 @@
 //! What goes wrong with a run: its directory, its store in the middle, its end.
 
 use super::*;
+use crate::common::command::{self, closed_pipe, until_unlocked};
+use crate::common::results::measured_seconds;
 use etcd_client::{AlarmAction, AlarmType};
-use etcdmark::local::LocalOptions;
+use rustix::process::Signal;
 
 /// A short run of few nodes against `url`.
 fn short(url: &str) -> String {
@@ -17,13 +19,7 @@ pub(super) fn lasting(url: &str, duration: &str) -> String {
 pub(super) const OFTEN: &str = "--set actors.node-leases.period=100ms";
 
 pub(super) fn shell(here: &Path, script: &str) -> Output {
-    let mut shell = Command::new("bash");
-    shell
-        .args(["-c", script])
-        .current_dir(here)
-        .stdin(Stdio::null());
-    shell.env("ETCDMARK", assert_cmd::cargo::cargo_bin!("etcdmark"));
-    shell.output().unwrap()
+    output(command::shell("bash", script).current_dir(here))
 }
 
 #[test]
@@ -77,13 +73,8 @@ fn result_directories() {
 
 #[test]
 fn an_object_over_the_request_limit() {
-    let runtime = runtime();
-    let small = LocalOptions {
-        flags: vec!["--max-request-bytes=20000".to_owned()],
-        ..common::options()
-    };
-    let etcd = runtime.block_on(common::start(small));
-    let url = etcd.endpoints().remove(0);
+    let testbed = Testbed::with_flags(&["--max-request-bytes=20000"]);
+    let url = testbed.endpoints();
     let here = tempfile::tempdir().unwrap();
     for (line, says) in [
         (
@@ -99,14 +90,9 @@ fn an_object_over_the_request_limit() {
         ),
     ] {
         let out = run_in(here.path(), &line);
-        let stderr = text(&out.stderr);
+        let stderr = out.stderr;
         no_panic(&line, &stderr);
-        assert_eq!(
-            out.status.code(),
-            Some(1),
-            "{line}\n{stderr}{}",
-            text(&out.stdout)
-        );
+        assert_eq!(out.code, 1, "{line}\n{stderr}{}", out.stdout);
         let said: Vec<&str> = stderr
             .lines()
             .filter(|l| l.starts_with("error: "))
@@ -115,29 +101,22 @@ fn an_object_over_the_request_limit() {
         for part in ["minions/", "bytes", "--max-request-bytes", says] {
             assert!(said[0].contains(part), "{line}: no {part:?} in {}", said[0]);
         }
-        assert!(runtime.block_on(keys(&url)).is_empty());
+        assert_eq!(testbed.keys(), Vec::<String>::new());
     }
     // What is too large together is sent in smaller transactions, and that is said.
     let out = undisturbed(|n| {
         let line = format!("{} --set cluster.nodes=60 --out c-{n}", short(&url));
         run_in(here.path(), &line)
     });
-    assert_eq!(
-        out.status.code(),
-        Some(0),
-        "{}{}",
-        text(&out.stderr),
-        text(&out.stdout)
-    );
+    assert_eq!(out.code, 0, "{}{}", out.stderr, out.stdout);
     let events = std::fs::read_to_string(here.path().join("c-0/events.jsonl")).unwrap();
     assert!(events.contains("populate continues with"), "{events}");
 }
 
 #[test]
 fn alarms_in_the_middle() {
-    let runtime = runtime();
-    let etcd = runtime.block_on(common::etcd());
-    let url = etcd.endpoints().remove(0);
+    let testbed = Testbed::new();
+    let url = testbed.endpoints();
     let here = tempfile::tempdir().unwrap();
     for (name, alarm) in [
         ("nospace", AlarmType::Nospace),
@@ -147,52 +126,39 @@ fn alarms_in_the_middle() {
             "{} {OFTEN} --out {name} --run-id {name}",
             lasting(&url, "10m")
         );
-        let run = Running::start(here.path(), &line);
+        let run = begun_in(here.path(), &line);
         until("the load is measured", || {
             reached(&here.path().join(name), "measure")
         });
-        runtime.block_on(faults::raise(&url, AlarmAction::Activate, alarm));
+        faults::raise(&testbed, AlarmAction::Activate, alarm);
         let out = run.output();
-        let (stderr, stdout) = (text(&out.stderr), text(&out.stdout));
+        let words = out.words();
+        let (stderr, stdout) = (out.stderr, out.stdout);
         no_panic(name, &stderr);
-        assert_eq!(out.status.code(), Some(1), "{stderr}{stdout}");
+        assert_eq!(out.code, 1, "{stderr}{stdout}");
         let alarm_name = name.to_uppercase();
         assert!(stderr.contains(&alarm_name), "{stderr}{stdout}");
         // What was measured is there.
-        let result = std::fs::read_to_string(here.path().join(name).join("result.json")).unwrap();
-        let result: serde_json::Value = serde_json::from_str(&result).unwrap();
+        let result = json(&here.path().join(name).join("result.json"));
         assert_eq!(result["outcome"]["outcome"], "guard", "{stdout}");
-        runtime.block_on(faults::raise(&url, AlarmAction::Deactivate, alarm));
+        faults::raise(&testbed, AlarmAction::Deactivate, alarm);
         // A full etcd can still delete; one that is corrupt cannot, and then the command to clean up is said.
-        let left = runtime.block_on(keys(&url));
+        let left = testbed.keys();
         if !left.is_empty() {
             let command = format!("etcdmark cleanup --endpoints {url} --run-id {name}");
-            let words: Vec<&str> = stdout.split_whitespace().collect();
-            assert!(
-                words.join(" ").contains(&command),
-                "{left:?}\n{stdout}{stderr}"
-            );
-            let line = command.strip_prefix("etcdmark ").unwrap();
-            let mut cleaned = run_in(here.path(), line);
-            // The lock of the run that ended may have its last seconds.
-            for _ in 0..60 {
-                if cleaned.status.success() {
-                    break;
-                }
-                std::thread::sleep(Duration::from_secs(1));
-                cleaned = run_in(here.path(), line);
-            }
-            assert!(cleaned.status.success(), "{}", text(&cleaned.stderr));
+            assert!(words.contains(&command), "{left:?}\n{stdout}{stderr}");
+            let args: Vec<&str> = command.split(' ').skip(1).collect();
+            let cleaned = until_unlocked(&args);
+            assert_eq!(cleaned.code, 0, "{}", cleaned.stderr);
         }
-        assert!(runtime.block_on(keys(&url)).is_empty());
+        assert_eq!(testbed.keys(), Vec::<String>::new());
     }
 }
 
 #[test]
 fn two_runs_on_one_run_id_and_ctrl_c() {
-    let runtime = runtime();
-    let etcd = runtime.block_on(common::etcd());
-    let url = etcd.endpoints().remove(0);
+    let testbed = Testbed::new();
+    let url = testbed.endpoints();
     let here = tempfile::tempdir().unwrap();
     // Its threshold is missed, too: interrupted is stronger.
     let line = format!("{} {OFTEN} --run-id mine --out a", lasting(&url, "forever"));
@@ -200,61 +166,54 @@ fn two_runs_on_one_run_id_and_ctrl_c() {
     until("the load is measured", || {
         reached(&here.path().join("a"), "measure")
     });
-    let before = runtime.block_on(keys(&url));
+    let before = testbed.keys();
     let second = format!("{} --run-id mine --out b", short(&url));
     refused_in(here.path(), &case(&second, 2, &["mine", "--run-id"]));
     assert!(!here.path().join("b").exists());
     assert_eq!(
-        runtime.block_on(keys(&url)),
+        testbed.keys(),
         before,
         "the second run touched the first one's keys"
     );
     // Refusing takes less than the time between two renewals.
     until("something was measured", || {
-        let events = std::fs::read_to_string(here.path().join("a/events.jsonl"));
-        let events = events.unwrap_or_default();
-        let measured = |l: &str| l.contains(r#""type":"interval""#) && l.contains(r#""measure""#);
-        events.lines().any(measured)
+        measured_seconds(&events(&here.path().join("a"))) > 0
     });
-    first.interrupt();
+    first.signal(Signal::INT);
     let out = first.output();
-    let (stderr, stdout) = (text(&out.stderr), text(&out.stdout));
+    let (stderr, stdout) = (out.stderr, out.stdout);
     no_panic("Ctrl-C", &stderr);
-    assert_eq!(out.status.code(), Some(130), "{stderr}{stdout}");
+    assert_eq!(out.code, 130, "{stderr}{stdout}");
     assert!(stderr.contains("draining"), "{stderr}");
     assert!(stdout.contains("node-lease/update"), "{stdout}");
-    assert!(runtime.block_on(keys(&url)).is_empty());
-    assert_eq!(runtime.block_on(leases(&url)), 0);
+    testbed.assert_empty();
 }
 
 /// With a threshold that nothing meets.
 pub(super) fn with_threshold(here: &Path, line: &str) -> Running {
-    Running::start(here, &format!("{line} --set thresholds=[\"all:p50<1us\"]"))
+    begun_in(here, &format!("{line} --set thresholds=[\"all:p50<1us\"]"))
 }
 
 #[test]
 fn thresholds_and_precedence() {
-    let runtime = runtime();
-    let etcd = runtime.block_on(common::etcd());
-    let url = etcd.endpoints().remove(0);
+    let testbed = Testbed::new();
+    let url = testbed.endpoints();
     let here = tempfile::tempdir().unwrap();
     let out = undisturbed(|n| {
         let line = format!("{} {OFTEN} --out missed-{n}", short(&url));
         with_threshold(here.path(), &line).output()
     });
-    let (stderr, stdout) = (text(&out.stderr), text(&out.stdout));
+    let (stderr, stdout) = (out.stderr, out.stdout);
     no_panic("threshold", &stderr);
-    assert_eq!(out.status.code(), Some(99), "{stderr}{stdout}");
+    assert_eq!(out.code, 99, "{stderr}{stdout}");
     let said: String = stderr.lines().filter(|l| l.starts_with("error")).collect();
     assert_eq!(said, "error: threshold missed: all:p50<1us");
     // t counts from the monotonic clock: it never goes back, whatever the wall clock does.
-    let events = std::fs::read_to_string(here.path().join("missed-0/events.jsonl")).unwrap();
     let mut before = f64::MIN;
-    for line in events.lines() {
-        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+    for event in events(&here.path().join("missed-0")) {
         let (t, kind) = (event["t"].as_f64(), event["type"].as_str());
         if let (Some(t), Some("phase")) = (t, kind) {
-            assert!(t >= before, "{line}");
+            assert!(t >= before, "{event}");
             before = t;
         }
     }
@@ -264,13 +223,7 @@ fn thresholds_and_precedence() {
         let line = format!("{} {OFTEN} --out kept-{n} {threshold}", short(&url));
         run_in(here.path(), &line)
     });
-    assert_eq!(
-        out.status.code(),
-        Some(0),
-        "{}{}",
-        text(&out.stderr),
-        text(&out.stdout)
-    );
+    assert_eq!(out.code, 0, "{}{}", out.stderr, out.stdout);
     // A usage error is found before anything is run.
     let wrong = "run --set thresholds=[\"node-lease/updat:p50<1us\"]";
     refused(&[case(wrong, 2, &["node-lease/updat", "node-lease/update"])]);
@@ -286,34 +239,26 @@ fn a_broken_pipe_is_no_error() {
         "run --help",
         "validate cluster",
     ] {
-        let mut child = Running::start(here.path(), line);
-        drop(child.child.as_mut().unwrap().stdout.take());
-        let out = child.output();
-        let stderr = text(&out.stderr);
-        assert_eq!(
-            (out.status.code(), stderr.as_str()),
-            (Some(0), ""),
-            "{line}"
-        );
+        let mut command = command_of(line);
+        let out = Running::spawn_into(&mut command, Some(closed_pipe()), None).output();
+        assert_eq!((out.code, out.stderr.as_str()), (0, ""), "{line}");
     }
-    let runtime = runtime();
-    let etcd = runtime.block_on(common::etcd());
-    let url = etcd.endpoints().remove(0);
+    let testbed = Testbed::new();
+    let url = testbed.endpoints();
     // Both ends are gone: the run goes on, and its files are whole.
     let out = undisturbed(|n| {
         let line = format!("{} -v --out out-{n}", short(&url));
-        let mut run = Running::start(here.path(), &line);
-        drop(run.child.as_mut().unwrap().stdout.take());
-        drop(run.child.as_mut().unwrap().stderr.take());
-        run.output()
+        let mut command = command_of(&line);
+        command.current_dir(here.path());
+        Running::spawn_into(&mut command, Some(closed_pipe()), Some(closed_pipe())).output()
     });
-    assert_eq!(out.status.code(), Some(0));
+    assert_eq!(out.code, 0);
     assert!(here.path().join("out-0/result.json").is_file());
-    assert!(runtime.block_on(keys(&url)).is_empty());
+    assert_eq!(testbed.keys(), Vec::<String>::new());
     // A reader of progress and result that goes away in the middle, by way of a real pipe.
     let out = shell(
         here.path(),
         "$ETCDMARK show cluster | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}",
     );
-    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    assert_eq!(out.code, 0, "{}", out.stderr);
 }

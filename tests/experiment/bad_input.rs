@@ -1,7 +1,7 @@
 //! What is wrong is said before anything is started: where, what, and what would be right.
 
 use crate::common;
-use crate::harness::{Desk, file};
+use crate::desk::{Desk, file};
 
 #[test]
 fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
@@ -286,16 +286,13 @@ fn a_quota_that_etcd_warns_of_and_one_that_nothing_fits_in_are_said() {
             "--etcd-flag",
             flag,
         ];
-        let etcd = common::etcd_binary().path.map(|p| p.display().to_string());
-        let etcd = etcd.map(|path| ["--etcd".to_owned(), path]);
-        let etcd: Vec<&str> = etcd.iter().flatten().map(String::as_str).collect();
+        let etcd = common::etcd::etcd_flags();
+        let etcd: Vec<&str> = etcd.iter().map(String::as_str).collect();
         desk.etcdmark(&[&load[..], &tail, &etcd].concat())
     };
     let said = run("--quota-backend-bytes=17179869184");
-    assert!(matches!(said.code, 0 | 98), "{said:?}");
-    // The note is broken into lines.
-    let text = said.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains(warning), "{said:?}");
+    assert!(said.is_well(), "{said:?}");
+    assert!(said.words().contains(warning), "{said:?}");
 
     std::fs::remove_dir_all(desk.home.path().join("of-run")).unwrap();
     let small = "--etcd-flag --quota-backend-bytes=4096: an empty database already has 20 KiB, so etcd would refuse every write; use a larger value";

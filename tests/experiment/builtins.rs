@@ -1,7 +1,9 @@
 //! The built-in experiments: each is a file that resolves; a closer look at what came of those that have an expectation
 //! of their own.
 
-use crate::harness::{Desk, file, json};
+use crate::common::json;
+use crate::common::schema::assert_fits;
+use crate::desk::{Desk, file};
 use crate::killed::{killed_and_gone_on_with, results};
 use etcdmark::experiment::{BUILTINS, Changes, ExperimentSource};
 use etcdmark::local::BinaryChoice;
@@ -9,17 +11,12 @@ use serde_json::Value;
 
 #[test]
 fn every_builtin_resolves_in_both_forms_and_fits_the_schema() {
-    let schema = serde_json::from_str(&etcdmark::experiment::schema::file_schema()).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
+    let schema = etcdmark::experiment::schema::file_schema();
     for builtin in BUILTINS {
         let source = ExperimentSource::load(builtin.name).unwrap();
         assert_eq!(source.file.metadata.name, builtin.name);
         let document: Value = serde_saphyr::from_str(builtin.text).unwrap();
-        let wrong: Vec<String> = validator
-            .iter_errors(&document)
-            .map(|e| e.to_string())
-            .collect();
-        assert!(wrong.is_empty(), "{}: {wrong:?}", builtin.name);
+        assert_fits(&schema, &document, builtin.name);
         for smoke in [true, false] {
             let changes = Changes {
                 smoke,

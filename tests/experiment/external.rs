@@ -1,10 +1,10 @@
 //! Arms on external etcds: only our own keys are touched there, and none is left.
 
 use crate::common;
-use crate::harness::{Desk, file};
+use crate::desk::{Desk, file};
 use crate::killed::results;
-use etcd_client::{Client, GetOptions};
-use etcdmark::local::{LocalCluster, LocalOptions};
+use etcd_client::Client;
+use etcdmark::local::LocalCluster;
 use rustix::process::Signal;
 
 /// Two etcds of somebody else.
@@ -20,13 +20,8 @@ impl Theirs {
     fn new() -> Theirs {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let tls = common::tls();
-        let (old, new) = runtime.block_on(async {
-            let secure = LocalOptions {
-                tls: Some(tls.local()),
-                ..common::options()
-            };
-            (common::etcd().await, common::start(secure).await)
-        });
+        let (old, new) =
+            runtime.block_on(async { (common::etcd().await, common::tls_etcd(&tls).await) });
         Theirs {
             runtime,
             old,
@@ -56,16 +51,15 @@ impl Theirs {
     }
 
     /// Keys of the first one.
-    fn keys(&self) -> i64 {
+    fn keys(&self) -> usize {
         self.runtime.block_on(async {
-            let mut client = Client::connect(self.old.endpoints(), None).await.unwrap();
-            let all = GetOptions::new().with_all_keys().with_count_only();
-            client.get("", Some(all)).await.unwrap().count()
+            let client = Client::connect(self.old.endpoints(), None).await.unwrap();
+            common::store::keys(&client).await.len()
         })
     }
 }
 
-/// The experiment of the harness with these etcds as its arms.
+/// The experiment of [`file`] with these etcds as its arms.
 fn with(old: &str, new: &str, more: &str) -> String {
     let text = file(more)
         .replace(
@@ -86,7 +80,7 @@ fn etcds_that_run_already_are_compared_and_left_as_they_were() {
     let theirs = Theirs::new();
     let desk = Desk::new(&theirs.file("  smoke: {blocks: 2}\n"));
     let said = desk.play(&["--smoke"]);
-    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    assert!(said.is_well(), "{said:?}");
     assert!(
         said.stdout.contains("etcd at http://127.0.0.1:"),
         "{said:?}"
@@ -138,7 +132,7 @@ fn what_an_interrupted_trial_wrote_is_deleted_at_once_and_a_killed_ones_by_the_n
     );
     // The lock of the killed one ends by itself; then its keys go.
     let said = desk.play(&["--smoke"]);
-    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    assert!(said.is_well(), "{said:?}");
     assert_eq!(desk.result()["complete"], true);
     assert_eq!(theirs.keys(), 0);
     for (_, result) in results(&desk) {
@@ -310,9 +304,7 @@ fn what_makes_no_sense_there_is_refused_by_name() {
 
 #[test]
 fn an_arm_that_cannot_be_reached_is_said_before_the_other_is_loaded() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = format!("endpoints: [\"{}\"]", taken.local_addr().unwrap());
-    drop(taken);
+    let nobody = format!("endpoints: [{:?}]", common::ports::nobody());
     let theirs = Theirs::new();
     let desk = Desk::new(&with(&theirs.access()[0], &nobody, ""));
     let said = desk.play(&["--smoke"]);

@@ -1,7 +1,7 @@
 //! `--dir`, `--wal-dir` and `--medium`: arms of the file's templates, and what is wrong with them.
 
-use crate::common;
-use crate::harness::{Desk, Said, file, json};
+use crate::common::{self, Output, json};
+use crate::desk::{Desk, file};
 use serde_json::Value;
 
 const TEMPLATES: &str = "  forEach:
@@ -24,7 +24,7 @@ fn plan(desk: &Desk, args: &[&str]) -> Value {
     serde_json::from_str(&said.stdout).unwrap()
 }
 
-fn show(desk: &Desk, args: &[&str]) -> Said {
+fn show(desk: &Desk, args: &[&str]) -> Output {
     desk.etcdmark(&[&["experiment", "show", "x.yaml", "--plan"], args].concat())
 }
 
@@ -183,7 +183,7 @@ fn made_arms_are_played() {
         "--wal-dir",
         "log",
     ]);
-    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    assert!(said.is_well(), "{said:?}");
     assert!(
         said.stderr
             .contains("arms on-a, on-b-wal-log are on the same disk"),
@@ -208,8 +208,8 @@ fn made_arms_are_played() {
 fn a_disk_that_is_nearly_full_is_refused() {
     let script = r#"mkdir "$DIR/a"; $ETCDMARK experiment media --medium hdd --dir "$DIR/a" --out "$DIR/out""#;
     if let Some(out) = common::with_small_disk("200m", script) {
-        let stderr = String::from_utf8_lossy(&out.stderr);
-        assert_eq!(out.status.code(), Some(2), "{stderr}");
+        let stderr = out.stderr;
+        assert_eq!(out.code, 2, "{stderr}");
         for part in [
             "/a: etcd.dataDir: ",
             "200 MiB of 200 MiB are free; the measurement needs 256 MiB",

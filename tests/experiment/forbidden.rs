@@ -4,10 +4,10 @@
     reason = "a filter of system calls is set between fork and exec"
 )]
 
-use crate::harness::{Desk, file};
+use crate::common::output;
+use crate::desk::{Desk, file};
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::Stdio;
 
 /// From now on this process and its children may not call `seccomp`.
 fn forbid_seccomp() -> io::Result<()> {
@@ -55,10 +55,9 @@ fn a_system_that_forbids_seccomp_is_said_before_any_etcd_starts() {
     let mut command = desk.command(&["experiment", "x.yaml", "--out", "out", "--smoke"]);
     // SAFETY: between fork and exec it makes two system calls, and allocates nothing.
     unsafe { command.pre_exec(forbid_seccomp) };
-    let out = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let out = out.output().unwrap();
-    let stderr = String::from_utf8_lossy(&out.stderr);
-    assert_eq!(out.status.code(), Some(2), "{stderr}");
+    let out = output(&mut command);
+    let stderr = out.stderr;
+    assert_eq!(out.code, 2, "{stderr}");
     for part in [
         "arm small-batch: medium hdd: ",
         "this container or sandbox forbids it; its seccomp profile must allow the system calls seccomp",

@@ -2,7 +2,8 @@
 //! same command goes on to the end. That is also how CI plays the smoke forms.
 #![expect(clippy::print_stderr, reason = "says what is not tested here")]
 
-use crate::harness::{Desk, Said, events, json, until_no_process_with};
+use crate::common::{Output, events, json, processes};
+use crate::desk::Desk;
 use etcdmark::experiment::BUILTINS;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -22,7 +23,7 @@ fn data_dirs(trial: &Path) -> Vec<String> {
 
 /// Plays the smoke form of a built-in, kills it in the second trial (in the first where there is one), looks at what is
 /// left, and plays on. None where it cannot be played here.
-pub(crate) fn killed_and_gone_on_with(name: &str) -> Option<(Desk, Said)> {
+pub(crate) fn killed_and_gone_on_with(name: &str) -> Option<(Desk, Output)> {
     let desk = Desk::new("");
     let args = ["experiment", name, "--smoke", "--out", "out"];
     let plan = desk.etcdmark(&["experiment", "show", name, "--plan", "--smoke"]);
@@ -45,7 +46,7 @@ pub(crate) fn killed_and_gone_on_with(name: &str) -> Option<(Desk, Said)> {
     playing.signal(Signal::KILL);
     let _ = playing.finish();
     for dir in &dirs {
-        until_no_process_with(dir);
+        processes::until_none_with_argument(dir);
     }
     let shown = desk.etcdmark(&["report", "out"]);
     assert_eq!(shown.code, 0, "{name}: {shown:?}");
@@ -57,7 +58,7 @@ pub(crate) fn killed_and_gone_on_with(name: &str) -> Option<(Desk, Said)> {
         "{name}: {of_trial:?}"
     );
     let said = desk.etcdmark(&args);
-    assert!(matches!(said.code, 0 | 98), "{name}: {said:?}");
+    assert!(said.is_well(), "{name}: {said:?}");
     assert_eq!(desk.result()["complete"], true, "{name}");
     if nth > 1 {
         let there = format!("{} of {trials} trials are already complete", nth - 1);

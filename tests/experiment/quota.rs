@@ -1,11 +1,10 @@
 //! `experiment quota`: filled to NOSPACE on every etcd that is here, led back, and asked operation by operation.
 
-use crate::common;
-use crate::harness::{Desk, Said, events, json, processes_with};
+use crate::common::{self, Output, events, json, processes};
+use crate::desk::Desk;
 use etcd_client::{Txn, TxnOp};
-use etcdmark::etcd::control::Cluster;
-use etcdmark::local::LocalOptions;
-use rustix::process::{Pid, Signal, kill_process};
+use etcdmark::etcd::control::ControlClient;
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 /// Names of a record's map whose op classes write.
@@ -29,7 +28,7 @@ fn an_etcd_is_filled_and_led_back_as_was_said_before() {
     let mut args = vec!["experiment", "quota", "--smoke", "--out", "out"];
     args.extend(arms.iter().map(String::as_str));
     let said = desk.etcdmark(&args);
-    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    assert!(said.is_well(), "{said:?}");
     let result = desk.result();
     let trials = result["trials"].as_array().unwrap();
     assert!(!trials.is_empty(), "{said:?}");
@@ -50,7 +49,7 @@ fn an_etcd_is_filled_and_led_back_as_was_said_before() {
 }
 
 /// What was seen of a filling.
-fn filled(said: &Said, record: &Value) {
+fn filled(said: &Output, record: &Value) {
     let full_at = number(&record["fullAt"], "fullAt");
     let forecasts = record["forecasts"].as_array().unwrap();
     let when: Vec<&str> = forecasts
@@ -181,7 +180,7 @@ fn what_cannot_be_filled_or_foretold_is_refused_before_any_load() {
         );
         assert!(desk.trials().is_empty(), "{said:?}");
     }
-    let wrong = crate::harness::file("  fill: {hold: 5s}\n");
+    let wrong = crate::desk::file("  fill: {hold: 5s}\n");
     let said = Desk::new(&wrong).play(&["--smoke"]);
     assert!(
         said.code == 2
@@ -196,7 +195,7 @@ fn what_cannot_be_filled_or_foretold_is_refused_before_any_load() {
 fn an_etcd_that_is_never_full_is_said_to_be_so() {
     let desk = Desk::new(&file(LEASES, "1073741824", ""));
     let said = desk.play(&["--smoke"]);
-    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    assert!(said.is_well(), "{said:?}");
     assert!(
         said.stdout
             .starts_with("did not become full during the load"),
@@ -218,10 +217,7 @@ fn noted(text: &'static str) -> impl Fn(&[Value]) -> bool {
 #[test]
 fn an_etcd_that_stays_is_led_back_when_the_trial_is_interrupted_and_never_filled_unasked() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let options = LocalOptions {
-        flags: vec!["--quota-backend-bytes=4194304".to_owned()],
-        ..common::options()
-    };
+    let options = common::etcd::with_flags(&["--quota-backend-bytes=4194304"]);
     let etcd = runtime.block_on(common::start(options));
     let endpoint = etcd.endpoints()[0].clone();
     let theirs = file(FLOOD, "0", "  fill: {hold: 60s}").replace("duration: 3s", "duration: 2m");
@@ -256,7 +252,7 @@ fn an_etcd_that_stays_is_led_back_when_the_trial_is_interrupted_and_never_filled
     assert!(full.is_ok() && said.code == 130, "{said:?}");
     assert!(said.stderr.contains("was recovered"), "{said:?}");
     runtime.block_on(async {
-        let cluster = Cluster::connect(&etcd.target()).await.unwrap();
+        let cluster = ControlClient::connect(&etcd.target()).await.unwrap();
         assert_eq!(cluster.alarms().await.unwrap(), []);
         let put = Txn::new().and_then(vec![TxnOp::put("x", "y", None)]);
         cluster.txn(put).await.unwrap();
@@ -271,8 +267,8 @@ fn an_etcd_that_dies_is_said_to_be_dead() {
     let trial = playing.until_measuring(1).unwrap();
     let members = &events(&trial)[0]["stores"][0]["members"];
     let dir = members[0]["data_dir"].as_str().unwrap();
-    for pid in processes_with(dir) {
-        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    for pid in processes::with_argument(dir) {
+        kill_process(pid, Signal::KILL).unwrap();
     }
     let said = playing.finish();
     assert_eq!(said.code, 1, "{said:?}");
@@ -283,7 +279,7 @@ fn an_etcd_that_dies_is_said_to_be_dead() {
 fn a_load_that_ends_before_the_way_back_says_just_that() {
     let desk = Desk::new(&file(FLOOD, "4194304", "").replace("duration: 3s", "duration: 12s"));
     let said = desk.play(&["--smoke"]);
-    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    assert!(said.is_well(), "{said:?}");
     assert!(
         said.stdout.contains("ended before recovery began"),
         "{said:?}"

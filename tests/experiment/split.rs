@@ -1,12 +1,12 @@
 //! `--split`, and the arms of `split-events`: what flags add to a file's arms, what is refused, what is left out.
 
-use crate::common;
-use crate::harness::{Desk, Said, file};
+use crate::common::{self, Output};
+use crate::desk::{Desk, file};
 use crate::killed::results;
 use etcdmark::experiment::builtin;
 use serde_json::{Value, json};
 
-fn show(desk: &Desk, name: &str, args: &[&str]) -> Said {
+fn show(desk: &Desk, name: &str, args: &[&str]) -> Output {
     desk.etcdmark(&[&["experiment", "show", name, "--plan"], args].concat())
 }
 
@@ -139,9 +139,8 @@ fn events_in_memory_are_left_out_where_there_is_none_and_it_is_said() {
         desk.home.path().join("x.yaml")
     );
     if let Some(out) = common::with_small_disk("64m", &script) {
-        let stdout = String::from_utf8_lossy(&out.stdout);
-        let made: Value = serde_json::from_str(&stdout)
-            .unwrap_or_else(|e| panic!("{e}: {stdout}{}", String::from_utf8_lossy(&out.stderr)));
+        let made: Value =
+            serde_json::from_str(&out.stdout).unwrap_or_else(|e| panic!("{e}: {out:?}"));
         let reason = made["skippedArms"][0]["reason"].as_str().unwrap();
         assert!(
             reason.contains("are free; the measurement needs 256 MiB"),
@@ -165,7 +164,7 @@ fn an_arm_that_splits_gives_each_its_etcd() {
         "--arm",
         "apart-leases-nodes.csinodes",
     ]);
-    assert!(matches!(said.code, 0 | 98), "{said:?}");
+    assert!(said.is_well(), "{said:?}");
     for (trial, result) in results(&desk) {
         let mut held = Vec::new();
         for store in result["header"]["stores"].as_array().unwrap() {

@@ -1,14 +1,15 @@
 //! etcdmark itself is killed in the middle.
 
-use crate::harness::{Bed, QUICK, Running, Since, etcdmark, events, until_unlocked};
-use rustix::process::{Pid, Signal, test_kill_process};
+use crate::common::etcd::etcd_flags;
+use crate::common::{Testbed, command::until_unlocked, etcdmark, events, processes};
+use crate::play::{QUICK, Run};
+use rustix::process::Signal;
 use serde_json::Value;
-use std::time::Duration;
 
 #[test]
 fn what_was_measured_survives_the_lock_ends_and_cleanup_empties_the_store() {
-    let bed = Bed::new();
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
     let more = [
         "--endpoints",
         &endpoints,
@@ -17,13 +18,13 @@ fn what_was_measured_survives_the_lock_ends_and_cleanup_empties_the_store() {
         "--run-id",
         "killed",
     ];
-    let mut run = Running::start(&[&QUICK, &more]);
+    let mut run = Run::start(&[&QUICK, &more]);
     run.until_second(3);
     let pid = run.pid();
     // While it goes on, nobody else gets its run id, and nobody deletes its keys.
-    let second = Running::start(&[&QUICK, &more]).finish();
+    let second = Run::start(&[&QUICK, &more]).finish();
     assert_eq!(second.said.code, 2, "{:?}", second.said);
-    let holder = format!("process {pid} on host");
+    let holder = format!("process {} on host", pid.as_raw_nonzero());
     assert!(second.said.stderr.contains(&holder), "{:?}", second.said);
     assert!(!second.out().exists());
     let cleanup = ["cleanup", "--endpoints", &endpoints];
@@ -70,47 +71,26 @@ fn what_was_measured_survives_the_lock_ends_and_cleanup_empties_the_store() {
         said.stdout.starts_with("run killed: 180 keys deleted"),
         "{said:?}"
     );
-    bed.assert_empty();
+    testbed.assert_empty();
 }
 
 #[test]
 fn no_etcd_outlives_the_etcdmark_that_started_it() {
-    let binary = crate::common::etcd_binary();
-    let path = binary.path.map(|p| p.to_str().unwrap().to_owned());
-    let etcd: Vec<&str> = path.iter().flat_map(|p| ["--etcd", p.as_str()]).collect();
-    let mut run = Running::start(&[&QUICK, &["--duration", "300s"], &etcd]);
+    let etcd = etcd_flags();
+    let etcd: Vec<&str> = etcd.iter().map(String::as_str).collect();
+    let mut run = Run::start(&[&QUICK, &["--duration", "300s"], &etcd]);
     run.until_second(1);
     let header = run.until_event("header", |e| e["type"] == "header");
     let dir = header["stores"][0]["members"][0]["data_dir"]
         .as_str()
         .unwrap();
-    let found = processes_with(dir);
+    let found = processes::with_argument(dir);
     assert_eq!(found.len(), 1, "{found:?}");
     run.signal(Signal::KILL);
     let _ = run.finish();
-    until_gone(dir, found[0]);
+    processes::until_none_with_argument(dir);
     // SIGKILL leaves nobody to remove the throwaway data.
     let parent = std::path::Path::new(dir).parent().unwrap();
     assert!(parent.starts_with(std::env::temp_dir()));
     std::fs::remove_dir_all(parent).unwrap();
-}
-
-/// Waits for the end of an etcd whose parent was killed.
-pub(crate) fn until_gone(dir: &str, etcd: Pid) {
-    let began = Since::now();
-    while test_kill_process(etcd).is_ok() && !processes_with(dir).is_empty() {
-        assert!(began.elapsed() < Duration::from_secs(30), "etcd lives on");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Processes with this text in an argument (a zombie has none).
-pub(crate) fn processes_with(text: &str) -> Vec<Pid> {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let pids = entries.filter_map(|e| e.file_name().to_str()?.parse::<i32>().ok());
-    let fits = |pid: &i32| {
-        std::fs::read(format!("/proc/{pid}/cmdline"))
-            .is_ok_and(|c| String::from_utf8_lossy(&c).contains(text))
-    };
-    pids.filter(fits).filter_map(Pid::from_raw).collect()
 }

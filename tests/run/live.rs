@@ -1,17 +1,21 @@
 //! A store that belongs to a Kubernetes cluster.
 
-use crate::harness::{Bed, QUICK, Running, etcdmark, events};
+use crate::common::{Testbed, etcdmark, events};
+use crate::play::{QUICK, Run};
 
 #[test]
 fn a_live_cluster_is_refused_or_loaded_gently_and_keeps_its_keys() {
-    let bed = Bed::new();
-    let mut client = bed.client();
+    let testbed = Testbed::new();
+    let mut client = testbed.client();
     let key = "/registry/namespaces/default";
-    bed.runtime.block_on(client.put(key, "x", None)).unwrap();
-    let endpoints = bed.endpoints();
+    testbed
+        .runtime
+        .block_on(client.put(key, "x", None))
+        .unwrap();
+    let endpoints = testbed.endpoints();
     let given = ["--endpoints", &endpoints, "--duration", "2s"];
 
-    let refused = Running::start(&[&QUICK, &given]).finish();
+    let refused = Run::start(&[&QUICK, &given]).finish();
     assert_eq!(refused.said.code, 2, "{:?}", refused.said);
     assert!(
         refused.said.stderr.contains("--allow-live-cluster"),
@@ -19,7 +23,7 @@ fn a_live_cluster_is_refused_or_loaded_gently_and_keeps_its_keys() {
         refused.said
     );
 
-    let ended = Running::start(&[&QUICK, &given, &["--allow-live-cluster"]]).finish();
+    let ended = Run::start(&[&QUICK, &given, &["--allow-live-cluster"]]).finish();
     ended.assert_went_well();
     let all = events(&ended.out());
     let note = |words: &str| {
@@ -29,7 +33,7 @@ fn a_live_cluster_is_refused_or_loaded_gently_and_keeps_its_keys() {
         assert!(all.iter().any(|e| said(&e)), "no note of {words}");
     };
     note("a live cluster (1 keys under /registry/)");
-    note("the guards quota, alarm, leader-change, quorum are on");
+    note("the guards quota, alarm, leader-change, quorum are active");
 
     // 60 renewals a second in the end; a triangle of 30 s before.
     let offered: Vec<u64> = all
@@ -49,5 +53,5 @@ fn a_live_cluster_is_refused_or_loaded_gently_and_keeps_its_keys() {
 
     let left = etcdmark(&["cleanup", "--endpoints", &endpoints, "--all"]);
     assert_eq!(left.code, 0, "{left:?}");
-    assert_eq!(bed.keys(), [key]);
+    assert_eq!(testbed.keys(), [key]);
 }

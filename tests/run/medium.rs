@@ -1,15 +1,16 @@
 //! `--medium`: what a run on an emulated medium says, as whom it works, and that nothing outlives it.
 
-use crate::common;
-use crate::harness::{QUICK, Running, command};
-use crate::killed::{processes_with, until_gone};
+use crate::common::command::BINARY;
+use crate::common::etcd::etcd_path;
+use crate::common::files::copy_executable;
+use crate::common::{command, json, output, processes};
+use crate::play::{QUICK, Run};
 use etcdmark::local::{Files, Medium};
 use rustix::process::Signal;
-use serde_json::Value;
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 const NOBODY: u32 = 65534;
@@ -23,11 +24,6 @@ fn write(dir: &Path, spec: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// `--etcd PATH` as the tests' etcd needs it.
-fn etcd() -> PathBuf {
-    common::etcd_binary().find().unwrap().path
-}
-
 fn args<'a>(etcd: &'a Path, medium: &'a str) -> [&'a str; 4] {
     ["--etcd", etcd.to_str().unwrap(), "--medium", medium]
 }
@@ -37,9 +33,9 @@ fn the_result_says_what_was_emulated_beside_what_etcd_found() {
     let home = tempfile::tempdir().unwrap();
     let medium = write(home.path(), "{files: wal, sync: {constant: 4ms}}");
     let wal = home.path().join("wal");
-    let etcd = etcd();
+    let etcd = etcd_path();
     let apart = ["--wal-dir", wal.to_str().unwrap(), "--duration", "3s"];
-    let run = Running::start(&[&QUICK, &args(&etcd, &medium), &apart]).finish();
+    let run = Run::start(&[&QUICK, &args(&etcd, &medium), &apart]).finish();
     run.assert_went_well();
     let info = &run.result["header"]["stores"][0]["members"][0]["medium"];
     assert_eq!(info["name"], "mine", "{info}");
@@ -69,7 +65,7 @@ fn the_result_says_what_was_emulated_beside_what_etcd_found() {
 fn members_can_have_media_of_their_own() {
     let home = tempfile::tempdir().unwrap();
     let medium = write(home.path(), "{files: wal, sync: {constant: 3ms}}");
-    let (etcd, first) = (etcd(), format!("1={medium}"));
+    let (etcd, first) = (etcd_path(), format!("1={medium}"));
     let three = [
         "--members",
         "3",
@@ -78,7 +74,7 @@ fn members_can_have_media_of_their_own() {
         "--duration",
         "2s",
     ];
-    let run = Running::start(&[&QUICK, &args(&etcd, &medium)[..2], &three]).finish();
+    let run = Run::start(&[&QUICK, &args(&etcd, &medium)[..2], &three]).finish();
     run.assert_went_well();
     for member in run.result["stores"][0]["members"].as_array().unwrap() {
         let slow = member["member"] == "etcd-1";
@@ -92,18 +88,10 @@ fn it_takes_no_root() {
     let home = tempfile::tempdir().unwrap();
     std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o777)).unwrap();
     let medium = write(home.path(), "{sync: {constant: 3ms}}");
-    // Where the user finds both binaries. Another process writes them: see `common::script`.
-    let bring = |from: &Path, name: &str| {
-        let to = home.path().join(name);
-        let copied = Command::new("cp").arg(from).arg(&to).status().unwrap();
-        assert!(copied.success());
-        to
-    };
-    let etcd = bring(&etcd(), "etcd");
-    let etcdmark = bring(
-        assert_cmd::cargo::cargo_bin!("etcdmark").as_ref(),
-        "etcdmark",
-    );
+    // Where the user finds both binaries.
+    let bring = |from: &Path, name: &str| copy_executable(from, &home.path().join(name));
+    let etcd = bring(&etcd_path(), "etcd");
+    let etcdmark = bring(BINARY.as_ref(), "etcdmark");
     let out = home.path().join("out");
     let mut run = Command::new(etcdmark);
     run.arg("run")
@@ -116,11 +104,9 @@ fn it_takes_no_root() {
     if rustix::process::geteuid().is_root() {
         run.uid(NOBODY).gid(NOBODY);
     }
-    let said = run.output().unwrap();
-    let code = said.status.code();
-    assert!(matches!(code, Some(0 | 98)), "{said:?}");
-    let result: Value =
-        serde_json::from_slice(&std::fs::read(out.join("result.json")).unwrap()).unwrap();
+    let said = output(&mut run);
+    assert!(said.is_well(), "{said:?}");
+    let result = json(&out.join("result.json"));
     let files = &result["stores"][0]["members"][0]["medium"];
     assert_eq!(files[0]["file"], "db", "{files}");
     assert_eq!(files[1]["file"], "wal", "{files}");
@@ -136,22 +122,22 @@ fn no_etcd_outlives_an_etcdmark_that_was_killed_while_syncs_are_held() {
     let data = home.path().join("data");
     // So slow that the kill meets a held sync for sure.
     let medium = write(home.path(), "{files: wal, sync: {constant: 200ms}}");
-    let etcd = etcd();
+    let etcd = etcd_path();
     let named = ["--data-dir", data.to_str().unwrap(), "--duration", "300s"];
-    let mut run = Running::start(&[&QUICK, &args(&etcd, &medium), &named]);
+    let mut run = Run::start(&[&QUICK, &args(&etcd, &medium), &named]);
     run.until_second(1);
     let dir = data.to_str().unwrap().to_owned() + "/etcd-0";
-    let found = processes_with(&format!("--data-dir={dir}"));
+    let found = processes::with_argument(&format!("--data-dir={dir}"));
     assert_eq!(found.len(), 1, "{found:?}");
     run.signal(Signal::KILL);
     let _ = run.finish();
-    until_gone(&dir, found[0]);
+    processes::until_none_with_argument(&dir);
 }
 
 #[test]
 fn a_wrong_medium_is_refused_before_anything_is_started() {
     let home = tempfile::tempdir().unwrap();
-    let etcd = etcd();
+    let etcd = etcd_path();
     let refused = |args: &[&str], says: &[&str]| {
         let all: Vec<&OsStr> = ["run", "node-heartbeats", "--etcd"]
             .iter()
@@ -159,9 +145,9 @@ fn a_wrong_medium_is_refused_before_anything_is_started() {
             .chain([etcd.as_os_str()])
             .chain(args.iter().map(OsStr::new))
             .collect();
-        let said = command(&all).current_dir(home.path()).output().unwrap();
-        let stderr = String::from_utf8(said.stderr).unwrap();
-        assert_eq!(said.status.code(), Some(2), "{args:?}: {stderr}");
+        let said = output(command(&all).current_dir(home.path()));
+        let stderr = said.stderr;
+        assert_eq!(said.code, 2, "{args:?}: {stderr}");
         assert_eq!(stderr.lines().count(), 1, "{args:?}: {stderr}");
         for word in says {
             assert!(stderr.contains(word), "{args:?}: {stderr}");

@@ -1,8 +1,7 @@
 //! One of three members dies.
 
-use crate::common;
-use crate::harness::{Bed, Finished, QUICK, Running, Since};
-use etcdmark::local::LocalOptions;
+use crate::common::{self, Stopwatch, Testbed, until};
+use crate::play::{Ended, QUICK, Run};
 use serde_json::Value;
 use std::io::Read;
 use std::net::TcpListener;
@@ -16,7 +15,7 @@ struct Grave {
     scrapes: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
-    since: Since,
+    since: Stopwatch,
 }
 
 impl Grave {
@@ -24,14 +23,12 @@ impl Grave {
         let address = endpoint.strip_prefix("http://").unwrap().to_owned();
         let (http2, scrapes) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let over = Arc::new(AtomicBool::new(false));
-        let began = Since::now();
-        let listener = loop {
-            match TcpListener::bind(&address) {
-                Ok(listener) => break listener,
-                Err(e) => assert!(began.elapsed() < Duration::from_secs(10), "{address}: {e}"),
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        };
+        let mut bound = None;
+        until("the dead member's port is free", || {
+            bound = TcpListener::bind(&address).ok();
+            bound.is_some()
+        });
+        let listener = bound.unwrap();
         listener.set_nonblocking(true).unwrap();
         let (a, b, o) = (http2.clone(), scrapes.clone(), over.clone());
         let thread = std::thread::spawn(move || {
@@ -56,7 +53,7 @@ impl Grave {
             scrapes,
             over,
             thread: Some(thread),
-            since: Since::now(),
+            since: Stopwatch::start(),
         }
     }
 
@@ -72,24 +69,21 @@ impl Grave {
     }
 }
 
-fn three() -> Bed {
-    Bed::of(LocalOptions {
-        members: 3,
-        ..common::options()
-    })
+fn three() -> Testbed {
+    Testbed::of(common::etcd::of_three())
 }
 
 /// Index of the leader.
-fn leader(bed: &Bed) -> usize {
+fn leader(testbed: &Testbed) -> usize {
     let status = |endpoint: String| {
-        bed.runtime.block_on(async {
+        testbed.runtime.block_on(async {
             let mut client = etcd_client::Client::connect([endpoint], None)
                 .await
                 .unwrap();
             client.status().await.unwrap()
         })
     };
-    let all: Vec<_> = bed.etcd.endpoints().into_iter().map(status).collect();
+    let all: Vec<_> = testbed.etcd.endpoints().into_iter().map(status).collect();
     let of = all[0].leader();
     all.iter()
         .position(|s| s.header().unwrap().member_id() == of)
@@ -97,27 +91,27 @@ fn leader(bed: &Bed) -> usize {
 }
 
 /// Kills a member in the middle of 12 s of load on all three, with the guards off.
-fn play(bed: &Bed, member: usize, wire: &str) -> Finished {
-    let run = begin(bed, member, wire);
+fn play(testbed: &Testbed, member: usize, wire: &str) -> Ended {
+    let run = begin(testbed, member, wire);
     run.finish()
 }
 
-fn begin(bed: &Bed, member: usize, wire: &str) -> Running {
-    let endpoints = bed.endpoints();
+fn begin(testbed: &Testbed, member: usize, wire: &str) -> Run {
+    let endpoints = testbed.endpoints();
     #[rustfmt::skip]
     let more = [
         "--endpoints", &endpoints, "--target", "all", "--guards", "none", "--duration", "12s", "--connections", "6",
         "--wire", wire, "--set", "cluster.nodes=300",
     ];
-    let mut run = Running::start(&[&QUICK, &more]);
+    let mut run = Run::start(&[&QUICK, &more]);
     run.until_second(2);
-    bed.etcd.kill_member(member).unwrap();
+    testbed.etcd.kill_member(member).unwrap();
     run
 }
 
-fn judge(bed: &Bed, member: usize, ended: &Finished) {
+fn judge(testbed: &Testbed, member: usize, ended: &Ended) {
     ended.assert_went_well();
-    let dead = &bed.etcd.endpoints()[member];
+    let dead = &testbed.etcd.endpoints()[member];
     let members = ended.result["members"].as_array().unwrap();
     let down = |m: &&Value| m["endpoint"] == dead.as_str() && m["up"] == false;
     assert_eq!(members.iter().filter(down).count(), 1, "{members:?}");
@@ -136,15 +130,15 @@ fn judge(bed: &Bed, member: usize, ended: &Finished) {
         (indeterminate..=indeterminate + open).contains(&found),
         "{verify}"
     );
-    bed.assert_empty();
+    testbed.assert_empty();
 }
 
 #[test]
 fn a_leader_that_is_killed_is_an_outage_with_a_length() {
-    let bed = three();
-    let member = leader(&bed);
-    let ended = play(&bed, member, "h2");
-    judge(&bed, member, &ended);
+    let testbed = three();
+    let member = leader(&testbed);
+    let ended = play(&testbed, member, "h2");
+    judge(&testbed, member, &ended);
     let errors = ended.counts()["errors"].as_object().unwrap();
     // What was in flight on its connections broke; what the others had sent on to it, etcd gives up on 7 s later.
     assert!(!errors.is_empty());
@@ -178,13 +172,13 @@ fn a_leader_that_is_killed_is_an_outage_with_a_length() {
 
 #[test]
 fn a_dead_member_is_not_hammered() {
-    let bed = three();
-    let member = (leader(&bed) + 1) % 3;
-    let run = begin(&bed, member, "h2");
-    let grave = Grave::dig(&bed.etcd.endpoints()[member]);
+    let testbed = three();
+    let member = (leader(&testbed) + 1) % 3;
+    let run = begin(&testbed, member, "h2");
+    let grave = Grave::dig(&testbed.etcd.endpoints()[member]);
     let ended = run.finish();
     let (http2, scrapes, seconds) = grave.close();
-    judge(&bed, member, &ended);
+    judge(&testbed, member, &ended);
     // Each of its 2 connections pauses 100 ms … 5 s between attempts: 6 attempts in the first 6.3 s at the
     // most, then one in 5 s. Control (the lock every 5 s, alarms every 2 s, phases) comes on top, each once or,
     // where its channel looks again by itself, twice.
@@ -200,8 +194,8 @@ fn a_dead_member_is_not_hammered() {
 
 #[test]
 fn the_tonic_wire_lets_a_dead_member_go_too() {
-    let bed = three();
-    let member = (leader(&bed) + 1) % 3;
-    let ended = play(&bed, member, "tonic");
-    judge(&bed, member, &ended);
+    let testbed = three();
+    let member = (leader(&testbed) + 1) % 3;
+    let ended = play(&testbed, member, "tonic");
+    judge(&testbed, member, &ended);
 }

@@ -1,24 +1,25 @@
 //! Mutual TLS, and user and password.
 
-use crate::common;
-use crate::harness::{Bed, QUICK, Running, command};
+use crate::common::{self, Testbed, etcdmark};
+use crate::play::{QUICK, Run};
 use etcd_client::{Client, ConnectOptions, Permission};
-use etcdmark::local::LocalOptions;
+use etcdmark::control::Control;
+use etcdmark::report::Collector;
+use etcdmark::target::{Credentials, Target};
+use etcdmark::workload::{Overrides, RunSettings, Source};
+use etcdmark::{clock, engine};
 
 #[test]
 fn mutual_tls_carries_a_run_and_its_cleanup() {
     let tls = common::tls();
-    let bed = Bed::of(LocalOptions {
-        tls: Some(tls.local()),
-        ..common::options()
-    });
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::of(common::etcd::with_tls(&tls));
+    let endpoints = testbed.endpoints();
     assert!(endpoints.starts_with("https://"));
     let path = |file| tls.path(file).to_str().unwrap().to_owned();
     let (ca, cert, key) = (path("ca.crt"), path("client.crt"), path("client.key"));
     #[rustfmt::skip]
     let access = ["--endpoints", &endpoints, "--cacert", &ca, "--cert", &cert, "--key", &key];
-    let ended = Running::start(&[&QUICK, &["--duration", "3s"], &access]).finish();
+    let ended = Run::start(&[&QUICK, &["--duration", "3s"], &access]).finish();
     ended.assert_went_well();
     assert!(ended.result["cleanup"]["keys"].as_u64() >= Some(180));
     assert!(ended.counts()["errors"].as_object().unwrap().is_empty());
@@ -26,24 +27,21 @@ fn mutual_tls_carries_a_run_and_its_cleanup() {
     let member = &ended.result["stores"][0]["members"][0];
     assert!(member["samples"].as_u64() > Some(0), "{member}");
     // Nothing is left, as seen by the next command with the same certificates.
-    let mut inspect = command(&["inspect"]);
-    let output = inspect.args(access).args(["-o", "json"]).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{text}");
-    assert!(!text.contains("etcdmark/20"), "{text}");
-    let mut again = command(&["cleanup"]);
-    let output = again.args(access).output().unwrap();
+    let said = etcdmark(&[&["inspect", "-o", "json"], &access[..]].concat());
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(!said.stdout.contains("etcdmark/20"), "{said:?}");
+    let said = etcdmark(&[&["cleanup"], &access[..]].concat());
     assert_eq!(
-        String::from_utf8(output.stdout).unwrap(),
-        "nothing to delete: this store holds no keys of any run\n"
+        said.stdout,
+        "nothing to delete: no run left keys in this store\n"
     );
 }
 
 /// Turns authentication on: `root` (password `root`), and `bench` (password `secret`) whose role may only
 /// write etcdmark's keys, and look whether Kubernetes has any.
-fn enable_auth(bed: &Bed) {
-    let mut client = bed.client();
-    bed.runtime.block_on(async {
+fn enable_auth(testbed: &Testbed) {
+    let mut client = testbed.client();
+    testbed.runtime.block_on(async {
         client.user_add("root", "root", None).await.unwrap();
         client.user_grant_role("root", "root").await.unwrap();
         client.role_add("bench").await.unwrap();
@@ -57,44 +55,45 @@ fn enable_auth(bed: &Bed) {
     });
 }
 
-fn root(bed: &Bed) -> Client {
+fn root(testbed: &Testbed) -> Client {
     let options = ConnectOptions::new().with_user("root", "root");
-    bed.runtime
-        .block_on(Client::connect(bed.etcd.endpoints(), Some(options)))
+    testbed
+        .runtime
+        .block_on(Client::connect(testbed.etcd.endpoints(), Some(options)))
         .unwrap()
 }
 
 #[test]
 fn a_user_who_may_only_write_under_our_prefix_can_run() {
-    let bed = Bed::new();
-    enable_auth(&bed);
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::new();
+    enable_auth(&testbed);
+    let endpoints = testbed.endpoints();
     let access = ["--endpoints", &endpoints, "--user", "bench:secret"];
-    let ended = Running::start(&[&QUICK, &["--duration", "3s"], &access]).finish();
+    let ended = Run::start(&[&QUICK, &["--duration", "3s"], &access]).finish();
     ended.assert_went_well();
     assert!(ended.counts()["errors"].as_object().unwrap().is_empty());
-    assert_eq!(bed.keys_as(&root(&bed)), Vec::<String>::new());
+    assert_eq!(testbed.keys_as(&root(&testbed)), Vec::<String>::new());
     // The events workload attaches etcd leases: they are granted and revoked by this user too.
     let load = ["events", "--nodes", "60", "--warmup", "0s", "--quiet"];
     let rate = ["--set", "actors.events.rate=50", "--duration", "2s"];
-    let ended = Running::start(&[&load, &rate, &access]).finish();
+    let ended = Run::start(&[&load, &rate, &access]).finish();
     ended.assert_went_well();
-    assert_eq!(bed.keys_as(&root(&bed)), Vec::<String>::new());
+    assert_eq!(testbed.keys_as(&root(&testbed)), Vec::<String>::new());
 }
 
 #[test]
 fn a_token_that_expires_during_the_run_is_renewed() {
     // A simple token ends when it has not been used for its time to live: one renewal every 5 s, then.
-    let bed = Bed::with_flags(&["--auth-token-ttl=2"]);
-    enable_auth(&bed);
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::with_flags(&["--auth-token-ttl=2"]);
+    enable_auth(&testbed);
+    let endpoints = testbed.endpoints();
     #[rustfmt::skip]
     let load = [
         "node-heartbeats", "--nodes", "1", "--set", "actors.node-leases.period=5s", "--set", "phases.settle=0s",
         "--warmup", "0s", "--duration", "16s", "--quiet",
     ];
     let access = ["--endpoints", &endpoints, "--user", "bench:secret"];
-    let ended = Running::start(&[&load, &access]).finish();
+    let ended = Run::start(&[&load, &access]).finish();
     ended.assert_went_well();
     let counts = ended.counts();
     // It did expire, each time was an attempt that was counted, and no operation failed by it.
@@ -104,25 +103,72 @@ fn a_token_that_expires_during_the_run_is_renewed() {
     );
     assert_eq!(counts["failed"], 0, "{counts}");
     assert_eq!(counts["ok"], counts["offered"], "{counts}");
-    assert_eq!(bed.keys_as(&root(&bed)), Vec::<String>::new());
+    assert_eq!(testbed.keys_as(&root(&testbed)), Vec::<String>::new());
 }
 
 #[test]
 fn no_user_and_a_wrong_password_are_told_apart() {
-    let bed = Bed::new();
-    enable_auth(&bed);
-    let endpoints = bed.endpoints();
+    let testbed = Testbed::new();
+    enable_auth(&testbed);
+    let endpoints = testbed.endpoints();
     for (user, words) in [
         (None, "--user"),
         (Some("bench:wrong"), "--password"),
         (Some("nobody:secret"), "--user"),
     ] {
         let user: Vec<&str> = user.iter().flat_map(|u| ["--user", *u]).collect();
-        let ended = Running::start(&[&QUICK, &["--endpoints", &endpoints], &user]).finish();
+        let ended = Run::start(&[&QUICK, &["--endpoints", &endpoints], &user]).finish();
         let said = &ended.said;
         assert!(matches!(said.code, 1 | 2), "{said:?}");
         assert!(said.stderr.contains(words), "{said:?}");
         assert!(!ended.out().exists(), "nothing was measured");
     }
-    assert_eq!(bed.keys_as(&root(&bed)), Vec::<String>::new());
+    assert_eq!(testbed.keys_as(&root(&testbed)), Vec::<String>::new());
+}
+
+/// Each store has its own compactor, which acts there as that store's user: the first store has no users at all.
+#[test]
+fn a_compactor_renews_the_token_of_its_own_store() {
+    let (open, guarded) = (Testbed::new(), Testbed::with_flags(&["--auth-token-ttl=2"]));
+    enable_auth(&guarded);
+    let text = "
+apiVersion: etcdmark/v1alpha1
+kind: Workload
+metadata: {name: tokens, description: compactors alone}
+spec:
+  cluster: {nodes: 1, apiservers: 1}
+  stores:
+    - {name: open}
+    - {name: guarded, resources: [csinodes]}
+  actors:
+    - {name: compactor, kind: compactor, period: 5s}
+  phases: {settle: 0s, warmup: 0s, duration: 16s}
+";
+    let source = Source::parse("tokens.yaml".to_owned(), text.to_owned()).unwrap();
+    let mut targets = [&open, &guarded].map(|bed| Target::plain(bed.etcd.endpoints()));
+    targets[1].credentials = Some(Credentials {
+        user: "bench".to_owned(),
+        password: "secret".to_owned(),
+    });
+    let settings = RunSettings {
+        run_id: "tokens".to_owned(),
+        epoch: clock::unix_now(),
+        prefix: "/registry-etcdmark/tokens".to_owned(),
+        keep_data: false,
+        verify: true,
+        guards: Vec::new(),
+        allow_live_cluster: false,
+    };
+    let resolved = source.resolve(&Overrides::new()).unwrap();
+    let plan = resolved.into_plan(targets.to_vec(), settings).unwrap();
+    let result = engine::run(plan, &Control::default(), &mut Collector::default()).unwrap();
+    assert_eq!(result.outcome.outcome, "completed", "{:?}", result.outcome);
+    let counts = &result.class("compactor/txn").unwrap().figures.counts;
+    // The token did expire, and no turn failed by it.
+    assert!(counts.errors.contains_key("invalid-token"), "{counts:?}");
+    assert_eq!(
+        (counts.failed, counts.ok),
+        (0, counts.offered),
+        "{counts:?}"
+    );
 }

@@ -1,19 +1,14 @@
 //! What is read of an etcd once a second costs it no proposal, which would be a sync of its log.
 
 use crate::common;
-use etcdmark::local::LocalOptions;
 use etcdmark::report::Event;
 use etcdmark::server::Timeline;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reading_a_member_proposes_nothing() {
-    let etcd = common::start(LocalOptions {
-        members: 1,
-        ..common::options()
-    })
-    .await;
+    let etcd = common::etcd().await;
     let target = etcd.target();
-    let mut timeline = Timeline::new([("main", &target)]).unwrap();
+    let mut timeline = Timeline::new([("main", &target, &[][..])]).unwrap();
     let mut proposals = Vec::new();
     for _ in 0..41 {
         let events = timeline.once(0).await;

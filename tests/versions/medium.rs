@@ -1,13 +1,11 @@
 //! An emulated medium under each version of etcd: it delays what it says, and only that, and etcd survives it. What
 //! is asserted of times is only what must hold on any machine: nothing takes less than it was delayed.
 
-use crate::common;
+use crate::common::{self, eventually, store};
 use etcd_client::Client;
 use etcdmark::local::{LocalCluster, LocalOptions, Medium};
 use etcdmark::measure::Delays;
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 const PUTS: u64 = 40;
@@ -17,16 +15,16 @@ fn medium(spec: &str) -> Medium {
     Medium::parse("test.yaml", &format!("{head}{spec}")).unwrap()
 }
 
-/// An etcd, its medium's books and etcd's own.
-struct Bed(LocalCluster);
+/// An etcd, its medium's ledger and etcd's own counters.
+struct EmulatedEtcd(LocalCluster);
 
-impl Bed {
+impl EmulatedEtcd {
     async fn start(spec: &str) -> Self {
         let options = LocalOptions {
             medium: Some(medium(spec)),
             ..common::options()
         };
-        Bed(common::start(options).await)
+        EmulatedEtcd(common::start(options).await)
     }
 
     fn delays(&self) -> Delays {
@@ -35,11 +33,7 @@ impl Bed {
 
     /// etcd's own counters, from its page alone: etcd 3.4 answers `/health` by a proposal, which is a sync more.
     async fn metrics(&self) -> BTreeMap<String, f64> {
-        let page = tokio::task::spawn_blocking({
-            let address = self.0.endpoints()[0].replace("http://", "");
-            move || page(&address).unwrap()
-        });
-        let page = page.await.unwrap();
+        let page = store::metrics(&self.0.endpoints()[0]).await;
         let value = |name: &str| {
             let line = page
                 .lines()
@@ -68,55 +62,45 @@ impl Bed {
         }
     }
 
-    /// Both books at one moment: etcd, which sometimes writes of its own accord, synced nothing in between.
+    /// Both at one moment: etcd, which sometimes writes of its own accord, synced nothing in between.
     async fn both(&self) -> (BTreeMap<String, f64>, Delays) {
-        for _ in 0..600 {
+        let mut both = None;
+        eventually("etcd syncs nothing for 50 ms", async || {
             let before = self.metrics().await;
             // A sync is written down just after etcd was let go.
             tokio::time::sleep(Duration::from_millis(50)).await;
             let delays = self.delays();
-            if self.metrics().await["wal_fsync.count"] == before["wal_fsync.count"] {
-                return (before, delays);
-            }
-        }
-        panic!("etcd never stopped syncing for 50 ms");
+            let quiet = self.metrics().await["wal_fsync.count"] == before["wal_fsync.count"];
+            both = Some((before, delays));
+            quiet
+        })
+        .await;
+        both.unwrap()
     }
 
-    /// The books once they hold `syncs` of the log.
+    /// The ledger once it holds `syncs` of the log.
     async fn delays_of(&self, syncs: u64) -> Delays {
-        for _ in 0..500 {
-            let delays = self.delays();
-            if delays.wal.syncs() >= syncs {
-                return delays;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        eventually("a sync of the log is in the ledger", async || {
+            self.delays().wal.syncs() >= syncs
+        })
+        .await;
         self.delays()
     }
 }
 
-/// `/metrics` of an etcd.
-fn page(address: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text)?;
-    Ok(text)
-}
-
 #[tokio::test]
 async fn it_delays_what_it_says_and_etcd_survives_it() {
-    let bed = Bed::start("{files: wal, sync: {constant: 5ms}}").await;
-    let (before, book) = bed.both().await;
-    bed.put(PUTS).await;
-    let (after, delays) = bed.both().await;
+    let etcd = EmulatedEtcd::start("{files: wal, sync: {constant: 5ms}}").await;
+    let (before, ledger) = etcd.both().await;
+    etcd.put(PUTS).await;
+    let (after, delays) = etcd.both().await;
     let grown = |name: &str| after[name] - before[name];
     let (seconds, syncs) = (grown("wal_fsync.seconds"), grown("wal_fsync.count"));
-    let delayed = (delays.wal.delayed - book.wal.delayed) as f64 / 1e9;
-    let cost = bed.0.members()[0].medium().unwrap().info.wal;
+    let delayed = (delays.wal.delayed - ledger.wal.delayed) as f64 / 1e9;
+    let cost = etcd.0.members()[0].medium().unwrap().info.wal;
     println!(
         "etcd {}: {syncs} syncs, mean {:.3} ms by etcd, {:.3} ms imposed, 5 asked; base {} ns, overhead {} ns",
-        bed.0.binary().version,
+        etcd.0.binary().version,
         seconds / syncs * 1e3,
         delayed / syncs * 1e3,
         cost.base_ns,
@@ -124,7 +108,7 @@ async fn it_delays_what_it_says_and_etcd_survives_it() {
     );
     assert!(syncs >= PUTS as f64, "one put waits for one sync at least");
     assert_eq!(
-        (delays.wal.syncs() - book.wal.syncs()) as f64,
+        (delays.wal.syncs() - ledger.wal.syncs()) as f64,
         syncs,
         "each sync of the log is one of ours"
     );
@@ -137,38 +121,36 @@ async fn it_delays_what_it_says_and_etcd_survives_it() {
     );
 
     // Its end is an orderly one, and it comes back on what it had written.
-    let log = bed.0.members()[0].log().to_owned();
-    bed.0.restart_member(0).await.unwrap();
+    let log = etcd.0.members()[0].log().to_owned();
+    etcd.0.restart_member(0).await.unwrap();
     let said = std::fs::read_to_string(log).unwrap();
     for word in ["panic", "fatal", "function not implemented"] {
         assert!(!said.contains(word), "{word}: {said}");
     }
-    let mut client = Client::connect(bed.0.endpoints(), None).await.unwrap();
+    let mut client = Client::connect(etcd.0.endpoints(), None).await.unwrap();
     let last = client.get(format!("k{}", PUTS - 1), None).await.unwrap();
     assert_eq!(last.count(), 1);
-    let again = bed.delays().wal.syncs();
+    let again = etcd.delays().wal.syncs();
     client.put("again", "v", None).await.unwrap();
-    let delays = bed.delays_of(again + 1).await;
+    let delays = etcd.delays_of(again + 1).await;
     assert!(delays.wal.syncs() > again, "and is still on its medium");
     drop(client);
-    bed.0.stop().await;
+    etcd.0.stop().await;
 }
 
 #[tokio::test]
 async fn a_medium_of_the_database_leaves_the_log_alone() {
-    let bed = Bed::start("{files: db, sync: {constant: 300ms}}").await;
-    let before = bed.metrics().await;
-    bed.put(PUTS).await;
+    let etcd = EmulatedEtcd::start("{files: db, sync: {constant: 300ms}}").await;
+    let before = etcd.metrics().await;
+    etcd.put(PUTS).await;
     // A backend commit is due each 100 ms.
-    let mut after = bed.metrics().await;
-    for _ in 0..300 {
-        if after["commit.count"] - before["commit.count"] >= 2.0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        bed.put(1).await;
-        after = bed.metrics().await;
-    }
+    let mut after = etcd.metrics().await;
+    eventually("two commits of the backend", async || {
+        etcd.put(1).await;
+        after = etcd.metrics().await;
+        after["commit.count"] - before["commit.count"] >= 2.0
+    })
+    .await;
     let mean = |name: &str| {
         let grown = |field: &str| {
             let name = format!("{name}.{field}");
@@ -178,9 +160,9 @@ async fn a_medium_of_the_database_leaves_the_log_alone() {
     };
     let (log, commit) = (mean("wal_fsync"), mean("commit"));
     println!("log {:.3} ms, commit {:.1} ms", log * 1e3, commit * 1e3);
-    let delays = bed.delays();
+    let delays = etcd.delays();
     assert_eq!((delays.wal.syncs(), delays.unknown), (0, 0));
     assert!(delays.db.syncs() >= 2);
     assert!(log < commit, "{log} s, {commit} s");
-    bed.0.stop().await;
+    etcd.0.stop().await;
 }

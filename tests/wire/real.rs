@@ -1,101 +1,22 @@
 //! Both wires against a real etcd.
 
 use super::local;
+use crate::common::{self, store::metrics};
 use bytes::Bytes;
 use etcdmark::etcd::wire::{Call, Pool, Settings};
+use etcdmark::local::LocalCluster;
 use etcdmark::rpc::WireKind;
 use etcdmark::rpc::messages as m;
 use etcdmark::rpc::{Rpc, RpcError};
 use etcdmark::target::Target;
 use prost::Message;
 use std::collections::BTreeMap;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-
-/// An etcd of one member on a temporary directory; killed on drop.
-pub(crate) struct Etcd {
-    pub(crate) endpoint: String,
-    child: Child,
-    _dir: tempfile::TempDir,
-}
-
-impl Drop for Etcd {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn port() -> u16 {
-    let l = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
-    l.local_addr().expect("address").port()
-}
-
-/// Starts etcd with further flags; `scheme` is that of its client URL.
-pub(crate) fn start(scheme: &str, flags: &[String]) -> Etcd {
-    let dir = tempfile::tempdir().expect("temporary directory");
-    let (client, peer) = (port(), port());
-    let endpoint = format!("{scheme}://127.0.0.1:{client}");
-    let peer = format!("http://127.0.0.1:{peer}");
-    let binary = crate::common::etcd_binary().find().expect("a real etcd");
-    let child = Command::new(&binary.path)
-        .arg("--data-dir")
-        .arg(dir.path().join("data"))
-        .args([
-            "--listen-client-urls",
-            &endpoint,
-            "--advertise-client-urls",
-            &endpoint,
-        ])
-        .args([
-            "--listen-peer-urls",
-            &peer,
-            "--initial-advertise-peer-urls",
-            &peer,
-        ])
-        .args([
-            "--initial-cluster",
-            &format!("default={peer}"),
-            "--logger",
-            "zap",
-        ])
-        .args(flags)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("etcd starts");
-    let etcd = Etcd {
-        endpoint,
-        child,
-        _dir: dir,
-    };
-    let address = etcd
-        .endpoint
-        .rsplit("//")
-        .next()
-        .expect("address")
-        .to_owned();
-    for _ in 0..300 {
-        if std::net::TcpStream::connect(&address).is_ok() {
-            return etcd;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("etcd did not open {address} within 30 s");
-}
 
 /// `grpc_server_handled_total` by method and code.
 async fn handled(endpoint: &str) -> BTreeMap<String, u64> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let address = endpoint.trim_start_matches("http://");
-    let mut s = tokio::net::TcpStream::connect(address)
+    metrics(endpoint)
         .await
-        .expect("metrics");
-    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    s.write_all(request.as_bytes()).await.expect("metrics");
-    let mut text = Vec::new();
-    s.read_to_end(&mut text).await.expect("metrics");
-    String::from_utf8_lossy(&text)
         .lines()
         .filter(|l| l.starts_with("grpc_server_handled_total{"))
         .filter(|l| {
@@ -111,7 +32,7 @@ async fn handled(endpoint: &str) -> BTreeMap<String, u64> {
 }
 
 fn frame(message: &impl Message) -> Bytes {
-    super::scripted::frame(&message.encode_to_vec())
+    crate::common::scripted::frame(&message.encode_to_vec())
 }
 
 fn key(i: u64) -> Bytes {
@@ -217,7 +138,7 @@ fn without_ids(rpc: Rpc, answer: Bytes) -> String {
 
 /// Requests of which both wires must make the same, whichever etcd it is.
 async fn streamed(wire: WireKind) -> Vec<Result<String, RpcError>> {
-    let etcd = start("http", &[]);
+    let etcd = common::etcd().await;
     let settings = Settings {
         wire,
         ..Settings::default()
@@ -262,7 +183,7 @@ async fn streamed(wire: WireKind) -> Vec<Result<String, RpcError>> {
 
 #[test]
 fn a_range_in_chunks_is_the_range_on_both_wires() {
-    let binary = crate::common::etcd_binary().find().expect("a real etcd");
+    let binary = common::etcd_binary().find().expect("a real etcd");
     let streams = etcdmark::store::preflight::version(&binary.version.to_string()) >= Some((3, 7));
     local(async {
         let h2 = streamed(WireKind::H2).await;
@@ -285,19 +206,16 @@ fn a_range_in_chunks_is_the_range_on_both_wires() {
 
 type Played = (Vec<Result<String, RpcError>>, BTreeMap<String, u64>);
 
-async fn connected(etcd: &Etcd, settings: Settings) -> Pool {
-    let endpoints = vec![etcd.endpoint.clone()];
+async fn connected(etcd: &LocalCluster, settings: Settings) -> Pool {
+    let endpoints = etcd.endpoints();
     let target = Target::plain(endpoints.clone());
-    loop {
-        match Pool::connect(&target, &endpoints, 2, settings.clone()).await {
-            Ok(pool) => return pool,
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
-        }
-    }
+    Pool::connect(&target, &endpoints, 2, settings)
+        .await
+        .expect("a pool")
 }
 
 async fn play(wire: WireKind) -> Played {
-    let etcd = start("http", &[]);
+    let etcd = common::etcd().await;
     let settings = Settings {
         wire,
         client_api_version: Some("3.6"),
@@ -314,7 +232,7 @@ async fn play(wire: WireKind) -> Played {
         timeout,
     };
     pool.call(0, first).await.result.expect("the first answer");
-    let before = handled(&etcd.endpoint).await;
+    let before = handled(&etcd.endpoints()[0]).await;
     let mut answers = Vec::new();
     for (i, (rpc, frame)) in script().into_iter().enumerate() {
         let reply = pool
@@ -331,7 +249,7 @@ async fn play(wire: WireKind) -> Played {
         answers.push(reply.result.map(|a| without_ids(rpc, a)));
     }
     pool.close().await;
-    let mut counts = handled(&etcd.endpoint).await;
+    let mut counts = handled(&etcd.endpoints()[0]).await;
     for (label, n) in &mut counts {
         *n -= before.get(label).copied().unwrap_or(0);
     }

@@ -1,77 +1,25 @@
 //! TLS: what works, and what each fault is called.
 
-use super::real::{Etcd, start};
 use super::{local, put};
+use crate::common::bare_etcd::BareEtcd;
+use crate::common::{self, ports};
 use etcdmark::etcd::tls::{self, DialError};
 use etcdmark::etcd::wire::{Pool, PoolError, Settings, probe};
 use etcdmark::target::Target;
 use etcdmark::target::TlsMaterial;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::time::Duration;
 
-type Ca = CertifiedIssuer<'static, KeyPair>;
-
-fn ca() -> Ca {
-    let mut params = CertificateParams::new(vec![]).expect("params");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params
-        .distinguished_name
-        .push(rcgen::DnType::CommonName, "test-ca");
-    CertifiedIssuer::self_signed(params, KeyPair::generate().expect("key")).expect("ca")
-}
-
-/// (certificate, key) for some names; `expired` ended in 2020.
-fn signed(ca: &Ca, names: &[&str], expired: bool) -> (String, String) {
-    let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
-    let mut params = CertificateParams::new(names).expect("params");
-    params
-        .distinguished_name
-        .push(rcgen::DnType::CommonName, "someone");
-    params.extended_key_usages = vec![
-        rcgen::ExtendedKeyUsagePurpose::ServerAuth,
-        rcgen::ExtendedKeyUsagePurpose::ClientAuth,
-    ];
-    if expired {
-        params.not_before = rcgen::date_time_ymd(2019, 1, 1);
-        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
-    }
-    let key = KeyPair::generate().expect("key");
-    let cert = params.signed_by(&key, ca).expect("certificate");
-    (cert.pem(), key.serialize_pem())
-}
-
-/// A real etcd with this server certificate; wants client certificates if `mutual`.
-fn etcd(ca: &Ca, server: &(String, String), mutual: bool) -> (Etcd, tempfile::TempDir) {
-    let dir = tempfile::tempdir().expect("directory");
-    let file = |name: &str, text: &str| {
-        let path = dir.path().join(name);
-        std::fs::write(&path, text).expect("write");
-        path.display().to_string()
-    };
-    let mut flags = vec![
-        format!("--cert-file={}", file("server.crt", &server.0)),
-        format!("--key-file={}", file("server.key", &server.1)),
-    ];
-    if mutual {
-        flags.push(format!("--trusted-ca-file={}", file("ca.crt", &ca.pem())));
-        flags.push("--client-cert-auth".into());
-    }
-    (start("https", &flags), dir)
-}
-
-fn target(etcd: &Etcd, tls: TlsMaterial) -> Target {
-    let mut target = Target::plain(vec![etcd.endpoint.clone()]);
+fn target(endpoint: &str, tls: TlsMaterial) -> Target {
+    let mut target = Target::plain(vec![endpoint.to_owned()]);
     target.tls = Some(tls);
     target.dial_timeout = Duration::from_secs(5);
     target
 }
 
-async fn fault(etcd: &Etcd, tls: TlsMaterial) -> DialError {
-    let target = target(etcd, tls);
-    let by_probe = probe(&target, &etcd.endpoint).await.expect_err("a fault");
-    let by_channel = tls::channel(&target, &etcd.endpoint)
-        .await
-        .expect_err("a fault");
+async fn fault(endpoint: &str, tls: TlsMaterial) -> DialError {
+    let target = target(endpoint, tls);
+    let by_probe = probe(&target, endpoint).await.expect_err("a fault");
+    let by_channel = tls::channel(&target, endpoint).await.expect_err("a fault");
     // The alert can be overtaken by the reset, so only the kind is certain.
     let kind = std::mem::discriminant::<DialError>;
     assert_eq!(
@@ -91,17 +39,8 @@ async fn fault(etcd: &Etcd, tls: TlsMaterial) -> DialError {
     by_probe
 }
 
-fn pem(ca: &Ca, pair: Option<&(String, String)>) -> TlsMaterial {
-    TlsMaterial {
-        ca: Some(ca.pem().into_bytes()),
-        cert: pair.map(|p| p.0.clone().into_bytes()),
-        key: pair.map(|p| p.1.clone().into_bytes()),
-        ..TlsMaterial::default()
-    }
-}
-
-async fn works(etcd: &Etcd, tls: TlsMaterial) {
-    let target = target(etcd, tls);
+async fn works(endpoint: &str, tls: TlsMaterial) {
+    let target = target(endpoint, tls);
     let pool = Pool::connect(&target, &target.endpoints, 2, Settings::default())
         .await
         .expect("pool");
@@ -109,7 +48,7 @@ async fn works(etcd: &Etcd, tls: TlsMaterial) {
         key: "k".into(),
         ..Default::default()
     };
-    let frame = super::scripted::frame(&prost::Message::encode_to_vec(&range));
+    let frame = crate::common::scripted::frame(&prost::Message::encode_to_vec(&range));
     let call = etcdmark::etcd::wire::Call {
         rpc: etcdmark::rpc::Rpc::Range,
         frame,
@@ -120,9 +59,7 @@ async fn works(etcd: &Etcd, tls: TlsMaterial) {
         reply.result.is_ok() && reply.sent.expect("sent") <= reply.done,
         "{reply:?}"
     );
-    let channel = tls::channel(&target, &etcd.endpoint)
-        .await
-        .expect("channel");
+    let channel = tls::channel(&target, endpoint).await.expect("channel");
     let mut client = etcd_client::Client::from_channel(etcd_client::Channel::Tonic(channel), None)
         .await
         .expect("client");
@@ -135,43 +72,49 @@ async fn works(etcd: &Etcd, tls: TlsMaterial) {
 #[test]
 fn mutual_tls_works_and_each_fault_has_a_name() {
     local(async {
-        let (ours, theirs) = (ca(), ca());
-        let server = signed(&ours, &["127.0.0.1", "localhost"], false);
-        let client = signed(&ours, &["client"], false);
-        let (etcd, _files) = etcd(&ours, &server, true);
-        works(&etcd, pem(&ours, Some(&client))).await;
+        let (ours, theirs) = (common::tls(), common::tls());
+        let etcd = common::tls_etcd(&ours).await;
+        let endpoint = etcd.endpoints().remove(0);
+        let good = || ours.material(Some("client"));
+        works(&endpoint, good()).await;
         let skip = TlsMaterial {
             ca: None,
             insecure_skip_verify: true,
-            ..pem(&ours, Some(&client))
+            ..good()
         };
-        works(&etcd, skip).await;
-        let endpoint = etcd.endpoint.clone();
+        works(&endpoint, skip).await;
+        let other_ca = TlsMaterial {
+            ca: theirs.material(None).ca,
+            ..good()
+        };
         assert_eq!(
-            fault(&etcd, pem(&theirs, Some(&client))).await,
+            fault(&endpoint, other_ca).await,
             DialError::UnknownCa {
                 endpoint: endpoint.clone()
             }
         );
         assert_eq!(
-            fault(&etcd, pem(&ours, None)).await,
+            fault(&endpoint, ours.material(None)).await,
             DialError::NoClientCertificate {
                 endpoint: endpoint.clone()
             }
         );
-        let stranger = signed(&theirs, &["client"], false);
-        let e = fault(&etcd, pem(&ours, Some(&stranger))).await;
+        let stranger = TlsMaterial {
+            ca: good().ca,
+            ..theirs.material(Some("client"))
+        };
+        let e = fault(&endpoint, stranger).await;
         assert!(
             matches!(e, DialError::ClientCertificateRejected { .. }),
             "{e:?}"
         );
         let other_name = TlsMaterial {
             server_name: Some("elsewhere".into()),
-            ..pem(&ours, Some(&client))
+            ..good()
         };
-        let e = fault(&etcd, other_name).await;
+        let e = fault(&endpoint, other_name).await;
         assert!(matches!(e, DialError::WrongName { .. }), "{e:?}");
-        let e = fault(&etcd, TlsMaterial::default()).await;
+        let e = fault(&endpoint, TlsMaterial::default()).await;
         assert!(e.to_string().contains("--cacert"), "{e}");
         let plain = Target::plain(vec![endpoint.replace("https", "http")]);
         let e = probe(&plain, &plain.endpoints[0])
@@ -184,10 +127,9 @@ fn mutual_tls_works_and_each_fault_has_a_name() {
 #[test]
 fn an_expired_server_certificate_and_plain_text_have_names() {
     local(async {
-        let ca = ca();
-        let server = signed(&ca, &["127.0.0.1"], true);
-        let (expired, _files) = etcd(&ca, &server, false);
-        let e = fault(&expired, pem(&ca, None)).await;
+        let tls = common::tls();
+        let expired = BareEtcd::start("https", &tls.server_flags("expired-server"));
+        let e = fault(&expired.url, tls.material(None)).await;
         assert!(
             matches!(
                 e,
@@ -198,9 +140,9 @@ fn an_expired_server_certificate_and_plain_text_have_names() {
             ),
             "{e:?}"
         );
-        let plain = start("http", &[]);
-        let mut t = Target::plain(vec![plain.endpoint.replace("http", "https")]);
-        t.tls = Some(pem(&ca, None));
+        let plain = common::etcd().await;
+        let mut t = Target::plain(vec![plain.endpoints()[0].replace("http", "https")]);
+        t.tls = Some(tls.material(None));
         let e = probe(&t, &t.endpoints[0]).await.expect_err("TLS to plain");
         assert!(matches!(e, DialError::TlsToPlain { .. }), "{e:?}");
     });
@@ -209,19 +151,7 @@ fn an_expired_server_certificate_and_plain_text_have_names() {
 #[test]
 fn what_is_no_etcd_at_all_is_said() {
     local(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("bind");
-        let endpoint = format!("http://{}", listener.local_addr().expect("address"));
-        tokio::task::spawn_local(async move {
-            use tokio::io::{AsyncReadExt, AsyncWriteExt};
-            while let Ok((mut s, _)) = listener.accept().await {
-                let _ = s.read(&mut [0; 1024]).await;
-                let _ = s
-                    .write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
-                    .await;
-            }
-        });
+        let endpoint = ports::babbler(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
         let e = probe(&Target::plain(vec![]), &endpoint)
             .await
             .expect_err("not etcd");

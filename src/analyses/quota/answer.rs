@@ -201,12 +201,8 @@ fn notes(all: &[Filling<'_>]) -> Vec<String> {
         let compactor = r.while_full.get("compactor/txn");
         if let Some(compactor) = compactor.filter(|c| c.no_space > 0) {
             let ResponseCounts { ok, no_space, .. } = compactor;
-            let refused = match ok {
-                0 => "each time".to_owned(),
-                ok => format!("every time except {ok}"),
-            };
             notes.push(format!(
-                "{}: kube-apiserver's compactor ran {} times while etcd was full and was refused {refused}: it \
+                "{}: while full, etcd refused {no_space} of {} rounds of kube-apiserver's compactor: the compactor \
                  cannot free a full etcd, because its first step is a write",
                 f.name,
                 ok + no_space

@@ -1,6 +1,6 @@
 //! When a plan's writes fill a store: (Q − used) / (r × b), with the plan's own objects, rates and expiries.
 
-use crate::engine::writes::{Writes, Written, populated, writes};
+use crate::engine::writes::{ActorWrites, WriteSample, populated, writes};
 use crate::measure::quota_model::{Put, Share, bytes_per_revision, delete_size, put_size};
 use crate::workload::Plan;
 
@@ -29,7 +29,7 @@ pub(super) enum ForecastError {
 pub(super) struct Forecast {
     /// Bytes of the file that populate takes, by the model.
     pub(super) populated: f64,
-    sources: Vec<Writes>,
+    sources: Vec<ActorWrites>,
 }
 
 /// What the first seconds of the load write.
@@ -60,7 +60,7 @@ impl Forecast {
         let sources = writes(plan, store);
         if sources
             .iter()
-            .any(|s| s.each(0).is_none() && !s.written.is_empty())
+            .any(|s| s.each(0).is_none() && !s.samples.is_empty())
         {
             return Err(ForecastError::ClosedLoop);
         }
@@ -81,7 +81,7 @@ impl Forecast {
         let (mut made, mut gone) = (Vec::new(), 0.0);
         for source in &self.sources {
             let each = source.each(nanos(seconds)).unwrap_or(0.0);
-            for w in &source.written {
+            for w in &source.samples {
                 load.mix.push(share(each, put(w)));
                 load.puts += each;
                 let expired = w.ttl.map_or(0.0, |ttl| {
@@ -135,7 +135,7 @@ impl Forecast {
     pub(super) fn critical_rate(&self, quota: f64, interval: f64) -> Option<f64> {
         let window = 2.0 * interval;
         let history = self.load(window);
-        let lives = self.sources.iter().flat_map(|s| &s.written);
+        let lives = self.sources.iter().flat_map(|s| &s.samples);
         let longest = lives.filter_map(|w| w.ttl).max().unwrap_or(0) as f64;
         let alive = self.load(window.max(longest)).alive;
         let (room, mut times, mut each) = (quota - self.populated, 0.0, history.each);
@@ -160,7 +160,7 @@ fn share(weight: f64, size: u64) -> Share {
     Share { weight, size }
 }
 
-fn put(w: &Written) -> u64 {
+fn put(w: &WriteSample) -> u64 {
     put_size(&Put {
         key: w.key,
         value: w.value,

@@ -13,7 +13,7 @@ mod recovery;
 mod renewals;
 mod tables;
 
-use crate::etcd::control::{Cluster, ControlError};
+use crate::etcd::control::{ControlClient, ControlError};
 use crate::etcd::quota;
 use crate::experiment::analysis::{Analysis, Evidence, Findings, Requirements};
 use crate::experiment::play::hook::{HookError, TrialHook, TrialStart};
@@ -64,7 +64,7 @@ pub(super) fn hook(start: TrialStart<'_>) -> Result<Box<dyn TrialHook>, HookErro
         ));
     }
     let (members, found) = start.testbed.block_on(async {
-        let cluster = Cluster::connect(&store.target).await?;
+        let cluster = ControlClient::connect(&store.target).await?;
         let mut all = Vec::new();
         for member in cluster.each() {
             all.push(member.status().await?);

@@ -2,7 +2,7 @@
 
 use super::record::Step;
 use crate::clock::{self, Nanos, SECOND};
-use crate::etcd::control::{Alarm, Cluster, ControlError, Member, RangeSpec};
+use crate::etcd::control::{Alarm, ControlClient, ControlError, Member, RangeSpec};
 use crate::target::Target;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -38,7 +38,7 @@ async fn steps(
     told: &Mutex<Recovery>,
     reads: &Mutex<Vec<(Nanos, Nanos)>>,
 ) -> Result<(), ControlError> {
-    let cluster = Cluster::connect(target).await?;
+    let cluster = ControlClient::connect(target).await?;
     let first = &cluster.each()[0];
     let end = |name: String, begun: Nanos, size: i64| {
         let now = clock::now();
@@ -91,7 +91,7 @@ pub(super) async fn full_alarms(member: &Member) -> Result<Vec<Alarm>, ControlEr
 async fn look(mut target: Target, reads: Arc<Mutex<Vec<(Nanos, Nanos)>>>) {
     // A read that is given up says less than how long etcd stood still.
     target.command_timeout = WITHIN;
-    let Ok(cluster) = Cluster::connect(&target).await else {
+    let Ok(cluster) = ControlClient::connect(&target).await else {
         return;
     };
     loop {

@@ -12,7 +12,7 @@ fn flags(args: &[&str]) -> ClusterFlags {
     <Cli as clap::Parser>::try_parse_from(args).unwrap().flags
 }
 
-fn resolve(args: &[&str], access: Access, env: &[(&str, &str)]) -> Result<Found, CliError> {
+fn resolve(args: &[&str], access: Access, env: &[(&str, &str)]) -> Result<EtcdChoice, CliError> {
     let env = |n: &str| {
         env.iter()
             .find(|(k, _)| *k == n)

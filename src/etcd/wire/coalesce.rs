@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const LIMIT: usize = 256 << 10;
 
 /// The socket and what waits for it.
-pub(crate) struct Gathered<S> {
+pub(crate) struct WriteBuffer<S> {
     io: S,
     out: BytesMut,
     /// Bytes taken from h2 since the start.
@@ -31,7 +31,7 @@ pub(crate) struct Gathered<S> {
     flushed: u64,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Gathered<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> WriteBuffer<S> {
     /// Writes and flushes everything gathered.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.out.is_empty() {
@@ -49,14 +49,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gathered<S> {
 }
 
 /// The half that h2 owns.
-pub(crate) struct Coalesce<S>(Rc<RefCell<Gathered<S>>>);
+pub(crate) struct Coalesce<S>(Rc<RefCell<WriteBuffer<S>>>);
 
 /// The half that the driver owns.
-pub(crate) struct Outlet<S>(Rc<RefCell<Gathered<S>>>);
+pub(crate) struct Outlet<S>(Rc<RefCell<WriteBuffer<S>>>);
 
 /// Both halves over one socket.
 pub(crate) fn pair<S>(io: S, buffers: bool) -> (Coalesce<S>, Outlet<S>) {
-    let gathered = Rc::new(RefCell::new(Gathered {
+    let gathered = Rc::new(RefCell::new(WriteBuffer {
         io,
         out: BytesMut::with_capacity(16 << 10),
         taken: 0,

@@ -32,7 +32,7 @@ const RESET_MEMORY: Duration = Duration::from_secs(60);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What callers and the driver share.
-pub(crate) struct Shared {
+pub(crate) struct ConnectionState {
     pub(crate) send: RefCell<Option<SendRequest<Bytes>>>,
     /// The newest stream has no place yet (the server lowered its limit); nothing may be sent until it has.
     pub(crate) opening: Cell<bool>,
@@ -54,7 +54,7 @@ pub(crate) struct Shared {
     pub(crate) changed: Notify,
 }
 
-impl Shared {
+impl ConnectionState {
     /// Follows the server's MAX_CONCURRENT_STREAMS.
     pub(crate) fn set_slots(&self, limit: usize) {
         let limit = limit.clamp(0, MANY_STREAMS);
@@ -96,7 +96,7 @@ impl Shared {
 }
 
 /// A place among the server's concurrent streams; given back on drop.
-struct Slot<'a>(&'a Shared);
+struct Slot<'a>(&'a ConnectionState);
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
@@ -119,7 +119,7 @@ impl Drop for Finish<'_> {
 
 /// One HTTP/2 connection. Its driver runs as a local task until the connection ends.
 pub(crate) struct Connection {
-    shared: Rc<Shared>,
+    shared: Rc<ConnectionState>,
     template: RefCell<Template>,
     task: tokio::task::AbortHandle,
 }
@@ -148,7 +148,7 @@ impl Connection {
             .max_local_error_reset_streams(None)
             .handshake(io)
             .await?;
-        let shared = Rc::new(Shared {
+        let shared = Rc::new(ConnectionState {
             send: RefCell::new(Some(send)),
             opening: Cell::new(false),
             opened: Notify::new(),

@@ -1,7 +1,7 @@
 //! Runs one connection: reads and writes frames, stamps *sent*, sweeps deadlines, keeps it alive.
 
 use super::coalesce::{Coalesce, Outlet};
-use super::connection::Shared;
+use super::connection::ConnectionState;
 use super::dial::Io;
 use super::settings::{KEEPALIVE_MIN, Settings};
 use crate::clock::{self, Nanos};
@@ -22,7 +22,7 @@ const SWEEP: Nanos = 20_000_000;
 pub(crate) struct Driver {
     connection: Connection<Coalesce<Io>, Bytes>,
     outlet: Outlet<Io>,
-    shared: Rc<Shared>,
+    shared: Rc<ConnectionState>,
     coalesce: bool,
     /// The write is put off until the tasks that are ready now have run.
     deferred: bool,
@@ -48,7 +48,7 @@ impl Driver {
     pub(crate) fn new(
         mut connection: Connection<Coalesce<Io>, Bytes>,
         outlet: Outlet<Io>,
-        shared: Rc<Shared>,
+        shared: Rc<ConnectionState>,
         settings: &Settings,
     ) -> Self {
         let now = clock::now();

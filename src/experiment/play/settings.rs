@@ -3,7 +3,6 @@
 use super::runner::Runner;
 use super::testbed::Testbed;
 use crate::clock;
-use crate::control::Control;
 use crate::engine::guards;
 use crate::experiment::error::ExperimentError;
 use crate::experiment::file::etcd::StoreEtcd;
@@ -43,7 +42,6 @@ impl Runner<'_> {
                 Vec::new()
             },
             allow_live_cluster: self.experiment.allow_live_cluster,
-            control: Control::default(),
         };
         Ok(resolved.into_plan(targets, settings)?)
     }

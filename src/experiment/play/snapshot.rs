@@ -3,6 +3,7 @@
 use super::interrupt::ForwardedInterrupt;
 use super::runner::Runner;
 use super::testbed::{InitialData, Testbed};
+use crate::control::Control;
 use crate::engine;
 use crate::experiment::error::ExperimentError;
 use crate::experiment::plan::TrialPlan;
@@ -46,10 +47,11 @@ impl Runner<'_> {
         )?;
         let mut plan = self.plan(&testbed, resolved, self.run_id(etcds))?;
         (plan.keep_data, plan.populate_only) = (true, true);
-        let watch = ForwardedInterrupt::new(&testbed, self.control, &plan.control);
+        let control = Control::default();
+        let watch = ForwardedInterrupt::new(&testbed, self.control, &control);
         let mut sinks: Vec<&mut dyn Sink> = Vec::new();
         sinks.extend(self.observer.sink());
-        let filled = engine::run(plan, &mut Tee::new(sinks));
+        let filled = engine::run(plan, &control, &mut Tee::new(sinks));
         drop(watch);
         testbed.stop();
         if self.control.interrupted() {

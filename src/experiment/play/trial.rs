@@ -6,6 +6,7 @@ use super::hooked_sink::HookedSink;
 use super::interrupt::ForwardedInterrupt;
 use super::runner::Runner;
 use super::testbed::{InitialData, Testbed};
+use crate::control::Control;
 use crate::engine;
 use crate::experiment::error::ExperimentError;
 use crate::experiment::file::etcd::StoreEtcd;
@@ -84,15 +85,16 @@ impl Runner<'_> {
             source,
             directory: files.path().to_owned(),
         };
+        let control = Control::default();
         let start = TrialStart {
             testbed,
             experiment: &self.experiment.plan,
             plan: &plan,
-            control: &plan.control,
+            control: &control,
         };
         let make = self.experiment.analysis.hook;
         let mut hook = make.map(|make| make(start)).transpose().map_err(failed)?;
-        let watch = ForwardedInterrupt::new(testbed, self.control, &plan.control);
+        let watch = ForwardedInterrupt::new(testbed, self.control, &control);
         let mut sink = files.sink()?;
         let mut sinks: Vec<&mut dyn Sink> = vec![&mut sink];
         sinks.extend(self.observer.sink());
@@ -106,7 +108,7 @@ impl Runner<'_> {
                 },
                 t: 0.0,
             };
-            engine::run(plan, &mut hooked)
+            engine::run(plan, &control, &mut hooked)
         };
         let result = played.map_err(|source| ExperimentError::Run {
             trial: trial.trial,

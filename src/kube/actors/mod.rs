@@ -14,11 +14,15 @@ mod list;
 mod node_lease;
 mod node_status;
 mod probe;
+mod script;
+mod session;
 mod step;
 
 pub use kind::ActorKind;
 pub use list::list_class;
-pub use step::{LeaseUse, Population, Session, Step};
+pub use script::{Of, Row, Script, Think};
+pub use session::{Session, Turn};
+pub use step::{LeaseUse, Population, Step};
 
 use crate::kube::{Cluster, KubernetesVersion};
 use crate::schedule::Stripe;

@@ -1,6 +1,6 @@
 //! The vocabulary of sessions: what an actor can ask the engine to do, step by step.
 
-use crate::kube::{Kind, ObjectRef, OpClass};
+use crate::kube::{Kind, OpClass};
 
 /// A family of objects that must exist before the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum LeaseUse {
 /// One step of a session: one RPC by design, more where a conflict is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Create the session's object.
+    /// Create the object.
     Create(OpClass, LeaseUse),
     /// Update it; `reread` is the GET that a client with a stale copy sends before it tries again
     /// (none: GuaranteedUpdate retries from the failed transaction's own range).
@@ -77,56 +77,17 @@ impl Step {
             Step::Update { class, .. } | Step::SharedLease { class, .. } => class,
         }
     }
-}
 
-/// One thing an actor does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// The object that the steps are about.
-    pub object: ObjectRef,
-    /// In order; a failed step ends the session.
-    pub steps: Steps,
-}
-
-/// At most four steps, inline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Steps {
-    steps: [Option<Step>; 4],
-}
-
-impl Session {
-    /// A session of these steps (at most four) on that object.
-    pub fn new(kind: Kind, index: u64, steps: &[Step]) -> Session {
-        debug_assert!(steps.len() <= 4, "a session has at most four steps");
-        let mut inline = [None; 4];
-        for (to, from) in inline.iter_mut().zip(steps) {
-            *to = Some(*from);
-        }
-        Session {
-            object: ObjectRef { kind, index },
-            steps: Steps { steps: inline },
-        }
+    /// Whether it writes its object.
+    pub fn writes(self) -> bool {
+        matches!(
+            self,
+            Step::Create(..) | Step::Update { .. } | Step::CompactorTxn(_)
+        )
     }
 
-    /// Whether any step writes the object: such sessions of one object take turns.
-    pub fn writes(&self) -> bool {
-        self.steps.iter().any(|s| {
-            matches!(
-                s,
-                Step::Create(..) | Step::Update { .. } | Step::CompactorTxn(_)
-            )
-        })
-    }
-}
-
-impl Steps {
-    /// In order.
-    pub fn iter(&self) -> impl Iterator<Item = Step> + '_ {
-        self.steps.iter().flatten().copied()
-    }
-
-    /// The first one (a session is never empty in practice).
-    pub fn first(&self) -> Option<Step> {
-        self.steps[0]
+    /// Whether it is offered and counted as an operation of its own: a shared lease is only where it is granted.
+    pub fn is_operation(self) -> bool {
+        !matches!(self, Step::SharedLease { .. })
     }
 }

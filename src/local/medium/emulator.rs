@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::calibrate::Cost;
 use super::file::{Files, Medium};
-use super::gate::{Event, Gate, Held};
+use super::gate::{Gate, GateEvent, HeldSync};
 use crate::clock::Nanos;
 use crate::measure::{DelayBook, Delays, FileDelays};
 use crate::rng::{mix, unit};
@@ -36,7 +36,7 @@ enum Kind {
 
 /// A sync that will be let go.
 struct Waiting {
-    held: Held,
+    held: HeldSync,
     due: Nanos,
     kind: Kind,
     asked: Nanos,
@@ -54,10 +54,10 @@ impl Emulation {
         loop {
             let next = waiting.iter().map(|w| w.due).min();
             match gate.next(next)? {
-                Event::Gone => return Ok(()),
-                Event::Nothing if next.is_none() && ended() => return Ok(()),
-                Event::Nothing => {}
-                Event::Held(held) => match self.judge(held, &mut waiting) {
+                GateEvent::Gone => return Ok(()),
+                GateEvent::Nothing if next.is_none() && ended() => return Ok(()),
+                GateEvent::Nothing => {}
+                GateEvent::Sync(held) => match self.judge(held, &mut waiting) {
                     Ok(w) => waiting.push(w),
                     Err(id) => {
                         gate.release(id)?;
@@ -75,7 +75,7 @@ impl Emulation {
     }
 
     /// Until when a sync is held; its id if it is none of the medium's.
-    fn judge(&self, held: Held, waiting: &mut Vec<Waiting>) -> Result<Waiting, u64> {
+    fn judge(&self, held: HeldSync, waiting: &mut Vec<Waiting>) -> Result<Waiting, u64> {
         // A signal made the thread begin its sync anew: it goes on where it was.
         if let Some(i) = waiting.iter().position(|w| w.held.thread == held.thread) {
             let mut before = waiting.swap_remove(i);

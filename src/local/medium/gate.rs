@@ -8,7 +8,7 @@ use crate::clock::{self, Nanos};
 
 /// A sync that waits for us.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct HeldSync {
     /// Names it to [`Gate::release`].
     pub(super) id: u64,
     /// The waiting thread, which waits for one sync at a time.
@@ -21,9 +21,9 @@ pub(super) struct Held {
 
 /// What became of waiting for a sync.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(super) enum GateEvent {
     /// One waits.
-    Held(Held),
+    Sync(HeldSync),
     /// None came in time.
     Nothing,
     /// The process is gone: none will come any more.
@@ -33,7 +33,7 @@ pub(super) enum Event {
 /// Holds the syncs of one process.
 pub(super) trait Gate {
     /// Waits for a sync, until `until` (or for about a tenth of a second), never much longer.
-    fn next(&mut self, until: Option<Nanos>) -> io::Result<Event>;
+    fn next(&mut self, until: Option<Nanos>) -> io::Result<GateEvent>;
 
     /// Lets a sync go on. False: nobody waits for it any more.
     fn release(&mut self, id: u64) -> io::Result<bool>;

@@ -22,7 +22,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 
-use super::gate::{Event, Gate, Held};
+use super::gate::{Gate, GateEvent, HeldSync};
 use crate::clock::{Nanos, SECOND, now};
 
 /// How long [`Gate::next`] waits when nothing is due.
@@ -217,7 +217,7 @@ struct Notification {
 }
 
 impl Gate for Listener {
-    fn next(&mut self, until: Option<Nanos>) -> io::Result<Event> {
+    fn next(&mut self, until: Option<Nanos>) -> io::Result<GateEvent> {
         let wait = until.map_or(TICK, |u| u.saturating_sub(now()).min(TICK));
         let timeout = Timespec {
             tv_sec: i64::try_from(wait / SECOND).unwrap_or(0),
@@ -225,16 +225,16 @@ impl Gate for Listener {
         };
         let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
         match poll(&mut fds, Some(&timeout)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(Event::Nothing),
+            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(GateEvent::Nothing),
             Ok(_) => {}
             Err(error) => return Err(error.into()),
         }
         let ready = fds[0].revents();
         if !ready.contains(PollFlags::IN) {
             return Ok(if ready.intersects(PollFlags::HUP | PollFlags::ERR) {
-                Event::Gone
+                GateEvent::Gone
             } else {
-                Event::Nothing
+                GateEvent::Nothing
             });
         }
         // SAFETY: all-zero is a value of this plain struct of integers.
@@ -251,12 +251,12 @@ impl Gate for Listener {
             let error = io::Error::last_os_error();
             // ENOENT: a signal ended the sync before we asked.
             return match error.raw_os_error() {
-                Some(libc::ENOENT | libc::EINTR) => Ok(Event::Nothing),
+                Some(libc::ENOENT | libc::EINTR) => Ok(GateEvent::Nothing),
                 _ => Err(error),
             };
         }
         let at = now();
-        Ok(Event::Held(Held {
+        Ok(GateEvent::Sync(HeldSync {
             id: told.known.id,
             thread: told.known.pid,
             at,
@@ -367,13 +367,13 @@ mod tests {
         let mut seen = Vec::new();
         for _ in 0..600 {
             match listener.next(None).unwrap() {
-                Event::Held(held) => {
+                GateEvent::Sync(held) => {
                     assert!(child.try_wait().unwrap().is_none(), "it waits for us");
                     seen.extend(held.file.clone());
                     assert!(listener.release(held.id).unwrap());
                 }
-                Event::Nothing => {}
-                Event::Gone => break,
+                GateEvent::Nothing => {}
+                GateEvent::Gone => break,
             }
         }
         assert_eq!(seen, [path]);

@@ -222,7 +222,7 @@ pub fn rpcs(values: &BTreeMap<String, f64>, method: &str) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::event::{Counts, MemberInfo, Sweep};
+    use crate::report::event::{Counts, MemberInfo, StoreSweep};
 
     fn sample(txns: f64, started: f64) -> ServerSample {
         ServerSample {
@@ -263,7 +263,7 @@ mod tests {
             ..Header::default()
         };
         let verify = VerifyReport {
-            sweeps: vec![Sweep {
+            sweeps: vec![StoreSweep {
                 store: "main".to_owned(),
                 revision,
                 expired_leases: 2,

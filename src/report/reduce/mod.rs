@@ -257,7 +257,7 @@ impl Reducer {
             host: &host,
         });
         let headline = |class: Option<&str>, q: f64| self.headline(&classes, class, q);
-        let findings = threshold::Findings {
+        let input = threshold::ThresholdInput {
             total: &total,
             classes: &classes,
             headline: &headline,
@@ -266,7 +266,7 @@ impl Reducer {
             .header
             .thresholds
             .iter()
-            .map(|e| threshold::judge(e, &findings))
+            .map(|e| threshold::judge(e, &input))
             .collect();
         let mut result = RunResult {
             api_version: API_VERSION.to_owned(),

@@ -1,7 +1,6 @@
 //! The model against figures computed by hand.
 
 use super::*;
-use crate::control::Control;
 use crate::target::Target;
 use crate::workload::{Overrides, RunSettings, Source};
 
@@ -20,7 +19,6 @@ fn plan(changes: &[(&str, &str)]) -> Plan {
         verify: false,
         guards: Vec::new(),
         allow_live_cluster: false,
-        control: Control::default(),
     };
     let target = Target::plain(vec!["http://127.0.0.1:1".to_owned()]);
     resolved.unwrap().into_plan(vec![target], settings).unwrap()

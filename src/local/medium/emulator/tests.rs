@@ -25,14 +25,14 @@ impl Mock {
 }
 
 impl Gate for Mock {
-    fn next(&mut self, until: Option<Nanos>) -> io::Result<Event> {
+    fn next(&mut self, until: Option<Nanos>) -> io::Result<GateEvent> {
         let arrival = self.arrivals.front().map(|a| a.0);
         match (arrival, until) {
             (Some(at), until) if until.is_none_or(|u| at <= u) => {
                 let (at, id, thread, file) = self.arrivals.pop_front().unwrap();
                 self.now.set(at.max(self.now.get()));
                 let file = file.map(PathBuf::from);
-                Ok(Event::Held(Held {
+                Ok(GateEvent::Sync(HeldSync {
                     id,
                     thread,
                     at,
@@ -41,9 +41,9 @@ impl Gate for Mock {
             }
             (_, Some(until)) => {
                 self.now.set(until);
-                Ok(Event::Nothing)
+                Ok(GateEvent::Nothing)
             }
-            _ => Ok(Event::Gone),
+            _ => Ok(GateEvent::Gone),
         }
     }
 

@@ -11,13 +11,13 @@ const MAX_OBJECTS: u64 = 1000;
 
 /// A lease that etcd granted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Granted {
+pub(crate) struct Grant {
     pub(crate) id: i64,
     pub(crate) at: Nanos,
     pub(crate) ttl: i64,
 }
 
-impl Granted {
+impl Grant {
     /// Whether etcd may have expired it by `now`.
     pub(crate) fn may_have_expired(&self, now: Nanos) -> bool {
         now.saturating_sub(self.at) / SECOND >= self.ttl.unsigned_abs()
@@ -33,10 +33,10 @@ struct Slot {
 
 /// What a session has to do for its shared lease.
 #[derive(Debug)]
-pub(crate) enum Shared {
+pub(crate) enum LeaseDecision {
     /// Use this one.
     Use(usize),
-    /// Grant a new one, then call [`Leases::granted_shared`] or [`Leases::failed`].
+    /// Grant a new one, then call [`Leases::add_shared`] or [`Leases::failed`].
     Grant,
     /// Another session is granting it: wait, then ask again.
     Wait(Rc<Notify>),
@@ -45,54 +45,54 @@ pub(crate) enum Shared {
 /// All etcd leases of a worker.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
-    granted: Vec<Granted>,
+    grants: Vec<Grant>,
     slots: HashMap<usize, Slot>,
 }
 
 impl Leases {
     /// A lease by its number.
-    pub(crate) fn get(&self, index: usize) -> Option<Granted> {
-        self.granted.get(index).copied()
+    pub(crate) fn get(&self, index: usize) -> Option<Grant> {
+        self.grants.get(index).copied()
     }
 
     /// All of them.
-    pub(crate) fn all(&self) -> &[Granted] {
-        &self.granted
+    pub(crate) fn all(&self) -> &[Grant] {
+        &self.grants
     }
 
     /// A new lease; returns its number.
-    pub(crate) fn granted(&mut self, id: i64, at: Nanos, ttl: i64) -> usize {
-        self.granted.push(Granted { id, at, ttl });
-        self.granted.len() - 1
+    pub(crate) fn add(&mut self, id: i64, at: Nanos, ttl: i64) -> usize {
+        self.grants.push(Grant { id, at, ttl });
+        self.grants.len() - 1
     }
 
     /// The shared lease of a slot; every call counts as an attached object, as in the apiserver.
-    pub(crate) fn shared(&mut self, slot: usize, reuse_seconds: u64, now: Nanos) -> Shared {
+    pub(crate) fn shared(&mut self, slot: usize, reuse_seconds: u64, now: Nanos) -> LeaseDecision {
         let slot = self.slots.entry(slot).or_default();
         if let Some(notify) = &slot.granting {
-            return Shared::Wait(Rc::clone(notify));
+            return LeaseDecision::Wait(Rc::clone(notify));
         }
         let fresh = slot
             .lease
-            .and_then(|i| self.granted.get(i).map(|g| (i, g)))
+            .and_then(|i| self.grants.get(i).map(|g| (i, g)))
             .filter(|(_, g)| {
                 now.saturating_sub(g.at) < reuse_seconds * SECOND && slot.uses < MAX_OBJECTS
             });
         match fresh {
             Some((index, _)) => {
                 slot.uses += 1;
-                Shared::Use(index)
+                LeaseDecision::Use(index)
             }
             None => {
                 slot.granting = Some(Rc::new(Notify::new()));
-                Shared::Grant
+                LeaseDecision::Grant
             }
         }
     }
 
     /// The slot's new lease is there.
-    pub(crate) fn granted_shared(&mut self, slot: usize, id: i64, at: Nanos, ttl: i64) -> usize {
-        let index = self.granted(id, at, ttl);
+    pub(crate) fn add_shared(&mut self, slot: usize, id: i64, at: Nanos, ttl: i64) -> usize {
+        let index = self.add(id, at, ttl);
         let slot = self.slots.entry(slot).or_default();
         slot.lease = Some(index);
         slot.uses = 1;
@@ -117,17 +117,23 @@ mod tests {
     #[test]
     fn a_lease_serves_60_s_or_1000_objects() {
         let mut leases = Leases::default();
-        assert!(matches!(leases.shared(0, 60, 0), Shared::Grant));
-        assert!(matches!(leases.shared(0, 60, 0), Shared::Wait(_)));
-        let first = leases.granted_shared(0, 7, 0, 3660);
+        assert!(matches!(leases.shared(0, 60, 0), LeaseDecision::Grant));
+        assert!(matches!(leases.shared(0, 60, 0), LeaseDecision::Wait(_)));
+        let first = leases.add_shared(0, 7, 0, 3660);
         for _ in 1..1000 {
-            assert!(matches!(leases.shared(0, 60, SECOND), Shared::Use(i) if i == first));
+            assert!(matches!(leases.shared(0, 60, SECOND), LeaseDecision::Use(i) if i == first));
         }
-        assert!(matches!(leases.shared(0, 60, SECOND), Shared::Grant));
-        let second = leases.granted_shared(0, 8, SECOND, 3660);
-        assert!(matches!(leases.shared(0, 60, 60 * SECOND), Shared::Use(i) if i == second));
-        assert!(matches!(leases.shared(0, 60, 61 * SECOND), Shared::Grant));
+        assert!(matches!(leases.shared(0, 60, SECOND), LeaseDecision::Grant));
+        let second = leases.add_shared(0, 8, SECOND, 3660);
+        assert!(matches!(leases.shared(0, 60, 60 * SECOND), LeaseDecision::Use(i) if i == second));
+        assert!(matches!(
+            leases.shared(0, 60, 61 * SECOND),
+            LeaseDecision::Grant
+        ));
         leases.failed(0);
-        assert!(matches!(leases.shared(0, 60, 61 * SECOND), Shared::Grant));
+        assert!(matches!(
+            leases.shared(0, 60, 61 * SECOND),
+            LeaseDecision::Grant
+        ));
     }
 }

@@ -1,0 +1,35 @@
+//! What workers and what runs beside them tell the run.
+
+use super::recorder::Batch;
+use crate::etcd::control::MemberStatus;
+use crate::report::Event;
+
+/// One message.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// One second of one worker.
+    Batch(Box<Batch>),
+    /// An event for the stream.
+    Event(Event),
+    /// How far a worker's populate is.
+    Populated {
+        worker: usize,
+        done: u64,
+        total: u64,
+    },
+    /// An alarm that etcd lists.
+    Alarm {
+        store: String,
+        member: String,
+        alarm: String,
+    },
+    /// What a member says of itself.
+    Status {
+        store: String,
+        status: Box<MemberStatus>,
+    },
+    /// A worker finished what it was told to do.
+    Done,
+    /// A worker cannot go on.
+    Failed(String),
+}
