@@ -3,6 +3,7 @@
 use super::hook::TrialRecord;
 use crate::experiment::analysis::Evidence;
 use crate::experiment::level::LevelName;
+use crate::experiment::result::comparison::middle;
 use crate::experiment::result::document::TrialState;
 use crate::measure::paired::{CONFIDENCE, MeanInterval, mean_interval};
 use crate::report::{ClassResult, Figures, MemberFigures, Outage, Phase, RunResult, StoreResult};
@@ -58,13 +59,7 @@ impl<'a> Trials<'a> {
 
     /// The median over the trials that have the figure.
     pub(super) fn median(&self, figure: impl Fn(&Trial<'a>) -> Option<f64>) -> Option<f64> {
-        let mut all: Vec<f64> = self.0.iter().filter_map(figure).collect();
-        all.sort_by(f64::total_cmp);
-        let (low, high) = (
-            all.get(all.len().checked_sub(1)? / 2)?,
-            all.get(all.len() / 2)?,
-        );
-        Some((low + high) / 2.0)
+        middle(self.0.iter().filter_map(figure))
     }
 
     /// The largest.

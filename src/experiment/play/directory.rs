@@ -1,5 +1,5 @@
 //! An experiment's directory: `plan.json` (written first; another plan is refused), `trials/` (each a run's directory,
-//! with `after.json` where the analysis noted something), `experiment.json` (made from these, after every trial).
+//! with `after.json` where the trial hook kept something), `experiment.json` (made from these, after every trial).
 
 use crate::experiment::error::ExperimentError;
 use crate::experiment::plan::{ExperimentPlan, PLAN_VERSION, TrialPlan};
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub const PLAN: &str = "plan.json";
 /// The result.
 pub const EXPERIMENT: &str = "experiment.json";
-/// What the analysis noted of a trial.
+/// What the trial hook kept.
 const AFTER: &str = "after.json";
 const LOCK: &str = "lock";
 const SNAPSHOTS: &str = "snapshots";
@@ -99,8 +99,8 @@ impl ExperimentDirectory {
     }
 
     /// What is there of each trial.
-    pub(crate) fn found(&self) -> Vec<StoredTrial> {
-        found(&self.path, &self.plan)
+    pub(crate) fn stored(&self) -> Vec<StoredTrial> {
+        stored(&self.path, &self.plan)
     }
 
     /// Takes away what a trial left that did not come to its end.
@@ -127,8 +127,8 @@ impl ExperimentDirectory {
         })
     }
 
-    /// Keeps what the analysis noted of a trial.
-    pub(crate) fn note(
+    /// Keeps what the trial hook returned.
+    pub(crate) fn write_after(
         &self,
         trial: &TrialPlan,
         value: &serde_json::Value,
@@ -190,10 +190,10 @@ pub fn is_experiment(dir: &Path) -> bool {
 /// `plan.json` cannot be read.
 pub fn rebuild(dir: &Path, analyses: &Registry) -> Result<ExperimentResult, ExperimentError> {
     let plan = read_plan(dir)?;
-    let found = found(dir, &plan);
+    let stored = stored(dir, &plan);
     // A later version's analysis may be unknown here; its trials can be compared all the same.
     let analysis = analyses.get(&plan.analysis).unwrap_or(analyses.default());
-    Ok(reduce(&plan, &found, analysis.analysis))
+    Ok(reduce(&plan, &stored, analysis.analysis))
 }
 
 fn read_plan(dir: &Path) -> Result<ExperimentPlan, ExperimentError> {
@@ -216,11 +216,11 @@ fn read_plan(dir: &Path) -> Result<ExperimentPlan, ExperimentError> {
     }
 }
 
-fn found(dir: &Path, plan: &ExperimentPlan) -> Vec<StoredTrial> {
-    plan.trials.iter().map(|t| find(dir, t)).collect()
+fn stored(dir: &Path, plan: &ExperimentPlan) -> Vec<StoredTrial> {
+    plan.trials.iter().map(|t| stored_trial(dir, t)).collect()
 }
 
-fn find(dir: &Path, trial: &TrialPlan) -> StoredTrial {
+fn stored_trial(dir: &Path, trial: &TrialPlan) -> StoredTrial {
     let at = dir.join(&trial.directory);
     let json = |name: &str| fs::read(at.join(name)).ok();
     let whole: Option<RunResult> = json(RESULT).and_then(|b| serde_json::from_slice(&b).ok());

@@ -43,26 +43,26 @@ pub fn run(
         directory,
         control,
         observer,
-        found: directory.found(),
+        stored: directory.stored(),
         costs: SyncCosts::default(),
         played: 0.0,
         count: 0,
     };
-    let done = runner.found.iter().filter(|f| f.settled()).count();
+    let done = runner.stored.iter().filter(|f| f.settled()).count();
     if done > 0 {
-        let of = runner.found.len();
+        let of = runner.stored.len();
         runner.observer.say(&format!(
             "{done} of {of} trials are already complete and are not repeated"
         ));
     }
     let mut begun = Ok(());
-    if done < runner.found.len() {
+    if done < runner.stored.len() {
         begun = runner
             .check_media()
             .and_then(|()| external::reach(&experiment.arms, control));
     }
     for (index, trial) in experiment.plan.trials.iter().enumerate() {
-        if runner.found[index].settled() {
+        if runner.stored[index].settled() {
             continue;
         }
         if begun.is_err() {
@@ -76,7 +76,7 @@ pub fn run(
     }
     let result = reduce(
         &experiment.plan,
-        &runner.found,
+        &runner.stored,
         experiment.analysis.analysis,
     );
     match begun {
@@ -100,7 +100,7 @@ pub(super) struct Runner<'a> {
     pub(super) directory: &'a ExperimentDirectory,
     pub(super) control: &'a Control,
     pub(super) observer: &'a mut dyn Observer,
-    pub(super) found: Vec<StoredTrial>,
+    pub(super) stored: Vec<StoredTrial>,
     /// What syncs cost where media are emulated: measured once, the same in all trials.
     pub(super) costs: SyncCosts,
     /// Seconds that trials took, and how many of them.
@@ -125,31 +125,31 @@ impl Runner<'_> {
 
     /// Plays a trial, and once more if it was invalid.
     fn trial(&mut self, index: usize, trial: &TrialPlan) -> Result<(), ExperimentError> {
-        if self.found[index].state() == TrialState::Invalid {
+        if self.stored[index].state() == TrialState::Invalid {
             self.directory.set_aside(trial)?;
-            self.found[index].repeated = true;
+            self.stored[index].repeated = true;
         }
         loop {
-            let again = self.found[index].repeated;
+            let again = self.stored[index].repeated;
             let begun = clock::now();
             let (result, after) = self.play(index, trial, again)?;
             self.played += clock::now().saturating_sub(begun) as f64 / SECOND as f64;
             self.count += 1;
             let (failed, interrupted) = (result.outcome.error.clone(), self.control.interrupted());
-            self.found[index] = StoredTrial {
+            self.stored[index] = StoredTrial {
                 result: Some(result),
                 ended: true,
                 after,
                 repeated: again,
             };
-            let state = self.found[index].state();
+            let state = self.stored[index].state();
             if state == TrialState::Invalid && !again && !interrupted {
                 self.observer.say(&format!(
                     "trial {} is invalid (the generator did not keep up); repeating it once",
                     trial.trial
                 ));
                 self.directory.set_aside(trial)?;
-                self.found[index] = StoredTrial {
+                self.stored[index] = StoredTrial {
                     repeated: true,
                     ..StoredTrial::default()
                 };
@@ -167,7 +167,7 @@ impl Runner<'_> {
                 });
             }
             let arm = self.experiment.plan.arm(&trial.arm);
-            let result = self.found[index].result.as_ref();
+            let result = self.stored[index].result.as_ref();
             if let Some(moved) = arm
                 .zip(result)
                 .and_then(|(arm, run)| leadership::moved(arm, &run.stores))
@@ -177,7 +177,7 @@ impl Runner<'_> {
             }
             return self.directory.write(&reduce(
                 &self.experiment.plan,
-                &self.found,
+                &self.stored,
                 self.experiment.analysis.analysis,
             ));
         }
@@ -185,7 +185,7 @@ impl Runner<'_> {
 
     /// Seconds for this trial and those to come.
     pub(super) fn left(&self, index: usize, phases: &Phases) -> f64 {
-        let to_come = self.found[index..].iter().filter(|f| !f.settled()).count() as f64;
+        let to_come = self.stored[index..].iter().filter(|f| !f.settled()).count() as f64;
         let planned = phases.settle + phases.warmup + phases.duration.unwrap_or_default();
         let each = match self.count {
             0 => planned.as_secs_f64() + BESIDE_PHASES,

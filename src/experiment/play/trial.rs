@@ -27,7 +27,7 @@ impl Runner<'_> {
     ) -> Result<(RunResult, Option<serde_json::Value>), ExperimentError> {
         let (arm, etcds, resolved) = self.experiment.scene(trial)?;
         let left = self.left(index, &resolved.phases);
-        self.observer.begins(trial, self.found.len(), again, left);
+        self.observer.begins(trial, self.stored.len(), again, left);
         let snapshot = if self.experiment.plan.snapshot {
             Some(self.prepare(trial)?)
         } else {
@@ -130,7 +130,7 @@ impl Runner<'_> {
         };
         drop(watch);
         if let Some(value) = &after {
-            self.directory.note(trial, value)?;
+            self.directory.write_after(trial, value)?;
         }
         // Written last: it says that the trial is done.
         files.write_result(&result)?;

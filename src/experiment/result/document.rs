@@ -1,5 +1,5 @@
 //! `experiment.json`: what an experiment found. A pure function of `plan.json`, the trials' `result.json` files and
-//! what the analysis noted beside them ([`super::reduce()`]).
+//! what the trial hook kept beside them ([`super::reduce()`]).
 
 use super::metric::{MetricValue, Scale, Unit};
 use super::outcome::Outcome;

@@ -10,14 +10,14 @@ use crate::experiment::plan::{ExperimentPlan, PLAN_VERSION, TrialPlan};
 use crate::measure::validity::Verdict;
 use crate::report::RunResult;
 
-/// What is there of a trial.
+/// What its files say of a trial.
 #[derive(Clone, Debug, Default)]
 pub struct StoredTrial {
     /// Its result, whole or rebuilt.
     pub result: Option<RunResult>,
     /// Whether it was written at the trial's end, rather than rebuilt.
     pub ended: bool,
-    /// What the analysis noted of it.
+    /// What the trial hook kept of it.
     pub after: Option<serde_json::Value>,
     /// A first try was invalid.
     pub repeated: bool,
@@ -46,21 +46,21 @@ impl StoredTrial {
     }
 }
 
-/// The result; `found` is in the order of the plan's trials.
+/// The result; `stored` is in the order of the plan's trials.
 pub fn reduce(
     plan: &ExperimentPlan,
-    found: &[StoredTrial],
+    stored: &[StoredTrial],
     analysis: &dyn Analysis,
 ) -> ExperimentResult {
     let trials: Vec<TrialResult> = plan
         .trials
         .iter()
-        .zip(found)
+        .zip(stored)
         .map(|(t, f)| trial(plan, t, f))
         .collect();
     let comparisons = comparisons(plan, &trials);
-    let runs: Vec<_> = found.iter().map(|f| f.result.clone()).collect();
-    let after: Vec<_> = found.iter().map(|f| f.after.clone()).collect();
+    let runs: Vec<_> = stored.iter().map(|f| f.result.clone()).collect();
+    let after: Vec<_> = stored.iter().map(|f| f.after.clone()).collect();
     let evidence = Evidence {
         plan,
         comparisons: &comparisons,
@@ -69,11 +69,11 @@ pub fn reduce(
         after: &after,
     };
     let findings = analysis.answer(&evidence);
-    let complete = found.iter().all(StoredTrial::settled);
+    let complete = stored.iter().all(StoredTrial::settled);
     let answer = if complete {
         findings.answer
     } else {
-        let done = found.iter().filter(|f| f.settled()).count();
+        let done = stored.iter().filter(|f| f.settled()).count();
         format!(
             "incomplete, {done} of {} trials done: {}",
             trials.len(),
@@ -91,7 +91,7 @@ pub fn reduce(
         tables: findings.tables,
         notes: [
             plan.notes.clone(),
-            leadership::all_moved(plan, found),
+            leadership::all_moved(plan, stored),
             findings.notes,
         ]
         .concat(),
@@ -100,8 +100,8 @@ pub fn reduce(
     }
 }
 
-fn trial(plan: &ExperimentPlan, trial: &TrialPlan, found: &StoredTrial) -> TrialResult {
-    let result = found.result.as_ref();
+fn trial(plan: &ExperimentPlan, trial: &TrialPlan, stored: &StoredTrial) -> TrialResult {
+    let result = stored.result.as_ref();
     let names = plan.primary.iter().chain(&plan.metrics);
     let value = |name: &String| {
         let value = Metric::parse(name).ok()?.of(result?)?;
@@ -113,10 +113,10 @@ fn trial(plan: &ExperimentPlan, trial: &TrialPlan, found: &StoredTrial) -> Trial
         level: trial.level.clone(),
         arm: trial.arm.clone(),
         directory: trial.directory.clone(),
-        state: found.state(),
+        state: stored.state(),
         outcome: result.map(Outcome::of),
         validity: result.map(|r| r.validity.verdict),
-        repeated: found.repeated,
+        repeated: stored.repeated,
         exit_code: result.map(|r| r.exit().code()),
         values: names.filter_map(value).collect(),
     }
