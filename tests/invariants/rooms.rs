@@ -22,7 +22,7 @@ const fn room(name: &'static str, purpose: &'static str, uses: &'static [&'stati
 #[rustfmt::skip]
 pub(crate) const ROOMS: &[Room] = &[
     room("cli", "a file per command: flags → a typed request; the only place that prints",
-        &["analyses", "experiment", "disk", "quota_plan", "engine", "local", "server", "store", "kind", "etcd", "report", "workload", "kube", "measure", "target", "document", "human", "clock", "exit", "control"]),
+        &["analyses", "experiment", "disk", "quota_plan", "engine", "local", "store", "kind", "etcd", "report", "workload", "kube", "measure", "target", "document", "human", "clock", "exit", "control"]),
     room("analyses", "what experiments ask, one file or folder per question, and the list of them",
         &["experiment", "engine", "local", "etcd", "report", "workload", "kube", "measure", "target", "human", "clock", "control"]),
     room("experiment", "many runs, one answer: `file` (YAML → plan), `play` (trials), `result` (trials → answer)",
