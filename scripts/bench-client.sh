@@ -33,7 +33,7 @@ start_etcd
 # workload NAME ARRIVALS: node Leases only, 10,000 of them.
 workload() {
     cat >"$work/$1.yaml" <<YAML
-apiVersion: etcdmark/v1alpha1
+apiVersion: etcdmark/v1alpha2
 kind: Workload
 metadata: {name: $1}
 spec:

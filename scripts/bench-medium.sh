@@ -11,7 +11,7 @@ seconds=${2:-4}
 . scripts/bench-common.sh
 
 cat >"$work/zero.yaml" <<YAML
-apiVersion: etcdmark/v1alpha1
+apiVersion: etcdmark/v1alpha2
 kind: Medium
 metadata: {name: zero}
 spec:
@@ -19,7 +19,7 @@ spec:
 YAML
 for inflight in 1 64; do
     cat >"$work/$inflight.yaml" <<YAML
-apiVersion: etcdmark/v1alpha1
+apiVersion: etcdmark/v1alpha2
 kind: Workload
 metadata: {name: medium}
 spec:

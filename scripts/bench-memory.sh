@@ -17,7 +17,7 @@ for n in $((nodes / 4)) "$nodes"; do
     # A store of its own for each, so that both sweep only their keys. Small Nodes: they are etcd's memory, not ours.
     start_etcd
     cat >"$work/$n.yaml" <<YAML
-apiVersion: etcdmark/v1alpha1
+apiVersion: etcdmark/v1alpha2
 kind: Workload
 metadata: {name: memory}
 spec:

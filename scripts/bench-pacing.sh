@@ -12,7 +12,7 @@ start_etcd
 
 for spin in false true; do
     cat >"$work/spin-$spin.yaml" <<YAML
-apiVersion: etcdmark/v1alpha1
+apiVersion: etcdmark/v1alpha2
 kind: Workload
 metadata: {name: pacing}
 spec:

@@ -11,7 +11,7 @@ nodes=${2:-50000}
 start_etcd
 
 cat >"$work/leases.yaml" <<YAML
-apiVersion: etcdmark/v1alpha1
+apiVersion: etcdmark/v1alpha2
 kind: Workload
 metadata: {name: populate}
 spec:

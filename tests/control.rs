@@ -838,7 +838,7 @@ async fn a_run_defragments_only_an_etcd_that_is_ours() {
     let (_e, target) = etcd(&[]).await;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("w.yaml");
-    let text = "apiVersion: etcdmark/v1alpha1\nkind: Workload\nmetadata: {name: w}\nspec:\n  cluster: {nodes: 10}\n  \
+    let text = "apiVersion: etcdmark/v1alpha2\nkind: Workload\nmetadata: {name: w}\nspec:\n  cluster: {nodes: 10}\n  \
                 actors:\n    - {name: leases, kind: nodeLease, period: 1s}\n    - {name: cron, kind: defragmenter, \
                 period: 1s}\n  phases: {settle: 0s, warmup: 0s, duration: 3s}\n";
     std::fs::write(&file, text).unwrap();

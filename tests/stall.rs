@@ -66,7 +66,7 @@ impl Sink for Watched {
 fn workload(arrivals: &str, cap: usize) -> String {
     format!(
         "
-apiVersion: etcdmark/v1alpha1
+apiVersion: etcdmark/v1alpha2
 kind: Workload
 metadata: {{name: stall, description: a stall}}
 spec:

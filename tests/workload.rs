@@ -14,7 +14,7 @@ use etcdmark::workload::schema::json_schema_text;
 use etcdmark::workload::{BUILTINS, Overrides, Resolved, RunSettings, Source};
 use std::time::Duration;
 
-const HEAD: &str = "apiVersion: etcdmark/v1alpha1\nkind: Workload\nmetadata:\n  name: t\nspec:\n";
+const HEAD: &str = "apiVersion: etcdmark/v1alpha2\nkind: Workload\nmetadata:\n  name: t\nspec:\n";
 const ACTOR: &str = "  actors:\n    - name: node-leases\n      kind: nodeLease\n";
 
 fn load(name: &str) -> Source {
@@ -373,10 +373,17 @@ fn unknown_repeated_and_mistyped_keys_say_where_and_what_is_right() {
             .to_string(),
         "w.yaml:4:9: metadata.name: \"T T\" is not a valid name; use up to 63 lowercase letters, digits and dashes, starting with a letter"
     );
-    let wrong = Source::parse("w.yaml".to_owned(), HEAD.replace("v1alpha1", "v2")).unwrap_err();
+    let wrong = Source::parse("w.yaml".to_owned(), HEAD.replace("v1alpha2", "v2")).unwrap_err();
     assert_eq!(
         wrong.to_string(),
-        "w.yaml:1:13: apiVersion: \"etcdmark/v2\" is not known; did you mean \"etcdmark/v1alpha1\"?"
+        "w.yaml:1:13: apiVersion: \"etcdmark/v2\" is not known; did you mean \"etcdmark/v1alpha2\"?"
+    );
+    let earlier = "apiVersion: etcdmark/v1alpha1\nkind: Workload\nmetadata: {name: w}\nspec: {load: {shards: 1}}";
+    let refused = Source::parse("w.yaml".to_owned(), earlier.to_owned()).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "w.yaml:1:13: apiVersion: \"etcdmark/v1alpha1\" is an earlier format; write etcdmark/v1alpha2 and rename \
+         load.shards to load.workers, ladder.rungs to sweep.levels, pairs to blocks"
     );
 }
 

@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn help_names_the_fields_and_their_defaults() {
-        let file = "apiVersion: etcdmark/v1alpha1\nkind: Workload\nmetadata: {name: a}\n\
+        let file = "apiVersion: etcdmark/v1alpha2\nkind: Workload\nmetadata: {name: a}\n\
                     spec: {actors: [{name: l, kind: nodeLease}]}";
         let source = Source::parse("a.yaml".to_owned(), file.to_owned()).unwrap();
         let spec = source.resolve(&Overrides::new()).unwrap().json()["spec"].clone();

@@ -35,7 +35,7 @@ pub fn render(
     }
     let h = decode(&directory.histogram)?;
     let medium = MediumFile {
-        api_version: ApiVersion::V1Alpha1,
+        api_version: ApiVersion::V1Alpha2,
         kind: MediumKind::Medium,
         metadata: Metadata {
             name: name_of(name),

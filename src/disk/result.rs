@@ -8,14 +8,14 @@ use crate::report::Percentiles;
 use serde::{Deserialize, Serialize};
 
 /// `apiVersion` of [`DiskResult`].
-pub const API_VERSION: &str = "etcdmark/v1alpha1";
+pub const API_VERSION: &str = "etcdmark/v1alpha2";
 /// `kind` of [`DiskResult`].
 pub const KIND: &str = "DiskResult";
 
 /// The result of one measurement.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DiskResult {
-    /// `etcdmark/v1alpha1`.
+    /// `etcdmark/v1alpha2`.
     #[serde(rename = "apiVersion")]
     pub api_version: String,
     /// `DiskResult`.

@@ -186,7 +186,7 @@ mod tests {
         let device = json!({"name": "vda", "partition": "vda1", "model": "QEMU disk", "rotational": false,
                             "virtual": "virtio", "write_cache": "write back", "disks": ["vda"]});
         let result = json!({
-            "apiVersion": "etcdmark/v1alpha1", "kind": "DiskResult", "version": "0.1.0", "started": "",
+            "apiVersion": "etcdmark/v1alpha2", "kind": "DiskResult", "version": "0.1.0", "started": "",
             "outcome": "completed", "exit_code": 99, "machine": {"hostname": "h", "kernel": "Linux"},
             "pattern": {"name": "wal", "record_bytes": 2300, "file_bytes": 64_000_000, "appends_per_file": 27_827},
             "limits": {"p99_ns": 10_000_000, "syncs_required": 50.0, "syncs_recommended": 500.0, "sources": []},

@@ -3,12 +3,22 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The remedy for a file of an earlier format.
+pub(super) fn earlier(api_version: &str) -> Option<String> {
+    (api_version == "etcdmark/v1alpha1").then(|| {
+        format!(
+            "{api_version:?} is an earlier format; write etcdmark/v1alpha2 and rename load.shards to load.workers, \
+             ladder.rungs to sweep.levels, pairs to blocks"
+        )
+    })
+}
+
 /// Version of the file's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ApiVersion {
     /// The only one so far.
-    #[serde(rename = "etcdmark/v1alpha1")]
-    V1Alpha1,
+    #[serde(rename = "etcdmark/v1alpha2")]
+    V1Alpha2,
 }
 
 /// Name and description.

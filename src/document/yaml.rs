@@ -1,5 +1,6 @@
 //! YAML with errors that say where, what and what would be right.
 
+use super::header::earlier;
 use crate::document::DocumentError;
 use crate::document::hint;
 use serde::de::DeserializeOwned;
@@ -42,7 +43,8 @@ pub(crate) fn describe(error: &Error, text: &str) -> String {
         Error::SerdeUnknownVariant {
             variant, expected, ..
         } => {
-            format!("{key}{variant:?} is not known{}", hint(variant, expected))
+            let other = || format!("{variant:?} is not known{}", hint(variant, expected));
+            format!("{key}{}", earlier(variant).unwrap_or_else(other))
         }
         Error::DuplicateMappingKey { key: Some(k), .. } => {
             format!("key {k:?} is given twice; remove one")

@@ -15,14 +15,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// `apiVersion` of [`RunResult`].
-pub const API_VERSION: &str = "etcdmark/v1alpha1";
+pub const API_VERSION: &str = "etcdmark/v1alpha2";
 /// `kind` of [`RunResult`].
 pub const KIND: &str = "RunResult";
 
 /// The result of one run.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunResult {
-    /// `etcdmark/v1alpha1`.
+    /// `etcdmark/v1alpha2`.
     #[serde(rename = "apiVersion")]
     pub api_version: String,
     /// `RunResult`.

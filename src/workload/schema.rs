@@ -177,7 +177,7 @@ fn words(name: &str) -> &str {
     match name {
         "Duration" => "duration",
         "Length" => "duration or `forever`",
-        "ApiVersion" => "`etcdmark/v1alpha1`",
+        "ApiVersion" => "`etcdmark/v1alpha2`",
         "DocumentKind" => "`Workload`",
         "Process" => "`constant`, `poisson`",
         "AtCap" => "`queue`, `skip`",

@@ -240,7 +240,7 @@ fn workloads_and_numbers() {
 #[test]
 fn workload_files() {
     let here = tempfile::tempdir().unwrap();
-    let head = "apiVersion: etcdmark/v1alpha1\nkind: Workload\nmetadata: {name: a}\nspec:\n";
+    let head = "apiVersion: etcdmark/v1alpha2\nkind: Workload\nmetadata: {name: a}\nspec:\n";
     for (file, body, says) in [
         (
             "key.yaml",

@@ -18,7 +18,7 @@ pub(crate) fn file(more: &str) -> String {
         None => "{}".to_owned(),
     };
     format!(
-        "apiVersion: etcdmark/v1alpha1
+        "apiVersion: etcdmark/v1alpha2
 kind: Experiment
 metadata:
   name: tiny

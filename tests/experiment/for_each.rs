@@ -93,7 +93,7 @@ fn a_file_may_keep_its_arms_beside_those_made() {
 fn wrong_flags_and_templates_are_refused_by_name() {
     let desk = desk(TEMPLATES, &["nvme", "log"]);
     std::fs::write(desk.home.path().join("file"), "").unwrap();
-    let medium = "apiVersion: etcdmark/v1alpha1\nkind: Medium\nmetadata: {name: m}\nspec:\n  sync: {constant: 2}\n";
+    let medium = "apiVersion: etcdmark/v1alpha2\nkind: Medium\nmetadata: {name: m}\nspec:\n  sync: {constant: 2}\n";
     std::fs::write(desk.home.path().join("wrong.yaml"), medium).unwrap();
     for (args, message) in [
         (
@@ -223,7 +223,7 @@ fn a_disk_that_is_nearly_full_is_refused() {
 #[test]
 fn a_medium_faster_than_its_base_is_refused_before_any_trial() {
     let desk = desk(TEMPLATES, &["a"]);
-    let medium = "apiVersion: etcdmark/v1alpha1\nkind: Medium\nmetadata: {name: fast}\nspec:\n  sync: {constant: 1ns}\n";
+    let medium = "apiVersion: etcdmark/v1alpha2\nkind: Medium\nmetadata: {name: fast}\nspec:\n  sync: {constant: 1ns}\n";
     std::fs::write(desk.home.path().join("fast.yaml"), medium).unwrap();
     let said = desk.play(&["--smoke", "--dir", "a", "--medium", "fast.yaml"]);
     if said.code == 2 && said.stderr.contains("seccomp") {

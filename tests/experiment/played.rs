@@ -149,7 +149,7 @@ fn the_schema_of_files_refuses_what_the_code_refuses() {
 fn an_arm_may_have_an_emulated_medium() {
     let flags = "etcd: {flags: [\"--backend-batch-limit=10\"]}";
     let desk = Desk::new(&file("").replace(flags, "etcd: {medium: slow.yaml}"));
-    let medium = "apiVersion: etcdmark/v1alpha1\nkind: Medium\nmetadata: {name: slow}\n\
+    let medium = "apiVersion: etcdmark/v1alpha2\nkind: Medium\nmetadata: {name: slow}\n\
                   spec: {files: wal, sync: {constant: 20ms}}\n";
     std::fs::write(desk.home.path().join("slow.yaml"), medium).unwrap();
     let said = desk.play(&["--smoke"]);

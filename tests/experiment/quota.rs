@@ -129,7 +129,7 @@ fn file(workload: &str, flags: &str, more: &str) -> String {
         None => String::new(),
     };
     format!(
-        "apiVersion: etcdmark/v1alpha1
+        "apiVersion: etcdmark/v1alpha2
 kind: Experiment
 metadata: {{name: tiny}}
 spec:

@@ -18,7 +18,7 @@ const NOBODY: u32 = 65534;
 fn write(dir: &Path, spec: &str) -> String {
     let path = dir.join("medium.yaml");
     let text = format!(
-        "apiVersion: etcdmark/v1alpha1\nkind: Medium\nmetadata: {{name: mine}}\nspec: {spec}\n"
+        "apiVersion: etcdmark/v1alpha2\nkind: Medium\nmetadata: {{name: mine}}\nspec: {spec}\n"
     );
     std::fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()

@@ -297,7 +297,7 @@ fn overrides_are_reached_with_the_certificates_of_the_main_etcd() {
 }
 
 const TWO_STORES: &str = "\
-apiVersion: etcdmark/v1alpha1
+apiVersion: etcdmark/v1alpha2
 kind: Workload
 metadata:
   name: two

@@ -132,7 +132,7 @@ fn a_compactor_renews_the_token_of_its_own_store() {
     let (open, guarded) = (Testbed::new(), Testbed::with_flags(&["--auth-token-ttl=2"]));
     enable_auth(&guarded);
     let text = "
-apiVersion: etcdmark/v1alpha1
+apiVersion: etcdmark/v1alpha2
 kind: Workload
 metadata: {name: tokens, description: compactors alone}
 spec:

@@ -7,7 +7,7 @@ use etcdmark::workload::Source;
 /// A cluster whose every member is defragmented each two seconds.
 fn source(stores: &str) -> Source {
     let text = format!(
-        "apiVersion: etcdmark/v1alpha1\nkind: Workload\nmetadata: {{name: defragmented}}\nspec:\n{stores}  cluster: \
+        "apiVersion: etcdmark/v1alpha2\nkind: Workload\nmetadata: {{name: defragmented}}\nspec:\n{stores}  cluster: \
          {{nodes: 300}}\n  actors:\n    - {{name: leases, kind: nodeLease, period: 3s}}\n    - {{name: defrag, kind: \
          defragmenter, period: 2s}}\n  phases: {{settle: 0s, warmup: 500ms, duration: 5s}}\n"
     );

@@ -11,7 +11,7 @@ use std::time::Duration;
 const PUTS: u64 = 40;
 
 fn medium(spec: &str) -> Medium {
-    let head = "apiVersion: etcdmark/v1alpha1\nkind: Medium\nmetadata: {name: test}\nspec: ";
+    let head = "apiVersion: etcdmark/v1alpha2\nkind: Medium\nmetadata: {name: test}\nspec: ";
     Medium::parse("test.yaml", &format!("{head}{spec}")).unwrap()
 }
 

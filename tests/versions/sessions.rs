@@ -11,7 +11,7 @@ use etcdmark::workload::{Actor, Overrides, RunSettings, Source};
 use etcdmark::{clock, engine};
 use std::sync::Arc;
 
-const WORKLOAD: &str = "apiVersion: etcdmark/v1alpha1\nkind: Workload\nmetadata: {name: sessions}\nspec:\n  cluster: \
+const WORKLOAD: &str = "apiVersion: etcdmark/v1alpha2\nkind: Workload\nmetadata: {name: sessions}\nspec:\n  cluster: \
                         {nodes: 2}\n  actors: [{name: placeholder, kind: probe}]\n  load: {workers: 1}\n  phases: \
                         {settle: 0s, warmup: 0s, duration: 3s, drain: 60s}\n";
 

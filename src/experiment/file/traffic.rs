@@ -34,7 +34,7 @@ impl Traffic {
             }),
             (None, Some(written)) => {
                 let file = WorkloadFile {
-                    api_version: ApiVersion::V1Alpha1,
+                    api_version: ApiVersion::V1Alpha2,
                     kind: DocumentKind::Workload,
                     metadata: Metadata {
                         name: source.file.metadata.name.clone(),

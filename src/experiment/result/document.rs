@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// `apiVersion` of [`ExperimentResult`].
-pub const API_VERSION: &str = "etcdmark/v1alpha1";
+pub const API_VERSION: &str = "etcdmark/v1alpha2";
 /// `kind` of [`ExperimentResult`].
 pub const KIND: &str = "ExperimentResult";
 
@@ -20,7 +20,7 @@ pub const KIND: &str = "ExperimentResult";
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExperimentResult {
-    /// `etcdmark/v1alpha1`.
+    /// `etcdmark/v1alpha2`.
     pub api_version: String,
     /// `ExperimentResult`.
     pub kind: String,

@@ -279,7 +279,7 @@ fn stalls(spec: StallSpec) -> Result<Stalls, FieldError> {
 mod tests {
     use super::*;
 
-    const HEAD: &str = "apiVersion: etcdmark/v1alpha1\nkind: Medium\nmetadata: {name: t}\nspec:\n";
+    const HEAD: &str = "apiVersion: etcdmark/v1alpha2\nkind: Medium\nmetadata: {name: t}\nspec:\n";
 
     fn error(spec: &str) -> String {
         Medium::parse("t.yaml", &format!("{HEAD}{spec}"))

@@ -59,7 +59,7 @@ impl Gate for Mock {
 
 fn emulation(spec: &str) -> Emulation {
     let text =
-        format!("apiVersion: etcdmark/v1alpha1\nkind: Medium\nmetadata: {{name: t}}\nspec: {spec}");
+        format!("apiVersion: etcdmark/v1alpha2\nkind: Medium\nmetadata: {{name: t}}\nspec: {spec}");
     let cost = Cost {
         base: MS / 10,
         overhead: MS / 10,
