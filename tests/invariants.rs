@@ -246,6 +246,35 @@ fn serde_attributes_with_bad_messages_are_not_used() {
     );
 }
 
+/// Fields and variants need a comment only where their name does not say it all.
+#[test]
+fn public_items_are_documented() {
+    let items = ["struct ", "enum ", "trait ", "fn ", "type ", "const ", "static "];
+    let mut bare = Vec::new();
+    let tested = |file: &Path| file.ends_with("tests.rs");
+    for (file, text) in sources("src").iter().filter(|(file, _)| !tested(file)) {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        if !lines.iter().any(|l| l.starts_with("//!")) {
+            bare.push(format!("{}: no //! comment", file.display()));
+        }
+        for (i, line) in lines.iter().enumerate() {
+            let item = line.strip_prefix("pub ");
+            // A command's Args are documented where it is listed; a macro's items where it is used.
+            let item = item.is_some_and(|l| items.iter().any(|i| l.starts_with(i)))
+                && !line.contains('$')
+                && *line != "pub struct Args {";
+            let above = lines[..i].iter().rev();
+            let documented = above
+                .take_while(|l| !l.is_empty() && !l.ends_with([';', '}', '{']))
+                .any(|l| l.starts_with("///"));
+            if item && !documented {
+                bare.push(format!("{}:{}: {line}", file.display(), i + 1));
+            }
+        }
+    }
+    assert!(bare.is_empty(), "say what it is for:\n{}", bare.join("\n"));
+}
+
 #[test]
 fn files_stay_short() {
     let mut too_long = Vec::new();

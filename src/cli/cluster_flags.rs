@@ -134,7 +134,7 @@ impl ClusterFlags {
             dial_timeout: self.dial_timeout.clone(),
             command_timeout: self.command_timeout.clone(),
         };
-        let tls = access.tls(Naming::Flags, &env).map_err(CliError::usage)?;
+        let tls = access.tls(Naming::Flags, &env)?;
         let overrides = self.override_servers(tls.is_some())?;
         let servers: Vec<&str> = overrides
             .iter()
@@ -145,7 +145,7 @@ impl ClusterFlags {
         let target = Target {
             members: self.target,
             owned: self.yes_this_etcd_is_mine,
-            ..target.map_err(CliError::usage)?
+            ..target?
         };
         self.add(found, overrides, target)
     }
@@ -158,8 +158,7 @@ impl ClusterFlags {
                 .resources
                 .first()
                 .map_or(String::new(), |r| overrides::name(*r));
-            o.servers = external::urls(&o.servers, tls, &format!("--overrides {first}#"))
-                .map_err(CliError::usage)?;
+            o.servers = external::urls(&o.servers, tls, &format!("--overrides {first}#"))?;
         }
         Ok(all)
     }
@@ -189,7 +188,7 @@ impl ClusterFlags {
     fn kind_target(&self, name: &str) -> Result<EtcdChoice, CliError> {
         let found = kind::discover(name).map_err(|e| CliError::usage(e.to_string()))?;
         let given = |flag: &Option<String>, name, default| {
-            external::duration(name, flag.clone(), default).map_err(CliError::usage)
+            external::duration(name, flag.clone(), default).map_err(CliError::from)
         };
         let target = Target {
             dial_timeout: given(
@@ -206,8 +205,7 @@ impl ClusterFlags {
                 Naming::Flags,
                 self.user.clone(),
                 self.password.clone(),
-            )
-            .map_err(CliError::usage)?,
+            )?,
             members: self.target,
             owned: self.yes_this_etcd_is_mine,
             named_by: Some(format!("--kind {name}")),

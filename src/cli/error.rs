@@ -44,3 +44,9 @@ impl From<DocumentError> for CliError {
         CliError::usage(e.to_string())
     }
 }
+
+impl From<crate::etcd::external::AccessError> for CliError {
+    fn from(e: crate::etcd::external::AccessError) -> Self {
+        CliError::usage(e.to_string())
+    }
+}

@@ -13,31 +13,24 @@ pub enum DiskError {
     /// It is not there, or cannot be looked at.
     #[error("{}: {source}; name an existing directory on the disk to measure", path.display())]
     Missing {
-        /// As given.
         path: PathBuf,
-        /// Why not.
         source: io::Error,
     },
     /// It is a file or something else.
     #[error("{}: not a directory; name a directory on the disk to measure", path.display())]
     NotDirectory {
-        /// As given.
         path: PathBuf,
     },
     /// Nothing may be written there.
     #[error("{}: cannot create a file here: {source}; name a writable directory", path.display())]
     NotWritable {
-        /// As given.
         path: PathBuf,
-        /// Why not.
         source: io::Error,
     },
     /// Two names of one directory.
     #[error("{} and {} are the same directory; name it once", first.display(), second.display())]
     Twice {
-        /// As given.
         first: PathBuf,
-        /// As given.
         second: PathBuf,
     },
     /// Too little is free to begin with.
@@ -46,7 +39,6 @@ pub enum DiskError {
         path.display(), bytes(*free as f64), bytes(*total as f64), bytes(*needed as f64), bytes(*margin as f64)
     )]
     Space {
-        /// As given.
         path: PathBuf,
         /// Free, bytes.
         free: u64,
@@ -62,7 +54,6 @@ pub enum DiskError {
     /// Somebody else filled the disk in the meantime, or a quota did.
     #[error("{}: full: {reason}; etcdmark stopped and removed its files", path.display())]
     Full {
-        /// As given.
         path: PathBuf,
         /// What says so.
         reason: String,
@@ -70,7 +61,6 @@ pub enum DiskError {
     /// The disk failed.
     #[error("{}: {what}: {source}", path.display())]
     Io {
-        /// As given.
         path: PathBuf,
         /// What was done.
         what: &'static str,

@@ -6,7 +6,7 @@ use crate::human::Span;
 use crate::human::numbers::count;
 use crate::local::Files;
 use crate::local::medium::{MediumFile, MediumKind, MediumSpec, QuantileSpec, SyncSpec};
-use crate::measure::encoded::decode;
+use crate::measure::encoded::{EncodedError, decode};
 use crate::measure::percentile::value_at_rank;
 use hdrhistogram::Histogram;
 use std::time::Duration;
@@ -21,6 +21,17 @@ const NAME: usize = 63;
 /// The longest sync that a medium may have.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// A directory's measurement that cannot be written as a medium.
+#[derive(Debug, thiserror::Error)]
+pub enum MediumTextError {
+    #[error("nothing was measured")]
+    Empty,
+    #[error(transparent)]
+    Histogram(#[from] EncodedError),
+    #[error("cannot write it as YAML: {0}")]
+    Yaml(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
 /// The file's text for one directory of a result.
 ///
 /// # Errors
@@ -29,9 +40,9 @@ pub fn render(
     result: &DiskResult,
     directory: &DirectoryResult,
     name: &str,
-) -> Result<String, String> {
+) -> Result<String, MediumTextError> {
     if directory.syncs == 0 {
-        return Err("nothing was measured".to_owned());
+        return Err(MediumTextError::Empty);
     }
     let h = decode(&directory.histogram)?;
     let medium = MediumFile {
@@ -50,7 +61,7 @@ pub fn render(
             stalls: None,
         },
     };
-    let yaml = serde_saphyr::to_string(&medium).map_err(|e| e.to_string())?;
+    let yaml = serde_saphyr::to_string(&medium).map_err(|e| MediumTextError::Yaml(e.into()))?;
     let fs = &directory.file_system;
     let mut on = fs.kind.clone();
     if let Some(device) = &directory.device {

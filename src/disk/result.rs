@@ -47,7 +47,6 @@ pub struct DiskResult {
 /// The machine that was measured on.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Machine {
-    /// Its name.
     pub hostname: String,
     /// Name and release of its kernel.
     pub kernel: String,
@@ -82,7 +81,6 @@ pub struct DiskLimits {
 /// One directory.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DirectoryResult {
-    /// As given.
     pub directory: String,
     /// The verdict in words.
     pub verdict: String,
@@ -128,7 +126,6 @@ pub struct FileSystemInfo {
     pub kind: String,
     /// What is mounted.
     pub source: Option<String>,
-    /// Where.
     pub mount_point: Option<String>,
     /// Whether it lies in memory, and so says nothing of a disk.
     pub in_memory: bool,
@@ -152,7 +149,6 @@ pub struct Sample {
 /// fdatasyncs over etcd's limit.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct OverLimit {
-    /// How many.
     pub count: u64,
     /// How long they took together, seconds.
     pub seconds: f64,

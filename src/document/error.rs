@@ -8,7 +8,6 @@ pub enum DocumentError {
     /// Neither a built-in nor a file.
     #[error("workload {name:?}: no such built-in and no such file{hint}; built-in: {builtins}")]
     NotFound {
-        /// As given.
         name: String,
         /// "; did you mean …?" or nothing.
         hint: String,
@@ -18,9 +17,7 @@ pub enum DocumentError {
     /// The file is there and cannot be read.
     #[error("workload {}: {source}", path.display())]
     Read {
-        /// The file.
         path: PathBuf,
-        /// Why not.
         source: std::io::Error,
     },
     /// Not YAML, an unknown or repeated key, or a value of the wrong type.

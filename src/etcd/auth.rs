@@ -28,7 +28,6 @@ pub enum AuthError {
     Failed {
         /// The user.
         user: String,
-        /// Why.
         source: RpcError,
     },
     /// etcd answered something that cannot be a token.

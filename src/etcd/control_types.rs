@@ -112,7 +112,6 @@ pub struct MemberStatus {
 pub struct MemberEntry {
     /// Member id.
     pub id: u64,
-    /// Name.
     pub name: String,
     /// Advertised client URLs (shown, never followed).
     pub client_urls: Vec<String>,

@@ -55,6 +55,26 @@ impl Naming {
     }
 }
 
+/// Why an etcd cannot be reached as it was named.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// A certificate or key cannot be read.
+    #[error("{what}: cannot read {}: {source}", path.display())]
+    Read {
+        /// The flag, field or variable.
+        what: String,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    /// A value, or values beside one another, make no sense: what, and what would be right.
+    #[error("{0}")]
+    Refused(String),
+}
+
+fn refuse<T>(message: impl Into<String>) -> Result<T, AccessError> {
+    Err(AccessError::Refused(message.into()))
+}
+
 impl EtcdAccess {
     /// What it needs for TLS; None when nothing was given for it.
     ///
@@ -64,7 +84,7 @@ impl EtcdAccess {
         &self,
         named: Naming,
         env: &impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<TlsMaterial>, String> {
+    ) -> Result<Option<TlsMaterial>, AccessError> {
         let file = |flag: &Option<PathBuf>, name: &str, var: &str| match (flag, env(var)) {
             (Some(path), _) => read(path, &named.word(name)).map(Some),
             (None, Some(path)) => read(Path::new(&path), var).map(Some),
@@ -84,10 +104,10 @@ impl EtcdAccess {
         let (cert, key) = (named.word("cert"), named.word("key"));
         match (&tls.cert, &tls.key) {
             (Some(_), None) => {
-                return Err(format!("{cert} also needs {key} (or ETCDCTL_KEY)"));
+                return refuse(format!("{cert} also needs {key} (or ETCDCTL_KEY)"));
             }
             (None, Some(_)) => {
-                return Err(format!("{key} also needs {cert} (or ETCDCTL_CERT)"));
+                return refuse(format!("{key} also needs {cert} (or ETCDCTL_CERT)"));
             }
             _ => {}
         }
@@ -105,7 +125,7 @@ impl EtcdAccess {
         tls: Option<TlsMaterial>,
         servers: &[&str],
         env: &impl Fn(&str) -> Option<String>,
-    ) -> Result<Target, String> {
+    ) -> Result<Target, AccessError> {
         let endpoints = urls(&self.endpoints, tls.is_some(), &named.word("endpoints"))?;
         let mut all = endpoints
             .iter()
@@ -116,14 +136,14 @@ impl EtcdAccess {
             .as_ref()
             .is_some_and(|t| t.ca.is_some() || t.insecure_skip_verify);
         if secure && !trusts {
-            return Err(format!(
+            return refuse(format!(
                 "https endpoints need {} FILE (or ETCDCTL_CACERT), or {}",
                 named.word("cacert"),
                 named.word("insecure-skip-tls-verify")
             ));
         }
         if !secure && (self.cacert.is_some() || self.cert.is_some()) {
-            return Err(format!(
+            return refuse(format!(
                 "{} and {} work only with https endpoints, but {} gives {}",
                 named.word("cacert"),
                 named.word("cert"),
@@ -151,21 +171,25 @@ impl EtcdAccess {
     }
 }
 
-fn read(path: &Path, what: &str) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|e| format!("{what}: cannot read {}: {e}", path.display()))
+fn read(path: &Path, what: &str) -> Result<Vec<u8>, AccessError> {
+    std::fs::read(path).map_err(|source| AccessError::Read {
+        what: what.to_owned(),
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Adds the scheme that etcdctl would and checks the form; doubles of the same text are refused.
 ///
 /// # Errors
 /// What is wrong, in words.
-pub fn urls(named: &[String], tls: bool, flag: &str) -> Result<Vec<String>, String> {
+pub fn urls(named: &[String], tls: bool, flag: &str) -> Result<Vec<String>, AccessError> {
     let mut urls: Vec<String> = Vec::new();
     for raw in named.iter().map(|g| g.trim()) {
         let url = match raw.split_once("://") {
             Some(("http" | "https", _)) => raw.to_owned(),
             Some((scheme, _)) => {
-                return Err(format!(
+                return refuse(format!(
                     "{flag} {raw:?}: {scheme}:// is not http:// or https://"
                 ));
             }
@@ -179,12 +203,12 @@ pub fn urls(named: &[String], tls: bool, flag: &str) -> Result<Vec<String>, Stri
             .as_ref()
             .is_some_and(|u| matches!(u.path(), "" | "/") && u.query().is_none());
         if !bare || port.is_none_or(|p| p == 0) {
-            return Err(format!(
+            return refuse(format!(
                 "{flag} {raw:?} is not http://HOST:PORT or https://HOST:PORT (etcd's client port is 2379)"
             ));
         }
         if urls.contains(&url) {
-            return Err(format!("{flag} names {url} twice; remove one"));
+            return refuse(format!("{flag} names {url} twice; remove one"));
         }
         urls.push(url);
     }
@@ -200,12 +224,12 @@ pub fn credentials(
     named: Naming,
     user: Option<String>,
     password: Option<String>,
-) -> Result<Option<Credentials>, String> {
+) -> Result<Option<Credentials>, AccessError> {
     match (user, password) {
         (None, None) => Ok(None),
         (None, Some(_)) if named == Naming::Fields => Ok(None),
         (None, Some(_)) => {
-            Err("--password (or ETCDCTL_PASSWORD) needs --user (or ETCDCTL_USER)".to_owned())
+            refuse("--password (or ETCDCTL_PASSWORD) needs --user (or ETCDCTL_USER)")
         }
         (Some(user), Some(password)) => Ok(Some(Credentials { user, password })),
         (Some(both), None) => match both.split_once(':') {
@@ -213,7 +237,7 @@ pub fn credentials(
                 user: user.to_owned(),
                 password: password.to_owned(),
             })),
-            _ => Err(match named {
+            _ => refuse(match named {
                 Naming::Flags => format!(
                     "--user {both:?} has no password: pass --user NAME:PASSWORD or --password, or set \
                      ETCDCTL_PASSWORD"
@@ -228,11 +252,11 @@ pub fn credentials(
     }
 }
 
-fn truth(name: &str, value: Option<String>) -> Result<bool, String> {
+fn truth(name: &str, value: Option<String>) -> Result<bool, AccessError> {
     match value.as_deref() {
         None | Some("0" | "false" | "FALSE" | "False" | "f" | "F") => Ok(false),
         Some("1" | "true" | "TRUE" | "True" | "t" | "T") => Ok(true),
-        Some(other) => Err(format!("{name}={other} is neither true nor false")),
+        Some(other) => refuse(format!("{name}={other} is neither true nor false")),
     }
 }
 
@@ -240,7 +264,11 @@ fn truth(name: &str, value: Option<String>) -> Result<bool, String> {
 ///
 /// # Errors
 /// It is none.
-pub fn duration(flag: &str, value: Option<String>, default: Duration) -> Result<Duration, String> {
+pub fn duration(
+    flag: &str,
+    value: Option<String>,
+    default: Duration,
+) -> Result<Duration, AccessError> {
     let Some(text) = value else {
         return Ok(default);
     };
@@ -258,7 +286,7 @@ pub fn duration(flag: &str, value: Option<String>, default: Duration) -> Result<
     if seconds > 0.0 && seconds <= 3600.0 {
         return Ok(Duration::from_secs_f64(seconds));
     }
-    Err(format!(
+    refuse(format!(
         "{flag} {text:?} is not a duration like 500ms, 5s or 1m (at most 60m)"
     ))
 }
@@ -282,7 +310,7 @@ mod tests {
             access.target(Naming::Fields, tls, &[], &env)
         };
         assert_eq!(
-            target(&access, &[]).unwrap_err(),
+            target(&access, &[]).unwrap_err().to_string(),
             "https endpoints need cacert FILE (or ETCDCTL_CACERT), or insecureSkipTlsVerify"
         );
         // The environment stands behind the file as behind the flags; a password alone is another arm's.
@@ -298,7 +326,7 @@ mod tests {
         let found = target(&user, &env).unwrap().credentials.unwrap();
         assert_eq!((found.user, found.password), ("bench".into(), "p".into()));
         assert_eq!(
-            target(&user, &env[..1]).unwrap_err(),
+            target(&user, &env[..1]).unwrap_err().to_string(),
             "user \"bench\" has no password: set ETCDCTL_PASSWORD in the environment"
         );
     }

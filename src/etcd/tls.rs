@@ -52,15 +52,12 @@ pub enum DialError {
         "endpoint {endpoint:?} is not valid ({reason}): write http://HOST:PORT or https://HOST:PORT"
     )]
     BadEndpoint {
-        /// As given.
         endpoint: String,
-        /// Why.
         reason: String,
     },
     /// TCP failed.
     #[error("cannot reach {endpoint}: {reason}; is etcd running there, and is --endpoints right?")]
     Unreachable {
-        /// As given.
         endpoint: String,
         /// The system's words.
         reason: String,
@@ -70,7 +67,6 @@ pub enum DialError {
         "{endpoint} did not answer within {after:?}; is it reachable, or is --dial-timeout too short?"
     )]
     Timeout {
-        /// As given.
         endpoint: String,
         /// `--dial-timeout`.
         after: Duration,
@@ -81,7 +77,6 @@ pub enum DialError {
          --cert, --key); if not, it is not an etcd"
     )]
     PlainToTls {
-        /// As given.
         endpoint: String,
     },
     /// TLS to a plain-text port.
@@ -89,7 +84,6 @@ pub enum DialError {
         "{endpoint} does not speak TLS: write http:// instead of https://, without --cacert, --cert, --key"
     )]
     TlsToPlain {
-        /// As given.
         endpoint: String,
     },
     /// The server's certificate is not signed by the given CA.
@@ -98,7 +92,6 @@ pub enum DialError {
          (kubeadm: /etc/kubernetes/pki/etcd/ca.crt), or --insecure-skip-tls-verify"
     )]
     UnknownCa {
-        /// As given.
         endpoint: String,
     },
     /// The server's certificate has expired, or is not valid yet.
@@ -107,7 +100,6 @@ pub enum DialError {
          --insecure-skip-tls-verify"
     )]
     Expired {
-        /// As given.
         endpoint: String,
         /// "has expired" or "is not valid yet".
         what: &'static str,
@@ -118,7 +110,6 @@ pub enum DialError {
          --endpoints, or pass --insecure-skip-tls-verify"
     )]
     WrongName {
-        /// As given.
         endpoint: String,
         /// " (it is for a, b)" or empty.
         names: String,
@@ -129,7 +120,6 @@ pub enum DialError {
          /etc/kubernetes/pki/apiserver-etcd-client.crt and .key)"
     )]
     NoClientCertificate {
-        /// As given.
         endpoint: String,
     },
     /// The server did not accept the client certificate.
@@ -138,7 +128,6 @@ pub enum DialError {
          the CA that etcd trusts (--trusted-ca-file)"
     )]
     ClientCertificateRejected {
-        /// As given.
         endpoint: String,
         /// The TLS alert.
         reason: String,
@@ -146,7 +135,6 @@ pub enum DialError {
     /// Any other TLS failure.
     #[error("TLS with {endpoint} failed: {reason}; check --cacert, --cert and --key")]
     Tls {
-        /// As given.
         endpoint: String,
         /// rustls' words.
         reason: String,
@@ -154,7 +142,6 @@ pub enum DialError {
     /// Something else answers there.
     #[error("{endpoint} is not an etcd: {reason}; is --endpoints the client port (2379)?")]
     NotEtcd {
-        /// As given.
         endpoint: String,
         /// What was seen.
         reason: String,

@@ -17,7 +17,6 @@ pub enum ExperimentError {
     /// Neither a built-in nor a file.
     #[error("experiment {name:?}: no such built-in and no such file{hint}; built-in: {builtins}")]
     NotFound {
-        /// As given.
         name: String,
         /// "; did you mean …?" or nothing.
         hint: String,
@@ -27,9 +26,7 @@ pub enum ExperimentError {
     /// The file is there and cannot be read.
     #[error("experiment {}: {source}", path.display())]
     Read {
-        /// The file.
         path: PathBuf,
-        /// Why not.
         source: std::io::Error,
     },
     /// A key, a value or a flag is wrong.
@@ -86,7 +83,6 @@ pub enum ExperimentError {
         trial: u32,
         /// Its arm.
         arm: String,
-        /// Why.
         source: RunError,
     },
     /// A trial failed on its way.
@@ -100,7 +96,6 @@ pub enum ExperimentError {
         trial: u32,
         /// Its arm.
         arm: String,
-        /// Why.
         reason: String,
         /// Its files.
         directory: PathBuf,
@@ -116,7 +111,6 @@ pub enum ExperimentError {
         trial: u32,
         /// Its arm.
         arm: String,
-        /// Why.
         source: HookError,
         /// Its files.
         directory: PathBuf,

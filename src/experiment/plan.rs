@@ -62,7 +62,6 @@ pub struct ExperimentPlan {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ArmPlan {
-    /// Its name.
     pub name: String,
     /// What it is, in a few words.
     pub description: String,
@@ -118,7 +117,6 @@ impl From<&Medium> for PlannedMedium {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PlannedMedium {
-    /// Its name.
     pub name: String,
     /// What it was when the experiment began: a file may change before it goes on.
     pub spec: MediumSpec,
@@ -138,9 +136,7 @@ pub struct Fill {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SkippedArm {
-    /// Its name.
     pub arm: String,
-    /// Why.
     pub reason: String,
 }
 

@@ -59,7 +59,6 @@ pub enum KindError {
     /// No such cluster.
     #[error("there is no kind cluster named {name:?}: {existing}")]
     NoCluster {
-        /// As given.
         name: String,
         /// Which there are, and the nearest name.
         existing: String,
@@ -78,7 +77,6 @@ pub enum KindError {
     /// Too few control planes run.
     #[error("{node} is {state}, {etcd}: run `{remedy}` (etcd answers a few seconds later)")]
     NotRunning {
-        /// Node.
         node: String,
         /// `exited`, `paused` …
         state: String,
@@ -93,17 +91,13 @@ pub enum KindError {
          and --key"
     )]
     NoEtcd {
-        /// Node.
         node: String,
-        /// The manifest.
         file: String,
     },
     /// The manifest could not be understood.
     #[error("{node}:{file} is not an etcd pod manifest of kubeadm: {message}")]
     Manifest {
-        /// Node.
         node: String,
-        /// The manifest.
         file: String,
         /// What is wrong with it.
         message: String,
@@ -114,7 +108,6 @@ pub enum KindError {
          of --kind"
     )]
     NoCertificate {
-        /// Node.
         node: String,
         /// "etcd's CA certificate", "a client certificate with its key".
         what: String,

@@ -26,11 +26,9 @@ impl fmt::Display for AccessPath {
 /// One address to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// How.
     pub path: AccessPath,
     /// Host, without brackets.
     pub host: String,
-    /// Port.
     pub port: u16,
 }
 

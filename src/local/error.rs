@@ -46,7 +46,6 @@ pub enum LocalError {
     VersionMismatch {
         /// The named binary.
         path: PathBuf,
-        /// Its version.
         found: String,
         /// The version that was asked for.
         wanted: String,
@@ -56,7 +55,6 @@ pub enum LocalError {
     TooOld {
         /// The binary.
         path: PathBuf,
-        /// Its version.
         found: String,
     },
     /// A number of members that makes no sense here.
@@ -65,7 +63,6 @@ pub enum LocalError {
     /// An `--etcd-flag` that etcdmark itself must set.
     #[error("--etcd-flag {flag}: etcdmark sets {name} itself{hint}; remove it")]
     ReservedFlag {
-        /// As given.
         flag: String,
         /// The flag's name.
         name: String,
@@ -87,7 +84,6 @@ pub enum LocalError {
     DataDirInUse {
         /// `--data-dir`, `--wal-dir`.
         flag: &'static str,
-        /// Which.
         path: PathBuf,
     },
     /// A directory that the user named cannot be used.
@@ -121,7 +117,6 @@ pub enum LocalError {
     /// The system does not let us hold a process's syncs.
     #[error("medium {medium}: {}; real directories work everywhere: --data-dir and --wal-dir", refusal(.source))]
     MediumRefused {
-        /// Its name.
         medium: String,
         /// The system's answer.
         source: io::Error,
@@ -134,7 +129,6 @@ pub enum LocalError {
         if base > overhead { " or --data-dir and --wal-dir on a faster disk" } else { "" }
     )]
     MediumTooFast {
-        /// Its name.
         medium: String,
         /// Its median, ns.
         median: Nanos,

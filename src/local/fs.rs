@@ -13,7 +13,6 @@ pub struct FileSystem {
     pub kind: String,
     /// What is mounted (`/dev/nvme0n1p1`), from `/proc/self/mountinfo`.
     pub source: Option<String>,
-    /// Where.
     pub mount_point: Option<PathBuf>,
 }
 

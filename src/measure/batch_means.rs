@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 pub struct BatchMeans {
     /// Values seen.
     pub count: u64,
-    /// Mean.
     pub mean: f64,
     /// Per level k: (batches, variance of their means).
     pub levels: Vec<(u64, f64)>,

@@ -3,17 +3,30 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use hdrhistogram::serialization::{
+    DeserializeError, Deserializer, Serializer, V2DeflateSerializeError, V2DeflateSerializer,
+};
+
+/// A histogram that cannot be written as text, or a text that is none.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodedError {
+    #[error("cannot encode a histogram: {0}")]
+    Encode(#[source] V2DeflateSerializeError),
+    #[error("the histogram is not base64: {0}")]
+    Base64(#[source] base64::DecodeError),
+    #[error("cannot decode the histogram: {0}")]
+    Decode(#[source] DeserializeError),
+}
 
 /// The text of a histogram.
 ///
 /// # Errors
 /// When the encoder refuses it.
-pub fn encode(histogram: &Histogram<u64>) -> Result<String, String> {
+pub fn encode(histogram: &Histogram<u64>) -> Result<String, EncodedError> {
     let mut payload = Vec::new();
     V2DeflateSerializer::new()
         .serialize(histogram, &mut payload)
-        .map_err(|e| format!("cannot encode a histogram: {e}"))?;
+        .map_err(EncodedError::Encode)?;
     Ok(STANDARD.encode(&payload))
 }
 
@@ -21,13 +34,11 @@ pub fn encode(histogram: &Histogram<u64>) -> Result<String, String> {
 ///
 /// # Errors
 /// When the text is none.
-pub fn decode(text: &str) -> Result<Histogram<u64>, String> {
-    let bytes = STANDARD
-        .decode(text)
-        .map_err(|e| format!("histogram is not base64: {e}"))?;
+pub fn decode(text: &str) -> Result<Histogram<u64>, EncodedError> {
+    let bytes = STANDARD.decode(text).map_err(EncodedError::Base64)?;
     Deserializer::new()
         .deserialize(&mut bytes.as_slice())
-        .map_err(|e| format!("cannot decode the histogram: {e}"))
+        .map_err(EncodedError::Decode)
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 /// An emulated storage medium in the header.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MediumInfo {
-    /// Its name.
     pub name: String,
     /// The file's `spec`.
     pub spec: serde_json::Value,

@@ -151,7 +151,6 @@ pub enum Check {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub struct Reason {
-    /// Which.
     pub check: Check,
     /// What it makes of the run; `valid` for those that only say *saturated*.
     pub verdict: Verdict,

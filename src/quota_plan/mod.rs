@@ -122,7 +122,6 @@ pub struct EtcdFacts {
     pub store: String,
     /// Cluster id, hex.
     pub cluster_id: String,
-    /// Version.
     pub etcd: String,
     /// The quota.
     pub quota: Quota,

@@ -31,9 +31,7 @@ pub trait Sink {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {what}: {source}")]
 pub struct SinkError {
-    /// Which file.
     pub what: String,
-    /// Why.
     pub source: std::io::Error,
 }
 
@@ -53,7 +51,6 @@ pub struct HistogramLine<'a> {
 /// `phase|store|actor/step|metric`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HistogramTag {
-    /// When.
     pub phase: Phase,
     /// Store name.
     pub store: String,
@@ -203,7 +200,6 @@ pub struct Header {
     pub workload: String,
     /// Plan hash.
     pub plan_hash: String,
-    /// Seed.
     pub seed: u64,
     /// Wall instant from which names and creation times count, ns.
     pub epoch_unix_ns: u64,
@@ -227,7 +223,6 @@ pub struct Header {
     pub environment: Environment,
     /// Experiment coordinates, when this run is a trial.
     pub experiment: Option<String>,
-    /// Arm.
     pub arm: Option<String>,
     /// Block, from 1.
     pub block: Option<u32>,
@@ -240,7 +235,6 @@ pub struct Header {
 /// One store in the header.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StoreInfo {
-    /// Name.
     pub name: String,
     /// Resources routed to it.
     pub resources: Vec<String>,
@@ -255,7 +249,6 @@ pub struct StoreInfo {
 /// One member in the header.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MemberInfo {
-    /// Name.
     pub name: String,
     /// Id, hex.
     pub id: String,
@@ -352,7 +345,6 @@ pub struct Environment {
 pub struct PhaseEvent {
     /// Seconds since t0.
     pub t: f64,
-    /// Which.
     pub phase: Phase,
 }
 
@@ -361,7 +353,6 @@ pub struct PhaseEvent {
 pub struct Progress {
     /// Seconds since t0.
     pub t: f64,
-    /// Which.
     pub phase: Phase,
     /// Done so far.
     pub done: u64,
@@ -424,7 +415,6 @@ pub struct Counts {
 /// Failed attempts of one error class.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ErrorCount {
-    /// How many.
     pub count: u64,
     /// What they did to the store.
     pub effect: Option<Effect>,
@@ -533,7 +523,6 @@ pub struct ClientSample {
 pub struct ServerSample {
     /// Seconds since t0.
     pub t: f64,
-    /// Store.
     pub store: String,
     /// Member (name, or the endpoint).
     pub member: String,
@@ -555,7 +544,6 @@ pub struct HostSample {
 pub struct MediumSample {
     /// Seconds since t0.
     pub t: f64,
-    /// Store.
     pub store: String,
     /// Member.
     pub member: String,
@@ -580,13 +568,10 @@ pub struct MediumSample {
 pub struct MemberEvent {
     /// Seconds since t0.
     pub t: f64,
-    /// Store.
     pub store: String,
-    /// Endpoint.
     pub endpoint: String,
     /// Reachable now.
     pub up: bool,
-    /// Why not.
     pub reason: String,
 }
 
@@ -595,7 +580,6 @@ pub struct MemberEvent {
 pub struct CompactorEvent {
     /// When it was answered or failed, seconds since t0.
     pub t: f64,
-    /// Store.
     pub store: String,
     /// `compactor/txn` or `compactor/compact`.
     pub class: String,
@@ -612,7 +596,6 @@ pub struct CompactorEvent {
 pub struct DefragmentationEvent {
     /// When it was over or had failed, seconds since t0.
     pub t: f64,
-    /// Store.
     pub store: String,
     /// Member.
     pub member: String,
@@ -648,7 +631,6 @@ pub struct GuardEvent {
     pub t: f64,
     /// Which (`quota`, `alarm`, `leader-change`, `quorum`).
     pub guard: String,
-    /// Store.
     pub store: String,
     /// What it saw, with the numbers.
     pub cause: String,

@@ -35,7 +35,6 @@ pub enum DirectoryError {
         path: PathBuf,
         /// `create the directory`, `write a file in it` …
         what: &'static str,
-        /// Why.
         source: io::Error,
     },
 }

@@ -22,21 +22,17 @@ pub enum ReportError {
     Missing {
         /// The directory.
         dir: PathBuf,
-        /// The file.
         missing: &'static str,
     },
     /// A file cannot be read.
     #[error("{path}: cannot read: {source}")]
     Unreadable {
-        /// The file.
         path: PathBuf,
-        /// Why.
         source: io::Error,
     },
     /// A line other than the last makes no sense.
     #[error("{path}:{line}: {cause}; the file has been changed since the run")]
     Malformed {
-        /// The file.
         path: PathBuf,
         /// From 1.
         line: usize,
@@ -52,9 +48,7 @@ pub enum ReportError {
         if *found > EVENTS_VERSION { ", or a newer one" } else { "" }
     )]
     Version {
-        /// The file.
         path: PathBuf,
-        /// Its version.
         found: u32,
     },
 }

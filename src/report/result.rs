@@ -89,7 +89,6 @@ pub struct Outcome {
 /// When a phase was, seconds since t0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PhaseTime {
-    /// Which.
     pub phase: Phase,
     /// Its start.
     pub start: f64,
@@ -159,7 +158,6 @@ pub struct Headlines {
 pub struct Percentiles {
     /// Values.
     pub count: u64,
-    /// Mean.
     pub mean_ns: f64,
     /// Smallest.
     pub min_ns: u64,
@@ -209,7 +207,6 @@ pub struct ThresholdResult {
 /// One store.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StoreResult {
-    /// Name.
     pub name: String,
     /// Leader changes that any member saw in the measure phase.
     pub leader_changes: Option<f64>,
@@ -262,7 +259,6 @@ pub struct RevisionAccount {
 /// reachable.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MemberFigures {
-    /// Name.
     pub member: String,
     /// Version at start.
     pub version: String,
@@ -386,7 +382,6 @@ pub struct ClientFigures {
 /// A time in which one store failed attempts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Outage {
-    /// Store.
     pub store: String,
     /// First error, seconds since t0.
     pub first_error: f64,

@@ -24,7 +24,6 @@ pub struct ResponseHeader {
 /// `mvccpb.KeyValue`.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct KeyValue {
-    /// Key.
     #[prost(bytes = "bytes", tag = "1")]
     pub key: Bytes,
     /// Revision of creation.
@@ -36,7 +35,6 @@ pub struct KeyValue {
     /// Writes since creation, the creation included.
     #[prost(int64, tag = "4")]
     pub version: i64,
-    /// Value.
     #[prost(bytes = "bytes", tag = "5")]
     pub value: Bytes,
     /// Attached lease, 0 = none.
@@ -95,10 +93,8 @@ pub struct RangeStreamResponse {
 /// `etcdserverpb.PutRequest`.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct PutRequest {
-    /// Key.
     #[prost(bytes = "bytes", tag = "1")]
     pub key: Bytes,
-    /// Value.
     #[prost(bytes = "bytes", tag = "2")]
     pub value: Bytes,
     /// Lease, 0 = none.
@@ -149,13 +145,10 @@ pub mod request_op {
     /// One operation of a transaction.
     #[derive(Clone, PartialEq, Eq, prost::Oneof)]
     pub enum Request {
-        /// Range.
         #[prost(message, tag = "1")]
         Range(super::RangeRequest),
-        /// Put.
         #[prost(message, tag = "2")]
         Put(super::PutRequest),
-        /// Delete.
         #[prost(message, tag = "3")]
         DeleteRange(super::DeleteRangeRequest),
     }
@@ -174,13 +167,10 @@ pub mod response_op {
     /// The answer of one operation of a transaction.
     #[derive(Clone, PartialEq, Eq, prost::Oneof)]
     pub enum Response {
-        /// Range.
         #[prost(message, tag = "1")]
         Range(super::RangeResponse),
-        /// Put.
         #[prost(message, tag = "2")]
         Put(super::PutResponse),
-        /// Delete.
         #[prost(message, tag = "3")]
         DeleteRange(super::DeleteRangeResponse),
     }
@@ -195,7 +185,6 @@ pub struct Compare {
     /// 0 = VERSION, 2 = MOD.
     #[prost(int32, tag = "2")]
     pub target: i32,
-    /// Key.
     #[prost(bytes = "bytes", tag = "3")]
     pub key: Bytes,
     /// With what; a oneof, so 0 is on the wire.

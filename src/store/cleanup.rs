@@ -20,7 +20,6 @@ pub enum CleanupError {
          this store, so etcdmark deletes nothing"
     )]
     Foreign {
-        /// How many.
         count: i64,
     },
     /// A prefix that is neither `/registry-etcdmark/RUN` nor `/registry`.
@@ -28,7 +27,6 @@ pub enum CleanupError {
         "etcdmark does not write under the prefix {prefix:?} (only under {HOME}/RUN or /registry)"
     )]
     Prefix {
-        /// As given.
         prefix: String,
     },
     /// etcd failed.

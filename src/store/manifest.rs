@@ -49,7 +49,6 @@ pub struct Manifest {
     pub prefix: String,
     /// Plan hash, hex.
     pub plan_hash: String,
-    /// Seed.
     pub seed: u64,
     /// Wall instant from which names and creation times count, ns.
     pub epoch_unix_ns: UnixNanos,
@@ -128,7 +127,6 @@ pub enum ManifestError {
     Foreign {
         /// The prefix.
         prefix: String,
-        /// How many.
         count: i64,
     },
     /// The manifest cannot be read.
@@ -136,7 +134,6 @@ pub enum ManifestError {
     Unreadable {
         /// Its key.
         key: String,
-        /// Why.
         reason: String,
     },
     /// The lock was lost while the run went on.
@@ -144,7 +141,6 @@ pub enum ManifestError {
     Lost {
         /// The run id.
         run_id: String,
-        /// Why.
         reason: String,
     },
     /// etcd failed.

@@ -22,7 +22,6 @@ pub enum PreflightError {
         "{endpoint} does not accept user {user:?} with this password: check --user and --password"
     )]
     WrongPassword {
-        /// Endpoint.
         endpoint: String,
         /// User.
         user: String,
@@ -30,7 +29,6 @@ pub enum PreflightError {
     /// Authentication is on, and no user was given.
     #[error("{endpoint} requires authentication: pass --user and --password (or set ETCDCTL_USER)")]
     NoUser {
-        /// Endpoint.
         endpoint: String,
     },
     /// The user may not read or write what is needed.
@@ -49,7 +47,6 @@ pub enum PreflightError {
     /// Not etcd's gRPC services.
     #[error("{endpoint} is not an etcd: {reason}; is --endpoints the client port (2379)?")]
     NotEtcd {
-        /// Endpoint.
         endpoint: String,
         /// What was seen.
         reason: String,
@@ -57,9 +54,7 @@ pub enum PreflightError {
     /// Too old.
     #[error("{endpoint} is etcd {version}; etcdmark needs etcd {}.{} or newer", OLDEST.0, OLDEST.1)]
     TooOld {
-        /// Endpoint.
         endpoint: String,
-        /// Its version.
         version: String,
     },
     /// Endpoints of two clusters.
@@ -68,11 +63,9 @@ pub enum PreflightError {
          members of one cluster (use --overrides for further etcds)"
     )]
     TwoClusters {
-        /// Endpoint.
         a: String,
         /// Its cluster.
         a_id: u64,
-        /// Endpoint.
         b: String,
         /// Its cluster.
         b_id: u64,
@@ -80,9 +73,7 @@ pub enum PreflightError {
     /// One member under two endpoints.
     #[error("--endpoints names one member twice: {a} and {b} are both member {id:x}; remove one")]
     SameMember {
-        /// Endpoint.
         a: String,
-        /// Endpoint.
         b: String,
         /// Member id.
         id: u64,
@@ -92,7 +83,6 @@ pub enum PreflightError {
         "{endpoint} is a learner, which serves no load; remove it or promote it (etcdctl member promote)"
     )]
     Learner {
-        /// Endpoint.
         endpoint: String,
     },
     /// No leader.
@@ -100,7 +90,6 @@ pub enum PreflightError {
         "the cluster has no leader (according to {endpoint}): start enough members for a quorum"
     )]
     NoLeader {
-        /// Endpoint.
         endpoint: String,
     },
     /// The leader (or every follower) is not among the endpoints.
@@ -108,7 +97,6 @@ pub enum PreflightError {
     NoTarget {
         /// The flag's value.
         choice: &'static str,
-        /// Why.
         reason: String,
     },
     /// NOSPACE.
@@ -131,7 +119,6 @@ pub enum PreflightError {
          this cluster; pass --allow-live-cluster to allow it (the load then ramps up and guards watch the run)"
     )]
     LiveCluster {
-        /// Endpoint.
         endpoint: String,
         /// Keys.
         count: i64,
@@ -143,7 +130,6 @@ pub enum PreflightError {
          /registry/), or pass --allow-live-cluster (the load then ramps up and guards watch the run)"
     )]
     PerhapsLive {
-        /// Endpoint.
         endpoint: String,
     },
     /// `/registry` without saying whose it is.
@@ -157,13 +143,11 @@ pub enum PreflightError {
          etcd, or omit --prefix"
     )]
     ForeignKeys {
-        /// How many.
         count: i64,
     },
     /// A prefix that is not etcdmark's.
     #[error("--prefix {prefix:?} is not allowed: use {HOME}/RUN (the default) or /registry")]
     Prefix {
-        /// As given.
         prefix: String,
     },
     /// The data would take more than half of what is free.

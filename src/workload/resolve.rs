@@ -34,17 +34,11 @@ pub struct Resolved {
     pub cluster: Cluster,
     /// Stores, without targets.
     pub stores: Vec<RoutedStore>,
-    /// Actors.
     pub actors: Vec<Actor>,
-    /// Limits.
     pub limits: Limits,
-    /// Thresholds.
     pub thresholds: Vec<Threshold>,
-    /// Phases.
     pub phases: Phases,
-    /// Load.
     pub load: Load,
-    /// Populate.
     pub populate: Populate,
     /// What should be said of it once: stores of the file that gave way.
     pub notes: Vec<String>,

@@ -8,7 +8,6 @@ use crate::kube::Resource;
 /// A store of the workload: a name and what is routed to it. The target comes later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoutedStore {
-    /// Its name.
     pub name: String,
     /// What is routed to it; [`Resource::Internal`] is always in the first.
     pub resources: Vec<Resource>,

@@ -9,7 +9,6 @@ use crate::schedule::{Schedule, Stripe, peak_rate};
 /// An op class of the load.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassRate {
-    /// Which.
     pub class: OpClass,
     /// Per second at the profile's peak; none in a closed loop.
     pub per_second: Option<f64>,

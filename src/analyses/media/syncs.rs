@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Syncs {
-    /// How many.
     pub(super) count: f64,
     /// How long all of them took, seconds.
     pub(super) seconds: f64,

@@ -10,7 +10,6 @@ pub enum HttpError {
     /// Not a URL this client speaks.
     #[error("{url:?} is not a URL like http://host:port/metrics: {reason}")]
     Url {
-        /// As given.
         url: String,
         /// What is wrong with it.
         reason: &'static str,
@@ -18,23 +17,18 @@ pub enum HttpError {
     /// The TLS material is unusable.
     #[error("cannot use TLS for {url}: {reason}")]
     Tls {
-        /// Which page.
         url: String,
-        /// Why.
         reason: String,
     },
     /// The connection failed or broke; also what a missing client certificate shows as.
     #[error("cannot read {url}: {source}")]
     Io {
-        /// Which page.
         url: String,
-        /// Why.
         source: io::Error,
     },
     /// No complete answer in time.
     #[error("{url} did not answer within {timeout:?}")]
     Timeout {
-        /// Which page.
         url: String,
         /// The limit.
         timeout: Duration,
@@ -42,7 +36,6 @@ pub enum HttpError {
     /// Answered, but not with 200.
     #[error("{url} answered HTTP {status}: {body}")]
     Status {
-        /// Which page.
         url: String,
         /// The code.
         status: u16,
@@ -52,7 +45,6 @@ pub enum HttpError {
     /// The answer is not HTTP/1.1, or larger than [`MAX_BODY`](super::MAX_BODY).
     #[error("{url} gave an answer that is not understood: {reason}")]
     Malformed {
-        /// Which page.
         url: String,
         /// What is wrong with it.
         reason: &'static str,

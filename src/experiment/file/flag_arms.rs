@@ -13,7 +13,6 @@ const LONGEST_WORD: usize = 30;
 pub(super) struct FlagArm {
     /// The flag, the template and the placeholder: `dir`, `medium` or `split`.
     pub(super) kind: &'static str,
-    /// As given.
     pub(super) value: String,
     /// What an arm can be called after, the last word first of all.
     words: Vec<String>,

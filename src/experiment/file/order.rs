@@ -8,11 +8,8 @@ use crate::rng::mix;
 /// A trial's coordinates, all from 0 but the place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// Block.
     pub block: u32,
-    /// Level.
     pub level: usize,
-    /// Arm.
     pub arm: usize,
     /// Its place among the arms of its block and level, from 1.
     pub order: u32,

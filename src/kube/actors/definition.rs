@@ -75,7 +75,6 @@ pub enum DefaultArrivals {
 /// How many members there are: by a field of `cluster`.
 #[derive(Clone, Copy, Debug)]
 pub struct Members {
-    /// Its name.
     pub field: &'static str,
     /// How many it says.
     pub count: fn(&Cluster) -> u64,

@@ -134,7 +134,6 @@ pub enum MediumError {
     /// Neither a preset nor a file.
     #[error("medium {name:?}: no such preset and no such file{hint}; presets: {presets}")]
     NotFound {
-        /// As given.
         name: String,
         /// "; did you mean …?" or nothing.
         hint: String,
@@ -144,9 +143,7 @@ pub enum MediumError {
     /// The file is there and cannot be read.
     #[error("medium {}: {source}", path.display())]
     Read {
-        /// The file.
         path: PathBuf,
-        /// Why not.
         source: io::Error,
     },
     /// What the file says is wrong.
