@@ -599,6 +599,41 @@ fn late_operations_are_misses() {
 }
 
 #[test]
+fn a_late_answer_is_infinite_beside_slower_ones_of_another_limit() {
+    // 1,000 Lease renewals, all past their limit of 1 µs and faster than the 200 Events in time at 10 ms.
+    let mut script = Script::new();
+    script.header.classes[0].limit = 1e-6;
+    script.response = |class, second| match class {
+        LEASE => steady(class, second),
+        _ => steady(class, second).iter().map(|_| 10 * MS).collect(),
+    };
+    script.counts = |class, second, responses| Counts {
+        late: if class == LEASE { 100 } else { 0 },
+        ..all_ok(class, second, responses)
+    };
+    script.header.thresholds = vec![
+        "all: p10 < 5ms".to_owned(),
+        "all: p16 < 11ms".to_owned(),
+        "all: p50 < 1s".to_owned(),
+    ];
+    let r = script.result();
+    let missed = Headline::Missed {
+        share: 1000.0 / 1200.0,
+    };
+    assert_eq!(r.total.headline.unwrap().p50, missed);
+    assert_eq!(
+        r.class(LEASE).unwrap().figures.headline.unwrap().p50,
+        Headline::Missed { share: 1.0 }
+    );
+    let passed: Vec<bool> = r.thresholds.iter().map(|t| t.passed).collect();
+    assert_eq!(passed, [false, true, false], "{:?}", r.thresholds);
+    assert!(r.thresholds[0].value.unwrap() > 0.0099);
+    // Successes are shown beside it and keep the late ones.
+    assert_eq!(r.total.successes.unwrap().count, 1200);
+    assert!(r.total.successes.unwrap().p50_ns < 4 * MS);
+}
+
+#[test]
 fn shared_cores_are_doubtful_and_a_lagging_generator_is_invalid() {
     let mut script = Script::new();
     script.header.environment.shares_cores_with_etcd = true;

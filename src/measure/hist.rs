@@ -90,6 +90,30 @@ impl Hist {
         }
     }
 
+    /// Its `n` smallest values: what is within a limit, when those above it are counted.
+    #[must_use]
+    pub fn smallest(&self, n: u64) -> Hist {
+        if n >= self.len() {
+            return self.clone();
+        }
+        let mut chosen = Hist::new();
+        let mut left = n;
+        for step in self.inner.iter().flat_map(|h| h.iter_recorded()) {
+            let count = step.count_since_last_iteration().min(left);
+            if count == 0 {
+                break;
+            }
+            left -= count;
+            if chosen.inner.is_none() {
+                chosen.inner = layout().map(Box::new);
+            }
+            if let Some(h) = &mut chosen.inner {
+                h.saturating_record_n(step.value_iterated_to(), count);
+            }
+        }
+        chosen
+    }
+
     /// The histogram; none while nothing has been recorded.
     pub fn histogram(&self) -> Option<&Histogram<u64>> {
         self.inner.as_deref().filter(|h| !h.is_empty())
@@ -119,6 +143,20 @@ impl Hist {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_smallest_values_are_cut_within_a_bucket_too() {
+        let mut h = Hist::new();
+        [5, 5, 5, 9, 1_000_000]
+            .into_iter()
+            .for_each(|v| h.record(v));
+        let kept = |n| {
+            let few = h.smallest(n);
+            (few.len(), few.histogram().map_or(0, Histogram::max))
+        };
+        assert_eq!((kept(0), kept(2), kept(4)), ((0, 0), (2, 5), (4, 9)));
+        assert_eq!(kept(9).0, 5);
+    }
 
     #[test]
     fn costs_nothing_until_used_and_again_after_take() {

@@ -31,8 +31,8 @@ impl Headline {
 /// The operations of one op class and phase.
 #[derive(Clone, Copy, Debug)]
 pub struct Offered<'a> {
-    /// Response times of those that succeeded, late ones included (they are its largest values, and
-    /// misses). None if none did.
+    /// Response times of those that succeeded. Late ones are misses: they may be in it only if they are its
+    /// largest values, which holds under one limit and not for classes with several. None if none did.
     pub successes: Option<&'a Histogram<u64>>,
     /// How many were offered.
     pub offered: u64,

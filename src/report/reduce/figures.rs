@@ -20,6 +20,8 @@ pub(super) struct Input<'a> {
     pub(super) open: Option<&'a Counts>,
     /// By metric.
     pub(super) histograms: &'a BTreeMap<Metric, Hist>,
+    /// Response times of those that were in time.
+    pub(super) in_time: &'a Hist,
     /// Batch means of latency and of "missed".
     pub(super) sequence: Option<&'a (BatchMeans, BatchMeans)>,
 }
@@ -59,7 +61,7 @@ pub(super) fn figures(input: &Input<'_>) -> Figures {
     } else {
         None
     };
-    let of = input.open.map(|open| offered(open, successes));
+    let of = input.open.map(|open| offered(open, input.in_time));
     Figures {
         counts: c.clone(),
         unanswered: unanswered_now,
@@ -108,9 +110,9 @@ pub(crate) fn percentiles(h: &Histogram<u64>) -> Option<Percentiles> {
 }
 
 /// The operations of which headline percentiles are taken.
-fn offered<'a>(open: &Counts, successes: Option<&'a Histogram<u64>>) -> Offered<'a> {
+pub(super) fn offered<'a>(open: &Counts, in_time: &'a Hist) -> Offered<'a> {
     Offered {
-        successes,
+        successes: in_time.histogram(),
         offered: operations(open),
         missed: open.misses() + unanswered(open),
     }

@@ -27,7 +27,7 @@ use super::result::{
 use super::threshold;
 use crate::measure::BatchMeans;
 use crate::measure::hist::HIGHEST;
-use crate::measure::{Hist, Offered, merge_batch_means, percentile::Headline};
+use crate::measure::{Hist, merge_batch_means, percentile::Headline};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 
@@ -319,25 +319,32 @@ impl Reducer {
         sum
     }
 
+    /// Response times of the operations that were in time, of one op class or of all together. A class has one
+    /// limit, so that its late responses are its largest; classes with different limits are cut before they are
+    /// added, since a late response of one may be faster than those in time of another.
+    fn in_time(&self, class: Option<&str>) -> Hist {
+        let mut sum = Hist::new();
+        for (name, metrics) in &self.histograms {
+            let Some(h) = metrics.get(&Metric::Response) else {
+                continue;
+            };
+            if class.is_none_or(|c| c == name) {
+                let late = self.tallies.classes.get(name).map_or(0, |t| t.counts.late);
+                sum.add(&h.smallest(h.len().saturating_sub(late)));
+            }
+        }
+        sum
+    }
+
     fn headline(&self, classes: &[ClassResult], class: Option<&str>, q: f64) -> Option<Headline> {
         let mut open = classes
             .iter()
             .filter(|c| !c.class.closed_loop && class.is_none_or(|name| name == c.class.name))
-            .map(|c| &c.figures)
             .peekable();
         open.peek()?;
-        let (mut n, mut misses) = (0, 0);
-        for f in open {
-            n += figures::operations(&f.counts);
-            misses += f.misses;
-        }
-        let responses = self.merged(class, Metric::Response);
-        Offered {
-            successes: responses.histogram(),
-            offered: n,
-            missed: misses,
-        }
-        .percentile(q)
+        let mut counts = Counts::default();
+        open.for_each(|c| counts.add(&c.figures.counts));
+        figures::offered(&counts, &self.in_time(class)).percentile(q)
     }
 
     /// Values that did not fit the histograms and were recorded as their highest.
@@ -390,6 +397,7 @@ impl Reducer {
                     seconds,
                     open: (!class.closed_loop).then_some(&tally.counts),
                     histograms: self.histograms.get(&class.name).unwrap_or(&none),
+                    in_time: &self.in_time(Some(&class.name)),
                     sequence: sequence.as_ref(),
                 };
                 Some(ClassResult {
@@ -427,6 +435,7 @@ impl Reducer {
                 .any(|c| !c.class.closed_loop)
                 .then_some(&open),
             histograms: &histograms,
+            in_time: &self.in_time(None),
             sequence: None,
         })
     }
