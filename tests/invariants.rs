@@ -249,7 +249,9 @@ fn serde_attributes_with_bad_messages_are_not_used() {
 /// Fields and variants need a comment only where their name does not say it all.
 #[test]
 fn public_items_are_documented() {
-    let items = ["struct ", "enum ", "trait ", "fn ", "type ", "const ", "static "];
+    let items = [
+        "struct ", "enum ", "trait ", "fn ", "type ", "const ", "static ",
+    ];
     let mut bare = Vec::new();
     let tested = |file: &Path| file.ends_with("tests.rs");
     for (file, text) in sources("src").iter().filter(|(file, _)| !tested(file)) {

@@ -11,7 +11,7 @@ use etcdmark::kube::{OpClass, Resource};
 use etcdmark::schedule::{Process, Schedule, Segment};
 use etcdmark::target::Target;
 use etcdmark::workload::schema::json_schema_text;
-use etcdmark::workload::{BUILTINS, Overrides, Resolved, RunSettings, Source};
+use etcdmark::workload::{BUILTINS, Overrides, ResolvedWorkload, RunSettings, Source};
 use std::time::Duration;
 
 const HEAD: &str = "apiVersion: etcdmark/v1alpha2\nkind: Workload\nmetadata:\n  name: t\nspec:\n";
@@ -21,7 +21,7 @@ fn load(name: &str) -> Source {
     Source::load(name).unwrap()
 }
 
-fn resolve(spec: &str) -> Result<Resolved, String> {
+fn resolve(spec: &str) -> Result<ResolvedWorkload, String> {
     let source =
         Source::parse("w.yaml".to_owned(), format!("{HEAD}{spec}")).map_err(|e| e.to_string())?;
     source.resolve(&Overrides::new()).map_err(|e| e.to_string())
@@ -38,7 +38,7 @@ fn check(wrong: &mut Vec<String>, got: String, expected: &str) {
     }
 }
 
-fn set(workload: &str, assignments: &[&str]) -> Result<Resolved, String> {
+fn set(workload: &str, assignments: &[&str]) -> Result<ResolvedWorkload, String> {
     let mut overrides = Overrides::new();
     for a in assignments {
         overrides.push_set(a).map_err(|e| e.to_string())?;
@@ -127,7 +127,7 @@ fn defaults_follow_from_the_nodes() {
         (1, 1, 15)
     );
 
-    let rate = |r: &Resolved, class: OpClass| {
+    let rate = |r: &ResolvedWorkload, class: OpClass| {
         r.rates()
             .iter()
             .find(|c| c.class == class)

@@ -7,32 +7,32 @@ mod quota;
 mod split;
 mod versions;
 
-use crate::experiment::{Registered, Registry};
+use crate::experiment::{Registry, RegistryEntry};
 
 /// All analyses that an experiment may name; `compare` where it names none.
 pub const ALL: Registry = Registry::new(
-    Registered {
+    RegistryEntry {
         analysis: &compare::Compare,
         hook: None,
     },
     &[
-        Registered {
+        RegistryEntry {
             analysis: &versions::Versions,
             hook: None,
         },
-        Registered {
+        RegistryEntry {
             analysis: &quota::Quota,
             hook: Some(quota::hook),
         },
-        Registered {
+        RegistryEntry {
             analysis: &media::Media,
             hook: None,
         },
-        Registered {
+        RegistryEntry {
             analysis: &defrag::Defrag,
             hook: None,
         },
-        Registered {
+        RegistryEntry {
             analysis: &split::Split,
             hook: Some(split::hook),
         },

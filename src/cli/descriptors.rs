@@ -1,14 +1,14 @@
 //! Open files: every connection is one.
 
 use super::CliError;
-use crate::workload::Resolved;
+use crate::workload::ResolvedWorkload;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Raises the soft limit of open files to what the run needs, or says what is missing.
 ///
 /// # Errors
 /// The hard limit is too low.
-pub fn raise(resolved: &Resolved) -> Result<(), CliError> {
+pub fn raise(resolved: &ResolvedWorkload) -> Result<(), CliError> {
     let needed = (resolved.load.connections * resolved.stores.len()
         + 64 * resolved.load.workers.max(1)) as u64;
     let limit = getrlimit(Resource::Nofile);

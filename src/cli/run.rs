@@ -20,7 +20,7 @@ use crate::measure::SyncCost;
 use crate::report::{RunDirectory, RunResult, Sink, Tee, json, text};
 use crate::store::manifest;
 use crate::target::Target;
-use crate::workload::{GuardKind, Plan, Resolved, RoutedStore, RunSettings};
+use crate::workload::{GuardKind, Plan, ResolvedWorkload, RoutedStore, RunSettings};
 use std::path::PathBuf;
 
 /// Flags of `etcdmark run`.
@@ -128,7 +128,7 @@ type WriteResult = Result<(), String>;
 
 fn start(
     args: &Args,
-    resolved: Resolved,
+    resolved: ResolvedWorkload,
     given: EtcdChoice,
     run_id: String,
     guards: Vec<GuardKind>,
@@ -260,7 +260,7 @@ fn local_flags_unused(args: &Args, by: &str) -> Result<(), CliError> {
 /// One target per store: the given ones, or an etcd that is started for each.
 async fn targets(
     args: &Args,
-    resolved: &Resolved,
+    resolved: &ResolvedWorkload,
     given: EtcdChoice,
 ) -> Result<(Vec<Target>, Vec<LocalCluster>), CliError> {
     let names: Vec<&str> = resolved.stores.iter().map(|s| s.name.as_str()).collect();

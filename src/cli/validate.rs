@@ -5,7 +5,7 @@ use super::output::{Format, print, print_json};
 use super::workload_flags::WorkloadFlags;
 use crate::exit::Exit;
 use crate::human::{Length, grouped};
-use crate::workload::{Resolved, Source};
+use crate::workload::{ResolvedWorkload, Source};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -75,7 +75,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     }
 }
 
-fn report(file: &str, r: &Resolved) -> Report {
+fn report(file: &str, r: &ResolvedWorkload) -> Report {
     Report {
         file: file.to_owned(),
         error: None,
@@ -90,7 +90,7 @@ fn report(file: &str, r: &Resolved) -> Report {
     }
 }
 
-fn text(file: &str, r: &Resolved) -> String {
+fn text(file: &str, r: &ResolvedWorkload) -> String {
     let rates = r.rates();
     let total: f64 = rates.iter().filter_map(|c| c.per_second).sum();
     let duration = r

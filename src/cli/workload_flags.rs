@@ -2,7 +2,7 @@
 //! of the file; `--set` reaches the others and is applied last.
 
 use super::CliError;
-use crate::workload::{Overrides, Resolved, Source, Split};
+use crate::workload::{Overrides, ResolvedWorkload, Source, Split};
 use clap::Args;
 
 /// Changes to the workload.
@@ -126,12 +126,16 @@ impl WorkloadFlags {
     }
 
     /// Loads a built-in or a file, applies the flags and checks everything.
-    pub fn resolve(&self, workload: &str) -> Result<Resolved, CliError> {
+    pub fn resolve(&self, workload: &str) -> Result<ResolvedWorkload, CliError> {
         self.resolve_split(workload, Vec::new())
     }
 
     /// As [`WorkloadFlags::resolve`], with resources that get a store of their own.
-    pub fn resolve_split(&self, workload: &str, splits: Vec<Split>) -> Result<Resolved, CliError> {
+    pub fn resolve_split(
+        &self,
+        workload: &str,
+        splits: Vec<Split>,
+    ) -> Result<ResolvedWorkload, CliError> {
         let mut overrides = self.overrides()?;
         overrides.split(splits);
         Ok(Source::load(workload)?.resolve(&overrides)?)
@@ -149,7 +153,7 @@ mod tests {
         flags: WorkloadFlags,
     }
 
-    fn resolve(args: &[&str]) -> Result<Resolved, String> {
+    fn resolve(args: &[&str]) -> Result<ResolvedWorkload, String> {
         let cli =
             Cli::try_parse_from(std::iter::once(&"t").chain(args)).map_err(|e| e.to_string())?;
         cli.flags.resolve("cluster").map_err(|e| e.message)

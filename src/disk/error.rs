@@ -12,27 +12,16 @@ pub enum DiskError {
     None,
     /// It is not there, or cannot be looked at.
     #[error("{}: {source}; name an existing directory on the disk to measure", path.display())]
-    Missing {
-        path: PathBuf,
-        source: io::Error,
-    },
+    Missing { path: PathBuf, source: io::Error },
     /// It is a file or something else.
     #[error("{}: not a directory; name a directory on the disk to measure", path.display())]
-    NotDirectory {
-        path: PathBuf,
-    },
+    NotDirectory { path: PathBuf },
     /// Nothing may be written there.
     #[error("{}: cannot create a file here: {source}; name a writable directory", path.display())]
-    NotWritable {
-        path: PathBuf,
-        source: io::Error,
-    },
+    NotWritable { path: PathBuf, source: io::Error },
     /// Two names of one directory.
     #[error("{} and {} are the same directory; name it once", first.display(), second.display())]
-    Twice {
-        first: PathBuf,
-        second: PathBuf,
-    },
+    Twice { first: PathBuf, second: PathBuf },
     /// Too little is free to begin with.
     #[error(
         "{}: {} of {} are free; the measurement needs {}, and {} must stay free{hint}",

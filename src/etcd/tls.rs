@@ -51,10 +51,7 @@ pub enum DialError {
     #[error(
         "endpoint {endpoint:?} is not valid ({reason}): write http://HOST:PORT or https://HOST:PORT"
     )]
-    BadEndpoint {
-        endpoint: String,
-        reason: String,
-    },
+    BadEndpoint { endpoint: String, reason: String },
     /// TCP failed.
     #[error("cannot reach {endpoint}: {reason}; is etcd running there, and is --endpoints right?")]
     Unreachable {
@@ -76,24 +73,18 @@ pub enum DialError {
         "{endpoint} closed the connection at once: if it speaks TLS, write https:// and give --cacert (and \
          --cert, --key); if not, it is not an etcd"
     )]
-    PlainToTls {
-        endpoint: String,
-    },
+    PlainToTls { endpoint: String },
     /// TLS to a plain-text port.
     #[error(
         "{endpoint} does not speak TLS: write http:// instead of https://, without --cacert, --cert, --key"
     )]
-    TlsToPlain {
-        endpoint: String,
-    },
+    TlsToPlain { endpoint: String },
     /// The server's certificate is not signed by the given CA.
     #[error(
         "the certificate of {endpoint} is not signed by the CA in --cacert: pass the CA that signed it \
          (kubeadm: /etc/kubernetes/pki/etcd/ca.crt), or --insecure-skip-tls-verify"
     )]
-    UnknownCa {
-        endpoint: String,
-    },
+    UnknownCa { endpoint: String },
     /// The server's certificate has expired, or is not valid yet.
     #[error(
         "the certificate of {endpoint} {what}: renew it, or check this machine's clock, or use \
@@ -119,9 +110,7 @@ pub enum DialError {
         "{endpoint} requires a client certificate: give --cert and --key (kubeadm: \
          /etc/kubernetes/pki/apiserver-etcd-client.crt and .key)"
     )]
-    NoClientCertificate {
-        endpoint: String,
-    },
+    NoClientCertificate { endpoint: String },
     /// The server did not accept the client certificate.
     #[error(
         "{endpoint} rejected the client certificate in --cert ({reason}): it must be unexpired and signed by \

@@ -24,7 +24,7 @@ pub use play::directory::{ExperimentDirectory, is_experiment, rebuild};
 pub use play::hook::{HookError, MakeHook, TrialHook, TrialStart};
 pub use play::testbed::Testbed;
 pub use play::{Observer, run};
-pub use registry::{Registered, Registry};
+pub use registry::{Registry, RegistryEntry};
 pub use result::document::{Comparison, ExperimentResult, Table, TrialResult, TrialState};
 pub use result::metric::{Metric, MetricValue};
 pub use result::reduce::{StoredTrial, reduce};

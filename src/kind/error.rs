@@ -90,10 +90,7 @@ pub enum KindError {
         "{node} has no {file}: this kind cluster uses an external etcd; pass its --endpoints, --cacert, --cert \
          and --key"
     )]
-    NoEtcd {
-        node: String,
-        file: String,
-    },
+    NoEtcd { node: String, file: String },
     /// The manifest could not be understood.
     #[error("{node}:{file} is not an etcd pod manifest of kubeadm: {message}")]
     Manifest {

@@ -95,13 +95,13 @@ struct Config {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct NetworkSettings {
-    ports: Option<BTreeMap<String, Option<Vec<Binding>>>>,
+    ports: Option<BTreeMap<String, Option<Vec<PortBinding>>>>,
     networks: Option<BTreeMap<String, Network>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Binding {
+struct PortBinding {
     #[serde(default)]
     host_ip: String,
     #[serde(default)]
@@ -130,7 +130,7 @@ impl Container {
             ),
             None => Default::default(),
         };
-        let bindings = |bindings: Option<Vec<Binding>>| {
+        let bindings = |bindings: Option<Vec<PortBinding>>| {
             let bindings = bindings.unwrap_or_default().into_iter();
             bindings
                 .filter_map(|b| Some((b.host_ip, b.host_port.parse().ok()?)))

@@ -76,7 +76,11 @@ impl BinaryChoice {
     }
 
     fn find_in(&self, places: &Places) -> Result<EtcdBinary, LocalError> {
-        let wanted = self.version.as_deref().map(Wanted::parse).transpose()?;
+        let wanted = self
+            .version
+            .as_deref()
+            .map(VersionRequest::parse)
+            .transpose()?;
         let found = match &self.path {
             Some(path) => {
                 let binary = probe(path)?;
@@ -112,34 +116,34 @@ impl BinaryChoice {
 }
 
 #[derive(Clone, Copy)]
-enum Wanted {
+enum VersionRequest {
     Newest,
     Series(u32, u32),
     Exact(EtcdVersion),
 }
 
-impl Wanted {
+impl VersionRequest {
     fn parse(text: &str) -> Result<Self, LocalError> {
         let bare = text.strip_prefix('v').unwrap_or(text);
         if bare == NEWEST {
-            return Ok(Wanted::Newest);
+            return Ok(VersionRequest::Newest);
         }
         if let Some(exact) = EtcdVersion::parse(bare) {
-            return Ok(Wanted::Exact(exact));
+            return Ok(VersionRequest::Exact(exact));
         }
         let series = bare
             .split_once('.')
             .and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
         series
-            .map(|(a, b)| Wanted::Series(a, b))
+            .map(|(a, b)| VersionRequest::Series(a, b))
             .ok_or_else(|| LocalError::BadVersion(text.to_owned()))
     }
 
     fn matches(self, v: EtcdVersion) -> bool {
         match self {
-            Wanted::Newest => true,
-            Wanted::Series(major, minor) => (major, minor) == (v.major, v.minor),
-            Wanted::Exact(exact) => exact == v,
+            VersionRequest::Newest => true,
+            VersionRequest::Series(major, minor) => (major, minor) == (v.major, v.minor),
+            VersionRequest::Exact(exact) => exact == v,
         }
     }
 }

@@ -12,7 +12,7 @@ use super::data_dir::{copy_tree, io_error};
 use super::dirs::Dirs;
 use super::error::LocalError;
 use super::fs::FileSystem;
-use super::medium::Emulated;
+use super::medium::MemberMedium;
 use super::member::Member;
 use super::options::{LocalOptions, LocalTls};
 use super::readiness::wait_ready;
@@ -224,7 +224,7 @@ fn members(
     options: &LocalOptions,
     binary: &EtcdBinary,
     dirs: &Dirs,
-    media: &[Option<Emulated>],
+    media: &[Option<MemberMedium>],
 ) -> Result<Vec<Member>, LocalError> {
     let ports = free_ports(2 * options.members).map_err(|source| LocalError::System {
         what: "cannot find free ports on 127.0.0.1",

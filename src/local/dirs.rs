@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::data_dir::{DataDir, io_error};
 use super::error::LocalError;
 use super::fs::FileSystem;
-use super::medium::{Emulated, Place};
+use super::medium::{MemberMedium, Place};
 use super::options::LocalOptions;
 
 /// Memory as a directory: syncs there cost nothing, so that media can be emulated on it.
@@ -59,7 +59,7 @@ impl Dirs {
     pub(super) fn media(
         &self,
         options: &LocalOptions,
-    ) -> Result<Vec<Option<Emulated>>, LocalError> {
+    ) -> Result<Vec<Option<MemberMedium>>, LocalError> {
         let mut costs = options.sync_costs.clone();
         let mut medium = |index: usize| {
             let Some(medium) = options.medium_of(index) else {
@@ -73,7 +73,7 @@ impl Dirs {
                     self.wal.as_ref().unwrap_or(&self.data).path(),
                 ),
             };
-            Emulated::new(medium, options.seed, &place, &mut costs).map(Some)
+            MemberMedium::new(medium, options.seed, &place, &mut costs).map(Some)
         };
         (0..options.members).map(&mut medium).collect()
     }

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::data_dir::io_error;
 use super::error::LocalError;
-use super::medium::Emulated;
+use super::medium::MemberMedium;
 use super::supervisor;
 use crate::target::LocalMedium;
 
@@ -26,7 +26,7 @@ pub struct Member {
     log: PathBuf,
     binary: PathBuf,
     args: Vec<String>,
-    medium: Option<Emulated>,
+    medium: Option<MemberMedium>,
     process: Mutex<Process>,
 }
 
@@ -45,7 +45,7 @@ impl Member {
         root: &Path,
         binary: PathBuf,
         args: Vec<String>,
-        medium: Option<Emulated>,
+        medium: Option<MemberMedium>,
     ) -> Self {
         let log = root.join(format!("{name}.log"));
         let data_dir = root.join(&name);
@@ -78,7 +78,7 @@ impl Member {
 
     /// The storage medium that is emulated for it.
     pub fn medium(&self) -> Option<LocalMedium> {
-        self.medium.as_ref().map(Emulated::report)
+        self.medium.as_ref().map(MemberMedium::report)
     }
 
     /// The file with its output.

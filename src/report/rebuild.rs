@@ -26,10 +26,7 @@ pub enum ReportError {
     },
     /// A file cannot be read.
     #[error("{path}: cannot read: {source}")]
-    Unreadable {
-        path: PathBuf,
-        source: io::Error,
-    },
+    Unreadable { path: PathBuf, source: io::Error },
     /// A line other than the last makes no sense.
     #[error("{path}:{line}: {cause}; the file has been changed since the run")]
     Malformed {
@@ -47,10 +44,7 @@ pub enum ReportError {
         "{path}: event format version {found}, but this etcdmark reads version {EVENTS_VERSION}: use the etcdmark that wrote it{}",
         if *found > EVENTS_VERSION { ", or a newer one" } else { "" }
     )]
-    Version {
-        path: PathBuf,
-        found: u32,
-    },
+    Version { path: PathBuf, found: u32 },
 }
 
 impl ReportError {

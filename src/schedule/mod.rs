@@ -11,7 +11,7 @@ mod spec;
 mod timetable;
 
 pub use arrivals::Arrivals;
-pub use periodic::{Beat, Chain, Periodic};
+pub use periodic::{Chain, Periodic, PeriodicInstant};
 pub use profile::Warp;
 pub use rate_profile::{RateProfile, Segment};
 pub use spec::{Process, Schedule};

@@ -27,7 +27,7 @@ pub struct Chain<'a> {
 
 /// One instant of one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Beat {
+pub struct PeriodicInstant {
     /// Offset, ns.
     pub at: Nanos,
     /// Which member, 0 ≤ member < count.
@@ -97,10 +97,10 @@ impl Periodic {
 }
 
 impl Iterator for Periodic {
-    type Item = Beat;
+    type Item = PeriodicInstant;
 
     /// None for an empty population, or once the intensity stays zero.
-    fn next(&mut self) -> Option<Beat> {
+    fn next(&mut self) -> Option<PeriodicInstant> {
         let Entry { at, member, k } = self.heap.peek()?.0;
         let real = match &self.warp {
             None => at,
@@ -115,7 +115,7 @@ impl Iterator for Periodic {
         if let Some(mut top) = self.heap.peek_mut() {
             *top = Reverse(next);
         }
-        Some(Beat {
+        Some(PeriodicInstant {
             at: real,
             member: u64::from(member),
             k: u64::from(k),
@@ -255,8 +255,8 @@ mod tests {
         fn parts_together_are_the_whole(count in 1..60_u64, of in 1..7_u64) {
             let one = RateProfile::constant(1.0);
             let until = |p: Periodic| p.take_while(|b| b.at < 3 * PERIOD);
-            let all: Vec<Beat> = until(population(count, &one, Stripe::WHOLE)).collect();
-            let mut union: Vec<Beat> = (0..of)
+            let all: Vec<PeriodicInstant> = until(population(count, &one, Stripe::WHOLE)).collect();
+            let mut union: Vec<PeriodicInstant> = (0..of)
                 .filter_map(|w| Stripe::new(w, of))
                 .flat_map(|s| until(population(count, &one, s)))
                 .collect();

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// How a family becomes a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Take {
+pub enum Extraction {
     /// The value, summed over all label sets.
     Value,
     /// `_sum` as `NAME.seconds` and `_count` as `NAME.count`, summed over all label sets.
@@ -31,7 +31,7 @@ pub struct Row {
     /// Prometheus family.
     pub family: &'static str,
     /// How it becomes a value.
-    pub take: Take,
+    pub take: Extraction,
     /// Unit of the value.
     pub unit: &'static str,
     /// In every version from 3.4 to 3.7; the rest may be absent (`etcd_debugging_*` always).
@@ -42,7 +42,7 @@ macro_rules! rows {
     ($($name:literal $family:literal $take:ident $unit:literal $always:literal;)*) => {
         /// Every family that is kept.
         pub const TABLE: &[Row] = &[$(Row {
-            name: $name, family: $family, take: Take::$take, unit: $unit, always: $always,
+            name: $name, family: $family, take: Extraction::$take, unit: $unit, always: $always,
         }),*];
     };
 }
@@ -110,13 +110,13 @@ pub fn parse(page: &str) -> BTreeMap<String, f64> {
         let label = |name| sample.labels.get(name);
         for (row, suffix) in rows_of(sample.name) {
             let key = match row.take {
-                Take::Value => row.name.to_owned(),
-                Take::Histogram if suffix == "le" => match label("le") {
+                Extraction::Value => row.name.to_owned(),
+                Extraction::Histogram if suffix == "le" => match label("le") {
                     Some(bound) if bound != "+Inf" => format!("{}.le.{bound}", row.name),
                     _ => continue,
                 },
-                Take::SumCount | Take::Histogram => format!("{}.{suffix}", row.name),
-                Take::Grpc => match (label("grpc_method"), label("grpc_code")) {
+                Extraction::SumCount | Extraction::Histogram => format!("{}.{suffix}", row.name),
+                Extraction::Grpc => match (label("grpc_method"), label("grpc_code")) {
                     (Some(method), Some(code)) if sample.value != 0.0 => {
                         format!("{}.{method}.{code}", row.name)
                     }
@@ -142,11 +142,11 @@ fn rows_of(name: &str) -> impl Iterator<Item = (&'static Row, &'static str)> {
         .unwrap_or((name, ""));
     let (name, base) = (name.to_owned(), base.to_owned());
     TABLE.iter().filter_map(move |row| match row.take {
-        Take::SumCount if matches!(suffix, "seconds" | "count") && row.family == base => {
+        Extraction::SumCount if matches!(suffix, "seconds" | "count") && row.family == base => {
             Some((row, suffix))
         }
-        Take::Histogram if !suffix.is_empty() && row.family == base => Some((row, suffix)),
-        Take::Value | Take::Grpc if row.family == name => Some((row, "")),
+        Extraction::Histogram if !suffix.is_empty() && row.family == base => Some((row, suffix)),
+        Extraction::Value | Extraction::Grpc if row.family == name => Some((row, "")),
         _ => None,
     })
 }

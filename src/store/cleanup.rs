@@ -19,16 +19,12 @@ pub enum CleanupError {
         "{count} keys under /registry belong to resources that etcdmark does not write: another client uses \
          this store, so etcdmark deletes nothing"
     )]
-    Foreign {
-        count: i64,
-    },
+    Foreign { count: i64 },
     /// A prefix that is neither `/registry-etcdmark/RUN` nor `/registry`.
     #[error(
         "etcdmark does not write under the prefix {prefix:?} (only under {HOME}/RUN or /registry)"
     )]
-    Prefix {
-        prefix: String,
-    },
+    Prefix { prefix: String },
     /// etcd failed.
     #[error(transparent)]
     Control(#[from] ControlError),

@@ -28,9 +28,7 @@ pub enum PreflightError {
     },
     /// Authentication is on, and no user was given.
     #[error("{endpoint} requires authentication: pass --user and --password (or set ETCDCTL_USER)")]
-    NoUser {
-        endpoint: String,
-    },
+    NoUser { endpoint: String },
     /// The user may not read or write what is needed.
     #[error(
         "user {user:?} may not {what}; to grant this: etcdctl role grant-permission ROLE --prefix=true readwrite {}",
@@ -53,10 +51,7 @@ pub enum PreflightError {
     },
     /// Too old.
     #[error("{endpoint} is etcd {version}; etcdmark needs etcd {}.{} or newer", OLDEST.0, OLDEST.1)]
-    TooOld {
-        endpoint: String,
-        version: String,
-    },
+    TooOld { endpoint: String, version: String },
     /// Endpoints of two clusters.
     #[error(
         "--endpoints names two clusters: {a} belongs to cluster {a_id:x}, {b} to cluster {b_id:x}; name the \
@@ -82,16 +77,12 @@ pub enum PreflightError {
     #[error(
         "{endpoint} is a learner, which serves no load; remove it or promote it (etcdctl member promote)"
     )]
-    Learner {
-        endpoint: String,
-    },
+    Learner { endpoint: String },
     /// No leader.
     #[error(
         "the cluster has no leader (according to {endpoint}): start enough members for a quorum"
     )]
-    NoLeader {
-        endpoint: String,
-    },
+    NoLeader { endpoint: String },
     /// The leader (or every follower) is not among the endpoints.
     #[error("--target {choice} selects no endpoint: {reason}")]
     NoTarget {
@@ -129,9 +120,7 @@ pub enum PreflightError {
          Kubernetes cluster; grant read access (etcdctl role grant-permission ROLE --prefix=true read \
          /registry/), or pass --allow-live-cluster (the load then ramps up and guards watch the run)"
     )]
-    PerhapsLive {
-        endpoint: String,
-    },
+    PerhapsLive { endpoint: String },
     /// `/registry` without saying whose it is.
     #[error(
         "--prefix /registry writes where Kubernetes keeps its objects; to allow it, pass --yes-this-etcd-is-mine"
@@ -142,14 +131,10 @@ pub enum PreflightError {
         "--prefix /registry is refused: /registry/ holds {count} keys that this run did not write; use an empty \
          etcd, or omit --prefix"
     )]
-    ForeignKeys {
-        count: i64,
-    },
+    ForeignKeys { count: i64 },
     /// A prefix that is not etcdmark's.
     #[error("--prefix {prefix:?} is not allowed: use {HOME}/RUN (the default) or /registry")]
-    Prefix {
-        prefix: String,
-    },
+    Prefix { prefix: String },
     /// The data would take more than half of what is free.
     #[error(
         "{} keys with {} would grow the db file by about {} to {}, which is more than half of the {} left of \

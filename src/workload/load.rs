@@ -3,7 +3,7 @@
 use super::builtin::{BUILTINS, builtin};
 use super::file::WorkloadFile;
 use super::overrides::Overrides;
-use super::resolve::Resolved;
+use super::resolve::ResolvedWorkload;
 use crate::document::DocumentError;
 use crate::document::{nearest, parse_yaml};
 use std::path::{Path, PathBuf};
@@ -44,10 +44,10 @@ impl Source {
     }
 
     /// Applies the overrides, fills in the defaults and checks everything.
-    pub fn resolve(&self, overrides: &Overrides) -> Result<Resolved, DocumentError> {
+    pub fn resolve(&self, overrides: &Overrides) -> Result<ResolvedWorkload, DocumentError> {
         let mut file = overrides.apply(&self.file)?;
         let notes = overrides.apply_splits(&mut file);
-        let resolved = Resolved::new(file).map_err(|error| {
+        let resolved = ResolvedWorkload::new(file).map_err(|error| {
             let place = overrides.flag_of(&error.path).unwrap_or_else(|| {
                 match crate::document::locate(&self.text, &error.path) {
                     Some((line, column)) => format!("{}:{line}:{column}", self.origin),
@@ -56,7 +56,7 @@ impl Source {
             });
             DocumentError::Field { place, error }
         })?;
-        Ok(Resolved { notes, ..resolved })
+        Ok(ResolvedWorkload { notes, ..resolved })
     }
 }
 

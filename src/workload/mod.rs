@@ -1,7 +1,7 @@
 //! The workload file: its schema, loading, overrides and validation → [`Plan`].
 //!
 //! [`Source::load`] reads a built-in or a file, [`Source::resolve`] applies [`Overrides`], fills in every
-//! default and checks it; [`Resolved::into_plan`] adds the stores' targets.
+//! default and checks it; [`ResolvedWorkload::into_plan`] adds the stores' targets.
 
 mod actor_spec;
 mod actors;
@@ -28,7 +28,7 @@ pub use builtin::{BUILTINS, Builtin, builtin};
 pub use load::Source;
 pub use overrides::{Edit, Overrides};
 pub use plan::*;
-pub use resolve::{Resolved, RunSettings};
+pub use resolve::{ResolvedWorkload, RunSettings};
 pub use split::Split;
 pub use stores::RoutedStore;
 pub use traffic::ClassRate;

@@ -201,7 +201,7 @@ pub struct Threshold {
     /// Which figure.
     pub metric: ThresholdMetric,
     /// How it must compare.
-    pub comparison: Comparison,
+    pub comparison: Operator,
     /// With what (seconds for times, per second for rates, 0–1 for shares).
     pub value: f64,
 }
@@ -227,7 +227,7 @@ pub enum ThresholdMetric {
 
 /// How a threshold compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Comparison {
+pub enum Operator {
     /// `<`
     Less,
     /// `<=`

@@ -23,7 +23,7 @@ use std::collections::BTreeSet;
 
 /// A checked workload. Everything of a [`Plan`] that does not depend on where and when it runs.
 #[derive(Clone, Debug)]
-pub struct Resolved {
+pub struct ResolvedWorkload {
     /// The file after overrides with every default written out: what `etcdmark show` prints.
     pub file: WorkloadFile,
     /// Hex SHA-256 over all that decides keys, values and intended instants.
@@ -63,7 +63,7 @@ pub struct RunSettings {
     pub allow_live_cluster: bool,
 }
 
-impl Resolved {
+impl ResolvedWorkload {
     /// Fills in and checks. The error names the field; the caller knows where it was set.
     pub(super) fn new(mut file: WorkloadFile) -> Result<Self, FieldError> {
         crate::document::check_name("metadata.name", &file.metadata.name)?;
@@ -104,7 +104,7 @@ impl Resolved {
         let load = load(&mut spec.load, &traffic.rates(), &actors, &limits)?;
         let populate = populate(&mut spec.populate)?;
         let hash = plan_hash(seed, &cluster, &stores, spec);
-        Ok(Resolved {
+        Ok(ResolvedWorkload {
             file,
             hash,
             seed,
@@ -120,7 +120,7 @@ impl Resolved {
         })
     }
 
-    /// The plan of a run. `targets` are in the order of [`Resolved::stores`].
+    /// The plan of a run. `targets` are in the order of [`ResolvedWorkload::stores`].
     pub fn into_plan(self, targets: Vec<Target>, run: RunSettings) -> Result<Plan, DocumentError> {
         if targets.len() != self.stores.len() {
             let names: Vec<&str> = self.stores.iter().map(|s| s.name.as_str()).collect();

@@ -4,7 +4,7 @@ use super::check::{MAX_OBJECTS, size, span, whole};
 use super::file::{ActorSpec, ClusterSpec, LoadSpec, PhasesSpec, PopulateSpec, Spec};
 use super::kind_texts::one_that_does_not_scale;
 use super::plan::{Actor, Limits, Phases, Populate, Threshold};
-use super::thresholds::{Sent, op_class, primary, threshold};
+use super::thresholds::{LoadClasses, op_class, primary, threshold};
 use crate::document::FieldError;
 use crate::human::units::{Length, Span};
 use crate::kube::Cluster;
@@ -155,7 +155,7 @@ pub(super) fn limits(spec: &mut Spec) -> Result<Limits, FieldError> {
 }
 
 /// Thresholds, and the primary metrics checked.
-pub(super) fn judged(spec: &Spec, sent: &Sent) -> Result<Vec<Threshold>, FieldError> {
+pub(super) fn judged(spec: &Spec, sent: &LoadClasses) -> Result<Vec<Threshold>, FieldError> {
     if spec.primary.len() > 4 {
         let message = format!("{} metrics are given; use at most 4", spec.primary.len());
         return Err(FieldError::at("primary", message));

@@ -1,6 +1,6 @@
 //! The grammar of thresholds (`node-lease/update: p99 < 1s`) and primary metrics (`node-lease/update:p99`).
 
-use super::plan::{Comparison, Threshold, ThresholdMetric};
+use super::plan::{Operator, Threshold, ThresholdMetric};
 use crate::document::FieldError;
 use crate::document::{hint, nearest};
 use crate::human::units::Span;
@@ -11,10 +11,14 @@ const METRICS: &str = "p50 to p99.99, max, mean, missed, errors, achieved, rate"
 const NAMES: [&str; 6] = ["max", "mean", "missed", "errors", "achieved", "rate"];
 
 /// Op classes of the load, each with whether it is closed-loop.
-pub(super) type Sent = [(OpClass, bool)];
+pub(super) type LoadClasses = [(OpClass, bool)];
 
 /// One threshold; `path` is where it stands.
-pub(super) fn threshold(path: &str, text: &str, sent: &Sent) -> Result<Threshold, FieldError> {
+pub(super) fn threshold(
+    path: &str,
+    text: &str,
+    sent: &LoadClasses,
+) -> Result<Threshold, FieldError> {
     let error = |m: String| FieldError::at(path, format!("{text:?}: {m}"));
     let shape = || {
         error(format!(
@@ -25,10 +29,10 @@ pub(super) fn threshold(path: &str, text: &str, sent: &Sent) -> Result<Threshold
     let at = rest.find(['<', '>']).ok_or_else(shape)?;
     let (metric, rest) = rest.split_at(at);
     let (comparison, value) = [
-        ("<=", Comparison::LessOrEqual),
-        (">=", Comparison::GreaterOrEqual),
-        ("<", Comparison::Less),
-        (">", Comparison::Greater),
+        ("<=", Operator::LessOrEqual),
+        (">=", Operator::GreaterOrEqual),
+        ("<", Operator::Less),
+        (">", Operator::Greater),
     ]
     .into_iter()
     .find_map(|(sign, c)| rest.strip_prefix(sign).map(|v| (c, v.trim())))
@@ -45,7 +49,7 @@ pub(super) fn threshold(path: &str, text: &str, sent: &Sent) -> Result<Threshold
 }
 
 /// One primary metric, checked.
-pub(super) fn primary(path: &str, text: &str, sent: &Sent) -> Result<(), FieldError> {
+pub(super) fn primary(path: &str, text: &str, sent: &LoadClasses) -> Result<(), FieldError> {
     let error = |m: String| FieldError::at(path, format!("{text:?}: {m}"));
     let (class, metric) = text.split_once(':').ok_or_else(|| {
         error("expected CLASS:METRIC, such as \"node-lease/update:p99\"".to_owned())
@@ -68,7 +72,7 @@ pub(super) fn op_class(name: &str) -> Result<OpClass, String> {
 fn subject(
     class: &str,
     metric: &str,
-    sent: &Sent,
+    sent: &LoadClasses,
 ) -> Result<(Option<OpClass>, ThresholdMetric), String> {
     let class = if class == "all" {
         None
@@ -164,7 +168,7 @@ fn figure(metric: ThresholdMetric, text: &str) -> Result<f64, String> {
 mod tests {
     use super::*;
 
-    const SENT: &Sent = &[
+    const SENT: &LoadClasses = &[
         (OpClass::NodeLeaseUpdate, false),
         (OpClass::EventCreate, true),
     ];
@@ -176,42 +180,42 @@ mod tests {
                 EXAMPLE,
                 Some(OpClass::NodeLeaseUpdate),
                 ThresholdMetric::Percentile(99.0),
-                Comparison::Less,
+                Operator::Less,
                 1.0,
             ),
             (
                 "all: missed <= 1%",
                 None,
                 ThresholdMetric::MissShare,
-                Comparison::LessOrEqual,
+                Operator::LessOrEqual,
                 0.01,
             ),
             (
                 "all:achieved>=0.99",
                 None,
                 ThresholdMetric::AchievedShare,
-                Comparison::GreaterOrEqual,
+                Operator::GreaterOrEqual,
                 0.99,
             ),
             (
                 "all: rate > 100/s",
                 None,
                 ThresholdMetric::AchievedRate,
-                Comparison::Greater,
+                Operator::Greater,
                 100.0,
             ),
             (
                 "all: p99.99 < 250ms",
                 None,
                 ThresholdMetric::Percentile(99.99),
-                Comparison::Less,
+                Operator::Less,
                 0.25,
             ),
             (
                 "event/create: errors < 1%",
                 Some(OpClass::EventCreate),
                 ThresholdMetric::ErrorShare,
-                Comparison::Less,
+                Operator::Less,
                 0.01,
             ),
         ] {

@@ -1,8 +1,8 @@
 //! Sessions of several steps: on several objects, after think times, with steps that a share of them leaves out.
 
 use super::common;
-use etcdmark::kube::actors::{Conduct, DefaultArrivals, Definition, Form, LeaseUse, Members};
-use etcdmark::kube::actors::{Model, Of, Population, Row, Scope, Script, Session, Settings};
+use etcdmark::kube::actors::{DefaultArrivals, Definition, Exceptions, Form, LeaseUse, Members};
+use etcdmark::kube::actors::{Model, Population, Row, RowObject, Scope, Script, Session, Settings};
 use etcdmark::kube::actors::{Step, Think};
 use etcdmark::kube::{ActorKind, Kind, ObjectRef, OpClass};
 use etcdmark::report::{Collector, Counts, Event, Phase, RunResult};
@@ -31,7 +31,7 @@ const fn definition(name: &'static str, model: fn(&Scope<'_>) -> Box<dyn Model>)
         arrivals: DefaultArrivals::Rate(50.0),
         forms: Form::RATES,
         members: Members::ONE,
-        conduct: Conduct::USUAL,
+        conduct: Exceptions::USUAL,
         model,
     }
 }
@@ -88,7 +88,7 @@ fn pod() -> Vec<Row> {
     vec![
         Row::new(Step::Create(OpClass::EventCreate, LeaseUse::None)),
         Row {
-            of: Of::Other(0),
+            of: RowObject::Other(0),
             think: Think::Fixed(clock::SECOND),
             ..Row::new(update(OpClass::NodeLeaseUpdate))
         },
@@ -118,7 +118,7 @@ fn crossing() -> Vec<Row> {
     vec![
         Row::new(update(OpClass::NodeLeaseUpdate)),
         Row {
-            of: Of::Other(0),
+            of: RowObject::Other(0),
             ..Row::new(update(OpClass::NodeStatusUpdate))
         },
     ]

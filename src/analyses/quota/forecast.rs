@@ -34,7 +34,7 @@ pub(super) struct Forecast {
 
 /// What the first seconds of the load write.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Load {
+pub(super) struct WriteMix {
     /// Elements: puts, and the tombstones of what has expired.
     mix: Vec<Share>,
     /// Revisions, and those of them that are puts.
@@ -46,7 +46,7 @@ pub(super) struct Load {
     pub(super) alive: f64,
 }
 
-impl Load {
+impl WriteMix {
     /// By how much the file grows.
     pub(super) fn bytes(&self) -> f64 {
         self.revisions * self.each
@@ -76,8 +76,8 @@ impl Forecast {
     }
 
     /// What the first `seconds` of the load write.
-    pub(super) fn load(&self, seconds: f64) -> Load {
-        let mut load = Load::default();
+    pub(super) fn load(&self, seconds: f64) -> WriteMix {
+        let mut load = WriteMix::default();
         let (mut made, mut gone) = (Vec::new(), 0.0);
         for source in &self.sources {
             let each = source.each(nanos(seconds)).unwrap_or(0.0);

@@ -36,7 +36,7 @@ pub(super) struct Record {
     /// What it means for the cluster; none where no node renews a Lease.
     pub(super) lease_impact: Option<LeaseImpact>,
     /// The way back, step by step.
-    pub(super) recovery: Vec<Step>,
+    pub(super) recovery: Vec<RecoveryStep>,
     /// Why it came to no end, if so.
     pub(super) not_recovered: Option<String>,
     /// The first second in which all writes were answered again.
@@ -102,7 +102,7 @@ pub(super) struct LeaseImpact {
 /// A step of the recovery.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Step {
+pub(super) struct RecoveryStep {
     pub(super) name: String,
     /// When it began, and how long it took, seconds.
     pub(super) at: f64,

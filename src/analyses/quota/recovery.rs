@@ -1,6 +1,6 @@
 //! The way back from NOSPACE beside the load, as an operator goes it: compact, defragment every member, disarm.
 
-use super::record::Step;
+use super::record::RecoveryStep;
 use crate::clock::{self, Nanos, SECOND};
 use crate::etcd::control::{Alarm, ControlClient, ControlError, Member, RangeSpec};
 use crate::target::Target;
@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(5);
 /// How far it is.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recovery {
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<RecoveryStep>,
     /// It has come to its end, well or not.
     pub(super) ended: bool,
     pub(super) error: Option<String>,
@@ -42,7 +42,7 @@ async fn steps(
     let first = &cluster.each()[0];
     let end = |name: String, begun: Nanos, size: i64| {
         let now = clock::now();
-        let step = Step {
+        let step = RecoveryStep {
             name,
             at: seconds(begun.saturating_sub(start)),
             took: seconds(now.saturating_sub(begun)),

@@ -16,16 +16,10 @@ pub enum HttpError {
     },
     /// The TLS material is unusable.
     #[error("cannot use TLS for {url}: {reason}")]
-    Tls {
-        url: String,
-        reason: String,
-    },
+    Tls { url: String, reason: String },
     /// The connection failed or broke; also what a missing client certificate shows as.
     #[error("cannot read {url}: {source}")]
-    Io {
-        url: String,
-        source: io::Error,
-    },
+    Io { url: String, source: io::Error },
     /// No complete answer in time.
     #[error("{url} did not answer within {timeout:?}")]
     Timeout {

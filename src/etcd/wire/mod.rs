@@ -22,7 +22,7 @@ mod settings;
 mod tonic;
 
 pub use dial::probe;
-pub use pool::{MemberEvent, Pool, PoolError};
+pub use pool::{Pool, PoolError, ReachabilityChange};
 pub use settings::Settings;
 
 use crate::clock::Nanos;
@@ -52,9 +52,6 @@ pub struct Reply {
     /// other, which protobuf reads as one message merged of them), or why there is none.
     pub result: Result<Bytes, RpcError>,
 }
-
-/// A future of the worker's own thread.
-pub type LocalBoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// One connection to one member. Two implementations: h2 directly, and tonic.
 pub(crate) trait Transport {

@@ -23,7 +23,7 @@ const EVENTS_KEPT: usize = 10_000;
 
 /// A member went up or down, as this pool sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemberEvent {
+pub struct ReachabilityChange {
     /// When (`clock::now()`).
     pub at: clock::Nanos,
     /// The endpoint, as given.
@@ -54,7 +54,7 @@ pub(crate) struct Members {
     up: Vec<Cell<usize>>,
     /// Whether anything has been told of it.
     told: Vec<Cell<bool>>,
-    events: RefCell<VecDeque<MemberEvent>>,
+    events: RefCell<VecDeque<ReachabilityChange>>,
     changed: Notify,
 }
 
@@ -89,7 +89,7 @@ impl Members {
         if events.len() == EVENTS_KEPT {
             events.pop_front();
         }
-        events.push_back(MemberEvent {
+        events.push_back(ReachabilityChange {
             at: clock::now(),
             endpoint: self.endpoints[member].clone(),
             up,
@@ -211,7 +211,7 @@ impl Pool {
     }
 
     /// Members that went up or down since the last time.
-    pub fn take_events(&self) -> Vec<MemberEvent> {
+    pub fn take_events(&self) -> Vec<ReachabilityChange> {
         self.members.events.borrow_mut().drain(..).collect()
     }
 

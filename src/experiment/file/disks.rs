@@ -6,7 +6,7 @@ use crate::disk::place::Place;
 use std::collections::BTreeSet;
 
 /// One etcd's data or write-ahead log.
-struct Kept<'a> {
+struct DataPlace<'a> {
     arm: usize,
     /// The store, and which of the two.
     what: (&'a str, &'static str),
@@ -15,15 +15,16 @@ struct Kept<'a> {
 
 /// A remark for each disk on which arms keep the same thing in different directories.
 pub(crate) fn shared(arms: &[Arm]) -> Vec<String> {
-    let kept: Vec<Kept<'_>> = arms
+    let kept: Vec<DataPlace<'_>> = arms
         .iter()
         .enumerate()
         .flat_map(|(i, arm)| arm.places().flat_map(move |etcd| kept(i, etcd)))
         .collect();
     let mut disks: Vec<(&Place, BTreeSet<usize>)> = Vec::new();
     for (i, a) in kept.iter().enumerate() {
-        let meant = |b: &&Kept<'_>| b.arm != a.arm && b.what == a.what;
-        let apart = |b: &&Kept<'_>| b.place.path != a.place.path && b.place.shares_disk(&a.place);
+        let meant = |b: &&DataPlace<'_>| b.arm != a.arm && b.what == a.what;
+        let apart =
+            |b: &&DataPlace<'_>| b.place.path != a.place.path && b.place.shares_disk(&a.place);
         for b in kept[i..].iter().filter(meant).filter(apart) {
             let block = [a.arm, b.arm];
             match disks
@@ -47,7 +48,7 @@ pub(crate) fn shared(arms: &[Arm]) -> Vec<String> {
 }
 
 /// Where an etcd keeps what, if its disk is to tell. A medium is on none.
-fn kept(arm: usize, etcd: &Etcd) -> impl Iterator<Item = Kept<'_>> {
+fn kept(arm: usize, etcd: &Etcd) -> impl Iterator<Item = DataPlace<'_>> {
     let options = etcd.options(None, 1);
     let data = options.scratch_parent();
     let wal = options.wal_dir.unwrap_or_else(|| data.clone());
@@ -56,7 +57,7 @@ fn kept(arm: usize, etcd: &Etcd) -> impl Iterator<Item = Kept<'_>> {
         .into_iter()
         .filter(move |_| options.medium.is_none() && options.member_media.is_empty());
     dirs.filter_map(move |(which, dir)| {
-        Some(Kept {
+        Some(DataPlace {
             arm,
             what: (&etcd.store, which),
             place: Place::of(&dir).ok()?,

@@ -4,15 +4,15 @@ use super::arm::Arm;
 use super::etcd::StoreEtcd;
 use crate::experiment::error::ExperimentError;
 use crate::experiment::plan::{ExperimentPlan, TrialPlan};
-use crate::experiment::registry::Registered;
-use crate::workload::Resolved;
+use crate::experiment::registry::RegistryEntry;
+use crate::workload::ResolvedWorkload;
 
 /// A checked experiment.
 #[derive(Debug)]
 pub struct Experiment {
     /// What `plan.json` holds.
     pub plan: ExperimentPlan,
-    pub(crate) analysis: Registered,
+    pub(crate) analysis: RegistryEntry,
     pub(crate) arms: Vec<Arm>,
     /// External etcds may be a live cluster's.
     pub(crate) allow_live_cluster: bool,
@@ -23,7 +23,7 @@ impl Experiment {
     pub(crate) fn scene(
         &self,
         trial: &TrialPlan,
-    ) -> Result<(&str, &[StoreEtcd], Resolved), ExperimentError> {
+    ) -> Result<(&str, &[StoreEtcd], ResolvedWorkload), ExperimentError> {
         let level = self
             .plan
             .levels
@@ -39,7 +39,9 @@ impl Experiment {
     }
 
     /// Every workload that is going to be played, with the first block's seed.
-    pub fn workloads(&self) -> impl Iterator<Item = Result<Resolved, ExperimentError>> + '_ {
+    pub fn workloads(
+        &self,
+    ) -> impl Iterator<Item = Result<ResolvedWorkload, ExperimentError>> + '_ {
         let traffic = self.arms.iter().flat_map(|a| &a.traffic);
         traffic.map(|t| t.resolve(self.plan.seed))
     }

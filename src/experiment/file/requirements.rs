@@ -6,7 +6,7 @@ use crate::document::nearest;
 use crate::experiment::analysis::{Analysis, Requirements};
 use crate::experiment::error::ExperimentError;
 use crate::experiment::plan::Fill;
-use crate::experiment::registry::{Registered, Registry};
+use crate::experiment::registry::{Registry, RegistryEntry};
 use crate::human::units::Span;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const MAX_BLOCKS: u32 = 1000;
 
 impl ExperimentSource {
     /// The analysis that the file names.
-    pub(crate) fn analysis(&self, analyses: &Registry) -> Result<Registered, ExperimentError> {
+    pub(crate) fn analysis(&self, analyses: &Registry) -> Result<RegistryEntry, ExperimentError> {
         let Some(wanted) = self.file.spec.analysis.as_deref() else {
             return Ok(analyses.default());
         };

@@ -14,9 +14,9 @@ use super::sweep::Level;
 use crate::document::check_name;
 use crate::experiment::error::ExperimentError;
 use crate::experiment::plan::{ArmPlan, ExperimentPlan, PLAN_VERSION, SkippedArm};
-use crate::experiment::registry::{Registered, Registry};
+use crate::experiment::registry::{Registry, RegistryEntry};
 use crate::experiment::result::metric::Metric;
-use crate::workload::{Resolved, canonical_sha256};
+use crate::workload::{ResolvedWorkload, canonical_sha256};
 use serde_json::{Value, json};
 
 /// Primary metrics at most: more hypotheses than that and none can be found with a few blocks.
@@ -40,7 +40,7 @@ impl ExperimentSource {
     fn lay_out(
         &self,
         changes: &Changes,
-        analysis: Registered,
+        analysis: RegistryEntry,
     ) -> Result<Experiment, ExperimentError> {
         let spec = &self.file.spec;
         let name = &self.file.metadata.name;
@@ -117,7 +117,7 @@ impl ExperimentSource {
         &self,
         arms: &[Arm],
         skipped: &[SkippedArm],
-        analysis: Registered,
+        analysis: RegistryEntry,
     ) -> Result<(), ExperimentError> {
         let least = analysis.analysis.requirements().arms;
         if arms.len() >= least {
@@ -177,7 +177,7 @@ impl Layout<'_> {
         let traffic = self.levels.iter().map(of_level);
         let traffic = traffic.collect::<Result<Vec<_>, _>>()?;
         let workloads = traffic.iter().map(|t| t.resolve(self.seed));
-        let workloads = workloads.collect::<Result<Vec<Resolved>, _>>()?;
+        let workloads = workloads.collect::<Result<Vec<ResolvedWorkload>, _>>()?;
         for workload in &workloads {
             self.source.written(arm, path, workload)?;
             for (i, metric) in self.primary.iter().enumerate() {
@@ -200,7 +200,7 @@ impl Layout<'_> {
                 },
                 etcds: on_levels(&arm.name, &etcds, self.levels)?,
                 traffic,
-                workloads: workloads.iter().map(Resolved::json).collect(),
+                workloads: workloads.iter().map(ResolvedWorkload::json).collect(),
             })),
             Placement::Skipped(reason) => ArmLayout::Skipped(SkippedArm {
                 arm: arm.name.clone(),

@@ -4,7 +4,7 @@ use super::source::ExperimentSource;
 use super::spec::ArmSpec;
 use crate::experiment::error::ExperimentError;
 use crate::kube::Resource;
-use crate::workload::{Resolved, Split};
+use crate::workload::{ResolvedWorkload, Split};
 
 impl ExperimentSource {
     /// What an arm splits off.
@@ -26,7 +26,7 @@ impl ExperimentSource {
         &self,
         arm: &ArmSpec,
         path: &str,
-        workload: &Resolved,
+        workload: &ResolvedWorkload,
     ) -> Result<(), ExperimentError> {
         let Some(list) = &arm.split else {
             return Ok(());

@@ -8,7 +8,7 @@ use crate::document::DocumentError;
 use crate::document::{ApiVersion, Metadata};
 use crate::experiment::error::ExperimentError;
 use crate::workload::file::{DocumentKind, WorkloadFile};
-use crate::workload::{Resolved, Source};
+use crate::workload::{ResolvedWorkload, Source};
 use serde_json::{Value, json};
 
 /// What messages call a workload that is written out in the experiment's file.
@@ -65,7 +65,7 @@ impl Traffic {
     }
 
     /// The checked workload with a seed.
-    pub(crate) fn resolve(&self, seed: u64) -> Result<Resolved, ExperimentError> {
+    pub(crate) fn resolve(&self, seed: u64) -> Result<ResolvedWorkload, ExperimentError> {
         let mut overrides = self.edits.overrides();
         overrides.set("seed", seed);
         let error = match self.workload.resolve(&overrides) {

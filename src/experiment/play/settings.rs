@@ -7,7 +7,7 @@ use crate::engine::guards;
 use crate::experiment::error::ExperimentError;
 use crate::experiment::file::etcd::StoreEtcd;
 use crate::store::manifest;
-use crate::workload::{Plan, Resolved, RunSettings};
+use crate::workload::{Plan, ResolvedWorkload, RunSettings};
 
 impl Runner<'_> {
     /// The same keys in every trial. In an etcd that stays, another experiment of that name has others: what this one
@@ -24,7 +24,7 @@ impl Runner<'_> {
     pub(super) fn plan(
         &self,
         testbed: &Testbed,
-        resolved: Resolved,
+        resolved: ResolvedWorkload,
         run_id: String,
     ) -> Result<Plan, ExperimentError> {
         let targets = testbed.targets();

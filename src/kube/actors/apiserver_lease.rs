@@ -7,7 +7,7 @@
 //! Source: k8s.io/kubernetes `pkg/controlplane/reconcilers/lease.go`, `pkg/controlplane/apiserver/server.go`;
 //! recorded with 1.30 to 1.37.
 
-use super::{Conduct, DefaultArrivals, Definition, Form, Members};
+use super::{Exceptions, DefaultArrivals, Definition, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) const DEFINITION: Definition = Definition {
     },
     forms: Form::PERIOD,
     members: Members::APISERVERS,
-    conduct: Conduct::USUAL,
+    conduct: Exceptions::USUAL,
     model: |scope| {
         Box::new(ApiserverLease {
             apiservers: scope.cluster.apiservers,

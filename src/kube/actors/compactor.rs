@@ -5,7 +5,7 @@
 //!
 //! Source: k8s.io/apiserver `pkg/storage/etcd3/compact.go`.
 
-use super::{Conduct, DefaultArrivals, Definition, Form, Members};
+use super::{Exceptions, DefaultArrivals, Definition, Form, Members};
 use super::{Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use std::time::Duration;
@@ -22,9 +22,9 @@ pub(super) const DEFINITION: Definition = Definition {
     forms: Form::PERIOD,
     members: Members::APISERVERS,
     // It keeps its clock.
-    conduct: Conduct {
+    conduct: Exceptions {
         scales: false,
-        ..Conduct::USUAL
+        ..Exceptions::USUAL
     },
     model: |scope| {
         Box::new(Compactor {

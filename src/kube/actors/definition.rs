@@ -22,7 +22,7 @@ pub struct Definition {
     /// Which part of the cluster it is sized by.
     pub members: Members,
     /// In what it differs from most kinds.
-    pub conduct: Conduct,
+    pub conduct: Exceptions,
     /// Makes its model.
     pub model: fn(&Scope<'_>) -> Box<dyn Model>,
 }
@@ -115,7 +115,7 @@ impl Members {
 
 /// In what a kind differs from most.
 #[derive(Clone, Copy, Debug)]
-pub struct Conduct {
+pub struct Exceptions {
     /// `rateScale` and `rateRamp` apply.
     pub scales: bool,
     /// The first instants of its members are spread over one period; else they come after one.
@@ -130,9 +130,9 @@ pub struct Conduct {
     pub ceilings: &'static [Ceiling],
 }
 
-impl Conduct {
+impl Exceptions {
     /// Most kinds'.
-    pub const USUAL: Conduct = Conduct {
+    pub const USUAL: Exceptions = Exceptions {
         scales: true,
         spread: true,
         process: Process::Poisson,

@@ -3,7 +3,7 @@
 //!
 //! Source: etcd.io, "Maintenance" (defragmentation).
 
-use super::{Conduct, DefaultArrivals, Definition, Form, Members};
+use super::{Exceptions, DefaultArrivals, Definition, Form, Members};
 use super::{Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 
@@ -20,13 +20,13 @@ pub(super) const DEFINITION: Definition = Definition {
     forms: Form::PERIOD,
     members: Members::ONE,
     // It keeps its clock, and a cron job's first turn comes after one period.
-    conduct: Conduct {
+    conduct: Exceptions {
         scales: false,
         spread: false,
         whole_etcd: Some(|store| {
             format!("defragments store {store}, which blocks its members one at a time")
         }),
-        ..Conduct::USUAL
+        ..Exceptions::USUAL
     },
     model: |_| Box::new(Defragmenter),
 };

@@ -3,7 +3,7 @@
 //!
 //! Source: k8s.io/endpointslice `reconciler.go`; KEP-752 (20,000 endpoints = 20,000 writes).
 
-use super::{Conduct, DefaultArrivals, Definition, Form, Members};
+use super::{Exceptions, DefaultArrivals, Definition, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;
@@ -16,7 +16,7 @@ pub(super) const DEFINITION: Definition = Definition {
     arrivals: DefaultArrivals::PerService(0.08),
     forms: Form::RATES,
     members: Members::SERVICES,
-    conduct: Conduct::USUAL,
+    conduct: Exceptions::USUAL,
     model: |scope| {
         Box::new(EndpointSlice {
             services: scope.cluster.services,

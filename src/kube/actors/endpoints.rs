@@ -3,7 +3,7 @@
 //!
 //! Source: k8s.io/kubernetes `pkg/controller/endpoint/endpoints_controller.go`; KEP-752 on what it costs.
 
-use super::{Ceiling, Conduct, DefaultArrivals, Definition, Form, Members};
+use super::{Ceiling, Exceptions, DefaultArrivals, Definition, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;
@@ -16,14 +16,14 @@ pub(super) const DEFINITION: Definition = Definition {
     arrivals: DefaultArrivals::PerService(0.08),
     forms: Form::RATES,
     members: Members::SERVICES,
-    conduct: Conduct {
+    conduct: Exceptions {
         ceilings: &[Ceiling {
             field: "endpointsPerService",
             value: |c| c.endpoints_per_service,
             most: 1000,
             advice: "Kubernetes truncates Endpoints at 1,000; use at most 1,000, or remove the endpoints actor",
         }],
-        ..Conduct::USUAL
+        ..Exceptions::USUAL
     },
     model: |scope| {
         Box::new(Endpoints {

@@ -3,7 +3,7 @@
 //!
 //! Source: k8s.io/client-go `tools/leaderelection/leaderelection.go`, component-base defaults (15 s, 10 s, 2 s).
 
-use super::{Accepts, Conduct, DefaultArrivals, Definition, Field, Form, Members, Value};
+use super::{Accepts, Exceptions, DefaultArrivals, Definition, Field, Form, Members, Value};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(super) const DEFINITION: Definition = Definition {
     },
     forms: Form::PERIOD,
     members: Members::LEADER_LOCKS,
-    conduct: Conduct::USUAL,
+    conduct: Exceptions::USUAL,
     model: |scope| {
         Box::new(LeaderLease {
             locks: scope.cluster.leader_locks,

@@ -4,7 +4,7 @@
 //! Source: k8s.io/apiserver `pkg/storage/etcd3/store.go` (GetList without limit: one Range over the prefix, one
 //! RangeStream from 1.37 on where etcd has it).
 
-use super::{Accepts, Conduct, DefaultArrivals, Definition, Field, Form, Members, Scope, Value};
+use super::{Accepts, Exceptions, DefaultArrivals, Definition, Field, Form, Members, Scope, Value};
 use super::{Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;
@@ -16,7 +16,7 @@ pub(super) const DEFINITION: Definition = Definition {
     arrivals: DefaultArrivals::Rate(1.0),
     forms: Form::RATES,
     members: Members::ONE,
-    conduct: Conduct::USUAL,
+    conduct: Exceptions::USUAL,
     model: |scope| Box::new(List::new(scope)),
 };
 

@@ -10,10 +10,10 @@ mod script;
 mod session;
 mod step;
 
-pub use definition::{Ceiling, Conduct, DefaultArrivals, Definition, Form, Members, Scope};
+pub use definition::{Ceiling, DefaultArrivals, Definition, Exceptions, Form, Members, Scope};
 pub use field::{Accepts, Field, Settings, Value};
 pub use kind::ActorKind;
-pub use script::{Of, Row, Script, Think};
+pub use script::{Row, RowObject, Script, Think};
 pub use session::{Session, Turn};
 pub use step::{LeaseUse, Population, Step};
 

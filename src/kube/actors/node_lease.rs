@@ -3,7 +3,7 @@
 //!
 //! Source: k8s.io/component-helpers `apimachinery/lease/controller.go`; kubelet.go (40 s × 0.25, jitter 0.04).
 
-use super::{Conduct, DefaultArrivals, Definition, Form, Members};
+use super::{Exceptions, DefaultArrivals, Definition, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;
@@ -21,7 +21,7 @@ pub(super) const DEFINITION: Definition = Definition {
     },
     forms: Form::ALL,
     members: Members::NODES,
-    conduct: Conduct::USUAL,
+    conduct: Exceptions::USUAL,
     model: |scope| {
         Box::new(NodeLease {
             nodes: scope.cluster.nodes,

@@ -3,7 +3,7 @@
 //!
 //! Source: kubelet `kubelet_node_status.go` (nodeStatusReportFrequency, calculateDelay); recorded with 1.37.
 
-use super::{Conduct, DefaultArrivals, Definition, Form, Members};
+use super::{Exceptions, DefaultArrivals, Definition, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;
@@ -20,7 +20,7 @@ pub(super) const DEFINITION: Definition = Definition {
     },
     forms: Form::ALL,
     members: Members::NODES,
-    conduct: Conduct::USUAL,
+    conduct: Exceptions::USUAL,
     model: |scope| {
         Box::new(NodeStatus {
             nodes: scope.cluster.nodes,

@@ -1,6 +1,6 @@
 //! What a quiet client sees: linearizable reads of one key and, with `writes`, a CAS on it in turn.
 
-use super::{Accepts, Conduct, DefaultArrivals, Definition, Field, Form, Members, Value};
+use super::{Accepts, Exceptions, DefaultArrivals, Definition, Field, Form, Members, Value};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Process;
@@ -13,10 +13,10 @@ pub(super) const DEFINITION: Definition = Definition {
     forms: Form::RATES,
     members: Members::ONE,
     // It stays quiet.
-    conduct: Conduct {
+    conduct: Exceptions {
         scales: false,
         process: Process::Constant,
-        ..Conduct::USUAL
+        ..Exceptions::USUAL
     },
     model: |scope| {
         Box::new(Probe {

@@ -7,7 +7,7 @@ use crate::rng::{exponential, mix, unit};
 
 /// Which object a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of {
+pub enum RowObject {
     /// The session's own.
     Session,
     /// The session's other object of this number, from 0.
@@ -56,7 +56,7 @@ pub struct Row {
     /// What is done.
     pub step: Step,
     /// To which object.
-    pub of: Of,
+    pub of: RowObject,
     /// The time before it, counted from when the step before it was done.
     pub think: Think,
     /// Share of the sessions that take it, 0 to 1.
@@ -68,7 +68,7 @@ impl Row {
     pub const fn new(step: Step) -> Row {
         Row {
             step,
-            of: Of::Session,
+            of: RowObject::Session,
             think: Think::None,
             share: 1.0,
         }

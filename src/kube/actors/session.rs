@@ -1,6 +1,6 @@
 //! One thing that an actor does: steps in order, most of them on one object.
 
-use super::{Of, Script, Step};
+use super::{RowObject, Script, Step};
 use crate::clock::Nanos;
 use crate::kube::{Kind, ObjectRef, OpClass};
 use std::sync::Arc;
@@ -103,8 +103,8 @@ impl Session {
             } => {
                 let (i, row, think) = script.next(at, *draw)?;
                 let object = match row.of {
-                    Of::Session => own,
-                    Of::Other(n) => others.get(n).copied().unwrap_or(own),
+                    RowObject::Session => own,
+                    RowObject::Other(n) => others.get(n).copied().unwrap_or(own),
                 };
                 let step = row.step;
                 Some((
@@ -131,7 +131,7 @@ impl Session {
         match &self.steps {
             Steps::Few(steps) => steps.iter().flatten().any(|s| s.writes()),
             Steps::Script { script, .. } => {
-                let own = |row: &super::Row| row.of == Of::Session && row.step.writes();
+                let own = |row: &super::Row| row.of == RowObject::Session && row.step.writes();
                 script.rows().iter().any(own)
             }
         }
@@ -164,7 +164,7 @@ mod tests {
                 ..Row::new(Step::Get(OpClass::NodeLeaseGet))
             },
             Row {
-                of: Of::Other(1),
+                of: RowObject::Other(1),
                 think: Think::Fixed(5),
                 ..Row::new(create(OpClass::EventCreate))
             },

@@ -42,7 +42,7 @@ impl Cost {
 }
 
 /// What kept a directory from being measured.
-pub(super) enum Unmeasured {
+pub(super) enum CalibrationError {
     /// The directory.
     Directory(io::Error),
     /// Holding syncs.
@@ -50,10 +50,10 @@ pub(super) enum Unmeasured {
 }
 
 /// Appends and syncs in `dir`, at first freely, then in a thread whose syncs are held. Takes up to a second.
-pub(super) fn measure(dir: &Path) -> Result<Cost, Unmeasured> {
-    let probe = Probe::new(dir).map_err(Unmeasured::Directory)?;
-    let base = median(probe.times().map_err(Unmeasured::Directory)?);
-    let held = median(held_times(&probe).map_err(Unmeasured::Holding)?);
+pub(super) fn measure(dir: &Path) -> Result<Cost, CalibrationError> {
+    let probe = Probe::new(dir).map_err(CalibrationError::Directory)?;
+    let base = median(probe.times().map_err(CalibrationError::Directory)?);
+    let held = median(held_times(&probe).map_err(CalibrationError::Holding)?);
     Ok(Cost {
         base,
         overhead: held.saturating_sub(DELAY + base),

@@ -142,10 +142,7 @@ pub enum MediumError {
     },
     /// The file is there and cannot be read.
     #[error("medium {}: {source}", path.display())]
-    Read {
-        path: PathBuf,
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// What the file says is wrong.
     #[error(transparent)]
     Wrong(#[from] DocumentError),

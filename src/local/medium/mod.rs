@@ -27,7 +27,7 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use self::calibrate::{Cost, Unmeasured};
+use self::calibrate::{CalibrationError, Cost};
 use self::emulator::Emulation;
 use super::data_dir::io_error;
 use super::error::LocalError;
@@ -79,8 +79,8 @@ impl SyncCosts {
             return Ok(*cost);
         }
         let cost = calibrate::measure(dir).map_err(|e| match e {
-            Unmeasured::Directory(e) => io_error("cannot measure syncs in", dir)(e),
-            Unmeasured::Holding(source) => LocalError::MediumRefused {
+            CalibrationError::Directory(e) => io_error("cannot measure syncs in", dir)(e),
+            CalibrationError::Holding(source) => LocalError::MediumRefused {
                 medium: medium.name.clone(),
                 source,
             },
@@ -92,7 +92,7 @@ impl SyncCosts {
 
 /// A medium under one member.
 #[derive(Clone, Debug)]
-pub(super) struct Emulated {
+pub(super) struct MemberMedium {
     emulation: Arc<Emulation>,
     file_system: String,
 }
@@ -124,7 +124,7 @@ impl LocalOptions {
     }
 }
 
-impl Emulated {
+impl MemberMedium {
     /// Measures the directories as [`SyncCosts::below`] does.
     pub(super) fn new(
         medium: &Medium,
@@ -134,7 +134,7 @@ impl Emulated {
     ) -> Result<Self, LocalError> {
         let around = |dir: &Path| dir.canonicalize().map_err(io_error("cannot resolve", dir));
         let [wal, db] = costs.below(medium, &around(place.wal.1)?, &around(place.data.1)?)?;
-        Ok(Emulated {
+        Ok(MemberMedium {
             emulation: Arc::new(Emulation {
                 medium: medium.clone(),
                 seed: stream(seed, place.name),

@@ -128,14 +128,14 @@ pub(super) fn confine_this_thread() -> io::Result<Listener> {
     Ok(Listener::new(confine(&mut supported()?)?))
 }
 
-/// A command whose syncs will be told to [`Prepared::listener`] once it was spawned.
+/// A command whose syncs will be told to [`FilteredCommand::listener`] once it was spawned.
 #[derive(Debug)]
-pub(super) struct Prepared {
+pub(super) struct FilteredCommand {
     from_child: OwnedFd,
 }
 
 /// Makes `command` put itself under a filter before it becomes the program.
-pub(super) fn prepare(command: &mut Command) -> io::Result<Prepared> {
+pub(super) fn prepare(command: &mut Command) -> io::Result<FilteredCommand> {
     let mut program = supported()?;
     let (from_child, to_us) = socketpair(
         AddressFamily::UNIX,
@@ -160,10 +160,10 @@ pub(super) fn prepare(command: &mut Command) -> io::Result<Prepared> {
     // SAFETY: after fork only async-signal-safe calls are allowed: the closure makes plain system calls (prctl, seccomp, sendmsg,
     // close), all its memory is on the stack or was allocated before, it takes no lock and cannot panic.
     unsafe { command.pre_exec(in_child) };
-    Ok(Prepared { from_child })
+    Ok(FilteredCommand { from_child })
 }
 
-impl Prepared {
+impl FilteredCommand {
     /// The listener, after the command was spawned (and dropped, with its end of the socket).
     pub(super) fn listener(self) -> io::Result<Listener> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
