@@ -11,28 +11,39 @@ cd "$repo_root"
 
 require_build_tools
 
-step "etcd"
-etcd=$(scripts/install-etcd.sh newest) || {
+step "etcd, and meanwhile the build (some minutes the first time)"
+work=$(mktemp -d)
+etcd_job=
+# The whole group: the build of an etcd has children of its own.
+trap '[ -z "$etcd_job" ] || kill -- "-$etcd_job" 2>/dev/null || true; rm -rf "$work"' EXIT
+provide_etcd() {
+    scripts/install-etcd.sh newest && return
     say "cannot provide the newest etcd: trying older versions"
-    etcd=$(scripts/install-etcd.sh 3.6 || scripts/install-etcd.sh 3.5 || scripts/install-etcd.sh 3.4) ||
-        die "cannot provide an etcd (see the attempts above): put an etcd binary on PATH and run this again"
+    scripts/install-etcd.sh 3.6 || scripts/install-etcd.sh 3.5 || scripts/install-etcd.sh 3.4
 }
+# Beside each other: one waits for the network, or has one thread to run, while the other computes.
+set -m
+provide_etcd >"$work/etcd" &
+etcd_job=$!
+set +m
+# The profile of the first build: see Cargo.toml. `cargo build --release` makes the binary that is published.
+cargo build --profile quick --locked --bin etcdmark
+wait "$etcd_job" || die "cannot provide an etcd (see the attempts above): put an etcd binary on PATH and run this again"
+etcd_job=
 # The last line is the one that succeeded.
-etcd=$(printf '%s\n' "$etcd" | tail -n 1)
+etcd=$(tail -n 1 "$work/etcd")
 say "etcd ${etcd%% *}: ${etcd#* }"
-
-step "build (release; some minutes the first time)"
-cargo build --release --locked --bin etcdmark
+etcdmark=target/quick/etcdmark
 
 results=${ETCDMARK_QUICKSTART_OUT:-$repo_root/etcdmark-results/quickstart-$(date +%Y%m%d-%H%M%S)}
 step "run: a hollow cluster's traffic against etcd ${etcd%% *}, half a minute"
 code=0
-target/release/etcdmark run cluster --etcd "${etcd#* }" --out "$results" "$@" || code=$?
+"$etcdmark" run cluster --etcd "${etcd#* }" --out "$results" "$@" || code=$?
 
 say ""
 if [ -d "$results" ]; then
     say "results: $results (events.jsonl, latency.hlog, result.json)"
-    say "to print the result again: target/release/etcdmark report $results"
+    say "to print the result again: $etcdmark report $results"
 fi
-say "for all flags: target/release/etcdmark run --help"
+say "for all flags: $etcdmark run --help"
 exit "$code"
