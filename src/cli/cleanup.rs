@@ -7,7 +7,7 @@ use super::output::{self, Format};
 use crate::etcd::control::ControlClient;
 use crate::exit::Exit;
 use crate::human::numbers::{bytes, things};
-use crate::store::cleanup::{CleanupError, cleanup_run};
+use crate::store::cleanup::{CleanupError, RunData, cleanup_run};
 use crate::store::manifest::{self, KnownRun, Lock, ManifestError, RunKeys};
 use crate::store::preflight::{self, PreflightError};
 use crate::target::Target;
@@ -141,14 +141,20 @@ async fn clean_store(
     let control = |e| refuse(PreflightError::from_control(e, target));
     let mut summary = Summary::default();
     for run in runs {
-        let Some(m) = run.manifest else {
+        let Some((m, written)) = run.manifest else {
             return Err(CliError::usage(format!(
-                "cannot read the manifest of run {:?}: a newer etcdmark wrote it; clean up with that version",
+                "cannot read the manifest of run {:?}: a newer etcdmark wrote it (clean up with that version), or \
+                 etcdmark did not write it",
                 run.run_id
             )));
         };
         let lock = lock(args, cluster, &run.run_id, run.holder).await?;
-        let outcome = cleanup_run(cluster, &m.prefix, &[], &mut |_, _| {}).await;
+        let data = RunData {
+            written: Some(written),
+            owned: target.owned,
+            ..RunData::new(&m.prefix)
+        };
+        let outcome = cleanup_run(cluster, &data, &mut |_, _| {}).await;
         let outcome = match outcome {
             Ok(report) => {
                 let key = RunKeys::new(&run.run_id);
@@ -156,12 +162,14 @@ async fn clean_store(
                 deleted.map_err(control).map(|_| report)
             }
             Err(CleanupError::Control(e)) => Err(control(e)),
-            Err(other) => Err(CliError::usage(other.to_string())),
+            // Refused: to repeat the command would not help.
+            Err(other) => {
+                let refused = CliError::usage(format!("run {:?}: {other}", run.run_id));
+                release(lock).await;
+                return Err(refused);
+            }
         };
-        if let Some(lock) = lock {
-            // The lease ends by itself when this fails.
-            let _ = lock.release().await;
-        }
+        release(lock).await;
         let report = outcome.map_err(|e| CliError {
             message: format!(
                 "run {:?} is only partly deleted; run the same command again to continue: {}",
@@ -227,6 +235,13 @@ async fn lock(
             Err(CliError::failure(e.to_string()))
         }
         Err(_) => Ok(None),
+    }
+}
+
+async fn release(lock: Option<Lock>) {
+    if let Some(lock) = lock {
+        // The lease ends by itself when this fails.
+        let _ = lock.release().await;
     }
 }
 

@@ -1,12 +1,13 @@
 //! The manifest of a run in the store, and the leased lock that goes with it: what etcdmark wrote, so
 //! that a populate can be resumed, a second run on the same id is refused and cleanup knows what is ours.
 
+use super::cleanup::REGISTRY;
 pub use super::lock::{LOCK_TTL, Lock, LockOwner, lock_owner};
 use crate::clock::UnixNanos;
 use crate::etcd::control::{ControlClient, ControlError};
 use crate::report::Phase;
 use crate::rpc::prefix_end;
-use etcd_client::{Compare, CompareOp, Txn, TxnOp};
+use etcd_client::{Compare, CompareOp, KeyValue, Txn, TxnOp};
 use serde::{Deserialize, Serialize};
 
 /// Under which everything that etcdmark writes lives, manifests of `--prefix /registry` runs included.
@@ -59,6 +60,19 @@ pub struct Manifest {
     pub populated: u64,
     /// When the run began, ns since the Unix epoch.
     pub created_unix_ns: UnixNanos,
+    /// The store's revision after the run's last write; None as long as the run may write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_revision: Option<i64>,
+}
+
+/// Between which revisions a run wrote. From the revisions that etcd gave the manifest itself, which nobody can write
+/// into it: a manifest that is put into a store claims nothing that was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its first key was created later.
+    pub after: i64,
+    /// Its last write that is known of.
+    pub until: i64,
 }
 
 impl Manifest {
@@ -81,6 +95,7 @@ impl Manifest {
             phase: Phase::Populate,
             populated: 0,
             created_unix_ns: crate::clock::unix_now(),
+            last_revision: None,
         }
     }
 }
@@ -162,11 +177,26 @@ impl ManifestError {
     }
 }
 
-/// Reads the manifest at `key`; None when there is none.
-pub async fn read(cluster: &ControlClient, key: &str) -> Result<Option<Manifest>, ManifestError> {
-    match cluster.get(key.as_bytes()).await? {
-        Some(kv) => parse(key, kv.value()).map(Some),
-        None => Ok(None),
+/// Reads the manifest at `key`, and when its run wrote; None when there is none.
+pub async fn read(
+    cluster: &ControlClient,
+    key: &str,
+) -> Result<Option<(Manifest, Written)>, ManifestError> {
+    let Some(kv) = cluster.get(key.as_bytes()).await? else {
+        return Ok(None);
+    };
+    let manifest = parse(key, kv.value())?;
+    let written = written(&manifest, &kv);
+    Ok(Some((manifest, written)))
+}
+
+fn written(manifest: &Manifest, kv: &KeyValue) -> Written {
+    Written {
+        after: kv.create_revision(),
+        until: match manifest.last_revision {
+            Some(last) => last.min(kv.mod_revision()),
+            None => kv.mod_revision(),
+        },
     }
 }
 
@@ -180,6 +210,13 @@ fn parse(key: &str, value: &[u8]) -> Result<Manifest, ManifestError> {
         return Err(unreadable(format!(
             "version {}, but this etcdmark reads version {MANIFEST_VERSION}",
             m.version
+        )));
+    }
+    let own = key.strip_suffix("/.etcdmark");
+    if m.prefix != REGISTRY && own != Some(m.prefix.as_str()) {
+        return Err(unreadable(format!(
+            "it names the prefix {:?}, which is not its run's",
+            m.prefix
         )));
     }
     Ok(m)
@@ -222,7 +259,7 @@ async fn settle(
     wanted: Manifest,
 ) -> Result<(Manifest, bool), ManifestError> {
     let cluster = &lock.cluster;
-    if let Some(found) = read(cluster, &keys.manifest).await? {
+    if let Some((found, _)) = read(cluster, &keys.manifest).await? {
         let run_id = wanted.run_id.clone();
         if found.plan_hash != wanted.plan_hash || found.prefix != wanted.prefix {
             let (found, wanted) = (found.plan_hash, wanted.plan_hash);
@@ -290,7 +327,16 @@ impl RunClaim {
     ) -> Result<(), ManifestError> {
         self.manifest.phase = phase;
         self.manifest.populated = populated;
+        self.manifest.last_revision = None;
         write(&self.lock, &self.keys, &self.manifest).await
+    }
+
+    /// Notes the store's revision after the run's last write, and tells between which revisions the run wrote.
+    pub async fn seal(&mut self, last_revision: i64) -> Result<Option<Written>, ManifestError> {
+        self.manifest.last_revision = Some(last_revision);
+        write(&self.lock, &self.keys, &self.manifest).await?;
+        let sealed = read(&self.lock.cluster, &self.keys.manifest).await?;
+        Ok(sealed.map(|(_, written)| written))
     }
 
     /// Who has taken the lock since it was lost; None while it is ours or nobody's.
@@ -321,8 +367,8 @@ impl RunClaim {
 pub struct KnownRun {
     /// Run id, from the key.
     pub run_id: String,
-    /// Its manifest; None when unreadable.
-    pub manifest: Option<Manifest>,
+    /// Its manifest, and when the run wrote; None when unreadable.
+    pub manifest: Option<(Manifest, Written)>,
     /// Who holds its lock.
     pub holder: Option<String>,
 }
@@ -347,6 +393,10 @@ pub async fn list(cluster: &ControlClient) -> Result<Vec<KnownRun>, ControlError
         let keys = RunKeys::new(&run_id);
         if let Some(kv) = cluster.get(keys.manifest.as_bytes()).await? {
             let manifest = parse(&keys.manifest, kv.value()).ok();
+            let manifest = manifest.map(|m| {
+                let written = written(&m, &kv);
+                (m, written)
+            });
             let holder = lock_owner(cluster, &run_id).await?;
             runs.push(KnownRun {
                 run_id,

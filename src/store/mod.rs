@@ -6,5 +6,7 @@ pub mod manifest;
 mod may_write;
 pub mod preflight;
 mod preflight_error;
+mod registry;
+mod rest;
 pub mod segments;
 pub mod survey;
