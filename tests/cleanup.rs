@@ -6,5 +6,7 @@ mod common;
 
 #[path = "cleanup/leases.rs"]
 mod leases;
+#[path = "cleanup/orphans.rs"]
+mod orphans;
 #[path = "cleanup/registry.rs"]
 mod registry;

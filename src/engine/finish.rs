@@ -128,10 +128,7 @@ impl ActiveRun {
             let left = || {
                 let run = &self.run.plan.run_id;
                 let access = store.target.access();
-                let named = store.target.all_named_by.clone();
-                let named = named
-                    .or_else(|| store.target.named_by.clone())
-                    .unwrap_or_else(|| format!("--endpoints {}", store.target.endpoints.join(",")));
+                let named = store.target.named();
                 let mine = if shared {
                     " --yes-this-etcd-is-mine"
                 } else {
@@ -183,7 +180,10 @@ impl ActiveRun {
                     if let Some(line) = report.left {
                         also(&mut all.left, line);
                     }
-                    let _ = runtime.block_on(prepared.claim.release());
+                    // Without its manifest, nobody would find what is left.
+                    if !matches!(runtime.block_on(prepared.claim.release()), Ok(true)) {
+                        also(&mut all.left, left());
+                    }
                 }
                 Some(Err(e)) => {
                     stream.note("warning", format!("cleanup of store {}: {e}", store.name));

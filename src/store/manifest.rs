@@ -3,6 +3,7 @@
 
 use super::cleanup::REGISTRY;
 pub use super::lock::{LOCK_TTL, Lock, LockOwner, lock_owner};
+use super::remove::remove;
 use crate::clock::UnixNanos;
 use crate::etcd::control::{ControlClient, ControlError};
 use crate::report::Phase;
@@ -138,7 +139,8 @@ pub enum ManifestError {
     },
     /// Keys without a manifest.
     #[error(
-        "{count} keys under {prefix} have no manifest, so etcdmark did not write them; choose another --run-id"
+        "{count} keys under {prefix} have no manifest; choose another --run-id, or delete them: etcdmark cleanup \
+         --orphans with the same --endpoints or --kind"
     )]
     Foreign {
         /// The prefix.
@@ -190,7 +192,7 @@ pub async fn read(
     Ok(Some((manifest, written)))
 }
 
-fn written(manifest: &Manifest, kv: &KeyValue) -> Written {
+pub(super) fn written(manifest: &Manifest, kv: &KeyValue) -> Written {
     Written {
         after: kv.create_revision(),
         until: match manifest.last_revision {
@@ -200,7 +202,7 @@ fn written(manifest: &Manifest, kv: &KeyValue) -> Written {
     }
 }
 
-fn parse(key: &str, value: &[u8]) -> Result<Manifest, ManifestError> {
+pub(super) fn parse(key: &str, value: &[u8]) -> Result<Manifest, ManifestError> {
     let unreadable = |reason: String| ManifestError::Unreadable {
         key: key.to_owned(),
         reason,
@@ -352,57 +354,10 @@ impl RunClaim {
         self.lock.release().await
     }
 
-    /// Deletes the manifest and gives the lock back: after cleanup.
-    pub async fn release(self) -> Result<(), ManifestError> {
-        self.lock
-            .cluster
-            .delete(self.keys.manifest.as_bytes(), b"")
-            .await?;
-        self.lock.release().await
-    }
-}
-
-/// A run that the store knows of.
-#[derive(Debug)]
-pub struct KnownRun {
-    /// Run id, from the key.
-    pub run_id: String,
-    /// Its manifest, and when the run wrote; None when unreadable.
-    pub manifest: Option<(Manifest, Written)>,
-    /// Who holds its lock.
-    pub holder: Option<String>,
-}
-
-/// Every run with a manifest under [`HOME`], by run id. Steps from run to run (two reads each), so that
-/// the keys of a large run are not paged through.
-pub async fn list(cluster: &ControlClient) -> Result<Vec<KnownRun>, ControlError> {
-    let base = format!("{HOME}/");
-    let (mut from, end) = (base.clone().into_bytes(), prefix_end(base.as_bytes()));
-    let mut runs = Vec::new();
-    loop {
-        let Some(first) = cluster.first_key(&from, &end).await? else {
-            return Ok(runs);
-        };
-        let rest = first.get(base.len()..).unwrap_or_default();
-        let Some(slash) = rest.iter().position(|b| *b == b'/') else {
-            from = [&first[..], b"\0"].concat();
-            continue;
-        };
-        let run_id = String::from_utf8_lossy(&rest[..slash]).into_owned();
-        from = prefix_end(&first[..=base.len() + slash]);
-        let keys = RunKeys::new(&run_id);
-        if let Some(kv) = cluster.get(keys.manifest.as_bytes()).await? {
-            let manifest = parse(&keys.manifest, kv.value()).ok();
-            let manifest = manifest.map(|m| {
-                let written = written(&m, &kv);
-                (m, written)
-            });
-            let holder = lock_owner(cluster, &run_id).await?;
-            runs.push(KnownRun {
-                run_id,
-                manifest,
-                holder,
-            });
-        }
+    /// Deletes the manifest, as [`super::remove::remove`], and gives the lock back: after cleanup.
+    pub async fn release(self) -> Result<bool, ManifestError> {
+        let removed = remove(&self.lock.cluster, &self.manifest.run_id).await?;
+        self.lock.release().await?;
+        Ok(removed)
     }
 }

@@ -7,6 +7,8 @@ mod may_write;
 pub mod preflight;
 mod preflight_error;
 mod registry;
+pub mod remove;
 mod rest;
+pub mod runs;
 pub mod segments;
 pub mod survey;

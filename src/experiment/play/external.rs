@@ -11,6 +11,7 @@ use crate::experiment::file::external::ExternalEtcd;
 use crate::store::cleanup::{CleanupError, RunData, cleanup_run};
 use crate::store::manifest::{self, LOCK_TTL, Lock, ManifestError, RunKeys};
 use crate::store::preflight::{self, PreflightError};
+use crate::store::remove::remove;
 use std::time::Duration;
 
 /// Beyond a lock's time to live, for its end to be seen.
@@ -95,10 +96,7 @@ impl ExternalEtcd {
         };
         let swept = cleanup_run(&cluster, &data, &mut |_, _| {}).await;
         let swept = match swept {
-            Ok(_) => cluster
-                .delete(keys.manifest.as_bytes(), b"")
-                .await
-                .map_err(CleanupError::from),
+            Ok(_) => remove(&cluster, run_id).await.map_err(CleanupError::from),
             Err(e) => Err(e),
         };
         // The lease ends by itself when this fails.
