@@ -129,6 +129,13 @@ impl Target {
         }
     }
 
+    /// The flags that name this etcd in a command that is told to the user, with those of the run's other stores.
+    pub fn named(&self) -> String {
+        let named = self.all_named_by.as_ref().or(self.named_by.as_ref());
+        let endpoints = || format!("--endpoints {}", self.endpoints.join(","));
+        named.cloned().unwrap_or_else(endpoints)
+    }
+
     /// A plain-text target with the default timeouts (etcdctl's: dial 2 s, command 5 s).
     pub fn plain(endpoints: Vec<String>) -> Self {
         Target {

@@ -16,7 +16,7 @@ use etcdmark::exit::Exit;
 use etcdmark::local::LocalCluster;
 use etcdmark::report::Phase;
 use etcdmark::rpc::prefix_end;
-use etcdmark::store::cleanup::cleanup_run;
+use etcdmark::store::cleanup::{RunData, cleanup_run};
 use etcdmark::store::manifest::{self, HOME, Manifest, ManifestError};
 use etcdmark::store::preflight::{self, PreflightError, WriteIntent};
 use etcdmark::target::{Credentials, MemberChoice, Target, TlsMaterial};
@@ -553,7 +553,7 @@ async fn cleanup_deletes_what_is_ours_and_nothing_else() {
     raw.put(format!("{prefix}x"), "x", None).await.unwrap();
 
     let mut told = Vec::new();
-    let report = cleanup_run(&cluster, &prefix, &[], &mut |done, total| {
+    let report = cleanup_run(&cluster, &RunData::new(&prefix), &mut |done, total| {
         told.push((done, total))
     })
     .await
@@ -562,7 +562,7 @@ async fn cleanup_deletes_what_is_ours_and_nothing_else() {
     assert_eq!(told.first(), Some(&(0, 2101)));
     assert_eq!(told.last(), Some(&(2101, 2101)));
     assert!(told.len() > 2, "in batches: {told:?}");
-    let again = cleanup_run(&cluster, &prefix, &[], &mut |_, _| {})
+    let again = cleanup_run(&cluster, &RunData::new(&prefix), &mut |_, _| {})
         .await
         .unwrap();
     assert_eq!((again.keys, again.leases), (0, 0));
@@ -594,7 +594,7 @@ async fn cleanup_deletes_what_is_ours_and_nothing_else() {
         "/registry-etcdmark/a/b",
     ] {
         assert!(
-            cleanup_run(&cluster, bad, &[], &mut |_, _| {})
+            cleanup_run(&cluster, &RunData::new(bad), &mut |_, _| {})
                 .await
                 .is_err(),
             "{bad:?}"
@@ -635,7 +635,7 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
     .await;
 
     // A run on /registry: its manifest stands outside, its keys are its own, and are cleaned.
-    let held = manifest::acquire(&cluster, Manifest::new("r", "/registry", "h", 1, 2))
+    let mut held = manifest::acquire(&cluster, Manifest::new("r", "/registry", "h", 1, 2))
         .await
         .unwrap();
     let mut raw = Client::connect(&target.endpoints, None).await.unwrap();
@@ -648,6 +648,7 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
     raw.put("/registry/peerserverleases/apiserver-a", "x", None)
         .await
         .unwrap();
+    let written = held.seal(revision(&target).await).await.unwrap();
     preflight::check(&owned, Some(&mine)).await.unwrap();
     let other = WriteIntent {
         run_id: "s".into(),
@@ -664,7 +665,12 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
     raw.put("/registry/pods/default/p", "x", None)
         .await
         .unwrap();
-    let e = cleanup_run(&cluster, "/registry", &[], &mut |_, _| {})
+    let data = RunData {
+        written,
+        owned: true,
+        ..RunData::new("/registry")
+    };
+    let e = cleanup_run(&cluster, &data, &mut |_, _| {})
         .await
         .unwrap_err();
     assert!(e.to_string().contains("1 keys under /registry"), "{e}");
@@ -678,7 +684,7 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
     .await;
     raw.delete("/registry/pods/default/p", None).await.unwrap();
     assert_eq!(
-        cleanup_run(&cluster, "/registry", &[], &mut |_, _| {})
+        cleanup_run(&cluster, &data, &mut |_, _| {})
             .await
             .unwrap()
             .keys,

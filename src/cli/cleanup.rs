@@ -7,15 +7,19 @@ use super::output::{self, Format};
 use crate::etcd::control::ControlClient;
 use crate::exit::Exit;
 use crate::human::numbers::{bytes, things};
-use crate::store::cleanup::{CleanupError, cleanup_run};
-use crate::store::manifest::{self, KnownRun, Lock, ManifestError, RunKeys};
+use crate::report::CleanupReport;
+use crate::store::cleanup::{CleanupError, RunData, cleanup_run};
+use crate::store::manifest::{HOME, Lock, ManifestError};
 use crate::store::preflight::{self, PreflightError};
+use crate::store::remove::remove;
+use crate::store::runs::{self, KnownRun, KnownRuns, OrphanRange};
 use crate::target::Target;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// Delete the keys and etcd leases that runs left in a store. Deletes only what a manifest under
-/// /registry-etcdmark/ lists as written by etcdmark, and refuses active runs.
+/// /registry-etcdmark/ lists as written by etcdmark (and with --orphans what has no manifest there), and refuses
+/// active runs.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  etcdmark cleanup --endpoints http://10.0.0.1:2379 --run-id 20261122-101500-4711\n  \
@@ -31,6 +35,9 @@ pub struct Args {
     /// Delete every run in the store.
     #[arg(long)]
     pub all: bool,
+    /// Delete the keys under /registry-etcdmark/ that have no manifest; runs only if --run-id or --all names them.
+    #[arg(long)]
+    pub orphans: bool,
     /// Also delete an active run, which then fails.
     #[arg(long)]
     pub force: bool,
@@ -47,6 +54,8 @@ pub struct Summary {
     pub store: String,
     /// One per run.
     pub runs: Vec<CleanupResult>,
+    /// One per range under /registry-etcdmark/ without a manifest.
+    pub orphans: Vec<OrphanResult>,
     /// Largest db file after it, bytes: no smaller than before.
     pub db_size: i64,
     /// Of these in use.
@@ -69,6 +78,22 @@ pub struct CleanupResult {
     pub keys: u64,
     /// Leases revoked.
     pub leases: u64,
+}
+
+/// A range without a manifest.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrphanResult {
+    /// `/registry-etcdmark/NAME`.
+    pub prefix: String,
+    /// Keys that were there.
+    pub found: u64,
+    /// Of these deleted.
+    pub keys: u64,
+    /// Leases revoked.
+    pub leases: u64,
+    /// What deletes them, if they were left.
+    pub delete_with: Option<String>,
 }
 
 /// Runs the command.
@@ -110,18 +135,22 @@ async fn clean_stores(args: &Args, stores: Vec<(String, Target)>) -> Result<Summ
         // Deletes work on an etcd that is full or has lost a member: its health is not asked for.
         let cluster = preflight::reach(&target).await.map_err(refuse)?.cluster;
         let control = |e| refuse(PreflightError::from_control(e, &target));
-        let runs = manifest::list(&cluster).await.map_err(control)?;
-        reached.push((store, target, cluster, runs));
+        let known = runs::list(&cluster).await.map_err(control)?;
+        reached.push((store, target, cluster, known));
     }
     let known: BTreeSet<String> = reached
         .iter()
-        .flat_map(|(.., runs)| runs.iter().map(|r| r.run_id.clone()))
+        .flat_map(|(.., known)| known.runs.iter().map(|r| r.run_id.clone()))
         .collect();
-    let chosen = choose(args, known)?;
+    let orphans: BTreeSet<&str> = reached
+        .iter()
+        .flat_map(|(.., known)| known.orphans.iter().map(|o| o.run_id.as_str()))
+        .collect();
+    let chosen = choose(args, known, &orphans)?;
     let mut summaries = Vec::new();
-    for (store, target, cluster, mut runs) in reached {
-        runs.retain(|r| chosen.contains(&r.run_id));
-        let summary = clean_store(args, &target, &cluster, runs).await?;
+    for (store, target, cluster, mut known) in reached {
+        known.runs.retain(|r| chosen.contains(&r.run_id));
+        let summary = clean_store(args, &target, &cluster, known).await?;
         summaries.push(Summary { store, ..summary });
     }
     let mut summaries = summaries.into_iter();
@@ -136,60 +165,132 @@ async fn clean_store(
     args: &Args,
     target: &Target,
     cluster: &ControlClient,
-    runs: Vec<KnownRun>,
+    known: KnownRuns,
 ) -> Result<Summary, CliError> {
-    let control = |e| refuse(PreflightError::from_control(e, target));
     let mut summary = Summary::default();
-    for run in runs {
-        let Some(m) = run.manifest else {
-            return Err(CliError::usage(format!(
-                "cannot read the manifest of run {:?}: a newer etcdmark wrote it; clean up with that version",
-                run.run_id
-            )));
-        };
-        let lock = lock(args, cluster, &run.run_id, run.holder).await?;
-        let outcome = cleanup_run(cluster, &m.prefix, &[], &mut |_, _| {}).await;
-        let outcome = match outcome {
-            Ok(report) => {
-                let key = RunKeys::new(&run.run_id);
-                let deleted = cluster.delete(key.manifest.as_bytes(), b"").await;
-                deleted.map_err(control).map(|_| report)
-            }
-            Err(CleanupError::Control(e)) => Err(control(e)),
-            Err(other) => Err(CliError::usage(other.to_string())),
-        };
-        if let Some(lock) = lock {
-            // The lease ends by itself when this fails.
-            let _ = lock.release().await;
-        }
-        let report = outcome.map_err(|e| CliError {
-            message: format!(
-                "run {:?} is only partly deleted; run the same command again to continue: {}",
-                run.run_id, e.message
-            ),
-            ..e
-        })?;
+    for run in known.runs {
+        let report = clean_run(args, target, cluster, &run).await?;
         summary.runs.push(CleanupResult {
             run_id: run.run_id,
             keys: report.keys,
             leases: report.leases,
         });
     }
+    for orphan in known.orphans {
+        summary
+            .orphans
+            .push(clean_orphan(args, target, cluster, orphan).await?);
+    }
     sizes(&mut summary, target, cluster).await;
     Ok(summary)
 }
 
+async fn clean_run(
+    args: &Args,
+    target: &Target,
+    cluster: &ControlClient,
+    run: &KnownRun,
+) -> Result<CleanupReport, CliError> {
+    let Some((m, written)) = &run.manifest else {
+        return Err(CliError::usage(format!(
+            "cannot read the manifest of run {:?}: a newer etcdmark wrote it (clean up with that version), or \
+             etcdmark did not write it",
+            run.run_id
+        )));
+    };
+    let data = RunData {
+        written: Some(*written),
+        owned: target.owned,
+        ..RunData::new(&m.prefix)
+    };
+    let holder = run.holder.clone();
+    let report = clean_range(args, target, cluster, &run.run_id, holder, data).await?;
+    let removed = remove(cluster, &run.run_id).await;
+    match removed.map_err(|e| refuse(PreflightError::from_control(e, target)))? {
+        true => Ok(report),
+        false => Err(CliError::failure(format!(
+            "run {:?} still writes keys: its manifest stays; stop the run, then run the same command again",
+            run.run_id
+        ))),
+    }
+}
+
+/// Lists keys without a manifest, or deletes them.
+async fn clean_orphan(
+    args: &Args,
+    target: &Target,
+    cluster: &ControlClient,
+    orphan: OrphanRange,
+) -> Result<OrphanResult, CliError> {
+    let mut result = OrphanResult {
+        prefix: format!("{HOME}/{}", orphan.run_id),
+        found: orphan.keys,
+        keys: 0,
+        leases: 0,
+        delete_with: None,
+    };
+    if !args.orphans {
+        let (named, access) = (target.named(), target.access());
+        result.delete_with = Some(format!("etcdmark cleanup {named} --orphans{access}"));
+        return Ok(result);
+    }
+    let data = RunData::new(&result.prefix);
+    let report = clean_range(args, target, cluster, &orphan.run_id, orphan.holder, data).await?;
+    (result.keys, result.leases) = (report.keys, report.leases);
+    Ok(result)
+}
+
+/// Deletes the keys of a run or an orphan under its lock.
+async fn clean_range(
+    args: &Args,
+    target: &Target,
+    cluster: &ControlClient,
+    run_id: &str,
+    holder: Option<String>,
+    data: RunData<'_>,
+) -> Result<CleanupReport, CliError> {
+    let lock = lock(args, cluster, run_id, holder).await?;
+    let outcome = cleanup_run(cluster, &data, &mut |_, _| {}).await;
+    if let Some(lock) = lock {
+        // The lease ends by itself when this fails.
+        let _ = lock.release().await;
+    }
+    outcome.map_err(|e| match e {
+        CleanupError::Control(e) => {
+            let e = refuse(PreflightError::from_control(e, target));
+            let message = format!(
+                "run {run_id:?} is only partly deleted; run the same command again to continue: {}",
+                e.message
+            );
+            CliError { message, ..e }
+        }
+        // Refused: to repeat the command would not help.
+        other => CliError::usage(format!("run {run_id:?}: {other}")),
+    })
+}
+
 /// Which of the runs that some store knows are meant.
-fn choose(args: &Args, known: BTreeSet<String>) -> Result<BTreeSet<String>, CliError> {
+fn choose(
+    args: &Args,
+    known: BTreeSet<String>,
+    orphans: &BTreeSet<&str>,
+) -> Result<BTreeSet<String>, CliError> {
     let listed = if known.is_empty() {
         "none".to_owned()
     } else {
         known.iter().cloned().collect::<Vec<_>>().join(", ")
     };
     if let Some(missing) = args.run_id.iter().find(|id| !known.contains(id.as_str())) {
+        let orphan = match orphans.contains(missing.as_str()) {
+            true => "; it has keys of that run: delete them with --orphans",
+            false => "",
+        };
         return Err(CliError::usage(format!(
-            "--run-id {missing:?}: the store has no manifest of that run (runs in the store: {listed})"
+            "--run-id {missing:?}: the store has no manifest of that run (runs in the store: {listed}){orphan}"
         )));
+    }
+    if args.orphans && args.run_id.is_empty() && !args.all {
+        return Ok(BTreeSet::new());
     }
     if args.run_id.is_empty() && !args.all && known.len() > 1 {
         return Err(CliError::usage(format!(
@@ -284,7 +385,7 @@ impl std::fmt::Display for Summary {
 impl Summary {
     /// Of one store.
     fn one(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.runs.is_empty() {
+        if self.runs.is_empty() && self.orphans.is_empty() {
             return writeln!(f, "nothing to delete: this store holds no keys of any run");
         }
         for r in &self.runs {
@@ -295,6 +396,24 @@ impl Summary {
                 things(r.keys, "key"),
                 things(r.leases, "lease")
             )?;
+        }
+        for o in &self.orphans {
+            let (prefix, found) = (&o.prefix, things(o.found, "key"));
+            match &o.delete_with {
+                Some(line) => writeln!(
+                    f,
+                    "{prefix}/: {found} without a manifest, not deleted; to delete them, run: {line}"
+                )?,
+                None => writeln!(
+                    f,
+                    "{prefix}/: {} without a manifest deleted, {} revoked",
+                    things(o.keys, "key"),
+                    things(o.leases, "lease")
+                )?,
+            }
+        }
+        if self.runs.is_empty() && self.orphans.iter().all(|o| o.keys == 0) {
+            return Ok(());
         }
         let compacts = self
             .shrink_with

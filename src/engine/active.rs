@@ -291,7 +291,7 @@ impl ActiveRun {
 }
 
 /// Asks for the run's own manifest: a user may be allowed to read nothing else.
-async fn revision(store: &PreparedStore) -> Result<i64, String> {
+pub(super) async fn revision(store: &PreparedStore) -> Result<i64, String> {
     let key = store.claim.keys().manifest.as_bytes();
     let page = store
         .client

@@ -1,6 +1,6 @@
 //! The end of a run: workers joined, the store verified and cleaned up, the outcome told.
 
-use super::active::ActiveRun;
+use super::active::{ActiveRun, revision};
 use super::message::Message;
 use super::prepare::PreparedStore;
 use super::routes::store_of;
@@ -11,7 +11,8 @@ use crate::clock::{self, Nanos, SECOND};
 use crate::control::Control;
 use crate::kube::Kind;
 use crate::report::{CleanupReport, End, Event, Phase, Progress, RunResult, VerifyReport};
-use crate::store::cleanup::cleanup_run;
+use crate::store::cleanup::{REGISTRY, RunData, cleanup_run};
+use crate::store::manifest::Written;
 
 impl ActiveRun {
     /// Ends workers, verifies, cleans up, and says how it ended.
@@ -49,14 +50,16 @@ impl ActiveRun {
             );
         }
         self.background.stop();
+        let mut foreign = 0;
         if failure.is_none() && self.run.plan.verify && !self.run.control.stopping() {
             self.enter(stream, Phase::Verify);
             if let Some(report) = self.verify(runtime, stream, &stores) {
+                foreign = report.foreign;
                 stream.event(&Event::Verify(report));
             }
         }
         self.enter(stream, Phase::Cleanup);
-        let report = self.cleanup(runtime, stream, stores, hurried);
+        let report = self.cleanup(runtime, stream, stores, hurried, foreign);
         stream.event(&Event::Cleanup(report));
         let outcome = match (&failure, self.guarded, self.run.control.interrupted()) {
             (Some(_), _, _) => "failed",
@@ -110,6 +113,7 @@ impl ActiveRun {
         stream: &mut Stream<'_>,
         stores: Vec<PreparedStore>,
         hurried: bool,
+        foreign: u64,
     ) -> CleanupReport {
         let mut all = CleanupReport::default();
         let leases: Vec<i64> = self
@@ -117,17 +121,25 @@ impl ActiveRun {
             .iter()
             .flat_map(|e| e.leases.iter().map(|l| l.id))
             .collect();
-        for (index, prepared) in stores.into_iter().enumerate() {
+        let shared = self.run.plan.prefix == REGISTRY;
+        for (index, mut prepared) in stores.into_iter().enumerate() {
             let store = &self.run.plan.stores[index];
             let local = !store.target.local_members.is_empty();
             let left = || {
                 let run = &self.run.plan.run_id;
                 let access = store.target.access();
-                let named = store.target.all_named_by.clone();
-                let named = named
-                    .or_else(|| store.target.named_by.clone())
-                    .unwrap_or_else(|| format!("--endpoints {}", store.target.endpoints.join(",")));
-                format!("etcdmark cleanup {named} --run-id {run}{access}")
+                let named = store.target.named();
+                let mine = if shared {
+                    " --yes-this-etcd-is-mine"
+                } else {
+                    ""
+                };
+                format!("etcdmark cleanup {named} --run-id {run}{access}{mine}")
+            };
+            // Under /registry only what was written up to here is the run's: said in the manifest while it is certain.
+            let written = match shared && foreign == 0 {
+                true => runtime.block_on(sealed(&mut prepared)),
+                false => None,
             };
             // A local etcd that goes away with the run needs no sweeping.
             if self.run.plan.keep_data || (local && store.target.disposable) || hurried {
@@ -147,12 +159,14 @@ impl ActiveRun {
             }
             let swept = {
                 let mut progress = teller(stream, self.run.t0, Phase::Cleanup);
-                let sweep = cleanup_run(
-                    &prepared.client,
-                    &self.run.plan.prefix,
-                    &leases,
-                    &mut progress,
-                );
+                let data = RunData {
+                    prefix: &self.run.plan.prefix,
+                    leases: &leases,
+                    written,
+                    owned: store.target.owned,
+                    gentle: !local,
+                };
+                let sweep = cleanup_run(&prepared.client, &data, &mut progress);
                 unless_stopped(runtime, &self.run.control, sweep)
             };
             match swept {
@@ -166,7 +180,10 @@ impl ActiveRun {
                     if let Some(line) = report.left {
                         also(&mut all.left, line);
                     }
-                    let _ = runtime.block_on(prepared.claim.release());
+                    // Without its manifest, nobody would find what is left.
+                    if !matches!(runtime.block_on(prepared.claim.release()), Ok(true)) {
+                        also(&mut all.left, left());
+                    }
                 }
                 Some(Err(e)) => {
                     stream.note("warning", format!("cleanup of store {}: {e}", store.name));
@@ -177,6 +194,12 @@ impl ActiveRun {
         }
         all
     }
+}
+
+/// Between which revisions the run wrote, once its workers have ended; None when that cannot be said.
+async fn sealed(prepared: &mut PreparedStore) -> Option<Written> {
+    let last = revision(prepared).await.ok()?;
+    prepared.claim.seal(last).await.ok()?
 }
 
 /// One command cleans up all stores, or each has its own.

@@ -50,19 +50,35 @@ pub(super) fn prepare(mut plan: Plan, runtime: &Runtime) -> Result<Prepared, Run
                 plan.epoch = store.claim.manifest.epoch_unix_ns;
                 stores.push(store);
             }
-            Err(e) => {
-                // Nothing half-done stays behind in the stores that were taken already.
-                for PreparedStore { claim, .. } in stores {
-                    let _ = runtime.block_on(claim.release());
-                }
-                return Err(e);
-            }
+            Err(e) => return Err(give_back(e, &plan, stores, runtime)),
         }
     }
     if stores.iter().any(|s| live(&plan, s)) {
         plan.ramp_up(LIVE_RAMP);
     }
     Ok(Prepared { plan, stores })
+}
+
+/// Gives back the stores that were taken before one failed. Nothing half-done stays behind; a manifest with keys
+/// stays, or nobody would find them.
+fn give_back(
+    mut e: RunError,
+    plan: &Plan,
+    taken: Vec<PreparedStore>,
+    runtime: &Runtime,
+) -> RunError {
+    for (store, PreparedStore { claim, .. }) in plan.stores.iter().zip(taken) {
+        if claim.resumed {
+            let _ = runtime.block_on(claim.leave());
+            e.message += &format!(
+                "; store {} keeps the keys of the interrupted run {:?}",
+                store.name, plan.run_id
+            );
+        } else {
+            let _ = runtime.block_on(claim.release());
+        }
+    }
+    e
 }
 
 /// What should be said of a store before the load, each with its level.

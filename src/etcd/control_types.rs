@@ -1,7 +1,7 @@
 //! What control calls take, answer and fail with.
 
 use super::tls::DialError;
-use etcd_client::{GetOptions, KeyValue};
+use etcd_client::{GetOptions, KeyValue, SortOrder, SortTarget};
 use std::time::Duration;
 
 /// A control call failed.
@@ -160,6 +160,9 @@ pub struct RangeSpec<'a> {
     pub count_only: bool,
     /// Answered by the member alone, perhaps not with the newest.
     pub serializable: bool,
+    /// Sorted by value, not by key. etcd 3.7 answers `keys_only` from its index, without the keys' leases; to sort by
+    /// value it has to read them, and still sends no value.
+    pub by_value: bool,
 }
 
 impl<'a> RangeSpec<'a> {
@@ -173,6 +176,7 @@ impl<'a> RangeSpec<'a> {
             keys_only: false,
             count_only: false,
             serializable: false,
+            by_value: false,
         }
     }
 
@@ -191,6 +195,9 @@ impl<'a> RangeSpec<'a> {
         }
         if self.serializable {
             o = o.with_serializable();
+        }
+        if self.by_value {
+            o = o.with_sort(SortTarget::Value, SortOrder::Ascend);
         }
         o
     }

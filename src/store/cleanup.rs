@@ -1,25 +1,76 @@
-//! Deletes what a run wrote, and only that: paged batches, its etcd leases, its manifest last.
+//! Deletes what a run wrote, and only that: keys in paged batches, then its etcd leases; its manifest goes last.
 //! Interruptible and idempotent: a second call goes on where the first one ended.
 
-use super::manifest::{HOME, RunKeys};
+use super::manifest::{HOME, RunKeys, Written};
+use super::rest::Rest;
+use crate::clock;
 use crate::etcd::control::{ControlClient, ControlError, RangeSpec};
-use crate::kube::resource::Resource;
 use crate::report::CleanupReport;
 use crate::rpc::prefix_end;
 use std::collections::BTreeSet;
 
-/// Keys read, and deleted, at a time.
-const PAGE: i64 = 1000;
+/// Where Kubernetes keeps its objects.
+pub const REGISTRY: &str = "/registry";
+
+/// What a run left in a store.
+#[derive(Clone, Copy, Debug)]
+pub struct RunData<'a> {
+    /// Its key prefix, without a trailing slash.
+    pub prefix: &'a str,
+    /// etcd leases that the caller knows the run was granted, attached or not.
+    pub leases: &'a [i64],
+    /// Between which revisions it wrote. Decides on a run under `/registry`, which is not etcdmark's alone.
+    pub written: Option<Written>,
+    /// The user said that the etcd is theirs.
+    pub owned: bool,
+    /// Others may use the etcd: leave it time between two batches.
+    pub gentle: bool,
+}
+
+impl<'a> RunData<'a> {
+    /// Of a run under its own prefix, on an etcd that others may use.
+    pub fn new(prefix: &'a str) -> RunData<'a> {
+        RunData {
+            prefix,
+            leases: &[],
+            written: None,
+            owned: false,
+            gentle: true,
+        }
+    }
+}
 
 /// Why a run's keys cannot be deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum CleanupError {
-    /// A run on `/registry` itself, where others have written since.
+    /// A run on `/registry` itself, where others have keys or have written since.
     #[error(
-        "{count} keys under /registry belong to resources that etcdmark does not write: another client uses \
-         this store, so etcdmark deletes nothing"
+        "{count} keys under /registry are not this run's (for example {example}: {reason}): another client uses \
+         this store, so etcdmark deletes nothing there"
     )]
-    Foreign { count: i64 },
+    Foreign {
+        /// How many.
+        count: u64,
+        /// One of them.
+        example: String,
+        /// Why that one is not the run's.
+        reason: String,
+    },
+    /// A run on `/registry` itself whose revisions are not known.
+    #[error(
+        "the manifest does not say at which revisions the run wrote under /registry, so etcdmark cannot tell its \
+         keys from others' and deletes nothing there"
+    )]
+    Unknown,
+    /// `/registry` without saying whose it is.
+    #[error(
+        "its keys are under /registry, where Kubernetes keeps its objects; to delete them, pass \
+         --yes-this-etcd-is-mine"
+    )]
+    NotMine,
+    /// A key changed between looking and deleting, again and again.
+    #[error("keys under /registry change while etcdmark deletes: another client uses this store")]
+    Changing,
     /// A prefix that is neither `/registry-etcdmark/RUN` nor `/registry`.
     #[error(
         "etcdmark does not write under the prefix {prefix:?} (only under {HOME}/RUN or /registry)"
@@ -30,110 +81,101 @@ pub enum CleanupError {
     Control(#[from] ControlError),
 }
 
-/// Deletes every key of a run under `prefix` (no trailing slash), and the etcd leases that were attached to
-/// them once none of their keys is left. The manifest and the lock stay: they go with
-/// [`super::manifest::RunClaim::release`]. `leases` are those that the caller knows it granted, attached or not.
-/// `progress` is told (keys deleted so far, keys in all).
+/// Deletes every key of a run, and the etcd leases that were attached to them once none of their keys is left. The
+/// manifest and the lock stay: they go with [`super::manifest::remove`]. `progress` is told (keys deleted so far, keys
+/// in all).
 pub async fn cleanup_run(
     cluster: &ControlClient,
-    prefix: &str,
-    leases: &[i64],
+    data: &RunData<'_>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<CleanupReport, CleanupError> {
-    let ranges = ranges(cluster, prefix).await?;
-    let mut total = 0;
-    for (from, to) in &ranges {
-        total += cluster.count(from, to).await?.unsigned_abs();
-    }
+    let mut leases: BTreeSet<i64> = data.leases.iter().copied().filter(|l| *l != 0).collect();
+    let rest = Rest::new(data.gentle);
     let mut report = CleanupReport::default();
-    let mut pages = 0u64;
-    let mut pending: BTreeSet<i64> = leases.iter().copied().filter(|l| *l != 0).collect();
-    // From 3.7 on a range of keys only leaves the lease out. Who may not list leases reads the values too.
-    let keys_only = attached(cluster, &ranges, &mut pending).await?;
-    progress(0, total);
-    for (from, to) in &ranges {
-        let mut from = from.clone();
-        loop {
-            let spec = RangeSpec {
-                limit: PAGE,
-                keys_only,
-                ..RangeSpec::new(&from, to)
-            };
-            let page = cluster.range(spec).await?;
-            let Some(last) = page.kvs.last() else { break };
-            let next = [last.key(), b"\0"].concat();
-            pending.extend(page.kvs.iter().map(|kv| kv.lease()).filter(|l| *l != 0));
-            report.keys += cluster.delete(&from, &next).await?.unsigned_abs();
-            progress(report.keys, total.max(report.keys));
-            // Now and then, so that an interruption leaves few leases behind without keys to find them by.
-            pages += 1;
-            if pages.is_multiple_of(32) {
-                revoke(cluster, &mut pending, &mut report).await?;
+    if data.prefix == REGISTRY {
+        report.keys = super::registry::delete(cluster, data, &rest, &mut leases, progress).await?;
+    } else {
+        let ranges = ranges(data.prefix)?;
+        let mut total = 0;
+        for (from, to) in &ranges {
+            total += cluster.count(from, to).await?.unsigned_abs();
+        }
+        progress(0, total);
+        for (from, to) in &ranges {
+            let mut from = from.clone();
+            while let Some(next) = page_end(cluster, &from, to, rest.page()).await? {
+                let began = clock::now();
+                attached(cluster, &from, &next, &mut leases).await?;
+                let deleted = cluster.delete(&from, &next).await?.unsigned_abs();
+                report.keys += deleted;
+                progress(report.keys, total.max(report.keys));
+                rest.after(began, deleted).await;
+                from = next;
             }
-            from = next;
         }
     }
-    revoke(cluster, &mut pending, &mut report).await?;
+    report.leases = revoke(cluster, &leases, &rest).await?;
     Ok(report)
 }
 
-/// Adds the leases that one of our keys is attached to; false when this user may not look.
-async fn attached(
+/// Where the next `limit` keys of a range end; None when it has none.
+async fn page_end(
     cluster: &ControlClient,
-    ranges: &[(Vec<u8>, Vec<u8>)],
-    pending: &mut BTreeSet<i64>,
-) -> Result<bool, ControlError> {
-    let denied = |e: &ControlError| e.message().contains("permission denied");
-    let all = match cluster.leases().await {
-        Err(e) if denied(&e) => return Ok(false),
-        other => other?,
+    from: &[u8],
+    to: &[u8],
+    limit: i64,
+) -> Result<Option<Vec<u8>>, ControlError> {
+    let spec = RangeSpec {
+        limit,
+        keys_only: true,
+        ..RangeSpec::new(from, to)
     };
-    for lease in all {
-        let keys = match cluster.lease_keys(lease).await {
-            Err(e) if denied(&e) => continue,
-            other => other?.unwrap_or_default(),
-        };
-        if keys
-            .iter()
-            .any(|k| ranges.iter().any(|(from, to)| from <= k && k < to))
-        {
-            pending.insert(lease);
-        }
-    }
-    Ok(true)
+    let page = cluster.range(spec).await?;
+    Ok(page.kvs.last().map(|last| [last.key(), b"\0"].concat()))
 }
 
-/// Revokes the leases that no key is attached to; one with keys left is not (or not only) ours.
-async fn revoke(
+/// Adds the leases of the keys of a page. They are read from the keys: to ask every lease of the store for its keys
+/// would send the names of all keys that others have under leases.
+pub(super) async fn attached(
     cluster: &ControlClient,
-    pending: &mut BTreeSet<i64>,
-    report: &mut CleanupReport,
+    from: &[u8],
+    to: &[u8],
+    leases: &mut BTreeSet<i64>,
 ) -> Result<(), ControlError> {
-    for lease in pending.clone() {
-        match cluster.lease_keys(lease).await? {
-            Some(keys) if keys.is_empty() => {
-                report.leases += u64::from(cluster.lease_revoke(lease).await?);
-            }
-            Some(_) => continue,
-            None => {}
-        }
-        pending.remove(&lease);
-    }
+    let spec = RangeSpec {
+        keys_only: true,
+        by_value: true,
+        ..RangeSpec::new(from, to)
+    };
+    let page = cluster.range(spec).await?;
+    leases.extend(page.kvs.iter().map(|kv| kv.lease()).filter(|l| *l != 0));
     Ok(())
 }
 
-/// The key ranges of a run, manifest and lock left out.
-async fn ranges(
+/// Revokes the leases that no key is attached to any more; one with keys left is not (or not only) ours. Each is asked
+/// once, after the keys are gone: asked before, it would name a thousand of them. What an interruption leaves expires.
+async fn revoke(
     cluster: &ControlClient,
-    prefix: &str,
-) -> Result<Vec<(Vec<u8>, Vec<u8>)>, CleanupError> {
-    if prefix == "/registry" {
-        let count = foreign(cluster).await?;
-        if count > 0 {
-            return Err(CleanupError::Foreign { count });
+    leases: &BTreeSet<i64>,
+    rest: &Rest,
+) -> Result<u64, ControlError> {
+    let mut revoked = 0;
+    for lease in leases {
+        let began = clock::now();
+        if cluster
+            .lease_keys(*lease)
+            .await?
+            .is_some_and(|keys| keys.is_empty())
+        {
+            revoked += u64::from(cluster.lease_revoke(*lease).await?);
         }
-        return Ok(registry_ranges());
+        rest.after(began, 1).await;
     }
+    Ok(revoked)
+}
+
+/// The key ranges of a run under its own prefix, manifest and lock left out.
+pub(super) fn ranges(prefix: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, CleanupError> {
     let run_id = prefix.strip_prefix(HOME).and_then(|r| r.strip_prefix('/'));
     let Some(run_id) = run_id.filter(|r| !r.is_empty() && !r.contains('/')) else {
         return Err(CleanupError::Prefix {
@@ -149,27 +191,4 @@ async fn ranges(
         (after(&keys.manifest), keys.lock.clone().into_bytes()),
         (after(&keys.lock), end),
     ])
-}
-
-/// Of a run on `/registry` itself: the resources that etcdmark writes.
-fn registry_ranges() -> Vec<(Vec<u8>, Vec<u8>)> {
-    Resource::ALL
-        .iter()
-        .flat_map(|r| r.key_prefixes())
-        .map(|r| {
-            let base = format!("/registry/{r}/").into_bytes();
-            let end = prefix_end(&base);
-            (base, end)
-        })
-        .collect()
-}
-
-/// Keys under `/registry/` that are of none of etcdmark's resources.
-pub(super) async fn foreign(cluster: &ControlClient) -> Result<i64, ControlError> {
-    let all = cluster.count(b"/registry/", b"/registry0").await?;
-    let mut ours = 0;
-    for (from, to) in registry_ranges() {
-        ours += cluster.count(&from, &to).await?;
-    }
-    Ok(all - ours)
 }

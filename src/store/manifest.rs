@@ -1,12 +1,14 @@
 //! The manifest of a run in the store, and the leased lock that goes with it: what etcdmark wrote, so
 //! that a populate can be resumed, a second run on the same id is refused and cleanup knows what is ours.
 
+use super::cleanup::REGISTRY;
 pub use super::lock::{LOCK_TTL, Lock, LockOwner, lock_owner};
+use super::remove::remove;
 use crate::clock::UnixNanos;
 use crate::etcd::control::{ControlClient, ControlError};
 use crate::report::Phase;
 use crate::rpc::prefix_end;
-use etcd_client::{Compare, CompareOp, Txn, TxnOp};
+use etcd_client::{Compare, CompareOp, KeyValue, Txn, TxnOp};
 use serde::{Deserialize, Serialize};
 
 /// Under which everything that etcdmark writes lives, manifests of `--prefix /registry` runs included.
@@ -58,6 +60,19 @@ pub struct Manifest {
     pub populated: u64,
     /// When the run began, ns since the Unix epoch.
     pub created_unix_ns: UnixNanos,
+    /// The store's revision after the run's last write; None as long as the run may write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_revision: Option<i64>,
+}
+
+/// Between which revisions a run wrote. From the revisions that etcd gave the manifest itself, which nobody can write
+/// into it: a manifest that is put into a store claims nothing that was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its first key was created later.
+    pub after: i64,
+    /// Its last write that is known of.
+    pub until: i64,
 }
 
 impl Manifest {
@@ -80,6 +95,7 @@ impl Manifest {
             phase: Phase::Populate,
             populated: 0,
             created_unix_ns: crate::clock::unix_now(),
+            last_revision: None,
         }
     }
 }
@@ -122,7 +138,8 @@ pub enum ManifestError {
     },
     /// Keys without a manifest.
     #[error(
-        "{count} keys under {prefix} have no manifest, so etcdmark did not write them; choose another --run-id"
+        "{count} keys under {prefix} have no manifest; choose another --run-id, or delete them: etcdmark cleanup \
+         --orphans with the same --endpoints or --kind"
     )]
     Foreign {
         /// The prefix.
@@ -158,15 +175,30 @@ impl ManifestError {
     }
 }
 
-/// Reads the manifest at `key`; None when there is none.
-pub async fn read(cluster: &ControlClient, key: &str) -> Result<Option<Manifest>, ManifestError> {
-    match cluster.get(key.as_bytes()).await? {
-        Some(kv) => parse(key, kv.value()).map(Some),
-        None => Ok(None),
+/// Reads the manifest at `key`, and when its run wrote; None when there is none.
+pub async fn read(
+    cluster: &ControlClient,
+    key: &str,
+) -> Result<Option<(Manifest, Written)>, ManifestError> {
+    let Some(kv) = cluster.get(key.as_bytes()).await? else {
+        return Ok(None);
+    };
+    let manifest = parse(key, kv.value())?;
+    let written = written(&manifest, &kv);
+    Ok(Some((manifest, written)))
+}
+
+pub(super) fn written(manifest: &Manifest, kv: &KeyValue) -> Written {
+    Written {
+        after: kv.create_revision(),
+        until: match manifest.last_revision {
+            Some(last) => last.min(kv.mod_revision()),
+            None => kv.mod_revision(),
+        },
     }
 }
 
-fn parse(key: &str, value: &[u8]) -> Result<Manifest, ManifestError> {
+pub(super) fn parse(key: &str, value: &[u8]) -> Result<Manifest, ManifestError> {
     let unreadable = |reason: String| ManifestError::Unreadable {
         key: key.to_owned(),
         reason,
@@ -176,6 +208,13 @@ fn parse(key: &str, value: &[u8]) -> Result<Manifest, ManifestError> {
         return Err(unreadable(format!(
             "version {}, but this etcdmark reads version {MANIFEST_VERSION}",
             m.version
+        )));
+    }
+    let own = key.strip_suffix("/.etcdmark");
+    if m.prefix != REGISTRY && own != Some(m.prefix.as_str()) {
+        return Err(unreadable(format!(
+            "it names the prefix {:?}, which is not its run's",
+            m.prefix
         )));
     }
     Ok(m)
@@ -218,7 +257,7 @@ async fn settle(
     wanted: Manifest,
 ) -> Result<(Manifest, bool), ManifestError> {
     let cluster = &lock.cluster;
-    if let Some(found) = read(cluster, &keys.manifest).await? {
+    if let Some((found, _)) = read(cluster, &keys.manifest).await? {
         let run_id = wanted.run_id.clone();
         if found.plan_hash != wanted.plan_hash || found.prefix != wanted.prefix {
             let (found, wanted) = (found.plan_hash, wanted.plan_hash);
@@ -286,7 +325,16 @@ impl RunClaim {
     ) -> Result<(), ManifestError> {
         self.manifest.phase = phase;
         self.manifest.populated = populated;
+        self.manifest.last_revision = None;
         write(&self.lock, &self.keys, &self.manifest).await
+    }
+
+    /// Notes the store's revision after the run's last write, and tells between which revisions the run wrote.
+    pub async fn seal(&mut self, last_revision: i64) -> Result<Option<Written>, ManifestError> {
+        self.manifest.last_revision = Some(last_revision);
+        write(&self.lock, &self.keys, &self.manifest).await?;
+        let sealed = read(&self.lock.cluster, &self.keys.manifest).await?;
+        Ok(sealed.map(|(_, written)| written))
     }
 
     /// Who has taken the lock since it was lost; None while it is ours or nobody's.
@@ -302,53 +350,10 @@ impl RunClaim {
         self.lock.release().await
     }
 
-    /// Deletes the manifest and gives the lock back: after cleanup.
-    pub async fn release(self) -> Result<(), ManifestError> {
-        self.lock
-            .cluster
-            .delete(self.keys.manifest.as_bytes(), b"")
-            .await?;
-        self.lock.release().await
-    }
-}
-
-/// A run that the store knows of.
-#[derive(Debug)]
-pub struct KnownRun {
-    /// Run id, from the key.
-    pub run_id: String,
-    /// Its manifest; None when unreadable.
-    pub manifest: Option<Manifest>,
-    /// Who holds its lock.
-    pub holder: Option<String>,
-}
-
-/// Every run with a manifest under [`HOME`], by run id. Steps from run to run (two reads each), so that
-/// the keys of a large run are not paged through.
-pub async fn list(cluster: &ControlClient) -> Result<Vec<KnownRun>, ControlError> {
-    let base = format!("{HOME}/");
-    let (mut from, end) = (base.clone().into_bytes(), prefix_end(base.as_bytes()));
-    let mut runs = Vec::new();
-    loop {
-        let Some(first) = cluster.first_key(&from, &end).await? else {
-            return Ok(runs);
-        };
-        let rest = first.get(base.len()..).unwrap_or_default();
-        let Some(slash) = rest.iter().position(|b| *b == b'/') else {
-            from = [&first[..], b"\0"].concat();
-            continue;
-        };
-        let run_id = String::from_utf8_lossy(&rest[..slash]).into_owned();
-        from = prefix_end(&first[..=base.len() + slash]);
-        let keys = RunKeys::new(&run_id);
-        if let Some(kv) = cluster.get(keys.manifest.as_bytes()).await? {
-            let manifest = parse(&keys.manifest, kv.value()).ok();
-            let holder = lock_owner(cluster, &run_id).await?;
-            runs.push(KnownRun {
-                run_id,
-                manifest,
-                holder,
-            });
-        }
+    /// Deletes the manifest, as [`super::remove::remove`], and gives the lock back: after cleanup.
+    pub async fn release(self) -> Result<bool, ManifestError> {
+        let removed = remove(&self.lock.cluster, &self.manifest.run_id).await?;
+        self.lock.release().await?;
+        Ok(removed)
     }
 }

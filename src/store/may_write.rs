@@ -1,9 +1,10 @@
 //! Whether a run may write: permissions, whose keys are there, room. Everything that only looks comes first, so
 //! that a run that is refused has changed nothing.
 
-use super::cleanup;
+use super::cleanup::REGISTRY;
 use super::manifest::{self, HOME, RunKeys};
 use super::preflight::{ClusterFacts, PreflightError, WriteIntent, permission};
+use super::registry;
 use crate::etcd::control::{ControlClient, RangeSpec};
 use crate::human::numbers as units;
 use crate::rpc::prefix_end;
@@ -17,23 +18,23 @@ pub(super) async fn may_write(
     intent: &WriteIntent,
     facts: &mut ClusterFacts,
 ) -> Result<(), PreflightError> {
-    let registry = intent.prefix == "/registry";
-    if !registry && intent.prefix != format!("{HOME}/{}", intent.run_id) {
+    let on_registry = intent.prefix == REGISTRY;
+    if !on_registry && intent.prefix != format!("{HOME}/{}", intent.run_id) {
         return Err(PreflightError::Prefix {
             prefix: intent.prefix.clone(),
         });
     }
-    if registry && !target.owned {
+    if on_registry && !target.owned {
         return Err(PreflightError::NotMine);
     }
     permissions(target, cluster, intent).await?;
     let found = match cluster.count(b"/registry/", b"/registry0").await {
         Ok(n) => Some(n),
-        Err(e) if !registry && e.message().contains("permission denied") => None,
+        Err(e) if !on_registry && e.message().contains("permission denied") => None,
         Err(e) => return Err(permission(e, target, "read /registry/", &intent.prefix)),
     };
     facts.kubernetes_keys = found;
-    if registry {
+    if on_registry {
         others_keys(cluster, intent, found.unwrap_or(0)).await?;
     } else if found != Some(0) && !intent.allow_live_cluster {
         let endpoint = target.endpoints.first().cloned().unwrap_or_default();
@@ -47,7 +48,8 @@ pub(super) async fn may_write(
 }
 
 /// Refuses a run on `/registry` itself where others have keys. Those of our own interrupted populate may be
-/// there, and nothing beside them; whether the plan is the same is the manifest's business.
+/// there, as far as its manifest knows of them, and nothing beside them; whether the plan is the same is the manifest's
+/// business.
 async fn others_keys(
     cluster: &ControlClient,
     intent: &WriteIntent,
@@ -57,11 +59,12 @@ async fn others_keys(
         return Ok(());
     }
     let ours = manifest::read(cluster, &RunKeys::new(&intent.run_id).manifest).await?;
-    let foreign = if ours.is_some_and(|m| m.prefix == "/registry") {
-        let foreign = cleanup::foreign(cluster).await;
-        foreign.map_err(PreflightError::Control)?
-    } else {
-        count
+    let foreign = match ours.filter(|(m, _)| m.prefix == REGISTRY) {
+        Some((_, written)) => {
+            let seen = registry::look(cluster, written).await;
+            seen.map_err(PreflightError::Control)?.count
+        }
+        None => count.unsigned_abs(),
     };
     match foreign {
         0 => Ok(()),

@@ -128,10 +128,13 @@ pub enum PreflightError {
     NotMine,
     /// `/registry` holds someone's keys.
     #[error(
-        "--prefix /registry is refused: /registry/ holds {count} keys that this run did not write; use an empty \
+        "--prefix /registry is refused: /registry/ holds {count} keys that this run is not known to have written; use an empty \
          etcd, or omit --prefix"
     )]
-    ForeignKeys { count: i64 },
+    ForeignKeys {
+        /// How many.
+        count: u64,
+    },
     /// A prefix that is not etcdmark's.
     #[error("--prefix {prefix:?} is not allowed: use {HOME}/RUN (the default) or /registry")]
     Prefix { prefix: String },

@@ -1,7 +1,8 @@
 //! Several stores: given ones by kube-apiserver's own `--etcd-servers-overrides`, local ones by `--split`.
 
 use crate::common::{self, Stopwatch, Testbed, etcdmark, events as events_of};
-use crate::play::{Ended, QUICK, Run};
+use crate::play::{Ended, QUICK, Run, SLOW};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -231,6 +232,41 @@ fn an_override_that_is_not_there_keeps_the_run_from_beginning() {
         "{said:?}"
     );
     testbed.assert_empty();
+}
+
+#[test]
+fn a_store_that_is_down_orphans_no_keys_of_an_interrupted_populate() {
+    let (main, events) = (Testbed::new(), Testbed::new());
+    let (endpoints, overrides) = (main.endpoints(), format!("/events#{}", events.endpoints()));
+    let access = [
+        "--endpoints",
+        &endpoints,
+        "--overrides",
+        &overrides,
+        "--quiet",
+    ];
+    let mut run = Run::start(&[&SLOW, &access, &["--keep-data"]]);
+    run.until_event("progress", |e| {
+        e["type"] == "progress" && e["done"].as_u64() > Some(0)
+    });
+    run.signal(Signal::INT);
+    assert_eq!(run.finish().said.code, 130);
+    let keys = main.keys();
+    assert!((2..3001).contains(&keys.len()), "{} keys", keys.len());
+    events.etcd.kill_member(0).unwrap();
+    let said = Run::start(&[&SLOW, &access]).finish().said;
+    assert_eq!(said.code, 1, "{said:?}");
+    let kept = "store main keeps the keys of the interrupted run \"resumed\"";
+    assert!(said.stderr.contains(kept), "{said:?}");
+    assert_eq!(main.keys(), keys, "the manifest among them");
+    let cleaned = etcdmark(&["cleanup", "--endpoints", &endpoints]);
+    assert_eq!(cleaned.code, 0, "{cleaned:?}");
+    let deleted = format!("run resumed: {} keys deleted", keys.len() - 1);
+    assert!(
+        cleaned.words().replace(',', "").starts_with(&deleted),
+        "{cleaned:?}"
+    );
+    main.assert_empty();
 }
 
 #[test]

@@ -8,9 +8,10 @@ use crate::experiment::error::ExperimentError;
 use crate::experiment::file::arm::Arm;
 use crate::experiment::file::etcd::StoreEtcd;
 use crate::experiment::file::external::ExternalEtcd;
-use crate::store::cleanup::{CleanupError, cleanup_run};
+use crate::store::cleanup::{CleanupError, RunData, cleanup_run};
 use crate::store::manifest::{self, LOCK_TTL, Lock, ManifestError, RunKeys};
 use crate::store::preflight::{self, PreflightError};
+use crate::store::remove::remove;
 use std::time::Duration;
 
 /// Beyond a lock's time to live, for its end to be seen.
@@ -73,7 +74,7 @@ impl ExternalEtcd {
             .cluster;
         let failed = |e: ManifestError| refused(arm, self, e);
         let keys = RunKeys::new(run_id);
-        let Some(left) = manifest::read(&cluster, &keys.manifest)
+        let Some((left, written)) = manifest::read(&cluster, &keys.manifest)
             .await
             .map_err(failed)?
         else {
@@ -88,12 +89,14 @@ impl ExternalEtcd {
                 taken => break taken.map_err(failed)?,
             }
         };
-        let swept = cleanup_run(&cluster, &left.prefix, &[], &mut |_, _| {}).await;
+        let data = RunData {
+            written: Some(written),
+            owned: self.target.owned,
+            ..RunData::new(&left.prefix)
+        };
+        let swept = cleanup_run(&cluster, &data, &mut |_, _| {}).await;
         let swept = match swept {
-            Ok(_) => cluster
-                .delete(keys.manifest.as_bytes(), b"")
-                .await
-                .map_err(CleanupError::from),
+            Ok(_) => remove(&cluster, run_id).await.map_err(CleanupError::from),
             Err(e) => Err(e),
         };
         // The lease ends by itself when this fails.
