@@ -45,6 +45,7 @@ fn schedules(c: &mut Criterion) {
         low: 1.0,
         high: 1.04,
         intensity: &one,
+        tail: None,
         spread: true,
     };
     for members in [1_000, 100_000, 1_000_000] {
@@ -76,6 +77,7 @@ fn cluster() -> Timetable {
         low: 1.0,
         high: 1.04,
         intensity: RateProfile::constant(1.0),
+        tail: None,
         spread: true,
     };
     let poisson = |rate| Schedule::Arrivals {

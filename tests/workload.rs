@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
+#[path = "workload/rates.rs"]
+mod rates;
 
 use common::schema::{assert_fits, validator};
 use etcdmark::kube::KubernetesVersion;
@@ -135,7 +137,7 @@ fn defaults_follow_from_the_nodes() {
             .unwrap()
     };
     assert!((rate(&r, OpClass::NodeLeaseUpdate) - 5000.0 / 10.2).abs() < 1e-6);
-    assert!((rate(&r, OpClass::NodeStatusUpdate) - 5000.0 / 300.0).abs() < 1e-6);
+    assert!((rate(&r, OpClass::NodeStatusUpdate) - 5000.0 / 306.0).abs() < 1e-6);
     assert!((rate(&r, OpClass::EventCreate) - 225.0).abs() < 1e-6);
     assert!((rate(&r, OpClass::EventGrant) - 0.25).abs() < 1e-6);
     // Leases, Node and CSINode each, 500 Endpoints, 2 slices each, 10 locks, 3 apiservers.

@@ -31,6 +31,8 @@ pub(crate) struct WriteSample {
 pub(crate) struct ActorWrites {
     schedule: Schedule,
     members: u64,
+    /// Of the schedule's tail, not of the members before it.
+    tail: bool,
     /// Sessions that were looked at.
     looked_at: u64,
     /// What they write into the store.
@@ -41,7 +43,12 @@ impl ActorWrites {
     /// How many of each of [`ActorWrites::samples`] are expected in the first `length` of the load; none in a closed loop.
     pub(crate) fn each(&self, length: Nanos) -> Option<f64> {
         let sessions = schedule::expected(&self.schedule, self.members, 0, length)?;
-        Some(sessions / self.looked_at.max(1) as f64)
+        let mine = if self.tail {
+            sessions.tail
+        } else {
+            sessions.head
+        };
+        Some(mine / self.looked_at.max(1) as f64)
     }
 }
 
@@ -62,22 +69,42 @@ pub(crate) fn populated(plan: &Plan, store: usize) -> Vec<(u64, WriteSample)> {
     all
 }
 
-/// What each actor writes during the load.
+/// What each actor writes during the load; members with other factors of the period count as one more.
 pub(crate) fn writes(plan: &Plan, store: usize) -> Vec<ActorWrites> {
     let objects = objects(plan);
     plan.actors
         .iter()
-        .map(|a| of_actor(&objects, plan, store, a))
+        .flat_map(|a| {
+            let apart = matches!(a.schedule, Schedule::Periodic { tail: Some(_), .. });
+            let parts = if apart { &[false, true][..] } else { &[false] };
+            parts.iter().map(move |tail| (a, *tail))
+        })
+        .map(|(a, tail)| of_actor(&objects, plan, store, a, tail))
         .collect()
 }
 
-fn of_actor(objects: &Objects, plan: &Plan, store: usize, actor: &Actor) -> ActorWrites {
+fn of_actor(
+    objects: &Objects,
+    plan: &Plan,
+    store: usize,
+    actor: &Actor,
+    tail: bool,
+) -> ActorWrites {
     let schedule = &actor.schedule;
     let mut model = plan.model(actor, Stripe::WHOLE);
     let members = model.members();
     let (mut looked_at, mut all) = (0, Vec::new());
-    for (index, round) in sample(schedule, members) {
-        let Some(session) = model.session(index, round) else {
+    let first = match schedule {
+        Schedule::Periodic { tail: Some(t), .. } => t.from.min(members),
+        _ => members,
+    };
+    let (skipped, mine) = if tail {
+        (first, members - first)
+    } else {
+        (0, first)
+    };
+    for (index, round) in sample(schedule, mine) {
+        let Some(session) = model.session(skipped + index, round) else {
             continue;
         };
         looked_at += 1;
@@ -86,6 +113,7 @@ fn of_actor(objects: &Objects, plan: &Plan, store: usize, actor: &Actor) -> Acto
     ActorWrites {
         schedule: schedule.clone(),
         members,
+        tail,
         looked_at,
         samples: all,
     }
@@ -177,6 +205,7 @@ mod tests {
             low: 1.0,
             high: 1.0,
             intensity: RateProfile::constant(1.0),
+            tail: None,
             spread: true,
         };
         for members in [1, 2, 39, 255, 256, 1_000_000] {

@@ -14,7 +14,7 @@ pub use arrivals::Arrivals;
 pub use periodic::{Chain, Periodic, PeriodicInstant};
 pub use profile::Warp;
 pub use rate_profile::{RateProfile, Segment};
-pub use spec::{Process, Schedule};
+pub use spec::{Process, Schedule, Tail};
 pub use timetable::{Due, Source, Timetable};
 
 use crate::clock::Nanos;
@@ -81,38 +81,59 @@ impl Stripe {
     }
 }
 
-/// Sessions expected in `[from, to)` ns of a schedule, over all parts (periodic: `members` members).
-/// None for a closed loop, which has no schedule.
-pub fn expected(schedule: &Schedule, members: u64, from: Nanos, to: Nanos) -> Option<f64> {
-    match schedule {
-        Schedule::Arrivals { rate, .. } => Some(rate.expected(from, to)),
-        Schedule::Periodic {
-            period,
-            low,
-            high,
-            intensity,
-            ..
-        } => {
-            let gap = (*period).max(1) as f64 / 1e9 * (low + high) / 2.0;
-            Some(members as f64 * intensity.expected(from, to) / gap)
-        }
-        Schedule::Closed { .. } => None,
+/// Sessions of an actor, in a time or per second, over all parts: of the members before [`Tail::from`], and of those
+/// from there on.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sessions {
+    /// Of the first members: of all, if none differ.
+    pub head: f64,
+    /// Of the tail.
+    pub tail: f64,
+}
+
+impl Sessions {
+    /// Of all members.
+    pub fn total(self) -> f64 {
+        self.head + self.tail
     }
 }
 
-/// The highest rate of a schedule, sessions per second over all parts. None for a closed loop.
-pub fn peak_rate(schedule: &Schedule, members: u64) -> Option<f64> {
+/// Sessions expected in `[from, to)` ns of a schedule (periodic: `members` members). None for a closed loop, which
+/// has no schedule.
+pub fn expected(schedule: &Schedule, members: u64, from: Nanos, to: Nanos) -> Option<Sessions> {
+    sessions(schedule, members, |rate| rate.expected(from, to))
+}
+
+/// The highest rate of a schedule, sessions per second. None for a closed loop.
+pub fn peak_rate(schedule: &Schedule, members: u64) -> Option<Sessions> {
+    sessions(schedule, members, RateProfile::max_rate)
+}
+
+fn sessions(
+    schedule: &Schedule,
+    members: u64,
+    of: impl Fn(&RateProfile) -> f64,
+) -> Option<Sessions> {
     match schedule {
-        Schedule::Arrivals { rate, .. } => Some(rate.max_rate()),
+        Schedule::Arrivals { rate, .. } => Some(Sessions {
+            head: of(rate),
+            tail: 0.0,
+        }),
         Schedule::Periodic {
             period,
             low,
             high,
             intensity,
+            tail,
             ..
         } => {
-            let gap = (*period).max(1) as f64 / 1e9 * (low + high) / 2.0;
-            Some(members as f64 * intensity.max_rate() / gap)
+            let each = of(intensity) / ((*period).max(1) as f64 / 1e9);
+            let first = tail.map_or(members, |t| t.from.min(members));
+            let by = |n: u64, low: f64, high: f64| n as f64 * each / ((low + high) / 2.0);
+            Some(Sessions {
+                head: by(first, *low, *high),
+                tail: tail.map_or(0.0, |t| by(members - first, t.low, t.high)),
+            })
         }
         Schedule::Closed { .. } => None,
     }
@@ -161,11 +182,12 @@ mod tests {
             low: 1.0,
             high: 1.04,
             intensity: RateProfile::constant(1.0),
+            tail: None,
             spread: true,
         };
-        let n = expected(&periodic, 1000, 0, 102 * SECOND).unwrap();
+        let n = expected(&periodic, 1000, 0, 102 * SECOND).unwrap().total();
         assert!((n - 10_000.0).abs() < 1e-6, "{n}");
-        let rate = peak_rate(&periodic, 1000).unwrap();
+        let rate = peak_rate(&periodic, 1000).unwrap().total();
         assert!((rate - 1000.0 / 10.2).abs() < 1e-9, "{rate}");
         assert_eq!(
             expected(&Schedule::Closed { concurrency: 4 }, 0, 0, SECOND),

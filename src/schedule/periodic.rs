@@ -5,7 +5,7 @@ use super::Stripe;
 use super::profile::Warp;
 use crate::clock::Nanos;
 use crate::rng::{mix, unit};
-use crate::schedule::RateProfile;
+use crate::schedule::{RateProfile, Tail};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -21,6 +21,8 @@ pub struct Chain<'a> {
     pub high: f64,
     /// Speeds the population's time up or slows it down; 1 everywhere is Kubernetes' own rate.
     pub intensity: &'a RateProfile,
+    /// Members whose factors differ.
+    pub tail: Option<Tail>,
     /// The first instants are spread uniformly over one period; else they come after one.
     pub spread: bool,
 }
@@ -45,6 +47,7 @@ pub struct Periodic {
     period: f64,
     low: f64,
     width: f64,
+    tail: Option<Tail>,
     /// None when the intensity is 1 throughout.
     warp: Option<Warp>,
     cursor: usize,
@@ -85,6 +88,7 @@ impl Periodic {
             period,
             low,
             width,
+            tail: chain.tail,
             warp: (!warp.is_identity()).then_some(warp),
             cursor: 0,
         }
@@ -92,7 +96,11 @@ impl Periodic {
 
     fn gap(&self, member: u32, k: u32) -> Nanos {
         let u = unit(mix(self.seed, u64::from(member), u64::from(k)));
-        ((self.period * (self.low + self.width * u)) as Nanos).max(1)
+        let (low, width) = match self.tail {
+            Some(t) if u64::from(member) >= t.from => (t.low.max(0.0), (t.high - t.low).max(0.0)),
+            _ => (self.low, self.width),
+        };
+        ((self.period * (low + width * u)) as Nanos).max(1)
     }
 }
 
@@ -140,6 +148,7 @@ mod tests {
                 low: 1.0,
                 high: 1.04,
                 intensity,
+                tail: None,
                 spread: true,
             },
             count,
@@ -198,11 +207,40 @@ mod tests {
             low: 1.0,
             high: 1.0,
             intensity: &one,
+            tail: None,
             spread: false,
         };
         let ats = Periodic::new(&chain, 1, 11, Stripe::WHOLE).map(|b| (b.at, b.k));
         let ats: Vec<(Nanos, u64)> = ats.take(3).collect();
         assert_eq!(ats, [(PERIOD, 0), (2 * PERIOD, 1), (3 * PERIOD, 2)]);
+    }
+
+    #[test]
+    fn the_tail_has_factors_of_its_own() {
+        let one = RateProfile::constant(1.0);
+        let chain = Chain {
+            period: PERIOD,
+            low: 1.0,
+            high: 1.0,
+            intensity: &one,
+            tail: Some(Tail {
+                from: 3,
+                low: 1.0,
+                high: 2.2,
+            }),
+            spread: true,
+        };
+        let mut beats: HashMap<u64, Vec<Nanos>> = HashMap::new();
+        for b in Periodic::new(&chain, 5, 11, Stripe::WHOLE).take_while(|b| b.at < 2000 * PERIOD) {
+            beats.entry(b.member).or_default().push(b.at);
+        }
+        for (member, ats) in beats {
+            let gaps = ats.windows(2).map(|w| (w[1] - w[0]) as f64 / PERIOD as f64);
+            let (n, sum) = gaps.fold((0.0, 0.0), |(n, sum), g| (n + 1.0, sum + g));
+            // U(1, 2.2) has standard deviation 0.35; of the mean of 1,250 it is 0.01.
+            let (mean, within) = if member < 3 { (1.0, 1e-9) } else { (1.6, 0.04) };
+            assert!((sum / n - mean).abs() <= within, "{member}: {}", sum / n);
+        }
     }
 
     #[test]

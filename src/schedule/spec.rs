@@ -25,6 +25,8 @@ pub enum Schedule {
         high: f64,
         /// Scales the rate over time: 1.0 everywhere unless ramped or staged.
         intensity: RateProfile,
+        /// Members whose factors differ.
+        tail: Option<Tail>,
         /// The first instants are spread over one period; else they come after one.
         spread: bool,
     },
@@ -34,6 +36,17 @@ pub enum Schedule {
         /// Clients.
         concurrency: u64,
     },
+}
+
+/// The last members of a population, with factors of their own: the standbys behind the holders of locks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tail {
+    /// The first of them.
+    pub from: u64,
+    /// Lower factor.
+    pub low: f64,
+    /// Upper factor.
+    pub high: f64,
 }
 
 /// How arrivals are spaced.

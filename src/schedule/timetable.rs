@@ -36,6 +36,7 @@ impl Source {
                 low,
                 high,
                 intensity,
+                tail,
                 spread,
             } => {
                 let chain = Chain {
@@ -43,6 +44,7 @@ impl Source {
                     low: *low,
                     high: *high,
                     intensity,
+                    tail: *tail,
                     spread: *spread,
                 };
                 Some(Source::Periodic(Periodic::new(
@@ -181,6 +183,7 @@ mod tests {
             low: 1.0,
             high: 1.1,
             intensity: RateProfile::constant(1.0),
+            tail: None,
             spread: true,
         }
     }

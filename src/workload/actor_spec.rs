@@ -27,7 +27,7 @@ pub struct ActorSpec {
     /// Time between two requests of each member (node, lock, apiserver), multiplied by jitter. The first requests are
     /// spread over one period. Default: {period}.
     pub period: Option<Span>,
-    /// Range of the uniformly distributed factor of `period`. Default: {jitter}.
+    /// Range of the uniformly distributed factor of `period`, for all members. Default: {jitter}.
     pub jitter: Option<Jitter>,
     /// Arrivals per second. Default: {rate}.
     pub rate: Option<f64>,

@@ -6,7 +6,7 @@ use crate::document::FieldError;
 use crate::human::units::Span;
 use crate::kube::Cluster;
 use crate::kube::actors::{DefaultArrivals, Form};
-use crate::schedule::{RateProfile, Schedule, Segment};
+use crate::schedule::{RateProfile, Schedule, Segment, Tail};
 use std::time::Duration;
 
 /// Where an actor's fields stand, for messages.
@@ -66,7 +66,13 @@ pub(super) fn schedule(
             };
             spec.period = Some(period);
             let period = span(&paths.of("period"), period, Span(Duration::from_millis(1)))?;
-            let jitter = *spec.jitter.get_or_insert(Jitter { low, high });
+            // A jitter that is given holds for all members, so one that is filled in must not stand for some.
+            let apart = spec.kind.conduct.tail;
+            let given = spec.jitter;
+            let jitter = given.unwrap_or(Jitter { low, high });
+            if apart.is_none() {
+                spec.jitter = Some(jitter);
+            }
             let (low, high) = (jitter.low, jitter.high);
             number(
                 &paths.of("jitter.low"),
@@ -84,6 +90,11 @@ pub(super) fn schedule(
                 100.0,
                 "from jitter.low to 100",
             )?;
+            let tail = apart.map(|a| Tail {
+                from: (a.from)(cluster),
+                low: given.map_or(a.low, |j| j.low),
+                high: given.map_or(a.high, |j| j.high),
+            });
             let intensity = profile(spec, paths, 1.0, true, load)?;
             let members = (spec.kind.members.count)(cluster);
             let mean = members as f64 / (period.0.as_secs_f64() * (low + high) / 2.0);
@@ -94,6 +105,7 @@ pub(super) fn schedule(
                 low,
                 high,
                 intensity,
+                tail,
                 spread: spec.kind.conduct.spread,
             })
         }

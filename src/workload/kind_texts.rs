@@ -39,10 +39,16 @@ fn texts() -> [(&'static str, String); 7] {
         D::Period { every, .. } => Some(Span(every).to_string()),
         _ => None,
     });
-    let factors = |a: D| match a {
-        D::Period { low, high, .. } => Some(format!("{low} to {high}")),
-        D::PeriodRequired { .. } => Some("1 to 1".to_owned()),
-        _ => None,
+    let factors = |k: &ActorKind| {
+        let own = match k.arrivals {
+            D::Period { low, high, .. } => format!("{low} to {high}"),
+            D::PeriodRequired { .. } => "1 to 1".to_owned(),
+            _ => return None,
+        };
+        Some(match k.conduct.tail {
+            Some(t) => format!("{own} ({} {} to {})", t.about, t.low, t.high),
+            None => own,
+        })
     };
     let constant =
         |k: &ActorKind| (k.conduct.process == Process::Constant).then(|| "constant".to_owned());
@@ -64,7 +70,7 @@ fn texts() -> [(&'static str, String); 7] {
             "{period}",
             format!("{period}; required for {}", enumeration(&required, "and")),
         ),
-        ("{jitter}", arrivals(&factors)),
+        ("{jitter}", list(&factors)),
         ("{rate}", number(&per_second)),
         ("{ratePerNode}", number(&per_node)),
         ("{ratePerService}", number(&per_service)),

@@ -34,7 +34,10 @@ impl<'a> Traffic<'a> {
         let mut all = Vec::new();
         for (actor, model) in &self.actors {
             let peak = peak_rate(&actor.schedule, model.members());
-            let rates = model.rates(peak.unwrap_or(1.0));
+            let rates = match peak {
+                Some(sessions) => model.rates_of(sessions),
+                None => model.rates(1.0),
+            };
             all.extend(rates.into_iter().map(|(class, rate)| ClassRate {
                 class,
                 per_second: peak.map(|_| rate),
@@ -81,7 +84,7 @@ impl<'a> Traffic<'a> {
         let mut all = self.actors.iter();
         let dates = all.find(|(actor, _)| actor.kind.conduct.dates_events);
         match dates.and_then(|(actor, model)| peak_rate(&actor.schedule, model.members())) {
-            Some(rate) if rate > 0.0 => (1e9 / rate).round().max(1.0) as u64,
+            Some(rate) if rate.total() > 0.0 => (1e9 / rate.total()).round().max(1.0) as u64,
             _ => SECOND,
         }
     }

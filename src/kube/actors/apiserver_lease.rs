@@ -1,4 +1,4 @@
-//! Every kube-apiserver, every 10 s: its identity Lease (one Txn); its masterlease (Range, LeaseGrant
+//! Every kube-apiserver, every 10 s: its identity Lease (one Txn; 0…4 % more); its masterlease (Range, LeaseGrant
 //! of 15 s, Txn, list); from 1.36 its peer lease likewise, without the list.
 //!
 //! Left out: the two GETs of the `kubernetes` service's Endpoints and EndpointSlice that follow the list, since a
@@ -7,9 +7,10 @@
 //! Source: k8s.io/kubernetes `pkg/controlplane/reconcilers/lease.go`, `pkg/controlplane/apiserver/server.go`;
 //! recorded with 1.30 to 1.37.
 
-use super::{Exceptions, DefaultArrivals, Definition, Form, Members};
+use super::{Apart, DefaultArrivals, Definition, Exceptions, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
+use crate::schedule::Sessions;
 use std::time::Duration;
 
 pub(super) const DEFINITION: Definition = Definition {
@@ -24,7 +25,16 @@ pub(super) const DEFINITION: Definition = Definition {
     },
     forms: Form::PERIOD,
     members: Members::APISERVERS,
-    conduct: Exceptions::USUAL,
+    // `pkg/controlplane/reconcilers` and the peer leases: `wait.Until` at exactly 10 s.
+    conduct: Exceptions {
+        tail: Some(Apart {
+            about: "masterleases and peer leases",
+            from: |cluster| cluster.apiservers,
+            low: 1.0,
+            high: 1.0,
+        }),
+        ..Exceptions::USUAL
+    },
     model: |scope| {
         Box::new(ApiserverLease {
             apiservers: scope.cluster.apiservers,
@@ -97,11 +107,17 @@ impl Model for ApiserverLease {
     }
 
     fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)> {
-        let each = sessions / self.loops() as f64;
+        let head = sessions / self.loops() as f64;
+        let tail = sessions - head;
+        self.rates_of(Sessions { head, tail })
+    }
+
+    fn rates_of(&self, sessions: Sessions) -> Vec<(OpClass, f64)> {
         // Masterlease and peer lease; the list is the masterlease's.
-        let leases = each * (self.loops() - 1) as f64;
+        let leases = sessions.tail;
+        let each = leases / (self.loops() - 1) as f64;
         vec![
-            (OpClass::ApiserverLeaseUpdate, each),
+            (OpClass::ApiserverLeaseUpdate, sessions.head),
             (OpClass::MasterLeaseGet, leases),
             (OpClass::MasterLeaseGrant, leases),
             (OpClass::MasterLeaseUpdate, leases),

@@ -5,7 +5,7 @@
 //!
 //! Source: k8s.io/apiserver `pkg/storage/etcd3/compact.go`.
 
-use super::{Exceptions, DefaultArrivals, Definition, Form, Members};
+use super::{DefaultArrivals, Definition, Exceptions, Form, Members};
 use super::{Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use std::time::Duration;

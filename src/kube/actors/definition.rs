@@ -120,6 +120,8 @@ pub struct Exceptions {
     pub scales: bool,
     /// The first instants of its members are spread over one period; else they come after one.
     pub spread: bool,
+    /// Members whose factors of the period differ from those of [`DefaultArrivals::Period`].
+    pub tail: Option<Apart>,
     /// How arrivals at a rate are spaced.
     pub process: Process,
     /// Event i of the run happened i mean intervals of its arrivals after the epoch.
@@ -135,11 +137,25 @@ impl Exceptions {
     pub const USUAL: Exceptions = Exceptions {
         scales: true,
         spread: true,
+        tail: None,
         process: Process::Poisson,
         dates_events: false,
         whole_etcd: None,
         ceilings: &[],
     };
+}
+
+/// The last members of a kind, whose loops have another jitter than those of the first.
+#[derive(Clone, Copy, Debug)]
+pub struct Apart {
+    /// What they are, for the reference page.
+    pub about: &'static str,
+    /// The first of them.
+    pub from: fn(&Cluster) -> u64,
+    /// Lower factor.
+    pub low: f64,
+    /// Upper factor.
+    pub high: f64,
 }
 
 /// The largest value of a field of `cluster` with which a kind is like Kubernetes.

@@ -3,7 +3,7 @@
 //!
 //! Source: etcd.io, "Maintenance" (defragmentation).
 
-use super::{Exceptions, DefaultArrivals, Definition, Form, Members};
+use super::{DefaultArrivals, Definition, Exceptions, Form, Members};
 use super::{Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 

@@ -3,7 +3,7 @@
 //!
 //! Source: k8s.io/endpointslice `reconciler.go`; KEP-752 (20,000 endpoints = 20,000 writes).
 
-use super::{Exceptions, DefaultArrivals, Definition, Form, Members};
+use super::{DefaultArrivals, Definition, Exceptions, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;

@@ -3,7 +3,7 @@
 //!
 //! Source: k8s.io/kubernetes `pkg/controller/endpoint/endpoints_controller.go`; KEP-752 on what it costs.
 
-use super::{Ceiling, Exceptions, DefaultArrivals, Definition, Form, Members};
+use super::{Ceiling, DefaultArrivals, Definition, Exceptions, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;

@@ -4,7 +4,7 @@
 //! Source: k8s.io/apiserver `pkg/storage/etcd3/lease_manager.go` (reuse = min(60 s, 5 % of the TTL), at most
 //! 1,000 objects a lease); two events clients per apiserver (core and events.k8s.io), recorded with 1.37.
 
-use super::{Accepts, Exceptions, DefaultArrivals, Definition, Field, Form, Members, Scope, Value};
+use super::{Accepts, DefaultArrivals, Definition, Exceptions, Field, Form, Members, Scope, Value};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::objects::reported_by_scheduler;
 use crate::kube::{Kind, OpClass};

@@ -1,11 +1,13 @@
-//! Leader election: the holder of each lock renews it every RetryPeriod (2 s, one Txn); each standby
-//! polls it (one Range).
+//! Leader election: the holder of each lock renews it every RetryPeriod (2 s, one Txn); each standby polls it every
+//! RetryPeriod × U(1, 2.2) (one Range).
 //!
-//! Source: k8s.io/client-go `tools/leaderelection/leaderelection.go`, component-base defaults (15 s, 10 s, 2 s).
+//! Source: k8s.io/client-go `tools/leaderelection/leaderelection.go`: `renew` is `wait.Until`, `acquire` is
+//! `wait.JitterUntil` with JitterFactor 1.2, which is added; component-base defaults (15 s, 10 s, 2 s).
 
-use super::{Accepts, Exceptions, DefaultArrivals, Definition, Field, Form, Members, Value};
+use super::{Accepts, Apart, DefaultArrivals, Definition, Exceptions, Field, Form, Members, Value};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
+use crate::schedule::Sessions;
 use std::time::Duration;
 
 pub(super) const DEFINITION: Definition = Definition {
@@ -16,11 +18,19 @@ pub(super) const DEFINITION: Definition = Definition {
     arrivals: DefaultArrivals::Period {
         every: Duration::from_secs(2),
         low: 1.0,
-        high: 1.2,
+        high: 1.0,
     },
     forms: Form::PERIOD,
     members: Members::LEADER_LOCKS,
-    conduct: Exceptions::USUAL,
+    conduct: Exceptions {
+        tail: Some(Apart {
+            about: "standbys",
+            from: |cluster| cluster.leader_locks,
+            low: 1.0,
+            high: 2.2,
+        }),
+        ..Exceptions::USUAL
+    },
     model: |scope| {
         Box::new(LeaderLease {
             locks: scope.cluster.leader_locks,
@@ -81,10 +91,15 @@ impl Model for LeaderLease {
     }
 
     fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)> {
-        let renewals = sessions / (1 + self.standbys) as f64;
-        let mut rows = vec![(OpClass::LeaderLeaseUpdate, renewals)];
+        let head = sessions / (1 + self.standbys) as f64;
+        let tail = sessions - head;
+        self.rates_of(Sessions { head, tail })
+    }
+
+    fn rates_of(&self, sessions: Sessions) -> Vec<(OpClass, f64)> {
+        let mut rows = vec![(OpClass::LeaderLeaseUpdate, sessions.head)];
         if self.standbys > 0 {
-            rows.push((OpClass::LeaderLeaseGet, renewals * self.standbys as f64));
+            rows.push((OpClass::LeaderLeaseGet, sessions.tail));
         }
         rows
     }

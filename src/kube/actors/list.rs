@@ -4,7 +4,7 @@
 //! Source: k8s.io/apiserver `pkg/storage/etcd3/store.go` (GetList without limit: one Range over the prefix, one
 //! RangeStream from 1.37 on where etcd has it).
 
-use super::{Accepts, Exceptions, DefaultArrivals, Definition, Field, Form, Members, Scope, Value};
+use super::{Accepts, DefaultArrivals, Definition, Exceptions, Field, Form, Members, Scope, Value};
 use super::{Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;

@@ -10,7 +10,9 @@ mod script;
 mod session;
 mod step;
 
-pub use definition::{Ceiling, DefaultArrivals, Definition, Exceptions, Form, Members, Scope};
+pub use definition::{
+    Apart, Ceiling, DefaultArrivals, Definition, Exceptions, Form, Members, Scope,
+};
 pub use field::{Accepts, Field, Settings, Value};
 pub use kind::ActorKind;
 pub use script::{Row, RowObject, Script, Think};
@@ -18,6 +20,7 @@ pub use session::{Session, Turn};
 pub use step::{LeaseUse, Population, Step};
 
 use crate::kube::OpClass;
+use crate::schedule::Sessions;
 
 macro_rules! kinds {
     ($($file:ident,)*) => {
@@ -57,6 +60,11 @@ pub trait Model: std::fmt::Debug + Send {
     /// How often each op class of the load is sent per second when this many sessions begin per second, over all
     /// members; without what only conflicts cause.
     fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)>;
+
+    /// The same of sessions that are not spread evenly over the members ([`Exceptions::tail`]).
+    fn rates_of(&self, sessions: Sessions) -> Vec<(OpClass, f64)> {
+        self.rates(sessions.total())
+    }
 
     /// Every op class of the load that its sessions can send.
     fn classes(&self) -> Vec<OpClass> {

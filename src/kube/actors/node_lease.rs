@@ -3,7 +3,7 @@
 //!
 //! Source: k8s.io/component-helpers `apimachinery/lease/controller.go`; kubelet.go (40 s × 0.25, jitter 0.04).
 
-use super::{Exceptions, DefaultArrivals, Definition, Form, Members};
+use super::{DefaultArrivals, Definition, Exceptions, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;

@@ -1,9 +1,11 @@
-//! Each kubelet writes its Node's status: every 5 min × U(0.5, 1.5) after a report that changed
-//! something; PATCH status, one Txn, retried from the failed transaction's range.
+//! Each kubelet writes its unchanged Node's status when nodeStatusReportFrequency (5 min) has passed, at its next
+//! tick of 10 s × U(1, 1.04): the 30th, after 304.8 to 307.2 s. The ± 50 % of `calculateDelay` come once, after a
+//! report that changed something or a restart: they are why the first instants are spread. PATCH status, one Txn,
+//! retried from the failed transaction's range.
 //!
-//! Source: kubelet `kubelet_node_status.go` (nodeStatusReportFrequency, calculateDelay); recorded with 1.37.
+//! Source: kubelet `kubelet_node_status.go`; recorded with 1.37 (305 to 307 s).
 
-use super::{Exceptions, DefaultArrivals, Definition, Form, Members};
+use super::{DefaultArrivals, Definition, Exceptions, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Stripe;
@@ -15,8 +17,8 @@ pub(super) const DEFINITION: Definition = Definition {
     fields: &[],
     arrivals: DefaultArrivals::Period {
         every: Duration::from_secs(300),
-        low: 0.5,
-        high: 1.5,
+        low: 1.016,
+        high: 1.024,
     },
     forms: Form::ALL,
     members: Members::NODES,

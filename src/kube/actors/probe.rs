@@ -1,6 +1,6 @@
 //! What a quiet client sees: linearizable reads of one key and, with `writes`, a CAS on it in turn.
 
-use super::{Accepts, Exceptions, DefaultArrivals, Definition, Field, Form, Members, Value};
+use super::{Accepts, DefaultArrivals, Definition, Exceptions, Field, Form, Members, Value};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
 use crate::schedule::Process;
