@@ -21,6 +21,8 @@ mod output;
 mod overrides;
 #[path = "run/play.rs"]
 mod play;
+#[path = "run/restored.rs"]
+mod restored;
 #[path = "run/secure.rs"]
 mod secure;
 #[path = "run/stopped.rs"]

@@ -8,6 +8,7 @@ use crate::clock::{self, Nanos};
 use crate::etcd::wire::Call;
 use crate::kube::OpClass;
 use crate::rpc::Effect;
+use crate::rpc::Rpc;
 use crate::rpc::RpcError;
 use crate::rpc::errors::{Advice, classify};
 use bytes::Bytes;
@@ -48,7 +49,7 @@ impl Worker {
         route: Route,
         frame: Bytes,
     ) -> (Result<(Bytes, Nanos), Nanos>, Option<Advice>) {
-        let begun = clock::now();
+        let (begun, mark) = (clock::now(), self.losses.mark(route.store));
         self.recorder.borrow_mut().in_flight.begin(begun);
         let bytes_sent = frame.len().saturating_sub(5);
         let call = Call {
@@ -71,7 +72,14 @@ impl Worker {
         };
         recorder.attempt(context.phase, class, &attempt, reply.result.is_ok());
         match reply.result {
-            Ok(bytes) => (Ok((bytes, reply.done)), None),
+            Ok(bytes) => {
+                drop(recorder);
+                // A streamed answer does not begin with its header.
+                if matches!(route.rpc, Rpc::Range | Rpc::Txn | Rpc::LeaseGrant) {
+                    self.hear(route.store, mark, &bytes);
+                }
+                (Ok((bytes, reply.done)), None)
+            }
             Err(error) => {
                 let error_class = classify(&error);
                 recorder.error(
@@ -81,6 +89,11 @@ impl Worker {
                     &error.to_string(),
                     reply.done,
                 );
+                drop(recorder);
+                let unknown_lease = |m: &str| m.contains("requested lease not found");
+                if matches!(&error, RpcError::Status { message, .. } if unknown_lease(message)) {
+                    self.lease_not_found(context, class);
+                }
                 if error_class.effect == Effect::Indeterminate && class.is_write() {
                     self.objects.lose_track(context.object);
                 }

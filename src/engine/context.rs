@@ -29,6 +29,8 @@ pub(crate) struct RunContext {
 /// How the workers reach one store.
 #[derive(Debug)]
 pub(crate) struct StoreAccess {
+    /// Its id, as all members named it before the load.
+    pub(crate) cluster: u64,
     /// For what is not load.
     pub(crate) client: ControlClient,
     /// Endpoints that get load.
@@ -61,6 +63,7 @@ impl RunContext {
         let access = plan.stores.iter().zip(&stores).map(|(store, prepared)| {
             let target = &store.target;
             StoreAccess {
+                cluster: prepared.facts.cluster_id,
                 client: prepared.client.clone(),
                 endpoints: prepared.facts.chosen.clone(),
                 member_names: prepared.facts.names(target),

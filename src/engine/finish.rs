@@ -1,6 +1,7 @@
 //! The end of a run: workers joined, the store verified and cleaned up, the outcome told.
 
 use super::active::{ActiveRun, revision};
+use super::losses::revision_went_back;
 use super::message::Message;
 use super::prepare::PreparedStore;
 use super::routes::store_of;
@@ -10,7 +11,10 @@ use super::verify;
 use crate::clock::{self, Nanos, SECOND};
 use crate::control::Control;
 use crate::kube::Kind;
-use crate::report::{CleanupReport, End, Event, Phase, Progress, RunResult, VerifyReport};
+use crate::report::{
+    CleanupReport, End, Event, LossEvent, LossKind, Phase, Progress, RunResult, StoreSweep,
+    VerifyReport,
+};
 use crate::store::cleanup::{REGISTRY, RunData, cleanup_run};
 use crate::store::manifest::Written;
 
@@ -55,6 +59,11 @@ impl ActiveRun {
             self.enter(stream, Phase::Verify);
             if let Some(report) = self.verify(runtime, stream, &stores) {
                 foreign = report.foreign;
+                for sweep in &report.sweeps {
+                    if let Some(loss) = went_back(stream.t(), sweep) {
+                        stream.event(&Event::Loss(loss));
+                    }
+                }
                 stream.event(&Event::Verify(report));
             }
         }
@@ -91,15 +100,15 @@ impl ActiveRun {
                 kind != Kind::CompactRev && store_of(&self.run.plan, kind.resource()) == index
             };
             let progress = teller(stream, self.run.t0, Phase::Verify);
-            let sweep = verify::verify(
-                &prepared.client,
-                &self.run.plan.stores[index].name,
-                &self.run.plan.prefix,
-                &self.run.objects,
-                &self.results,
-                mine,
-                progress,
-            );
+            let expected = verify::Expected {
+                cluster: &prepared.client,
+                index,
+                store: &self.run.plan.stores[index].name,
+                prefix: &self.run.plan.prefix,
+                objects: &self.run.objects,
+                results: &self.results,
+            };
+            let sweep = verify::verify(expected, mine, progress);
             verify::add(&mut all, unless_stopped(runtime, &self.run.control, sweep)?);
         }
         all.indeterminate = self.results.iter().map(|r| r.objects.indeterminate).sum();
@@ -200,6 +209,19 @@ impl ActiveRun {
 async fn sealed(prepared: &mut PreparedStore) -> Option<Written> {
     let last = revision(prepared).await.ok()?;
     prepared.claim.seal(last).await.ok()?
+}
+
+/// A sweep at a revision below what the store has answered with.
+fn went_back(t: f64, sweep: &StoreSweep) -> Option<LossEvent> {
+    let (acknowledged, revision) = (sweep.acknowledged_revision, sweep.revision);
+    (revision < acknowledged).then(|| LossEvent {
+        t,
+        store: sweep.store.clone(),
+        kind: LossKind::Revision,
+        times: 1,
+        writes: 0,
+        example: revision_went_back(acknowledged, revision),
+    })
 }
 
 /// One command cleans up all stores, or each has its own.

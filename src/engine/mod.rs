@@ -15,6 +15,7 @@ mod header;
 mod in_flight;
 mod leases;
 mod load;
+mod losses;
 mod maintenance;
 mod merge;
 mod message;

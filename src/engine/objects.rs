@@ -16,6 +16,41 @@ pub(crate) struct ObjectStates {
     applied: Cell<u64>,
 }
 
+/// What was acknowledged (or shown) of an object, and the less that the store holds now: (mod revision, version).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Missing {
+    pub(crate) acknowledged: (i64, u32),
+    pub(crate) found: (i64, u32),
+    /// The etcd lease that the last write carried.
+    pub(crate) lease: Option<usize>,
+}
+
+impl Missing {
+    /// None where what was found is not older than what is known.
+    fn new(known: ObjState, found: (i64, u32)) -> Option<Self> {
+        let older = found.0 < known.mod_revision || found.1 < known.version;
+        (known.exists() && older).then_some(Missing {
+            acknowledged: (known.mod_revision, known.version),
+            found,
+            lease: known.lease(),
+        })
+    }
+
+    /// How many acknowledged writes that is.
+    pub(crate) fn writes(&self) -> u64 {
+        u64::from(self.acknowledged.1.saturating_sub(self.found.1).max(1))
+    }
+
+    pub(crate) fn text(&self, key: &str) -> String {
+        let (revision, version) = self.acknowledged;
+        let found = match self.found {
+            (_, 0) => "the key is not in the store".to_owned(),
+            (revision, version) => format!("found version {version} at revision {revision}"),
+        };
+        format!("{key}: {found}, but version {version} at revision {revision} was acknowledged")
+    }
+}
+
 /// What is known at the end.
 #[derive(Debug)]
 pub(crate) struct ObjectSummary {
@@ -43,33 +78,40 @@ impl ObjectStates {
         self.states.borrow_mut().change(object, f);
     }
 
-    /// A write was acknowledged: the store now holds this version at this revision.
+    /// A write was acknowledged: the store now holds this version at this revision. A first version of what was
+    /// there already tells that it had gone.
     pub(crate) fn acknowledge(
         &self,
         object: ObjectRef,
         revision: i64,
         version: u32,
         lease: Option<usize>,
-    ) {
+    ) -> Option<Missing> {
+        let known = self.get(object);
+        let gone = (version == 1).then(|| Missing::new(known, (0, 0)));
         self.change(object, |s| {
             s.mod_revision = revision;
             s.version = version;
             s.set_unknown(false);
             s.set_lease(lease);
         });
+        gone.flatten()
     }
 
-    /// What the store holds, as an answer showed it.
-    pub(crate) fn adopt(&self, object: ObjectRef, kv: Option<&KeyValue>) {
+    /// What the store holds, as an answer showed it; what is missing of what was known before.
+    pub(crate) fn adopt(&self, object: ObjectRef, kv: Option<&KeyValue>) -> Option<Missing> {
         let (revision, version) = kv.map_or((0, 0), |kv| (kv.mod_revision, kv.version));
+        let version = u32::try_from(version).unwrap_or(u32::MAX);
+        let missing = Missing::new(self.get(object), (revision, version));
         self.change(object, |s| {
             if s.unknown() && s.mod_revision != revision {
                 self.applied.set(self.applied.get() + 1);
             }
             s.mod_revision = revision;
-            s.version = u32::try_from(version).unwrap_or(u32::MAX);
+            s.version = version;
             s.set_unknown(false);
         });
+        missing
     }
 
     /// A write's outcome is not known.

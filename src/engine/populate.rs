@@ -380,6 +380,7 @@ async fn transact(worker: &Worker, store: usize, puts: &[Put]) -> Result<TxnResp
     request.encode_raw(&mut frame);
     let ready = clock::now();
     worker.recorder.borrow_mut().in_flight.begin(ready);
+    let mark = worker.losses.mark(store);
     let call = Call {
         rpc: Rpc::Txn,
         frame: frame.freeze(),
@@ -399,7 +400,11 @@ async fn transact(worker: &Worker, store: usize, puts: &[Put]) -> Result<TxnResp
     };
     recorder.attempt(Phase::Populate, class, &attempt, reply.result.is_ok());
     match reply.result {
-        Ok(bytes) => TxnResponse::decode(bytes).map_err(|e| RpcError::Malformed(e.to_string())),
+        Ok(bytes) => {
+            drop(recorder);
+            worker.hear(store, mark, &bytes);
+            TxnResponse::decode(bytes).map_err(|e| RpcError::Malformed(e.to_string()))
+        }
         Err(error) => {
             recorder.error(
                 Phase::Populate,

@@ -124,8 +124,8 @@ impl Worker {
             Step::Get(class) => self.get(context, class).await,
             Step::List(class) => self.list(context, class).await,
             Step::Grant(class, ttl) => {
-                let (id, done) = self.grant(context, class, ttl).await?;
-                context.lease = Some(self.leases.borrow_mut().add(id, done, ttl));
+                let (grant, done) = self.grant(context, class, ttl).await?;
+                context.lease = Some(self.leases.borrow_mut().add(grant));
                 Ok(done)
             }
             Step::SharedLease {

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 /// What is known of one object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ObjState {
-    /// Of the last acknowledged write (or of what a conflict or a read showed).
+    /// Of the last acknowledged write, or of what a conflict or a read showed: where that is older, the difference
+    /// is counted as lost before it is forgotten here (`losses.rs`).
     pub(crate) mod_revision: i64,
     /// Acknowledged writes; 0 = not in the store.
     pub(crate) version: u32,

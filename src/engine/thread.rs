@@ -4,6 +4,7 @@
 use super::context::RunContext;
 use super::leases::Grant;
 use super::load::{Times, load};
+use super::losses::HighWater;
 use super::message::Message;
 use super::objects::ObjectSummary;
 use super::populate::populate;
@@ -33,6 +34,9 @@ pub(crate) enum WorkerCommand {
 pub(crate) struct WorkerResult {
     pub(crate) objects: ObjectSummary,
     pub(crate) leases: Vec<Grant>,
+    /// By store: the highest revision that it answered with, and acknowledged writes that were found missing.
+    pub(crate) marks: Vec<HighWater>,
+    pub(crate) lost: Vec<u64>,
 }
 
 /// Runs a worker to its end.
@@ -125,6 +129,8 @@ async fn worker_main(
     Ok(WorkerResult {
         objects: worker.objects.summary(),
         leases: worker.leases.borrow().all().to_vec(),
+        marks: worker.losses.marks(),
+        lost: worker.losses.writes(),
     })
 }
 

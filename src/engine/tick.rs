@@ -123,6 +123,9 @@ impl Ticker {
                 }));
             }
         }
+        for loss in worker.losses.take() {
+            recorder.push_event(Event::Loss(loss));
+        }
         let (integral, residence) = recorder.in_flight.seconds(clock::now());
         let mut batch = recorder.take(self.second, whole, last);
         batch.worker = worker.index;

@@ -3,7 +3,7 @@
 use super::leases::Grant;
 use super::state::ObjState;
 use super::thread::WorkerResult;
-use crate::clock;
+use crate::clock::{self, Nanos};
 use crate::etcd::control::{ControlClient, RangeSpec};
 use crate::kube::{Kind, ObjectRef, Objects};
 use crate::report::{StoreSweep, VerifyReport};
@@ -129,23 +129,41 @@ struct ExpectedObject {
     lease: Option<Grant>,
 }
 
-/// Compares one store with the state of its objects. `prefix` ends the run's keys' common part (no
-/// trailing slash); `mine` says which kinds this store holds.
+/// A store and what should be in it.
+pub(crate) struct Expected<'a> {
+    pub(crate) cluster: &'a ControlClient,
+    /// Its number and name.
+    pub(crate) index: usize,
+    pub(crate) store: &'a str,
+    /// Ends the run's keys' common part (no trailing slash).
+    pub(crate) prefix: &'a str,
+    pub(crate) objects: &'a Objects,
+    pub(crate) results: &'a [WorkerResult],
+}
+
+/// Compares one store with the state of its objects. `mine` says which kinds this store holds.
 pub(crate) async fn verify(
-    cluster: &ControlClient,
-    store: &str,
-    prefix: &str,
-    objects: &Objects,
-    results: &[WorkerResult],
+    expected: Expected<'_>,
     mine: impl Fn(Kind) -> bool,
     mut progress: impl FnMut(u64, u64),
 ) -> VerifyReport {
-    let now = clock::now();
+    let Expected {
+        cluster,
+        index,
+        store,
+        prefix,
+        objects,
+        results,
+    } = expected;
     let mut report = VerifyReport::default();
-    // Leases that have results: of objects that a read found gone, and of those that the sweep misses.
-    let mut expired: HashSet<i64> = gone(results, &mine).collect();
+    // Leases that have results: of objects that an answer found gone, and of those that the sweep misses.
+    let mut expired: HashSet<i64> = ended(results, index).collect();
     let mut ledger = Ledger::new(objects, results, mine);
+    // What was missed before is believed no longer, but it was acknowledged.
+    report.lost_before = results.iter().map(|r| r.lost[index]).sum();
+    report.lost = report.lost_before;
     report.acknowledged = ledger.left().map(|e| u64::from(e.state.version)).sum();
+    report.acknowledged += report.lost_before;
     let total = ledger.entries.len() as u64;
     // Apiservers fight for it: nobody knows its last version.
     let mut contended = Vec::new();
@@ -160,8 +178,8 @@ pub(crate) async fn verify(
         progress(n, total)
     })
     .await;
-    let revision = match swept {
-        Ok(revision) => revision,
+    let (revision, read) = match swept {
+        Ok(swept) => swept,
         Err(e) => {
             report.incomplete = Some(e);
             return report;
@@ -172,7 +190,7 @@ pub(crate) async fn verify(
         if left.state.version == 0 {
             continue; // an unknown create that was not applied
         }
-        if let Some(lease) = left.lease.filter(|l| l.may_have_expired(now)) {
+        if let Some(lease) = left.lease.filter(|l| l.may_have_expired(read)) {
             report.expired += 1;
             expired.insert(lease.id);
             continue;
@@ -188,27 +206,21 @@ pub(crate) async fn verify(
             )
         });
     }
+    let marks = results.iter().map(|r| r.marks[index].revision);
     report.sweeps.push(StoreSweep {
         store: store.to_owned(),
+        acknowledged_revision: marks.max().unwrap_or(0),
         revision,
         expired_leases: expired.len() as u64,
     });
     report
 }
 
-/// The leases of objects that were written with one and are known to be gone.
-fn gone<'a>(
-    results: &'a [WorkerResult],
-    mine: &'a impl Fn(Kind) -> bool,
-) -> impl Iterator<Item = i64> + 'a {
-    results.iter().flat_map(move |worker| {
-        let gone = worker
-            .objects
-            .states
-            .iter()
-            .filter(|(o, s)| mine(o.kind) && !s.exists() && !s.unknown());
-        gone.filter_map(|(_, s)| worker.leases.get(s.lease()?).map(|l| l.id))
-    })
+/// The leases of a store that were seen to have removed an object, whether it was written again or not.
+fn ended(results: &[WorkerResult], store: usize) -> impl Iterator<Item = i64> {
+    let leases = results.iter().flat_map(|worker| &worker.leases);
+    let here = leases.filter(move |l| l.ended && l.store == store);
+    here.map(|l| l.id)
 }
 
 /// Adds another store's report.
@@ -216,6 +228,7 @@ pub(crate) fn add(all: &mut VerifyReport, one: VerifyReport) {
     all.keys += one.keys;
     all.acknowledged += one.acknowledged;
     all.lost += one.lost;
+    all.lost_before += one.lost_before;
     all.foreign += one.foreign;
     all.indeterminate += one.indeterminate;
     all.indeterminate_applied += one.indeterminate_applied;
@@ -226,7 +239,7 @@ pub(crate) fn add(all: &mut VerifyReport, one: VerifyReport) {
     all.incomplete = all.incomplete.take().or(one.incomplete);
 }
 
-/// Returns the revision that was read.
+/// Returns the revision that was read, and an instant after etcd chose it: what had expired by then may be missing.
 async fn sweep(
     cluster: &ControlClient,
     prefix: &str,
@@ -234,11 +247,11 @@ async fn sweep(
     ledger: &mut Ledger<'_>,
     report: &mut VerifyReport,
     mut progress: impl FnMut(u64),
-) -> Result<i64, String> {
+) -> Result<(i64, Nanos), String> {
     let from = format!("{prefix}/").into_bytes();
     let end = prefix_end(&from);
     let mut next = from;
-    let mut revision = 0;
+    let (mut revision, mut read) = (0, None);
     loop {
         let spec = RangeSpec {
             limit: PAGE,
@@ -248,6 +261,7 @@ async fn sweep(
         };
         let page = cluster.range(spec).await.map_err(|e| e.to_string())?;
         revision = page.revision;
+        let read = *read.get_or_insert_with(clock::now);
         for kv in &page.kvs {
             if own_file(prefix, kv.key()) || kv.key() == contended {
                 continue;
@@ -268,7 +282,7 @@ async fn sweep(
                 next = last.key().to_vec();
                 next.push(0);
             }
-            _ => return Ok(revision),
+            _ => return Ok((revision, read)),
         }
     }
 }

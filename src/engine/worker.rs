@@ -4,6 +4,7 @@
 use super::admission::Admission;
 use super::context::RunContext;
 use super::leases::Leases;
+use super::losses::Losses;
 use super::maintenance::Maintenance;
 use super::message::Message;
 use super::objects::ObjectStates;
@@ -26,6 +27,7 @@ pub(crate) struct Worker {
     pub(crate) admission: Admission,
     pub(crate) objects: ObjectStates,
     pub(crate) leases: RefCell<Leases>,
+    pub(crate) losses: Losses,
     pub(crate) maintenance: Maintenance,
     pub(crate) recorder: RefCell<Recorder>,
     /// Keys and values are written here first.
@@ -49,6 +51,7 @@ impl Worker {
             admission: Admission::new(&run.plan.load),
             objects: ObjectStates::new(part, &run.populations),
             leases: RefCell::default(),
+            losses: Losses::new(run.stores.iter().map(|s| s.cluster)),
             maintenance: Maintenance::default(),
             recorder: RefCell::new(Recorder::new(index, run.t0, clock::now())),
             scratch: RefCell::new(Vec::with_capacity(32 * 1024)),

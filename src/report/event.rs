@@ -143,6 +143,22 @@ named! {
     }
 }
 
+named! {
+    /// What shows that a store has lost what it had acknowledged.
+    LossKind {
+        /// An answer's revision is lower than an earlier one's.
+        Revision = "revision",
+        /// Another cluster answers.
+        Cluster = "cluster",
+        /// A key is gone, without an etcd lease that may have ended.
+        Vanished = "vanished",
+        /// A key is older than its last acknowledged write.
+        Older = "older",
+        /// An etcd lease is gone before its time.
+        Lease = "lease",
+    }
+}
+
 /// One event. `t` is seconds since the run's t0 (negative never).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
@@ -179,6 +195,8 @@ pub enum Event {
     Guard(GuardEvent),
     /// A remark for the reader of the result ("multi-op transactions of 128 refused, using 64").
     Note(Note),
+    /// A store has lost what it had acknowledged; told when an answer shows it.
+    Loss(LossEvent),
     /// What the sweep found.
     Verify(VerifyReport),
     /// What was deleted.
@@ -647,15 +665,35 @@ pub struct Note {
     pub text: String,
 }
 
+/// What one worker noticed of one kind of loss in one store within an interval.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct LossEvent {
+    /// When it was noticed first, seconds since t0.
+    pub t: f64,
+    /// Store.
+    pub store: String,
+    /// Kind.
+    pub kind: LossKind,
+    /// How often it was noticed.
+    pub times: u64,
+    /// Acknowledged writes that are missing.
+    pub writes: u64,
+    /// The first: what was acknowledged, and what was found.
+    pub example: String,
+}
+
 /// What the sweep found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct VerifyReport {
     /// Keys compared.
     pub keys: u64,
-    /// Acknowledged writes of these keys.
+    /// Acknowledged writes of these keys, and those that were lost.
     pub acknowledged: u64,
-    /// Acknowledged writes that are not in the store: the run has failed.
+    /// Acknowledged writes that are not in the store, or were not when an answer showed it: the run has failed.
     pub lost: u64,
+    /// Of these, noticed before the sweep.
+    #[serde(default)]
+    pub lost_before: u64,
     /// Keys under the prefix that the engine never wrote.
     pub foreign: u64,
     /// Writes whose outcome was unknown.
@@ -678,6 +716,9 @@ pub struct VerifyReport {
 pub struct StoreSweep {
     /// Store name.
     pub store: String,
+    /// The highest revision that the store had answered with.
+    #[serde(default)]
+    pub acknowledged_revision: i64,
     /// The revision that was read.
     pub revision: i64,
     /// etcd leases that had removed keys by then.

@@ -5,8 +5,8 @@
 //! lengths of the run are seconds since its t0.
 
 use super::event::{
-    ClassInfo, CleanupReport, Counts, DefragmentationEvent, GuardEvent, Header, MemberEvent, Note,
-    Phase, VerifyReport,
+    ClassInfo, CleanupReport, Counts, DefragmentationEvent, GuardEvent, Header, LossEvent,
+    MemberEvent, Note, Phase, VerifyReport,
 };
 use crate::exit::Exit;
 use crate::measure::percentile::Headline;
@@ -62,6 +62,9 @@ pub struct RunResult {
     pub notes: Vec<Note>,
     /// How the store was filled.
     pub populate: Option<PopulateResult>,
+    /// Acknowledged writes that answers showed to be lost, as they were noticed.
+    #[serde(default)]
+    pub losses: Vec<LossEvent>,
     /// What the sweep found.
     pub verify: Option<VerifyReport>,
     /// What was deleted.
@@ -423,11 +426,8 @@ impl RunResult {
         if self.outcome.interrupted {
             exit = exit.and(Exit::Interrupted);
         }
-        if self
-            .verify
-            .as_ref()
-            .is_some_and(|v| v.lost > 0 || v.incomplete.is_some())
-        {
+        let verify = self.verify.as_ref();
+        if !self.losses.is_empty() || verify.is_some_and(|v| v.lost > 0 || v.incomplete.is_some()) {
             exit = exit.and(Exit::Failure);
         }
         if self.validity.verdict == Verdict::Invalid {
@@ -437,6 +437,14 @@ impl RunResult {
             exit = exit.and(Exit::Threshold);
         }
         exit
+    }
+
+    /// Acknowledged writes that are missing, as far as is known.
+    pub fn lost_writes(&self) -> u64 {
+        let noticed = self.losses.iter().map(|l| l.writes).sum();
+        self.verify
+            .as_ref()
+            .map_or(noticed, |v| v.lost.max(noticed))
     }
 
     /// The op class of that name, if it was measured.

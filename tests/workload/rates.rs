@@ -3,7 +3,7 @@
 
 use super::set;
 use etcdmark::kube::OpClass;
-use etcdmark::workload::Resolved;
+use etcdmark::workload::ResolvedWorkload;
 
 /// Seconds between two requests of one member, or requests per second and member.
 enum Value {
@@ -13,7 +13,7 @@ enum Value {
 use Value::{Every, PerSecond};
 
 /// What it is counted by.
-type Of = fn(&Resolved) -> f64;
+type Of = fn(&ResolvedWorkload) -> f64;
 const NODE: Of = |r| r.cluster.nodes as f64;
 const LOCK: Of = |r| r.cluster.leader_locks as f64;
 const STANDBY: Of = |r| (r.cluster.leader_locks * (r.cluster.apiservers - 1)) as f64;

@@ -59,7 +59,7 @@ impl Worker {
             version + 1
         } else {
             self.recorder.borrow_mut().conflict(context.phase, class);
-            self.objects.adopt(context.object, found(&answer));
+            self.learn(context.object, class, found(&answer));
             i64::from(self.objects.get(context.object).version)
         };
         self.maintenance

@@ -2,23 +2,27 @@
 
 use super::{Context, Failed, frame};
 use crate::clock::{self, Nanos};
-use crate::engine::leases::LeaseDecision;
+use crate::engine::leases::{Grant, LeaseDecision};
 use crate::engine::worker::Worker;
 use crate::kube::{OpClass, requests};
 use crate::rpc::messages::LeaseGrantResponse;
 
 impl Worker {
-    /// A new lease's id, and when it was granted.
+    /// A new lease, and when it was answered.
     pub(in crate::engine) async fn grant(
         &self,
         context: &Context,
         class: OpClass,
         ttl: i64,
-    ) -> Result<(i64, Nanos), Failed> {
+    ) -> Result<(Grant, Nanos), Failed> {
         let frame = frame(|out| requests::lease_grant(ttl, out));
+        let sent = clock::now();
         let (bytes, done) = self.attempt(context, class, frame).await?;
         let answer: LeaseGrantResponse = self.decode(context, class, bytes)?;
-        Ok((answer.id, done))
+        // etcd may grant more than was asked for.
+        let store = self.run.routes.of(class, context.object).store;
+        let ttl = answer.ttl.max(ttl);
+        Ok((Grant::new(store, answer.id, sent, done, ttl), done))
     }
 
     /// The number of the slot's lease; granted first where it is due, which is an operation of its own.
@@ -44,7 +48,7 @@ impl Worker {
                     let grant = grant.await;
                     let mut leases = self.leases.borrow_mut();
                     return match grant {
-                        Ok((id, done)) => Ok(leases.add_shared(slot, id, done, ttl)),
+                        Ok((grant, _)) => Ok(leases.add_shared(slot, grant)),
                         Err(Failed) => {
                             leases.failed(slot);
                             Err(Failed)

@@ -21,12 +21,18 @@ impl Worker {
             self.run.objects.key(context.object, &mut scratch);
             frame(|out| requests::get(&scratch, limited, out))
         };
+        let before = self.objects.get(context.object);
         let (bytes, done) = self.attempt(context, class, frame).await?;
         let answer: RangeResponse = self.decode(context, class, bytes)?;
+        let (now, found) = (self.objects.get(context.object), answer.kvs.first());
         // A TTL lease may have removed the object behind our back. (Objects with one are read only by
-        // sessions that write them, so no write is in flight beside this read.)
-        if self.objects.get(context.object).lease().is_some() {
-            self.objects.adopt(context.object, answer.kvs.first());
+        // sessions that write them, so no write is in flight beside this read.) Of others nothing is learnt but
+        // that they are older than they were known to be when they were asked for.
+        let older = before.exists()
+            && (before.mod_revision, before.version) == (now.mod_revision, now.version)
+            && found.is_none_or(|kv| kv.mod_revision < before.mod_revision);
+        if now.lease().is_some() || older {
+            self.learn(context.object, class, found);
         }
         Ok(done)
     }

@@ -65,7 +65,7 @@ impl Worker {
             }
             let answer: TxnResponse = self.decode(context, class, bytes)?;
             self.recorder.borrow_mut().conflict(context.phase, class);
-            self.objects.adopt(context.object, found(&answer));
+            self.learn(context.object, class, found(&answer));
             context.ready = done;
             if let Some(get) = reread {
                 let mut reading = *context;
@@ -91,8 +91,12 @@ impl Worker {
     ) {
         let lease = context.lease.filter(|_| lease == LeaseUse::Granted);
         let revision = header.map_or(0, |h| h.revision);
-        self.objects
+        let gone = self
+            .objects
             .acknowledge(context.object, revision, version, lease);
+        if let Some(gone) = gone {
+            self.missing(context.object, class, gone);
+        }
         self.recorder.borrow_mut().revision(context.phase, class);
     }
 }

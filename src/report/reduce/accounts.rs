@@ -264,6 +264,7 @@ mod tests {
         };
         let verify = VerifyReport {
             sweeps: vec![StoreSweep {
+                acknowledged_revision: 0,
                 store: "main".to_owned(),
                 revision,
                 expired_leases: 2,

@@ -53,6 +53,7 @@ pub struct Reducer {
     defragmentations: Vec<super::DefragmentationEvent>,
     guards: Vec<super::GuardEvent>,
     notes: Vec<super::Note>,
+    losses: Vec<super::LossEvent>,
     verify: Option<super::VerifyReport>,
     cleanup: Option<super::CleanupReport>,
     end: Option<End>,
@@ -157,6 +158,10 @@ impl Reducer {
             Event::Note(n) => {
                 self.seen(n.t);
                 self.notes.push(n.clone());
+            }
+            Event::Loss(l) => {
+                self.seen(l.t);
+                self.losses.push(l.clone());
             }
             Event::Verify(v) => self.verify = Some(v.clone()),
             Event::Cleanup(c) => self.cleanup = Some(c.clone()),
@@ -288,6 +293,7 @@ impl Reducer {
             guards: self.guards.clone(),
             notes: self.notes.clone(),
             populate: self.populated(),
+            losses: self.losses.clone(),
             verify: self.verify.clone(),
             cleanup: self.cleanup.clone(),
         };

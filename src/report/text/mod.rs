@@ -4,9 +4,9 @@ mod sentence;
 mod server;
 mod table;
 
-use super::DefragmentationEvent;
 use super::result::{Outage, RunResult, ThresholdResult};
-use crate::human::numbers::{bytes, count, seconds};
+use super::{DefragmentationEvent, LossEvent};
+use crate::human::numbers::{bytes, count, seconds, things};
 use crate::measure::validity::Verdict;
 use std::path::Path;
 
@@ -30,6 +30,7 @@ pub fn render(r: &RunResult, dir: Option<&Path>) -> String {
     lines.extend(server::store_work(r));
     lines.extend(r.defragmentations.iter().take(NOTES).map(defragmentation));
     lines.extend(r.outages.iter().map(outage));
+    lines.extend(r.losses.iter().take(NOTES).map(loss));
     lines.extend(r.guards.iter().map(|g| {
         format!(
             "guard   {} on {} at {}: {}",
@@ -125,6 +126,20 @@ fn defragmentation(d: &DefragmentationEvent) -> String {
         d.member,
         if d.leader { " (leader)" } else { "" },
         seconds((d.t - d.seconds).max(0.0))
+    )
+}
+
+fn loss(l: &LossEvent) -> String {
+    let times = match (l.times, l.writes) {
+        (1, 0) => String::new(),
+        (n, 0) => format!(" ({}×)", count(n)),
+        (_, n) => format!(" ({} in all)", things(n, "acknowledged write")),
+    };
+    format!(
+        "LOST    {} at {}: {}{times}",
+        l.store,
+        seconds(l.t),
+        l.example
     )
 }
 

@@ -5,6 +5,7 @@ use crate::human::numbers::{count, ns, percent, rate, seconds};
 use crate::measure::percentile::Headline;
 use crate::measure::validity::Verdict;
 use crate::report::result::{ClassResult, RunResult};
+use crate::report::{LossEvent, LossKind};
 
 /// One line. What makes the numbers worthless or the store wrong is said before any number;
 /// "saturated" before any percentile.
@@ -94,18 +95,31 @@ fn ends(r: &RunResult) -> Vec<String> {
         },
         _ => parts.push(format!("failed: {error}")),
     }
-    if let Some(v) = &r.verify {
-        if v.lost > 0 {
-            let plural = if v.lost == 1 { " is" } else { "s are" };
-            parts.push(format!(
-                "failed: {} acknowledged write{plural} missing from the store",
-                count(v.lost)
-            ));
-        } else if let Some(why) = &v.incomplete {
-            parts.push(format!("failed: the store could not be verified: {why}"));
-        }
+    parts.extend(lost(r));
+    if let Some(why) = r.verify.as_ref().and_then(|v| v.incomplete.as_ref()) {
+        parts.push(format!("failed: the store could not be verified: {why}"));
     }
     parts
+}
+
+/// What the store had acknowledged and does not hold, or did not hold when an answer showed it.
+fn lost(r: &RunResult) -> Option<String> {
+    let writes = r.lost_writes();
+    let of_store = |l: &&LossEvent| matches!(l.kind, LossKind::Revision | LossKind::Cluster);
+    let mut told = r.losses.iter().find(of_store);
+    if writes == 0 {
+        told = told.or(r.losses.first());
+    }
+    let told = told.map(|l| format!("{} at {}", l.example, seconds(l.t)));
+    if writes == 0 {
+        return told.map(|what| format!("failed: the store lost what it had acknowledged: {what}"));
+    }
+    let plural = if writes == 1 { " is" } else { "s are" };
+    let what = told.map_or(String::new(), |what| format!(" ({what})"));
+    let n = count(writes);
+    Some(format!(
+        "failed: {n} acknowledged write{plural} missing from the store{what}"
+    ))
 }
 
 /// Why it is doubtful or invalid.

@@ -178,6 +178,10 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
                     things(v.keys, "key"),
                     things(v.acknowledged, "acknowledged write")
                 );
+                if v.lost_before > 0 {
+                    let n = count(v.lost_before);
+                    line.push_str(&format!("; {n} of them noticed before verify"));
+                }
                 if v.indeterminate > 0 {
                     line.push_str(&format!(
                         "; {} indeterminate, {} of them applied",

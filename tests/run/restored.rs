@@ -1,0 +1,103 @@
+//! An etcd that comes back with less than it had acknowledged.
+
+use crate::common::Testbed;
+use crate::play::{Ended, QUICK, Run};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp")
+        .args(["-a", "--"])
+        .args([from, to])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+/// The member's data as they are now; it stands still meanwhile.
+fn snapshot(testbed: &Testbed, member: usize, to: &Path) {
+    testbed.etcd.pause_member(member).unwrap();
+    copy(testbed.etcd.members()[member].data_dir(), to);
+    testbed.etcd.continue_member(member).unwrap();
+}
+
+/// Kills the member and starts it on that copy; without one, on nothing.
+fn restore(testbed: &Testbed, member: usize, from: Option<&Path>) {
+    testbed.etcd.kill_member(member).unwrap();
+    let dir = testbed.etcd.members()[member].data_dir();
+    std::fs::remove_dir_all(dir).unwrap();
+    if let Some(from) = from {
+        copy(from, dir);
+    }
+    testbed
+        .runtime
+        .block_on(testbed.etcd.restart_member(member))
+        .unwrap();
+}
+
+/// Without guards, as a run on an etcd that etcdmark started: it goes on until all objects were written again.
+fn start(endpoints: &str) -> Run {
+    let more = ["--endpoints", endpoints, "--guards", "none"];
+    Run::start(&[&QUICK, &more, &["--duration", "14s"]])
+}
+
+/// Lost writes fail a run, and its first line and its verify line say how many.
+#[track_caller]
+fn assert_lost<'a>(ended: &'a Ended, kinds: &[&str]) -> &'a Value {
+    let (said, verify) = (&ended.said, &ended.result["verify"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    let lost = verify["lost"].as_u64().unwrap();
+    assert!(lost > 0, "{said:?}");
+    let first = said.stdout.lines().next().unwrap();
+    let failed = "acknowledged writes are missing from the store (";
+    assert!(
+        first.starts_with("failed: ") && first.contains(failed),
+        "{said:?}"
+    );
+    assert!(said.stdout.contains(" lost; "), "{said:?}");
+    assert!(!said.stdout.contains("none lost"), "{said:?}");
+    let losses = ended.result["losses"].as_array().unwrap();
+    for kind in kinds {
+        let of_kind = losses.iter().find(|l| l["kind"] == *kind);
+        let loss = of_kind.unwrap_or_else(|| panic!("no {kind}: {losses:?}"));
+        assert!(loss["t"].as_f64() > Some(0.0), "{loss}");
+    }
+    verify
+}
+
+#[test]
+fn an_old_copy_of_the_data_is_noticed_at_once() {
+    let testbed = Testbed::new();
+    let home = tempfile::tempdir().unwrap();
+    let mut run = start(&testbed.endpoints());
+    run.until_second(2);
+    let old = home.path().join("old");
+    snapshot(&testbed, 0, &old);
+    run.until_second(6);
+    restore(&testbed, 0, Some(&old));
+    // While the run goes on.
+    let told = run.until_event("loss", |e| e["type"] == "loss" && e["kind"] == "revision");
+    let example = told["example"].as_str().unwrap().to_owned();
+    assert!(example.starts_with("the revision went back from"), "{told}");
+    let ended = run.finish();
+    let verify = assert_lost(&ended, &["revision", "older"]);
+    // 60 nodes renewed about four times.
+    let lost = verify["lost"].as_u64().unwrap();
+    assert!((100..600).contains(&lost), "{verify}");
+    assert!(verify["lost_before"].as_u64() > Some(0), "{verify}");
+    assert!(ended.said.stdout.lines().next().unwrap().contains(&example));
+}
+
+#[test]
+fn an_empty_data_directory_is_noticed_at_once() {
+    let testbed = Testbed::new();
+    let mut run = start(&testbed.endpoints());
+    run.until_second(4);
+    restore(&testbed, 0, None);
+    let ended = run.finish();
+    let verify = assert_lost(&ended, &["revision", "vanished"]);
+    // Populate's and four seconds' of 60 nodes at least.
+    assert!(verify["acknowledged"].as_u64() >= Some(180), "{verify}");
+    assert!(verify["lost"].as_u64() >= Some(180), "{verify}");
+}
