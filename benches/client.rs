@@ -1,4 +1,4 @@
-//! CPU per put of one client against a given etcd: `client MODE ENDPOINT OPS [IN_FLIGHT] [CONNECTIONS]`, MODE one of h2,
+//! CPU per put of one client against an external etcd: `client MODE ENDPOINT OPS [IN_FLIGHT] [CONNECTIONS]`, MODE one of h2,
 //! h2-uncoalesced, tonic, etcd-client. `scripts/bench-client.sh` runs them in turn beside h2load.
 //! Prints `MODE OPS SECONDS CPU_SECONDS MICROSECONDS_OF_CPU_PER_OP`.
 //!

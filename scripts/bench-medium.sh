@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # What emulating a storage medium costs by itself: `constant: 0s` against no medium, both with data in memory, in interleaved
-# pairs. Throughput with 64 Lease updates in flight, response with one. Aims: at most 10 % less, at most 150 µs more.
+# blocks. Throughput with 64 Lease updates in flight, response with one. Aims: at most 10 % less, at most 150 µs more.
 # Nothing is pinned: etcd, the emulator and the client share the machine, as they will.
 #
-#   scripts/bench-medium.sh [PAIRS] [SECONDS]
+#   scripts/bench-medium.sh [BLOCKS] [SECONDS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-pairs=${1:-6}
+blocks=${1:-6}
 seconds=${2:-4}
 . scripts/bench-common.sh
 
@@ -40,7 +40,7 @@ once() {
 }
 
 machine
-for i in $(seq "$pairs"); do
+for i in $(seq "$blocks"); do
     for inflight in 1 64; do
         # Each arm is first as often as the other.
         if [ $((i % 2)) = 0 ]; then
@@ -54,7 +54,7 @@ for i in $(seq "$pairs"); do
 done | tee "$work/rounds"
 
 median() { sort -n | awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'; }
-# of INFLIGHT COLUMN EXPRESSION-OF-plain-AND-zero: its median over the pairs
+# of INFLIGHT COLUMN EXPRESSION-OF-plain-AND-zero: its median over the blocks
 of() {
     awk -v f="$1" -v c="$2" '$2 == f { v[$1] = $c; if (++n % 2 == 0) print '"$3"' }' "$work/rounds" | median
 }

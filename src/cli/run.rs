@@ -1,4 +1,4 @@
-//! `etcdmark run`: a workload against a local etcd, given endpoints or a kind cluster.
+//! `etcdmark run`: a workload against a local etcd, an external etcd or a kind cluster.
 
 use super::CliError;
 use super::cluster_flags::{Access, ClusterFlags, EtcdChoice};
@@ -94,9 +94,9 @@ pub struct Args {
 pub fn run(args: Args) -> Result<Exit, CliError> {
     let guards = guard_list(&args)?;
     let run_id = run_id(&args)?;
-    let given = given(&args, &run_id)?;
+    let external = external(&args, &run_id)?;
     let mut splits = args.local.splits()?;
-    splits.extend(given.overrides.iter().map(OverrideEtcd::split));
+    splits.extend(external.overrides.iter().map(OverrideEtcd::split));
     let resolved = args.changes.resolve_split(&args.workload, splits)?;
     descriptors::raise(&resolved)?;
     for note in &resolved.notes {
@@ -107,7 +107,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
         .clone()
         .unwrap_or_else(|| PathBuf::from("etcdmark-results").join(&run_id));
     let directory = RunDirectory::create(&out).map_err(|e| CliError::usage(e.to_string()))?;
-    let begun = start(&args, resolved, given, run_id, guards, &directory);
+    let begun = start(&args, resolved, external, run_id, guards, &directory);
     if begun.is_err() {
         // Nothing was measured: no empty directory stays behind, nor a parent that was made for it.
         directory.discard();
@@ -129,7 +129,7 @@ type WriteResult = Result<(), String>;
 fn start(
     args: &Args,
     resolved: ResolvedWorkload,
-    given: EtcdChoice,
+    external: EtcdChoice,
     run_id: String,
     guards: Vec<GuardKind>,
     directory: &RunDirectory,
@@ -146,7 +146,7 @@ fn start(
         .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
     let (targets, locals) = runtime.block_on(async {
         tokio::select! {
-            started = targets(args, &resolved, given) => started,
+            started = targets(args, &resolved, external) => started,
             // Dropping a local etcd that is starting ends it and removes its directory.
             () = control.until_interrupted() => Err(CliError {
                 message: "interrupted before etcd was ready; no results".to_owned(),
@@ -212,7 +212,7 @@ fn show(args: &Args, result: &RunResult, directory: &RunDirectory) -> Result<(),
 }
 
 /// What `--endpoints` or `--kind` and `--overrides` name.
-fn given(args: &Args, run_id: &str) -> Result<EtcdChoice, CliError> {
+fn external(args: &Args, run_id: &str) -> Result<EtcdChoice, CliError> {
     let found = args.cluster.targets(Access::Write)?;
     for line in found.ignored.iter().chain(&found.notes) {
         complain(line);
@@ -257,19 +257,19 @@ fn local_flags_unused(args: &Args, by: &str) -> Result<(), CliError> {
     }
 }
 
-/// One target per store: the given ones, or an etcd that is started for each.
+/// One target per store: the external ones, or an etcd that is started for each.
 async fn targets(
     args: &Args,
     resolved: &ResolvedWorkload,
-    given: EtcdChoice,
+    external: EtcdChoice,
 ) -> Result<(Vec<Target>, Vec<LocalCluster>), CliError> {
     let names: Vec<&str> = resolved.stores.iter().map(|s| s.name.as_str()).collect();
-    if let Some(main) = given.target {
-        let own = &resolved.stores[..names.len() - given.overrides.len()];
+    if let Some(main) = external.target {
+        let own = &resolved.stores[..names.len() - external.overrides.len()];
         if own.len() > 1 {
             return Err(CliError::usage(too_many_stores(own)));
         }
-        let overridden = given.overrides.into_iter().map(|o| o.target);
+        let overridden = external.overrides.into_iter().map(|o| o.target);
         let targets = std::iter::once(main).chain(overridden).collect();
         return Ok((targets, Vec::new()));
     }

@@ -116,7 +116,7 @@ async fn worker_main(
                     .collect();
                 load(&worker, models, times, &mut ticker)
                     .await
-                    .map_err(|e| format!("pacing: {e}"))?;
+                    .map_err(|e| format!("schedule: {e}"))?;
                 ticker.flush(&worker, true);
                 worker.tell(Message::Done);
             }

@@ -1,4 +1,4 @@
-//! Several stores: given ones by kube-apiserver's own `--etcd-servers-overrides`, local ones by `--split`.
+//! Several stores: external ones by kube-apiserver's own `--etcd-servers-overrides`, local ones by `--split`.
 
 use crate::common::{self, Stopwatch, Testbed, etcdmark, events as events_of};
 use crate::play::{Ended, QUICK, Run, SLOW};

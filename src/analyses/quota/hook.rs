@@ -17,7 +17,7 @@ use crate::report::{Event, Phase, RunResult};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// etcd's word for a write that finds no space, as `etcd/errors.rs` calls it.
+/// etcd's word for a write that finds no space, as `rpc/errors.rs` calls it.
 const NO_SPACE: &str = "no-space";
 /// At this share of the way to full the growth that was seen tells the rest.
 const SECOND_FORECAST: f64 = 0.25;
