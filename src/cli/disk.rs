@@ -40,7 +40,7 @@ pub struct Args {
     /// Measuring time per directory, such as 5m [default: 60s]
     #[arg(long, value_name = "DURATION")]
     pub duration: Option<String>,
-    /// Write this many whole files per directory (wal: 64 MB each, fio: 22 MiB each) instead
+    /// Write N whole files per directory, instead of for a duration (wal: 64 MB each, fio: 22 MiB each)
     #[arg(long, value_name = "N", conflicts_with = "duration")]
     pub passes: Option<u64>,
     /// Exit with code 99 if the fdatasync p99 of a directory exceeds this, such as 10ms

@@ -23,9 +23,9 @@ use std::path::PathBuf;
     about = "Compare two or more arms (etcd versions, flags, disks, stores) under the same traffic",
     args_conflicts_with_subcommands = true,
     after_help = "\
-Each block runs one trial of every arm, in random order. etcdmark starts a fresh etcd for each trial,
-unless an arm names endpoints. Ctrl-C ends the current trial and keeps the completed ones; to
-continue, run the same command with the same --out.
+Each block runs one trial of every arm, in random order. etcdmark starts a fresh etcd for each
+trial, unless an arm names endpoints. Ctrl-C ends the current trial and keeps the completed ones;
+to continue, run the same command with the same --out.
 
 Examples:
   etcdmark experiment list

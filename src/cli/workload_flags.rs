@@ -82,7 +82,7 @@ pub struct WorkloadFlags {
     #[arg(long, value_name = "WIRE", value_parser = ["h2", "tonic"])]
     pub wire: Option<String>,
 
-    /// Fill the store with many puts per transaction (batch), or one as Kubernetes does (single)
+    /// Puts per transaction when the store is filled: many (batch), or one as in Kubernetes (single)
     /// [populate.maxOps: 128, which is batch]
     #[arg(long, value_name = "HOW", value_parser = ["batch", "single"])]
     pub populate: Option<String>,

@@ -7,7 +7,7 @@ pub const RECORD_BYTES: u64 = 2300;
 /// A sequence of appends, each followed by fdatasync, to files of a fixed size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Pattern {
-    /// etcd's WAL: segments of 64 MB, preallocated one ahead
+    /// etcd's WAL: segments of 64 MB, the next one preallocated
     #[default]
     Wal,
     /// fio --rw=write --ioengine=sync --fdatasync=1 --size=22m --bs=2300, repeated

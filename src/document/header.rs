@@ -16,7 +16,7 @@ pub(super) fn earlier(api_version: &str) -> Option<String> {
 /// Version of the file's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ApiVersion {
-    /// The only one so far.
+    /// The current version, the only one that is read.
     #[serde(rename = "etcdmark/v1alpha2")]
     V1Alpha2,
 }
