@@ -3,25 +3,14 @@
 //! Plays a hollow Kubernetes cluster's traffic against a real etcd, at the moments at which that
 //! cluster would send it, and measures how long each kind of request waited.
 //!
-//! The map of the house (data flows down, never back):
+//! Where to begin:
 //!
-//! | room | what it does |
-//! |---|---|
-//! | [`cli`] | flags → a typed request, one file per command |
-//! | [`workload`] | the workload file: schema, loading, overrides, validation → [`workload::Plan`] |
-//! | [`kube`] | which keys, objects and requests Kubernetes writes (pure) |
-//! | [`schedule`] | which instants a request is intended for (pure) |
-//! | [`engine`] | the run: phases, workers, pacing, sessions, object state, guards, shutdown |
-//! | [`etcd`] | talking to etcd: wire, control, TLS, credentials, error taxonomy |
-//! | [`local`] | etcd processes that etcdmark starts itself |
-//! | [`disk`] | how fast a directory's disk is for etcd |
-//! | [`measure`] | histograms, interval logs, statistics, validity (pure) |
-//! | [`server`] | etcd's own metrics and the host's counters, on the same timeline |
-//! | [`report`] | events.jsonl, result.json and every rendering of them |
-//! | [`experiment`] | arms, trials and blocks: many runs, one answer with an interval |
-//! | [`analyses`] | what experiments ask, one file or folder per question |
+//! - [`workload`]: the workload file, from its text to a [`workload::Plan`].
+//! - [`engine::run`]: plays a plan. You can call it many times, and concurrently, in one process.
+//! - [`report`]: the events and the [`report::RunResult`] of a run, and every rendering of it.
+//! - [`experiment`] and [`analyses`]: many runs, one answer with an interval.
 //!
-//! [`engine::run`] is the public API: callable many times and concurrently in one process.
+//! `ARCHITECTURE.md` in the repository lists all modules, what each is for and what it may use.
 //!
 //! ```no_run
 //! use etcdmark::control::Control;
