@@ -19,6 +19,8 @@ mod members;
 mod output;
 #[path = "run/overrides.rs"]
 mod overrides;
+#[path = "run/panicked.rs"]
+mod panicked;
 #[path = "run/play.rs"]
 mod play;
 #[path = "run/secure.rs"]

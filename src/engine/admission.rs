@@ -268,7 +268,10 @@ impl Worker {
         match self.take(pending) {
             Taken::Play(pending) => {
                 let worker = Rc::clone(self);
-                tokio::task::spawn_local(async move { worker.session(pending).await });
+                tokio::task::spawn_local(async move {
+                    let _watch = worker.watch();
+                    worker.session(pending).await;
+                });
                 true
             }
             Taken::Parked => true,

@@ -5,7 +5,7 @@ use super::admission::Admission;
 use super::context::RunContext;
 use super::leases::Leases;
 use super::maintenance::Maintenance;
-use super::message::Message;
+use super::message::{Message, Watch};
 use super::objects::ObjectStates;
 use super::recorder::Recorder;
 use crate::clock;
@@ -55,6 +55,14 @@ impl Worker {
             messages,
             run,
         })
+    }
+
+    /// For a task of this worker.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch {
+            worker: self.index,
+            messages: self.messages.clone(),
+        }
     }
 
     /// Tells the run something; a run that has gone does not listen any more.
