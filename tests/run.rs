@@ -5,6 +5,8 @@
 mod common;
 #[path = "run/estimate.rs"]
 mod estimate;
+#[path = "run/expired.rs"]
+mod expired;
 #[path = "run/interrupted.rs"]
 mod interrupted;
 #[path = "run/killed.rs"]
