@@ -634,6 +634,34 @@ fn a_late_answer_is_infinite_beside_slower_ones_of_another_limit() {
 }
 
 #[test]
+fn a_cpu_quota_counts_as_the_cores_that_it_leaves() {
+    let mut script = Script::new();
+    script.header.environment.cpu_quota = Some(0.11);
+    script.header.environment.etcd_place_unknown = true;
+    let r = script.result();
+    // 0.1 CPU seconds a second are 5 % of two cores, and 91 % of what the quota leaves.
+    assert_eq!(r.validity.verdict, Verdict::Doubtful);
+    let text = rendered(&r);
+    assert!(
+        text.contains("etcdmark used 91 % of its 0.11 of 2 cores (CPU quota)"),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "client  CPU 0.10 of 0.11 of 2 cores (CPU quota) (whether etcd shares them is unknown)"
+        ),
+        "{text}"
+    );
+    script.header.environment.cpu_quota = Some(1.5);
+    script.header.environment.shares_cores_with_etcd = true;
+    let line = first_line(&script.result());
+    assert!(
+        line.ends_with("doubtful: shares 1.5 of 2 cores (CPU quota) with etcd"),
+        "{line}"
+    );
+}
+
+#[test]
 fn shared_cores_are_doubtful_and_a_lagging_generator_is_invalid() {
     let mut script = Script::new();
     script.header.environment.shares_cores_with_etcd = true;

@@ -5,6 +5,8 @@
 mod common;
 #[path = "run/estimate.rs"]
 mod estimate;
+#[path = "run/expired.rs"]
+mod expired;
 #[path = "run/interrupted.rs"]
 mod interrupted;
 #[path = "run/killed.rs"]
@@ -19,6 +21,8 @@ mod members;
 mod output;
 #[path = "run/overrides.rs"]
 mod overrides;
+#[path = "run/panicked.rs"]
+mod panicked;
 #[path = "run/play.rs"]
 mod play;
 #[path = "run/restored.rs"]

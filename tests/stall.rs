@@ -419,3 +419,34 @@ fn a_closed_loop_does_not_see_the_stop() {
     assert!(service.p99_ns < SILENCE / 4, "{service:?}");
     assert!(service.max_ns > SILENCE - SILENCE / 10, "{service:?}");
 }
+
+#[test]
+fn what_waits_behind_a_skipped_operation_goes_on() {
+    let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
+    let text = "
+apiVersion: etcdmark/v1alpha1
+kind: Workload
+metadata: {name: stall, description: updates of one object}
+spec:
+  cluster: {nodes: 10, services: 1, endpointsPerService: 5}
+  actors:
+    - {name: endpoints, kind: endpoints, rate: 50, arrival: constant}
+  limits: {default: 1s}
+  load: {atCap: skip}
+  phases: {settle: 0s, warmup: 500ms, duration: 4500ms, drain: 3s}
+";
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (etcd, _dir) = runtime.block_on(quick_etcd());
+    let etcd = std::sync::Arc::new(etcd);
+    let beside = etcd.clone();
+    let (result, _) = play(text.to_owned(), etcd.target(), move |begun| {
+        stop_and_continue(&beside, begun.recv().unwrap())
+    });
+    let counts = &result.class("endpoints/update").unwrap().figures.counts;
+    // Half of the silence's hundred were late when it ended; everything else was played.
+    assert!((30..=80).contains(&counts.skipped), "{counts:?}");
+    assert_eq!(
+        (counts.censored, counts.failed, counts.ok + counts.skipped),
+        (0, 0, counts.offered)
+    );
+}

@@ -211,8 +211,13 @@ impl ActiveRun {
     /// Handles messages for a moment; how many workers reached their goal.
     fn pump(&mut self, stream: &mut Stream<'_>) -> Result<usize, String> {
         let mut reached = 0;
+        // Looked at before the messages are: whatever a thread that has ended had to say is among them.
+        let ended = self.workers.iter().any(JoinHandle::is_finished);
         let mut next = match self.messages.recv_timeout(LOOK) {
             Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) if ended => {
+                return Err("a worker thread has ended before its time".to_owned());
+            }
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return Err("all workers have ended".to_owned()),
         };

@@ -53,6 +53,17 @@ pub(crate) enum Waiter {
     Step(oneshot::Sender<()>),
 }
 
+/// What becomes of a session whose turn it is.
+#[derive(Debug)]
+enum Taken {
+    /// It has its place and its object.
+    Play(Pending),
+    /// It waits behind the session that writes its object.
+    Parked,
+    /// It is over: skipped, or the run closes.
+    Dropped,
+}
+
 /// What is under way, what thinks and what waits.
 #[derive(Debug)]
 pub(crate) struct Admission {
@@ -183,7 +194,7 @@ impl Worker {
         if self.admission.full() {
             self.admission.queue(Waiter::Session(pending));
         } else {
-            self.begin(pending);
+            let _ = self.begin(pending);
         }
     }
 
@@ -240,7 +251,7 @@ impl Worker {
     pub(crate) async fn play_to_end(self: &Rc<Self>, arrival: Arrival) {
         let mut pending = self.offer(arrival);
         if !self.admission.full() {
-            if let Some(pending) = self.take(pending) {
+            if let Taken::Play(pending) = self.take(pending) {
                 self.session(pending).await;
             }
         } else {
@@ -251,11 +262,20 @@ impl Worker {
         }
     }
 
-    /// Begins a session, or parks it behind the write of its object that is in flight.
-    pub(super) fn begin(self: &Rc<Self>, pending: Pending) {
-        if let Some(pending) = self.take(pending) {
-            let worker = Rc::clone(self);
-            tokio::task::spawn_local(async move { worker.session(pending).await });
+    /// Begins a session, or parks it behind the write of its object that is in flight. False when neither: it was
+    /// dropped, and who waits behind it for the object is next.
+    pub(super) fn begin(self: &Rc<Self>, pending: Pending) -> bool {
+        match self.take(pending) {
+            Taken::Play(pending) => {
+                let worker = Rc::clone(self);
+                tokio::task::spawn_local(async move {
+                    let _watch = worker.watch();
+                    worker.session(pending).await;
+                });
+                true
+            }
+            Taken::Parked => true,
+            Taken::Dropped => false,
         }
     }
 
@@ -266,10 +286,10 @@ impl Worker {
         drop(over);
     }
 
-    /// Takes a place in flight and the object for a session; none when it is dropped or parked.
-    fn take(&self, pending: Pending) -> Option<Pending> {
+    /// Takes a place in flight and the object for a session.
+    fn take(&self, pending: Pending) -> Taken {
         if self.admission.closing.get() {
-            return None;
+            return Taken::Dropped;
         }
         if self.run.plan.load.at_cap == AtCap::Skip && !pending.operation.closed() {
             let limit = self.run.routes.of_class(pending.operation.class()).limit;
@@ -277,14 +297,14 @@ impl Worker {
                 self.objects
                     .change(pending.session.object, |s| s.set_queued(false));
                 self.skip(pending);
-                return None;
+                return Taken::Dropped;
             }
         }
         if pending.session.writes() {
             let object = pending.session.object;
             if self.objects.get(object).busy() {
                 self.admission.queue_for(object, Waiter::Session(pending));
-                return None;
+                return Taken::Parked;
             }
             self.objects.change(object, |s| {
                 s.set_busy(true);
@@ -292,7 +312,7 @@ impl Worker {
             });
         }
         self.admission.enter();
-        Some(pending)
+        Taken::Play(pending)
     }
 
     /// A session is over: its object and its place are free for the next.

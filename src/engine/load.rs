@@ -59,7 +59,10 @@ pub(crate) async fn load(
     worker.admission.thinking.within(times);
     let thinking = tokio::task::spawn_local({
         let (worker, pacer) = (Rc::clone(worker), Pacer::new(worker.run.plan.load.spin)?);
-        async move { worker.admission.thinking.run(pacer).await }
+        async move {
+            let _watch = worker.watch();
+            worker.admission.thinking.run(pacer).await
+        }
     });
     for (actor, a) in worker.run.plan.actors.iter().enumerate() {
         if let Schedule::Closed { concurrency } = a.schedule {
@@ -197,6 +200,7 @@ async fn closed_loop(
     clients: u64,
     times: Times,
 ) {
+    let _watch = worker.watch();
     let mut pacer = match Pacer::new(false) {
         Ok(pacer) => pacer,
         Err(_) => return,

@@ -3,6 +3,26 @@
 use super::recorder::Batch;
 use crate::etcd::control::MemberStatus;
 use crate::report::Event;
+use std::sync::mpsc::Sender;
+
+/// Held by what must not end by a panic unnoticed: the run would wait for it for ever.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) worker: usize,
+    pub(crate) messages: Sender<Message>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let text = format!(
+                "worker thread {} panicked; this is a bug of etcdmark: report it with what stands above",
+                self.worker
+            );
+            let _ = self.messages.send(Message::Failed(text));
+        }
+    }
+}
 
 /// One message.
 #[derive(Debug)]

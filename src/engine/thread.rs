@@ -5,7 +5,7 @@ use super::context::RunContext;
 use super::leases::Grant;
 use super::load::{Times, load};
 use super::losses::HighWater;
-use super::message::Message;
+use super::message::{Message, Watch};
 use super::objects::ObjectSummary;
 use super::populate::populate;
 use super::tick::Ticker;
@@ -46,6 +46,10 @@ pub(crate) fn main(
     messages: Sender<Message>,
     commands: watch::Receiver<WorkerCommand>,
 ) -> Option<WorkerResult> {
+    let _watch = Watch {
+        worker: index,
+        messages: messages.clone(),
+    };
     let runtime = match tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(LocalOptions::default())

@@ -58,10 +58,14 @@ impl Worker {
                 continue;
             }
             self.objects.change(object, |s| s.set_busy(false));
-            if let Some(Waiter::Session(pending)) = next {
-                self.begin(pending);
+            // A skipped one leaves the object free: the turn is the next one's.
+            let skipped = match next {
+                Some(Waiter::Session(pending)) => !self.begin(pending),
+                _ => false,
+            };
+            if !skipped || self.admission.closing.get() {
+                return;
             }
-            return;
         }
     }
 
@@ -90,7 +94,9 @@ impl Worker {
         self.admission.exit();
         while let Some(next) = self.admission.next() {
             match next {
-                Waiter::Session(pending) => self.begin(pending),
+                Waiter::Session(pending) => {
+                    let _ = self.begin(pending);
+                }
                 Waiter::Step(wake) => {
                     if wake.send(()).is_ok() {
                         self.admission.enter();

@@ -6,7 +6,7 @@ use super::context::RunContext;
 use super::leases::Leases;
 use super::losses::Losses;
 use super::maintenance::Maintenance;
-use super::message::Message;
+use super::message::{Message, Watch};
 use super::objects::ObjectStates;
 use super::recorder::Recorder;
 use crate::clock;
@@ -58,6 +58,14 @@ impl Worker {
             messages,
             run,
         })
+    }
+
+    /// For a task of this worker.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch {
+            worker: self.index,
+            messages: self.messages.clone(),
+        }
     }
 
     /// Tells the run something; a run that has gone does not listen any more.

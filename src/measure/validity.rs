@@ -75,6 +75,8 @@ pub struct ValidityInputs {
     pub shares_cores_with_etcd: bool,
     /// Cores that the client may use.
     pub cpus: u32,
+    /// Cores' worth of CPU time that it may use, if its control group has a quota.
+    pub cpu_quota: Option<f64>,
     /// The kernel's clock source; empty if unknown.
     pub clock_source: String,
     /// Values above an hour, recorded as an hour.
@@ -290,7 +292,7 @@ fn client_cpu(i: &ValidityInputs) -> Option<Reason> {
         Check::ClientCpu,
         i.client_cpu_share?,
         CLIENT_CPU,
-        |s| format!("etcdmark used {s} of its {} cores", i.cpus),
+        |s| format!("etcdmark used {s} of its {}", cores(i.cpus, i.cpu_quota)),
         "give etcdmark more cores or lower the rate",
     )
 }
@@ -315,16 +317,30 @@ fn steal(i: &ValidityInputs) -> Option<Reason> {
     )
 }
 
-fn shared_cores(i: &ValidityInputs) -> Option<Reason> {
-    let cores = match i.cpus {
+/// `2 cores`, or what a quota leaves of them: `1.5 of 4 cores (CPU quota)`.
+pub fn cores(cpus: u32, quota: Option<f64>) -> String {
+    let all = match cpus {
         0 => "cores".to_owned(),
         1 => "1 core".to_owned(),
         n => format!("{n} cores"),
     };
+    match quota {
+        Some(q) if cpus == 0 || q < f64::from(cpus) => {
+            let q = (q * 100.0).round() / 100.0;
+            format!("{q} of {all} (CPU quota)")
+        }
+        _ => all,
+    }
+}
+
+fn shared_cores(i: &ValidityInputs) -> Option<Reason> {
+    let cores = cores(i.cpus, i.cpu_quota);
     i.shares_cores_with_etcd.then(|| Reason {
         check: Check::SharedCores,
         verdict: Verdict::Doubtful,
-        measured: f64::from(i.cpus),
+        measured: i
+            .cpu_quota
+            .map_or(f64::from(i.cpus), |q| q.min(f64::from(i.cpus))),
         bound: 0.0,
         unit: "count".into(),
         text: format!("shares {cores} with etcd"),

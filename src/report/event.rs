@@ -354,8 +354,14 @@ pub struct Environment {
     pub workers: u32,
     /// Wire.
     pub wire: String,
+    /// Cores' worth of CPU time that its control group allows; none without a quota.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_quota: Option<f64>,
     /// etcd runs on the same cores.
     pub shares_cores_with_etcd: bool,
+    /// Whether it does is not known of some etcd: its name has no address, or the way there is a virtual one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub etcd_place_unknown: bool,
 }
 
 /// A phase begins.

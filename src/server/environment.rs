@@ -1,16 +1,17 @@
 //! The machine that generates the load, for the result's header.
 
+use super::cgroup;
+use super::locality::{Place, place};
 use super::procfs;
 use crate::report::Environment;
 use crate::target::Target;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity};
 use std::fs;
-use std::net::{IpAddr, UdpSocket};
 
 /// Captures the machine. `workers` and `wire` are the run's; `targets` decide whether etcd runs on the
-/// same cores: processes that etcdmark started by their affinity, others by an endpoint that is this machine's, or
-/// by being containers of it.
+/// same cores: processes that etcdmark started by their affinity and quota, others by where their endpoints are, or
+/// by being containers of this machine.
 pub fn capture<'a>(
     workers: u32,
     wire: &str,
@@ -22,6 +23,11 @@ pub fn capture<'a>(
     let clock =
         fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
     let mine = sched_getaffinity(None).ok();
+    let cpu_quota = cgroup::cpu_quota();
+    let places: Vec<Place> = targets
+        .into_iter()
+        .map(|target| cores(mine.as_ref(), cpu_quota, target))
+        .collect();
     Environment {
         hostname: uname.nodename().to_string_lossy().into_owned(),
         kernel: format!(
@@ -36,17 +42,25 @@ pub fn capture<'a>(
         clock_source: clock.map_or_else(|_| String::new(), |s| s.trim().to_owned()),
         workers,
         wire: wire.to_owned(),
-        shares_cores_with_etcd: targets
-            .into_iter()
-            .any(|target| shares_cores(mine.as_ref(), target)),
+        cpu_quota,
+        shares_cores_with_etcd: places.contains(&Place::Here),
+        etcd_place_unknown: places.contains(&Place::Unknown),
     }
 }
 
-fn shares_cores(mine: Option<&CpuSet>, target: &Target) -> bool {
+/// Whether an etcd uses the cores that this process may use. What etcdmark started is in its control group, and so
+/// shares a quota whatever the cores.
+fn cores(mine: Option<&CpuSet>, cpu_quota: Option<f64>, target: &Target) -> Place {
     if target.local_members.is_empty() {
-        return target.named_by.is_some() || target.endpoints.iter().any(|e| is_here(e));
+        if target.named_by.is_some() {
+            return Place::Here;
+        }
+        let places: Vec<Place> = target.endpoints.iter().map(|e| place(e)).collect();
+        let first = [Place::Here, Place::Unknown];
+        let found = first.into_iter().find(|p| places.contains(p));
+        return found.unwrap_or(Place::Elsewhere);
     }
-    target.local_members.iter().any(|member| {
+    let shares = target.local_members.iter().any(|member| {
         let pid = i32::try_from(member.pid).ok().and_then(Pid::from_raw);
         match (mine, pid.and_then(|pid| sched_getaffinity(Some(pid)).ok())) {
             (Some(mine), Some(theirs)) => {
@@ -55,7 +69,11 @@ fn shares_cores(mine: Option<&CpuSet>, target: &Target) -> bool {
             // Not known: the careful answer.
             _ => true,
         }
-    })
+    });
+    match shares || cpu_quota.is_some() {
+        true => Place::Here,
+        false => Place::Elsewhere,
+    }
 }
 
 fn cpu_model(cpuinfo: &str) -> Option<String> {
@@ -64,34 +82,11 @@ fn cpu_model(cpuinfo: &str) -> Option<String> {
         .map(|(_, model)| model.trim().to_owned())
 }
 
-/// Whether an endpoint is on this machine's loopback.
-pub(crate) fn is_loopback(endpoint: &str) -> bool {
-    let host = host(endpoint);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// Whether an endpoint is one of this machine's addresses: only these can be bound.
-fn is_here(endpoint: &str) -> bool {
-    let own = |ip: IpAddr| UdpSocket::bind((ip, 0)).is_ok();
-    is_loopback(endpoint) || host(endpoint).parse().is_ok_and(own)
-}
-
-fn host(endpoint: &str) -> &str {
-    let authority = endpoint
-        .split_once("://")
-        .map_or(endpoint, |(_, rest)| rest);
-    let authority = authority.split('/').next().unwrap_or_default();
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => host,
-        _ => authority,
-    };
-    host.trim_start_matches('[').trim_end_matches(']')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::target::LocalMember;
+    use std::net::UdpSocket;
 
     #[test]
     fn the_machine_has_a_name_cores_and_memory() {
@@ -132,18 +127,5 @@ mod tests {
         assert!(!capture(1, "h2", [&kind]).shares_cores_with_etcd);
         kind.named_by = Some("--kind dev".to_owned());
         assert!(capture(1, "h2", [&kind]).shares_cores_with_etcd);
-    }
-
-    #[test]
-    fn loopback() {
-        for (endpoint, want) in [
-            ("http://127.0.0.1:2379", true),
-            ("https://[::1]:2379/", true),
-            ("localhost:2379", true),
-            ("https://172.18.0.2:2379", false),
-            ("http://etcd.example", false),
-        ] {
-            assert_eq!(is_loopback(endpoint), want, "{endpoint}");
-        }
     }
 }

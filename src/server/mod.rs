@@ -1,9 +1,11 @@
 //! etcd's own metrics and the host's counters, on the run's timeline.
 
 pub mod alarms;
+mod cgroup;
 pub mod client;
 pub mod environment;
 pub mod host;
+mod locality;
 mod media;
 pub mod metrics;
 pub(crate) mod procfs;

@@ -1,5 +1,5 @@
 //! Events: POST with a shared TTL lease; a share of the arrivals are series updates (PATCH count++:
-//! Range, then Txn with the current lease).
+//! Range, then Txn with the current lease; after a 404, the Event anew).
 //!
 //! Source: k8s.io/apiserver `pkg/storage/etcd3/lease_manager.go` (reuse = min(60 s, 5 % of the TTL), at most
 //! 1,000 objects a lease); two events clients per apiserver (core and events.k8s.io), recorded with 1.37.
@@ -120,7 +120,8 @@ impl Model for Event {
                         class: OpClass::EventPatch,
                         reread: None,
                         lease: LeaseUse::Granted,
-                        upsert: false,
+                        // client-go creates the Event when its PATCH finds none: it has expired.
+                        upsert: true,
                     },
                 ],
             ));

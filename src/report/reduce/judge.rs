@@ -22,7 +22,8 @@ pub(super) struct Evidence<'a> {
 pub(super) fn judge(e: &Evidence<'_>) -> Validity {
     let c = e.client;
     let sampled = c.samples > 0 && c.wall_seconds > 0.0;
-    let cores = f64::from(e.environment.cpus.max(1));
+    let cpus = f64::from(e.environment.cpus.max(1));
+    let cores = e.environment.cpu_quota.map_or(cpus, |q| q.min(cpus));
     let backlog_end = c.in_flight_end + c.queued_end;
     // What a steady load has in flight at any instant is not a shortfall; what it has in excess, or what was
     // there from the beginning and was answered in between, is.
@@ -39,9 +40,10 @@ pub(super) fn judge(e: &Evidence<'_>) -> Validity {
         service_seconds: sampled.then_some(c.service_seconds),
         client_cpu_share: sampled.then(|| c.cpu_seconds / c.wall_seconds / cores),
         runtime_busy_share: sampled.then_some(c.busiest_worker),
-        steal_share: steal_share(e.host, cores),
+        steal_share: steal_share(e.host, cpus),
         shares_cores_with_etcd: e.environment.shares_cores_with_etcd,
         cpus: e.environment.cpus,
+        cpu_quota: e.environment.cpu_quota,
         clock_source: e.environment.clock_source.clone(),
         saturated_records: e.saturated_records,
         wall_jump: Some(c.wall_jump),

@@ -1,6 +1,7 @@
 //! etcd's, the host's and the generator's own figures.
 
 use crate::human::numbers::{bytes, count, ns, percent, rate, seconds, things};
+use crate::measure::validity;
 use crate::report::result::{Accounts, MemberFigures, RunResult};
 
 /// A line per member.
@@ -116,10 +117,12 @@ pub(super) fn client(r: &RunResult) -> Vec<String> {
     let mut lines = Vec::new();
     if r.client.samples > 0 && r.client.wall_seconds > 0.0 {
         let cores = r.client.cpu_seconds / r.client.wall_seconds;
-        let mut line = format!(
-            "client  CPU {cores:.2} of {} cores",
-            r.header.environment.cpus
-        );
+        let machine = &r.header.environment;
+        let all = validity::cores(machine.cpus, machine.cpu_quota);
+        let mut line = format!("client  CPU {cores:.2} of {all}");
+        if machine.etcd_place_unknown && !machine.shares_cores_with_etcd {
+            line.push_str(" (whether etcd shares them is unknown)");
+        }
         if let Some(each) = r.client.cpu_per_attempt {
             line.push_str(&format!(", {} per attempt", seconds(each)));
         }
