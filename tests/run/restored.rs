@@ -42,6 +42,25 @@ fn start(endpoints: &str) -> Run {
     Run::start(&[&QUICK, &more, &["--duration", "14s"]])
 }
 
+#[test]
+fn a_member_that_restarts_is_named_in_the_first_line() {
+    let testbed = Testbed::new();
+    let mut run = start(&testbed.endpoints());
+    run.until_second(4);
+    testbed.etcd.kill_member(0).unwrap();
+    let again = testbed.etcd.restart_member(0);
+    testbed.runtime.block_on(again).unwrap();
+    let ended = run.finish();
+    ended.assert_verified();
+    let first = ended.said.stdout.lines().next().unwrap();
+    assert!(
+        first.contains(" restarted while measuring"),
+        "{:?}",
+        ended.said
+    );
+    assert_eq!(ended.result["losses"], serde_json::json!([]));
+}
+
 /// Lost writes fail a run, and its first line and its verify line say how many.
 #[track_caller]
 fn assert_lost<'a>(ended: &'a Ended, kinds: &[&str]) -> &'a Value {
