@@ -485,23 +485,49 @@ fn cleanup_outcome_in_thread(
     std::thread::scope(|s| s.spawn(|| cleanup_outcome(target, args)).join().unwrap())
 }
 
+/// The lease of a run's lock.
+async fn lock_lease(cluster: &ControlClient, key: &str) -> Option<i64> {
+    let lock = cluster.get(key.as_bytes()).await.unwrap();
+    lock.map(|kv| kv.lease())
+}
+
 #[tokio::test]
-async fn a_lost_lock_is_told() {
+async fn a_lock_is_taken_again_while_nobody_has_had_it_and_lost_otherwise() {
     let (_e, target) = etcd(&[]).await;
     let cluster = ControlClient::connect(&target).await.unwrap();
     let mut held = manifest::acquire(&cluster, Manifest::new("r", &intent("r").prefix, "h", 1, 2))
         .await
         .unwrap();
-    let lock = cluster
-        .get(held.keys().lock.clone().as_bytes())
+    let key = held.keys().lock.clone();
+    let before = lock_lease(&cluster, &key).await.unwrap();
+    cluster.lease_revoke(before).await.unwrap();
+    eventually("the lock is taken again", async || {
+        lock_lease(&cluster, &key).await.is_some()
+    })
+    .await;
+    let again = lock_lease(&cluster, &key).await.unwrap();
+    assert_ne!(again, before);
+    assert_eq!(held.lock.lost(), None);
+    assert_eq!(held.lock.disturbed().await.unwrap(), None);
+    held.update_phase(Phase::Measure, 0).await.unwrap();
+    let key_now = cluster.get(key.as_bytes()).await.unwrap().unwrap();
+    let revision = key_now.mod_revision();
+    // Its expiry, and its second write.
+    assert_eq!(held.lock.revisions(revision).await, 2);
+    assert_eq!(held.lock.revisions(revision - 1).await, 1);
+    assert_eq!(held.lock.revisions(revision - 2).await, 0);
+
+    // Whoever cleans up a run takes its manifest.
+    cluster
+        .delete(held.keys().manifest.clone().as_bytes(), b"")
         .await
-        .unwrap()
         .unwrap();
-    cluster.lease_revoke(lock.lease()).await.unwrap();
+    cluster.lease_revoke(again).await.unwrap();
     let lost = tokio::time::timeout(Duration::from_secs(30), held.lock.until_lost())
         .await
         .unwrap();
-    assert!(lost.to_string().contains("lease"), "{lost}");
+    assert!(lost.to_string().contains("cleaned up"), "{lost}");
+    assert!(held.lock.disturbed().await.unwrap().is_some());
     let late = held.update_phase(Phase::Drain, 0).await.unwrap_err();
     assert!(matches!(late, ManifestError::Lost { .. }), "{late}");
 }

@@ -29,5 +29,7 @@ mod play;
 mod restored;
 #[path = "run/secure.rs"]
 mod secure;
+#[path = "run/stalled.rs"]
+mod stalled;
 #[path = "run/stopped.rs"]
 mod stopped;

@@ -13,7 +13,8 @@ use super::thread::{self, WorkerCommand, WorkerResult};
 use crate::clock::{self, Nanos, SECOND};
 use crate::etcd::control::RangeSpec;
 use crate::kube::OpClass;
-use crate::report::{Event, Phase, PhaseEvent, Progress};
+use crate::report::{Event, GuardEvent, Phase, PhaseEvent, Progress};
+use crate::store::manifest::LockWatch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -39,13 +40,19 @@ pub(super) struct ActiveRun {
     pub(super) results: Vec<WorkerResult>,
     pub(super) background: Background,
     pub(super) revisions: BTreeMap<String, (i64, i64)>,
+    /// By store, until one is lost.
+    pub(super) locks: Vec<LockWatch>,
     pub(super) guarded: bool,
     pub(super) populated: Vec<(u64, u64)>,
     pub(super) told: Nanos,
 }
 
 impl ActiveRun {
-    pub(super) fn new(run: Arc<RunContext>, runtime: &tokio::runtime::Runtime) -> Self {
+    pub(super) fn new(
+        run: Arc<RunContext>,
+        runtime: &tokio::runtime::Runtime,
+        stores: &[PreparedStore],
+    ) -> Self {
         let (sender, messages) = channel();
         let name = |class: &OpClass| store_name(&run, *class).to_owned();
         let names = OpClass::ALL.iter().map(name).collect();
@@ -63,6 +70,7 @@ impl ActiveRun {
             workers: Vec::new(),
             results: Vec::new(),
             revisions: BTreeMap::new(),
+            locks: stores.iter().map(|s| s.claim.lock.watch()).collect(),
             guarded: false,
             told: 0,
         }
@@ -251,6 +259,7 @@ impl ActiveRun {
             }
             next = self.messages.try_recv().ok();
         }
+        self.look_at_locks(stream);
         if let Some(failure) = stream.failure() {
             return Err(failure.to_owned());
         }
@@ -268,6 +277,22 @@ impl ActiveRun {
         self.guarded = true;
         stream.event(event);
         self.run.control.drain();
+    }
+
+    /// A run whose lock somebody else has had drains: its keys may be deleted under it.
+    fn look_at_locks(&mut self, stream: &mut Stream<'_>) {
+        let mut locks = self.locks.iter().enumerate();
+        let Some((index, reason)) = locks.find_map(|(i, lock)| Some((i, lock.lost()?))) else {
+            return;
+        };
+        self.locks.clear();
+        let guard = GuardEvent {
+            t: stream.t(),
+            guard: "lock".to_owned(),
+            store: self.run.plan.stores[index].name.clone(),
+            cause: format!("this run lost its lock: {reason}"),
+        };
+        self.guard(stream, &Event::Guard(guard));
     }
 
     fn progress(&mut self, stream: &mut Stream<'_>, worker: usize, done: u64, total: u64) {

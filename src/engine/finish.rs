@@ -109,11 +109,37 @@ impl ActiveRun {
                 results: &self.results,
             };
             let sweep = verify::verify(expected, mine, progress);
-            verify::add(&mut all, unless_stopped(runtime, &self.run.control, sweep)?);
+            let mut report = unless_stopped(runtime, &self.run.control, sweep)?;
+            runtime.block_on(self.account_for_lock(index, prepared, &mut report));
+            verify::add(&mut all, report);
         }
         all.indeterminate = self.results.iter().map(|r| r.objects.indeterminate).sum();
         all.indeterminate_applied += self.results.iter().map(|r| r.objects.applied).sum::<u64>();
         Some(all)
+    }
+
+    /// What a lost lock makes of a sweep: of a store that did not lose its data itself, a verdict is withdrawn.
+    async fn account_for_lock(
+        &self,
+        index: usize,
+        prepared: &PreparedStore,
+        report: &mut VerifyReport,
+    ) {
+        let lock = &prepared.claim.lock;
+        let mut rewound = self.results.iter().any(|r| r.marks[index].was_lost());
+        if let Some(sweep) = report.sweeps.first_mut() {
+            sweep.lock_retaken = lock.retaken();
+            sweep.lock_revisions = lock.revisions(sweep.revision).await;
+            rewound |= sweep.revision < sweep.acknowledged_revision;
+        }
+        // Asked for after the sweep: who deleted what it did not find had the lock before.
+        let disturbed = lock.disturbed().await.ok().flatten();
+        if let Some(why) = disturbed.or_else(|| lock.lost()).filter(|_| !rewound) {
+            *report = VerifyReport {
+                withdrawn: Some(format!("this run lost its lock: {why}")),
+                ..VerifyReport::default()
+            };
+        }
     }
 
     fn cleanup(

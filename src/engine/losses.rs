@@ -24,6 +24,13 @@ pub(crate) struct HighWater {
     age: u32,
 }
 
+impl HighWater {
+    /// The store itself has gone back, or another one answers.
+    pub(crate) fn was_lost(self) -> bool {
+        self.age > 0
+    }
+}
+
 /// Of one worker.
 #[derive(Debug)]
 pub(crate) struct Losses {

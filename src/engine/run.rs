@@ -50,7 +50,7 @@ pub fn run(plan: Plan, control: &Control, sink: &mut dyn Sink) -> Result<RunResu
     let t0 = anchor.mono - anchor.unix % SECOND;
     let (run, mut stores) = RunContext::new(prepared, control, anchor, t0);
     let mut stream = Stream::new(sink, t0);
-    let mut active = ActiveRun::new(Arc::new(run), &runtime);
+    let mut active = ActiveRun::new(Arc::new(run), &runtime, &stores);
     let header = header::header(&active.run, &stores);
     active.event(&mut stream, &Event::Header(Box::new(header)));
     for (index, store) in stores.iter().enumerate() {

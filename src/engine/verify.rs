@@ -209,6 +209,8 @@ pub(crate) async fn verify(
     let marks = results.iter().map(|r| r.marks[index].revision);
     report.sweeps.push(StoreSweep {
         store: store.to_owned(),
+        lock_revisions: 0,
+        lock_retaken: 0,
         acknowledged_revision: marks.max().unwrap_or(0),
         revision,
         expired_leases: expired.len() as u64,
@@ -236,6 +238,7 @@ pub(crate) fn add(all: &mut VerifyReport, one: VerifyReport) {
     all.examples.extend(one.examples);
     all.examples.truncate(EXAMPLES);
     all.sweeps.extend(one.sweeps);
+    all.withdrawn = all.withdrawn.take().or(one.withdrawn);
     all.incomplete = all.incomplete.take().or(one.incomplete);
 }
 

@@ -710,6 +710,9 @@ pub struct VerifyReport {
     pub expired: u64,
     /// The first few discrepancies.
     pub examples: Vec<String>,
+    /// Why the sweep says nothing of etcd: another process has had the run's lock, and may have deleted its keys.
+    #[serde(default)]
+    pub withdrawn: Option<String>,
     /// Why the sweep could not be done; then the other fields say nothing.
     pub incomplete: Option<String>,
     /// By store.
@@ -729,6 +732,12 @@ pub struct StoreSweep {
     pub revision: i64,
     /// etcd leases that had removed keys by then.
     pub expired_leases: u64,
+    /// Revisions that the run's lock made by then: an expiry after a stall, and being taken again.
+    #[serde(default)]
+    pub lock_revisions: i64,
+    /// How often the lock was taken again: a LeaseGrant and a Txn each.
+    #[serde(default)]
+    pub lock_retaken: u64,
 }
 
 /// What was deleted.

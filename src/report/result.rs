@@ -6,7 +6,7 @@
 
 use super::event::{
     ClassInfo, CleanupReport, Counts, DefragmentationEvent, GuardEvent, Header, LossEvent,
-    MemberEvent, Note, Phase, VerifyReport,
+    LossKind, MemberEvent, Note, Phase, VerifyReport,
 };
 use crate::exit::Exit;
 use crate::measure::percentile::Headline;
@@ -256,6 +256,9 @@ pub struct RevisionAccount {
     pub manifest: i64,
     /// Made by etcd: leases that expired with keys attached, one each.
     pub expired_leases: i64,
+    /// Made by the run's lock, which expired in a stall and was taken again.
+    #[serde(default)]
+    pub lock: i64,
 }
 
 /// One member over the measure phase. None = the member's version does not tell, or it was not
@@ -427,7 +430,9 @@ impl RunResult {
             exit = exit.and(Exit::Interrupted);
         }
         let verify = self.verify.as_ref();
-        if !self.losses.is_empty() || verify.is_some_and(|v| v.lost > 0 || v.incomplete.is_some()) {
+        let unknown = |v: &VerifyReport| v.incomplete.is_some() || v.withdrawn.is_some();
+        if self.lost_by_store().next().is_some() || verify.is_some_and(|v| v.lost > 0 || unknown(v))
+        {
             exit = exit.and(Exit::Failure);
         }
         if self.validity.verdict == Verdict::Invalid {
@@ -439,9 +444,22 @@ impl RunResult {
         exit
     }
 
+    /// What etcd lost: not what is missing from a store that did not go back while another process had the run's
+    /// lock there, and may have deleted the keys.
+    pub fn lost_by_store(&self) -> impl Iterator<Item = &LossEvent> {
+        let withdrawn = self.verify.as_ref().is_some_and(|v| v.withdrawn.is_some());
+        self.losses.iter().filter(move |loss| {
+            let here = |store: &str| store == loss.store;
+            let locked = |g: &GuardEvent| g.guard == "lock" && here(&g.store);
+            let disturbed = withdrawn || self.guards.iter().any(locked);
+            let mut of_store = self.losses.iter().filter(|l| here(&l.store));
+            !disturbed || of_store.any(|l| matches!(l.kind, LossKind::Revision | LossKind::Cluster))
+        })
+    }
+
     /// Acknowledged writes that are missing, as far as is known.
     pub fn lost_writes(&self) -> u64 {
-        let noticed = self.losses.iter().map(|l| l.writes).sum();
+        let noticed = self.lost_by_store().map(|l| l.writes).sum();
         self.verify
             .as_ref()
             .map_or(noticed, |v| v.lost.max(noticed))

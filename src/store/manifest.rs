@@ -2,7 +2,7 @@
 //! that a populate can be resumed, a second run on the same id is refused and cleanup knows what is ours.
 
 use super::cleanup::REGISTRY;
-pub use super::lock::{LOCK_TTL, Lock, LockOwner, lock_owner};
+pub use super::lock::{LOCK_TTL, Lock, LockOwner, LockWatch, lock_owner};
 use super::remove::remove;
 use crate::clock::UnixNanos;
 use crate::etcd::control::{ControlClient, ControlError};
@@ -298,7 +298,7 @@ async fn write(lock: &Lock, keys: &RunKeys, manifest: &Manifest) -> Result<(), M
         .when([Compare::lease(
             keys.lock.as_str(),
             CompareOp::Equal,
-            lock.lease,
+            lock.lease(),
         )])
         .and_then([TxnOp::put(keys.manifest.as_str(), json, None)]);
     if lock.cluster.txn(txn).await?.succeeded() {
@@ -341,7 +341,7 @@ impl RunClaim {
     pub async fn new_owner(&self) -> Result<Option<String>, ControlError> {
         let kv = self.lock.cluster.get(self.keys.lock.as_bytes()).await?;
         Ok(kv
-            .filter(|kv| kv.lease() != self.lock.lease)
+            .filter(|kv| kv.lease() != self.lock.lease())
             .map(|kv| super::lock::owner_name(Some(kv.value()))))
     }
 

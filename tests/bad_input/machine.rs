@@ -124,7 +124,7 @@ fn a_wall_clock_that_is_stepped_in_the_middle() {
         no_panic(step, &ended.stderr);
         // Doubtful, which is no failure; a loaded machine may make it invalid for a reason of its own.
         assert!(ended.is_well(), "{ended:?}");
-        let words = "doubtful: the wall clock was stepped by";
+        let words = "doubtful: the wall clock jumped by";
         assert!(ended.words().contains(words), "no {words:?} in {ended:?}");
         // The schedule, latencies and times of the run know nothing of it.
         let result = json(&out.join("result.json"));

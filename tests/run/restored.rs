@@ -1,6 +1,7 @@
 //! An etcd that comes back with less than it had acknowledged.
 
 use crate::common::Testbed;
+use crate::common::etcd::of_three;
 use crate::play::{Ended, QUICK, Run};
 use serde_json::Value;
 use std::path::Path;
@@ -40,6 +41,25 @@ fn restore(testbed: &Testbed, member: usize, from: Option<&Path>) {
 fn start(endpoints: &str) -> Run {
     let more = ["--endpoints", endpoints, "--guards", "none"];
     Run::start(&[&QUICK, &more, &["--duration", "14s"]])
+}
+
+#[test]
+fn a_member_that_restarts_is_named_in_the_first_line() {
+    let testbed = Testbed::new();
+    let mut run = start(&testbed.endpoints());
+    run.until_second(4);
+    testbed.etcd.kill_member(0).unwrap();
+    let again = testbed.etcd.restart_member(0);
+    testbed.runtime.block_on(again).unwrap();
+    let ended = run.finish();
+    ended.assert_verified();
+    let first = ended.said.stdout.lines().next().unwrap();
+    assert!(
+        first.contains(" restarted while measuring"),
+        "{:?}",
+        ended.said
+    );
+    assert_eq!(ended.result["losses"], serde_json::json!([]));
 }
 
 /// Lost writes fail a run, and its first line and its verify line say how many.
@@ -100,4 +120,49 @@ fn an_empty_data_directory_is_noticed_at_once() {
     // Populate's and four seconds' of 60 nodes at least.
     assert!(verify["acknowledged"].as_u64() >= Some(180), "{verify}");
     assert!(verify["lost"].as_u64() >= Some(180), "{verify}");
+}
+
+#[test]
+fn of_two_stores_the_one_that_lost_writes_is_named() {
+    let (main, events) = (Testbed::new(), Testbed::new());
+    let home = tempfile::tempdir().unwrap();
+    let (endpoints, overrides) = (main.endpoints(), format!("/events#{}", events.endpoints()));
+    let access = ["--endpoints", &endpoints, "--overrides", &overrides];
+    let load = ["cluster", "--nodes", "60", "--set", "actors.events.rate=40"];
+    let quick = ["--set", "phases.settle=0s", "--warmup", "0s", "--quiet"];
+    let times = ["--duration", "12s", "--guards", "none"];
+    let mut run = Run::start(&[&load, &quick, &access, &times]);
+    run.until_second(2);
+    let old = home.path().join("old");
+    snapshot(&events, 0, &old);
+    run.until_second(6);
+    restore(&events, 0, Some(&old));
+    let ended = run.finish();
+    let verify = assert_lost(&ended, &["revision"]);
+    // At least two of the four seconds.
+    assert!(verify["lost"].as_u64() >= Some(80), "{verify}");
+    for loss in ended.result["losses"].as_array().unwrap() {
+        assert_eq!(loss["store"], "events", "{loss}");
+    }
+}
+
+#[test]
+fn a_member_of_three_that_is_restored_loses_nothing() {
+    let testbed = Testbed::of(of_three());
+    let home = tempfile::tempdir().unwrap();
+    let mut run = start(&testbed.endpoints());
+    run.until_second(1);
+    let header = run.until_event("header", |e| e["type"] == "header");
+    let members = header["stores"][0]["members"].as_array().unwrap();
+    let leader = members.iter().position(|m| m["leader"] == true).unwrap();
+    let old = home.path().join("old");
+    snapshot(&testbed, leader, &old);
+    run.until_second(3);
+    testbed.etcd.kill_member(leader).unwrap();
+    // The others have elected another: one that comes back without its log has no vote to lose writes with.
+    run.until_second(7);
+    restore(&testbed, leader, Some(&old));
+    let ended = run.finish();
+    ended.assert_verified();
+    assert_eq!(ended.result["losses"], serde_json::json!([]));
 }

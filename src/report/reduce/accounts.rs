@@ -137,13 +137,21 @@ impl Ledger {
         if rpcs.is_empty() && revisions.is_none() {
             return None;
         }
-        // An attempt that was sent and never answered may have been handled or not.
+        // An attempt that was sent and never answered may have been handled or not; so may what took the lock again,
+        // which is no attempt and may have been before the load.
+        let sweeps = verify.map_or(&[][..], |v| &v.sweeps);
+        let sweep = sweeps.iter().find(|s| s.store == store.name);
+        let retaken = sweep.map_or(0, |s| s.lock_retaken);
+        let of_lock = |r: &RpcAccount| match r.method.as_str() {
+            "Txn" | "LeaseGrant" => retaken,
+            _ => 0,
+        };
         let agree = rpcs
             .iter()
-            .all(|r| (r.answered..=r.attempts.max(r.answered)).contains(&r.handled))
+            .all(|r| (r.answered..=r.attempts.max(r.answered) + of_lock(r)).contains(&r.handled))
             && revisions
                 .as_ref()
-                .is_none_or(|r| r.store == r.attempts + r.manifest + r.expired_leases);
+                .is_none_or(|r| r.store == r.attempts + r.manifest + r.expired_leases + r.lock);
         Some(Accounts {
             agree,
             rpcs,
@@ -160,7 +168,8 @@ impl Ledger {
     ) -> Option<RevisionAccount> {
         let (before, _) = *end?.revisions.get(&store.name)?;
         // A write whose outcome was not known may have made a revision.
-        let verify = verify.filter(|v| v.incomplete.is_none() && v.indeterminate == 0)?;
+        let verify = verify
+            .filter(|v| v.incomplete.is_none() && v.withdrawn.is_none() && v.indeterminate == 0)?;
         let sweep = verify.sweeps.iter().find(|s| s.store == store.name)?;
         let made: Vec<_> = self.revisions.keys().map(share).collect::<Option<_>>()?;
         Some(RevisionAccount {
@@ -168,6 +177,7 @@ impl Ledger {
             attempts: i64::try_from(made.iter().map(|s| s.2).sum::<u64>()).ok()?,
             manifest: MANIFEST_WRITES,
             expired_leases: i64::try_from(sweep.expired_leases).ok()?,
+            lock: sweep.lock_revisions,
         })
     }
 
@@ -265,6 +275,8 @@ mod tests {
         let verify = VerifyReport {
             sweeps: vec![StoreSweep {
                 acknowledged_revision: 0,
+                lock_revisions: 0,
+                lock_retaken: 0,
                 store: "main".to_owned(),
                 revision,
                 expired_leases: 2,

@@ -30,7 +30,7 @@ pub fn render(r: &RunResult, dir: Option<&Path>) -> String {
     lines.extend(server::store_work(r));
     lines.extend(r.defragmentations.iter().take(NOTES).map(defragmentation));
     lines.extend(r.outages.iter().map(outage));
-    lines.extend(r.losses.iter().take(NOTES).map(loss));
+    lines.extend(r.lost_by_store().take(NOTES).map(loss));
     lines.extend(r.guards.iter().map(|g| {
         format!(
             "guard   {} on {} at {}: {}",

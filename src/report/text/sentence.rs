@@ -4,7 +4,7 @@ use crate::exit::Exit;
 use crate::human::numbers::{count, ns, percent, rate, seconds};
 use crate::measure::percentile::Headline;
 use crate::measure::validity::Verdict;
-use crate::report::result::{ClassResult, RunResult};
+use crate::report::result::{ClassResult, MemberFigures, RunResult, StoreResult};
 use crate::report::{LossEvent, LossKind};
 
 /// One line. What makes the numbers worthless or the store wrong is said before any number;
@@ -29,6 +29,7 @@ pub fn sentence(r: &RunResult) -> String {
             parts.push(speak(class));
         }
     }
+    parts.extend(r.stores.iter().filter_map(|s| unrest(r, s)));
     let missed = r.thresholds.iter().filter(|t| !t.passed).count();
     if missed > 0 {
         let (all, plural) = (
@@ -77,7 +78,7 @@ pub fn fault(r: &RunResult) -> Option<String> {
 
 /// How it ended, unless well.
 fn ends(r: &RunResult) -> Vec<String> {
-    let mut parts = Vec::new();
+    let mut parts = Vec::from_iter(lost(r));
     let error = r.outcome.error.as_deref().unwrap_or("unknown reason");
     match r.outcome.outcome.as_str() {
         "completed" => {}
@@ -95,20 +96,63 @@ fn ends(r: &RunResult) -> Vec<String> {
         },
         _ => parts.push(format!("failed: {error}")),
     }
-    parts.extend(lost(r));
+    if let Some(why) = r.verify.as_ref().and_then(|v| v.withdrawn.as_ref()) {
+        // The guard has told why.
+        let told = r.guards.last().is_some_and(|g| g.guard == "lock");
+        parts.push(if told {
+            "not verified".to_owned()
+        } else {
+            format!("not verified: {why}")
+        });
+    }
     if let Some(why) = r.verify.as_ref().and_then(|v| v.incomplete.as_ref()) {
         parts.push(format!("failed: the store could not be verified: {why}"));
     }
     parts
 }
 
+/// Members that restarted and leaders that changed while measuring, unless a guard has told: without guards, nothing
+/// else in this line would.
+fn unrest(r: &RunResult, store: &StoreResult) -> Option<String> {
+    if r.outcome.outcome == "guard" {
+        return None;
+    }
+    let restarted = |m: &&MemberFigures| {
+        let started = m.series.get("process.start_time");
+        started.is_some_and(|s| s.max > s.start + 0.5)
+    };
+    let restarted: Vec<&str> = store
+        .members
+        .iter()
+        .filter(restarted)
+        .map(|m| m.member.as_str())
+        .collect();
+    let mut parts = Vec::new();
+    if !restarted.is_empty() {
+        parts.push(format!("{} restarted", restarted.join(" and ")));
+    }
+    // A single member that restarts elects itself.
+    let alone = store.members.len() == 1 && !restarted.is_empty();
+    if let Some(changes) = store.leader_changes.filter(|n| *n > 0.0 && !alone) {
+        let s = if changes > 1.0 { "s" } else { "" };
+        parts.push(format!("{changes:.0} leader change{s}"));
+    }
+    let several = r.stores.len() > 1;
+    let name = if several {
+        format!("store {}: ", store.name)
+    } else {
+        String::new()
+    };
+    (!parts.is_empty()).then(|| format!("{name}{} while measuring", parts.join(", ")))
+}
+
 /// What the store had acknowledged and does not hold, or did not hold when an answer showed it.
 fn lost(r: &RunResult) -> Option<String> {
     let writes = r.lost_writes();
     let of_store = |l: &&LossEvent| matches!(l.kind, LossKind::Revision | LossKind::Cluster);
-    let mut told = r.losses.iter().find(of_store);
+    let mut told = r.lost_by_store().find(of_store);
     if writes == 0 {
-        told = told.or(r.losses.first());
+        told = told.or(r.lost_by_store().next());
     }
     let told = told.map(|l| format!("{} at {}", l.example, seconds(l.t)));
     if writes == 0 {

@@ -168,9 +168,10 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
         ));
     }
     if let Some(v) = &r.verify {
-        match &v.incomplete {
-            Some(why) => lines.push(format!("verify  failed: {why}")),
-            None => {
+        match (&v.incomplete, &v.withdrawn) {
+            (Some(why), _) => lines.push(format!("verify  failed: {why}")),
+            (None, Some(why)) => lines.push(format!("verify  no verdict: {why}")),
+            (None, None) => {
                 let lost = if v.lost == 0 {
                     "none".to_owned()
                 } else {
@@ -245,7 +246,7 @@ fn disagreement(store: &str, a: &Accounts) -> String {
         format!(
             "etcd made {} revisions, but etcdmark accounts for {}",
             r.store,
-            r.attempts + r.manifest + r.expired_leases
+            r.attempts + r.manifest + r.expired_leases + r.lock
         )
     });
     let all: Vec<String> = rpcs.chain(revisions).collect();
