@@ -104,7 +104,7 @@ impl ObjectStates {
         let version = u32::try_from(version).unwrap_or(u32::MAX);
         let missing = Missing::new(self.get(object), (revision, version));
         self.change(object, |s| {
-            if s.unknown() && s.mod_revision != revision {
+            if s.unknown() && revision > s.mod_revision {
                 self.applied.set(self.applied.get() + 1);
             }
             s.mod_revision = revision;

@@ -176,7 +176,8 @@ impl Lock {
 }
 
 /// Nobody has the lock, and the run's manifest is gone with it.
-const GONE: &str = "its manifest is gone: another process has cleaned up this run";
+const GONE: &str =
+    "its manifest is gone: another process has cleaned up this run, or the store has lost it";
 
 fn took(owner: &str) -> String {
     format!("{owner} took it")
