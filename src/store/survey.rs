@@ -77,8 +77,10 @@ pub async fn survey(
     window: Duration,
     mut tell: impl FnMut(f64),
 ) -> Result<Survey, ControlError> {
-    let mut s = Survey::default();
-    s.prefixes = kubernetes_prefixes(cluster).await?;
+    let mut s = Survey {
+        prefixes: kubernetes_prefixes(cluster).await?,
+        ..Survey::default()
+    };
     let mut watch = Watch::open(cluster, &mut s).await?;
     let begun = clock::now();
     let end = begun.saturating_add(nanos(window));
