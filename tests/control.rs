@@ -18,6 +18,7 @@ use etcdmark::report::Phase;
 use etcdmark::rpc::prefix_end;
 use etcdmark::store::cleanup::{RunData, cleanup_run};
 use etcdmark::store::manifest::{self, HOME, Manifest, ManifestError};
+use etcdmark::store::others::OthersKeys;
 use etcdmark::store::preflight::{self, PreflightError, WriteIntent};
 use etcdmark::target::{Credentials, MemberChoice, Target, TlsMaterial};
 use std::time::Duration;
@@ -230,13 +231,13 @@ async fn users_passwords_and_permissions() {
         &["\"guest\" may not write", "grant-permission"],
     )
     .await;
-    // bench may not look under /registry/: whether this is a live cluster's etcd cannot be seen.
+    // bench may not look at other keys: whether this is a live cluster's etcd cannot be seen.
     let bench = as_user("bench", "secret");
     assert_refused(
         &bench,
         Some(&intent("r")),
         Exit::Usage,
-        &["read /registry/", "--allow-live-cluster"],
+        &["may not read all keys", "--allow-live-cluster"],
     )
     .await;
     let allowed = WriteIntent {
@@ -244,19 +245,17 @@ async fn users_passwords_and_permissions() {
         ..intent("r")
     };
     let (_, facts) = preflight::check(&bench, Some(&allowed)).await.unwrap();
-    assert_eq!((facts.kubernetes_keys, facts.may_be_live()), (None, true));
+    assert_eq!((&facts.others, facts.may_be_live()), (&None, true));
     let root = as_user("root", "secret");
-    let look = etcd_client::Permission::new(PermissionType::Read, "/registry/").with_prefix();
+    let look = etcd_client::Permission::new(PermissionType::Read, "").with_all_keys();
     let options = etcd_client::ConnectOptions::new().with_user("root", "secret");
     let mut admin = Client::connect(&target.endpoints, Some(options))
         .await
         .unwrap();
     admin.role_grant_permission("bench", look).await.unwrap();
     let (cluster, facts) = preflight::check(&bench, Some(&intent("r"))).await.unwrap();
-    assert_eq!(
-        (facts.kubernetes_keys, facts.may_be_live()),
-        (Some(0), false)
-    );
+    assert_eq!(facts.others, Some(OthersKeys::default()));
+    assert!(!facts.may_be_live());
     let manifest = Manifest::new("r", &intent("r").prefix, "h", 1, 2);
     manifest::acquire(&cluster, manifest)
         .await
@@ -754,7 +753,7 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
         ..intent("r")
     };
     let (_, facts) = preflight::check(&target, Some(&allowed)).await.unwrap();
-    assert_eq!(facts.kubernetes_keys, Some(5));
+    assert_eq!(facts.others.unwrap().count, 6);
 
     let before = revision(&target).await;
     let seen = inspect(&target).await.unwrap();

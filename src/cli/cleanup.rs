@@ -10,6 +10,7 @@ use crate::human::numbers::{bytes, things};
 use crate::report::CleanupReport;
 use crate::store::cleanup::{CleanupError, RunData, cleanup_run};
 use crate::store::manifest::{HOME, Lock, ManifestError};
+use crate::store::others::others;
 use crate::store::preflight::{self, PreflightError};
 use crate::store::remove::remove;
 use crate::store::runs::{self, KnownRun, KnownRuns, OrphanRange};
@@ -62,7 +63,7 @@ pub struct Summary {
     pub db_size_in_use: i64,
     /// Command lines that shrink the file, in this order.
     pub shrink_with: Vec<String>,
-    /// The store holds Kubernetes' keys: kube-apiserver compacts it, every 5 minutes.
+    /// The store holds others' keys, or may: who uses it compacts it (kube-apiserver every 5 minutes).
     pub live_cluster: bool,
     /// The same of each etcd of --overrides.
     pub overrides: Vec<Summary>,
@@ -344,8 +345,9 @@ async fn sizes(summary: &mut Summary, target: &Target, cluster: &ControlClient) 
         }
     }
     members.sort();
-    let kubernetes = cluster.count(b"/registry/", b"/registry0").await;
-    summary.live_cluster = kubernetes.is_ok_and(|n| n > 0);
+    // Where that cannot be seen, it may be: no advice may harm it.
+    let found = others(cluster, false).await.ok().flatten();
+    summary.live_cluster = found.is_none_or(|o| o.count > 0);
     let endpoints = target.endpoints.join(",");
     let access = match &target.named_by {
         Some(_) => " (with the certificates in the node's /etc/kubernetes/pki/etcd)",
@@ -421,7 +423,8 @@ impl Summary {
             .any(|line| line.contains(" compact "));
         let when = match self.live_cluster && !compacts {
             true => {
-                "wait 10 minutes for kube-apiserver's compaction, then defragment one member at a time"
+                "wait for the next compaction by those who use this etcd, 10 minutes for kube-apiserver; then defragment \
+                 one member at a time"
             }
             false => "one member at a time",
         };

@@ -55,7 +55,7 @@ pub struct ClusterFlags {
     /// Endpoints that receive load.
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub target: MemberChoice,
-    /// Allow a store that holds the keys of a live Kubernetes cluster.
+    /// Allow a store that holds keys of others, a live Kubernetes cluster for example.
     #[arg(long)]
     pub allow_live_cluster: bool,
     /// Allow operations on the whole etcd (compaction, defragmentation) and --prefix /registry.

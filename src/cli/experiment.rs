@@ -103,7 +103,7 @@ pub struct ChangeFlags {
     /// Set a field of every arm's workload, as `etcdmark run --set` does; can be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// Allow arms whose etcd holds the keys of a live Kubernetes cluster
+    /// Allow arms whose etcd holds keys of others, a live Kubernetes cluster for example
     #[arg(long)]
     pub allow_live_cluster: bool,
     /// Allow operations on the whole external etcd of an arm (compaction, defragmentation, filling it)

@@ -9,8 +9,9 @@ use crate::etcd::{http, prometheus, quota};
 use crate::exit::Exit;
 use crate::human::numbers::bytes;
 use crate::store::manifest;
+use crate::store::prefixes::kubernetes_prefixes;
 use crate::store::preflight::{self, Connection, PreflightError};
-use crate::store::segments::by_segment;
+use crate::store::segments::{by_segment, is_events, resource};
 use crate::target::Target;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -50,10 +51,13 @@ pub struct Inspection {
     pub alarms: Vec<String>,
     /// Keys in all; None when the user may not count them.
     pub keys: Option<i64>,
-    /// Keys by resource, as they are after `/registry/`.
+    /// Keys by resource, as they are after `/registry/`; whole where Kubernetes has another prefix
+    /// (`/kubernetes.io/pods`).
     pub resources: BTreeMap<String, i64>,
-    /// Events' share of the keys under `/registry/`, 0–1.
+    /// Events' share of these keys, 0–1.
     pub events_share: Option<f64>,
+    /// Keys that are neither of a Kubernetes resource nor etcdmark's; None when the user may not count them.
+    pub other_keys: Option<i64>,
     /// Runs that etcdmark left: run id → keys.
     pub runs: BTreeMap<String, i64>,
     /// What could not be seen, and why.
@@ -238,11 +242,19 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
 
 async fn keys(cluster: &ControlClient, seen: &mut Inspection) -> Result<(), ControlError> {
     seen.keys = cluster.count(b"\0", b"\0").await.ok();
-    seen.resources = by_segment(cluster, "/registry/").await?;
+    for prefix in kubernetes_prefixes(cluster).await? {
+        for (name, keys) in by_segment(cluster, &format!("{prefix}/")).await? {
+            *seen.resources.entry(resource(&prefix, &name)).or_insert(0) += keys;
+        }
+    }
     let all: i64 = seen.resources.values().sum();
-    let events = seen.resources.get("events").copied().unwrap_or(0);
+    let events = seen.resources.iter().filter(|(name, _)| is_events(name));
+    let events: i64 = events.map(|(_, n)| n).sum();
     seen.events_share = (all > 0).then(|| events as f64 / all as f64);
     seen.runs = by_segment(cluster, &format!("{}/", manifest::HOME)).await?;
+    let ours: i64 = seen.runs.values().sum();
+    // Counted one after the other: keys may come meanwhile.
+    seen.other_keys = seen.keys.map(|keys| (keys - all - ours).max(0));
     Ok(())
 }
 
@@ -304,12 +316,20 @@ fn text_of_one(seen: &Inspection) -> String {
     let mut rows: Vec<_> = seen.resources.iter().collect();
     rows.sort_by_key(|(name, n)| (std::cmp::Reverse(**n), name.as_str()));
     for (name, n) in rows {
-        let _ = writeln!(t, "  {n:>10}  /registry/{name}");
+        let at = if name.starts_with('/') {
+            ""
+        } else {
+            "/registry/"
+        };
+        let _ = writeln!(t, "  {n:>10}  {at}{name}");
+    }
+    if let Some(n) = seen.other_keys.filter(|n| *n > 0) {
+        let _ = writeln!(t, "  {n:>10}  others (neither Kubernetes' nor etcdmark's)");
     }
     if let Some(share) = seen.events_share {
         let _ = writeln!(
             t,
-            "Events are {:.1} % of the keys under /registry",
+            "Events are {:.1} % of the keys of Kubernetes",
             share * 100.0
         );
     }

@@ -53,7 +53,7 @@ pub(super) fn prepare(mut plan: Plan, runtime: &Runtime) -> Result<Prepared, Run
             Err(e) => return Err(give_back(e, &plan, stores, runtime)),
         }
     }
-    if stores.iter().any(|s| live(&plan, s)) {
+    if stores.iter().any(|s| s.facts.may_be_live()) {
         plan.ramp_up(LIVE_RAMP);
     }
     Ok(Prepared { plan, stores })
@@ -93,7 +93,7 @@ pub(super) fn notes(
     };
     let facts = store.facts.notes.iter();
     let mut all: Vec<_> = facts.map(|note| ("info", named(note))).collect();
-    if live(plan, store) {
+    if store.facts.may_be_live() {
         all.push(("warning", live_note(plan, store)));
     }
     all
@@ -117,15 +117,10 @@ fn may_act_on_whole_etcds(plan: &Plan) -> Result<(), RunError> {
     })
 }
 
-/// Whether the store is, or may be, a live cluster's. A run on `/registry` itself shares it with nobody.
-fn live(plan: &Plan, store: &PreparedStore) -> bool {
-    plan.prefix != "/registry" && store.facts.may_be_live()
-}
-
 fn live_note(plan: &Plan, store: &PreparedStore) -> String {
-    let what = match store.facts.kubernetes_keys {
-        Some(n) => format!("a live cluster ({n} keys under /registry/)"),
-        None => "possibly a live cluster (this user may not read /registry/)".to_owned(),
+    let what = match &store.facts.others {
+        Some(keys) => format!("a store in use ({keys})"),
+        None => "possibly a store in use (this user may not read all keys)".to_owned(),
     };
     let guards = match plan
         .guards

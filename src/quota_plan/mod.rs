@@ -6,6 +6,7 @@ pub use text::render;
 
 use crate::etcd::quota::{DEFAULT, Quota};
 use crate::measure::quota_model::{Growth, Share, bytes_per_revision};
+use crate::store::segments::is_events;
 use crate::store::survey::{ResourceKeys, Survey};
 use std::collections::BTreeMap;
 
@@ -148,7 +149,7 @@ pub fn plan(known: EtcdFacts, survey: &Survey, interval: f64) -> StorePlan {
         let alive = resource.keys.unwrap_or(0) as f64 * each;
         live += alive;
         let creates = resource.creates as f64 / seconds;
-        if name == "events" || name.ends_with("/events") {
+        if is_events(name) {
             to_come += (creates * EVENT_LIFE * each - alive).max(0.0);
         } else {
             live_rate += (creates - resource.deletes as f64 / seconds) * each;

@@ -174,8 +174,11 @@ async fn revoke(
     Ok(revoked)
 }
 
+/// From a key up to another, which is not in it.
+pub(super) type KeyRange = (Vec<u8>, Vec<u8>);
+
 /// The key ranges of a run under its own prefix, manifest and lock left out.
-pub(super) fn ranges(prefix: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, CleanupError> {
+pub(super) fn ranges(prefix: &str) -> Result<[KeyRange; 3], CleanupError> {
     let run_id = prefix.strip_prefix(HOME).and_then(|r| r.strip_prefix('/'));
     let Some(run_id) = run_id.filter(|r| !r.is_empty() && !r.contains('/')) else {
         return Err(CleanupError::Prefix {
@@ -186,7 +189,7 @@ pub(super) fn ranges(prefix: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, CleanupErr
     let base = format!("{prefix}/").into_bytes();
     let after = |key: &str| [key.as_bytes(), b"\0"].concat();
     let end = prefix_end(&base);
-    Ok(vec![
+    Ok([
         (base, keys.manifest.clone().into_bytes()),
         (after(&keys.manifest), keys.lock.clone().into_bytes()),
         (after(&keys.lock), end),

@@ -3,6 +3,7 @@
 
 use super::cleanup::REGISTRY;
 use super::manifest::{self, HOME, RunKeys};
+use super::others::{OthersKeys, others};
 use super::preflight::{ClusterFacts, PreflightError, WriteIntent, permission};
 use super::registry;
 use crate::etcd::control::{ControlClient, RangeSpec};
@@ -28,18 +29,25 @@ pub(super) async fn may_write(
         return Err(PreflightError::NotMine);
     }
     permissions(target, cluster, intent).await?;
-    let found = match cluster.count(b"/registry/", b"/registry0").await {
-        Ok(n) => Some(n),
-        Err(e) if !on_registry && e.message().contains("permission denied") => None,
-        Err(e) => return Err(permission(e, target, "read /registry/", &intent.prefix)),
-    };
-    facts.kubernetes_keys = found;
+    let mut at_registry = 0;
     if on_registry {
-        others_keys(cluster, intent, found.unwrap_or(0)).await?;
-    } else if found != Some(0) && !intent.allow_live_cluster {
+        let count = cluster.count(b"/registry/", b"/registry0").await;
+        at_registry =
+            count.map_err(|e| permission(e, target, "read /registry/", &intent.prefix))?;
+        others_keys(cluster, intent, at_registry).await?;
+    }
+    let local = !target.local_members.is_empty();
+    let found = others(cluster, local).await;
+    let found = found.map_err(|e| PreflightError::from_control(e, target))?;
+    // What is under /registry/ is this run's, if it got this far.
+    facts.others = found.map(|o| OthersKeys {
+        count: (o.count - at_registry).max(0),
+        ..o
+    });
+    if facts.may_be_live() && !intent.allow_live_cluster {
         let endpoint = target.endpoints.first().cloned().unwrap_or_default();
-        return Err(match found {
-            Some(count) => PreflightError::LiveCluster { endpoint, count },
+        return Err(match facts.others.clone() {
+            Some(keys) => PreflightError::LiveCluster { endpoint, keys },
             None => PreflightError::PerhapsLive { endpoint },
         });
     }

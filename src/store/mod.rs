@@ -4,6 +4,8 @@ pub mod cleanup;
 mod lock;
 pub mod manifest;
 mod may_write;
+pub mod others;
+pub mod prefixes;
 pub mod preflight;
 mod preflight_error;
 mod registry;

@@ -4,6 +4,7 @@
 
 use super::manifest::HOME;
 use super::may_write::may_write;
+use super::others::OthersKeys;
 pub use super::preflight_error::PreflightError;
 use crate::etcd::control::{Alarm, ControlClient, ControlError, MemberEntry, MemberStatus};
 use crate::etcd::quota::{self, Quota};
@@ -52,8 +53,9 @@ pub struct ClusterFacts {
     pub db_size: i64,
     /// Largest in-use size, bytes.
     pub db_size_in_use: i64,
-    /// Keys under `/registry/`: more than 0 = a live cluster. None = not looked for, or not allowed to look.
-    pub kubernetes_keys: Option<i64>,
+    /// Keys that are neither etcdmark's nor, for a run on `/registry`, there: somebody uses the store. None = not looked
+    /// for, or not allowed to look.
+    pub others: Option<OthersKeys>,
     /// What should be said once: endpoints that are down, a quota that had to be assumed, what is going to
     /// be written.
     pub notes: Vec<String>,
@@ -134,7 +136,7 @@ pub async fn check(
         db_size: most(|m| m.db_size),
         db_size_in_use: most(|m| m.db_size_in_use),
         notes: notes(&down, &members, &entries),
-        kubernetes_keys: None,
+        others: None,
         members,
         entries,
         chosen,
@@ -296,10 +298,10 @@ impl ClusterFacts {
         names.unwrap_or_default()
     }
 
-    /// Whether a run has to treat the store as a live cluster's: it holds Kubernetes' keys, or this user
-    /// may not see whether it does.
+    /// Whether a run has to treat the store as a live cluster's: it holds keys of others, or this user may not see
+    /// whether it does.
     pub fn may_be_live(&self) -> bool {
-        self.kubernetes_keys != Some(0)
+        self.others.as_ref().is_none_or(|o| o.count > 0)
     }
 
     /// Whether every member that answered is of this version or newer.

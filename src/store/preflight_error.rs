@@ -1,6 +1,7 @@
 //! Why a run cannot begin: one message per fault, with the remedy, and its exit code.
 
 use super::manifest::{HOME, ManifestError};
+use super::others::OthersKeys;
 use super::preflight::OLDEST;
 use crate::etcd::control::ControlError;
 use crate::etcd::tls::DialError;
@@ -104,21 +105,21 @@ pub enum PreflightError {
         /// Member.
         member: u64,
     },
-    /// A live Kubernetes cluster.
+    /// Somebody uses the store, a live Kubernetes cluster for example.
     #[error(
-        "{endpoint} holds {count} keys of a live Kubernetes cluster under /registry/, and the load would affect \
-         this cluster; pass --allow-live-cluster to allow it (the load then ramps up and guards watch the run)"
+        "{endpoint} holds {keys}, and the load would affect who uses them; pass --allow-live-cluster to allow it \
+         (the load then ramps up and guards watch the run)"
     )]
     LiveCluster {
         endpoint: String,
-        /// Keys.
-        count: i64,
+        /// Whose keys.
+        keys: OthersKeys,
     },
     /// Perhaps a live Kubernetes cluster: this user may not look.
     #[error(
-        "this user may not read /registry/, so etcdmark cannot tell whether {endpoint} belongs to a live \
-         Kubernetes cluster; grant read access (etcdctl role grant-permission ROLE --prefix=true read \
-         /registry/), or pass --allow-live-cluster (the load then ramps up and guards watch the run)"
+        "this user may not read all keys, so etcdmark cannot tell whether {endpoint} belongs to a live Kubernetes \
+         cluster or to others; grant read access (etcdctl role grant-permission ROLE --prefix=true read ''), or \
+         pass --allow-live-cluster (the load then ramps up and guards watch the run)"
     )]
     PerhapsLive { endpoint: String },
     /// `/registry` without saying whose it is.

@@ -16,6 +16,19 @@ pub fn segment(rest: &str) -> String {
     }
 }
 
+/// A resource's name: bare under `/registry`, with its prefix elsewhere.
+pub fn resource(prefix: &str, name: &str) -> String {
+    match prefix {
+        "/registry" => name.to_owned(),
+        other => format!("{other}/{name}"),
+    }
+}
+
+/// Whether a resource's name is that of Events, of whatever prefix.
+pub fn is_events(name: &str) -> bool {
+    name == "events" || name.ends_with("/events")
+}
+
 /// Keys by what stands after `base` up to the next slash; `services` and API groups one step deeper.
 /// Steps from name to name: a read of one key and a count for each, whatever the store holds.
 pub async fn by_segment(

@@ -3,7 +3,9 @@
 //! window would count a Lease once that was renewed six times, and no delete at all.
 
 use super::manifest::HOME;
-use super::segments::{by_segment, segment};
+use super::others::COMPACTOR;
+use super::prefixes::kubernetes_prefixes;
+use super::segments::{by_segment, resource, segment};
 use crate::clock::{self, Nanos, SECOND};
 use crate::etcd::control::{ControlClient, ControlError, Member, MemberStatus, RangeSpec};
 use crate::measure::quota_model::{Put, delete_size, put_size};
@@ -20,19 +22,17 @@ const MOST_BYTES: u64 = 512 << 20;
 const GRACE: Duration = Duration::from_secs(2);
 /// Between two readings of the file's size.
 const TICK: Duration = Duration::from_secs(1);
-/// kube-apiserver's compactor writes it (k8s.io/apiserver `pkg/storage/etcd3/compact.go`).
-const COMPACTOR: &[u8] = b"compact_rev_key";
 /// Before the resources of etcdmark's own runs.
 const OURS: &str = "etcdmark/";
 /// Keys that are in no resource.
-pub const OTHER: &str = "(outside /registry)";
+pub const OTHER: &str = "(no resource)";
 
 /// What was seen.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
     /// Length of the window, seconds.
     pub seconds: f64,
-    /// By resource, as it is after `/registry/`; `etcdmark/RESOURCE` for runs of etcdmark.
+    /// By resource, as it is after `/registry/` (whole under another prefix); `etcdmark/RESOURCE` for runs of etcdmark.
     pub resources: BTreeMap<String, ResourceKeys>,
     /// (seconds into the window, file, of it in use), bytes; the largest of the members.
     pub sizes: Vec<(f64, i64, i64)>,
@@ -46,6 +46,8 @@ pub struct Survey {
     pub compactor: Option<(i64, i64)>,
     /// What could not be seen, and why.
     pub notes: Vec<String>,
+    /// Where Kubernetes keeps its objects in this store.
+    pub prefixes: Vec<String>,
 }
 
 /// What was seen of one resource.
@@ -75,7 +77,10 @@ pub async fn survey(
     window: Duration,
     mut tell: impl FnMut(f64),
 ) -> Result<Survey, ControlError> {
-    let mut s = Survey::default();
+    let mut s = Survey {
+        prefixes: kubernetes_prefixes(cluster).await?,
+        ..Survey::default()
+    };
     let mut watch = Watch::open(cluster, &mut s).await?;
     let begun = clock::now();
     let end = begun.saturating_add(nanos(window));
@@ -203,7 +208,10 @@ impl Watch {
 impl Survey {
     fn count(&mut self, kv: &KeyValue, deleted: bool) {
         self.compactor_rounds += u64::from(kv.key() == COMPACTOR);
-        let row = self.resources.entry(name(kv.key())).or_default();
+        let row = self
+            .resources
+            .entry(name(kv.key(), &self.prefixes))
+            .or_default();
         let size = if deleted {
             row.deletes += 1;
             delete_size(kv.key().len() as u64)
@@ -230,10 +238,15 @@ fn element(kv: &KeyValue) -> u64 {
 }
 
 /// The resource of a key.
-fn name(key: &[u8]) -> String {
+fn name(key: &[u8], prefixes: &[String]) -> String {
     let key = String::from_utf8_lossy(key);
-    if let Some(rest) = key.strip_prefix("/registry/") {
-        return segment(rest);
+    // A cluster may begin to write while it is watched.
+    let usual = std::iter::once("/registry");
+    for prefix in prefixes.iter().map(String::as_str).chain(usual) {
+        let rest = key.strip_prefix(prefix).and_then(|r| r.strip_prefix('/'));
+        if let Some(rest) = rest {
+            return resource(prefix, &segment(rest));
+        }
     }
     let run = key.strip_prefix(HOME).and_then(|r| r.strip_prefix('/'));
     match run.and_then(|r| r.split_once('/')) {
@@ -266,7 +279,10 @@ async fn holdings(cluster: &ControlClient, s: &mut Survey) -> Result<(), Control
         let revision = String::from_utf8_lossy(kv.value()).parse().unwrap_or(0);
         s.compactor = Some((kv.version(), revision));
     }
-    hold(cluster, s, "/registry/", "").await?;
+    for prefix in kubernetes_prefixes(cluster).await? {
+        let named = resource(&prefix, "");
+        hold(cluster, s, &format!("{prefix}/"), &named).await?;
+    }
     for run in by_segment(cluster, &format!("{HOME}/")).await?.into_keys() {
         hold(cluster, s, &format!("{HOME}/{run}/"), OURS).await?;
     }
@@ -319,10 +335,12 @@ mod tests {
 
     #[test]
     fn a_key_is_of_one_resource() {
+        let prefixes = ["/kubernetes.io".to_owned()];
         for (key, resource) in [
             ("/registry/leases/kube-node-lease/n1", "leases"),
             ("/registry/services/endpoints/ns/x", "services/endpoints"),
             ("/registry/x.io/things/ns/x", "x.io/things"),
+            ("/kubernetes.io/pods/ns/x", "/kubernetes.io/pods"),
             ("/registry-etcdmark/r1/events/ns/x", "etcdmark/events"),
             (
                 "/registry-etcdmark/r1/services/endpoints/ns/x",
@@ -331,8 +349,8 @@ mod tests {
             ("/registry-etcdmark/r1/.etcdmark-lock", OTHER),
             ("compact_rev_key", OTHER),
         ] {
-            assert_eq!(name(key.as_bytes()), resource, "{key}");
+            assert_eq!(name(key.as_bytes(), &prefixes), resource, "{key}");
         }
-        assert_eq!(name(b"\xff"), OTHER);
+        assert_eq!(name(b"\xff", &prefixes), OTHER);
     }
 }

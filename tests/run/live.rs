@@ -32,7 +32,7 @@ fn a_live_cluster_is_refused_or_loaded_gently_and_keeps_its_keys() {
         };
         assert!(all.iter().any(|e| said(&e)), "no note of {words}");
     };
-    note("a live cluster (1 keys under /registry/)");
+    note("a store in use (1 key of a live Kubernetes cluster under /registry/)");
     note("the guards quota, alarm, leader-change, quorum are active");
 
     // 60 renewals a second in the end; a triangle of 30 s before.

@@ -47,7 +47,7 @@ fn enable_auth(testbed: &Testbed) {
         client.role_add("bench").await.unwrap();
         let ours = Permission::read_write("/registry-etcdmark/").with_prefix();
         client.role_grant_permission("bench", ours).await.unwrap();
-        let look = Permission::read("/registry/").with_prefix();
+        let look = Permission::read("").with_all_keys();
         client.role_grant_permission("bench", look).await.unwrap();
         client.user_add("bench", "secret", None).await.unwrap();
         client.user_grant_role("bench", "bench").await.unwrap();
