@@ -89,8 +89,9 @@ if [ "${#builds[@]}" -gt 0 ]; then
     exit
 fi
 
-# The gRPC frame of a PutRequest: key "bench", 256 bytes of value.
-{ printf '\x00\x00\x00\x01\x0a\x0a\x05bench\x12\x80\x02'; head -c 256 /dev/zero | tr '\0' v; } >"$work/put"
+# The gRPC frame of a PutRequest: a key under etcdmark's own prefix (with any other the store counts as somebody's), 256
+# bytes of value.
+{ printf '\x00\x00\x00\x01\x1d\x0a\x18/registry-etcdmark/bench\x12\x80\x02'; head -c 256 /dev/zero | tr '\0' v; } >"$work/put"
 
 "$client" frame "$work/txn"
 # Its condition holds once its key is there: a put of that key (91 bytes) and one byte of value.

@@ -141,7 +141,7 @@ async fn a_lost_member_is_said_once_and_once_when_it_is_back() {
         etcd.kill_member(0).unwrap();
         let (lost, _) = next(&mut rx, note).await;
         assert!(
-            lost.starts_with("no metrics of etcd-0: cannot read http://127.0.0.1:"),
+            lost.starts_with("cannot read metrics of etcd-0: cannot read http://127.0.0.1:"),
             "{lost}"
         );
         // Three more host samples pass, three scrapes fail, and nothing is said.
@@ -153,7 +153,7 @@ async fn a_lost_member_is_said_once_and_once_when_it_is_back() {
         let (back, passed) = next(&mut rx, note).await;
         assert!(
             back.starts_with("metrics of etcd-0 (http://127.0.0.1:")
-                && back.ends_with(") are back"),
+                && back.ends_with(") are available again"),
             "{back}"
         );
         assert_eq!(hosts(&passed), passed.len(), "{passed:?}");

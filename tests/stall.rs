@@ -424,7 +424,7 @@ fn a_closed_loop_does_not_see_the_stop() {
 fn what_waits_behind_a_skipped_operation_goes_on() {
     let _alone = ALONE.lock().unwrap_or_else(|e| e.into_inner());
     let text = "
-apiVersion: etcdmark/v1alpha1
+apiVersion: etcdmark/v1alpha2
 kind: Workload
 metadata: {name: stall, description: updates of one object}
 spec:

@@ -56,7 +56,7 @@ static PANICS: Definition = Definition {
 fn played(arrivals: &str) -> RunResult {
     let text = format!(
         "
-apiVersion: etcdmark/v1alpha1
+apiVersion: etcdmark/v1alpha2
 kind: Workload
 metadata: {{name: panics, description: a worker that panics}}
 spec:
