@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Examples:
   etcdmark report etcdmark-results/20261122-101500-4711
-  etcdmark report results/a -o json | jq .total.figures
+  etcdmark report results/a -o json | jq .total
   etcdmark report results/a -o hgrm --class node-lease/update > lease.hgrm")]
 pub struct Args {
     /// Result directory of a run or an experiment
