@@ -2,6 +2,7 @@
 
 use super::background::Background;
 use super::context::RunContext;
+use super::failure::Failure;
 use super::guards::Guards;
 use super::header::store_name;
 use super::load::Times;
@@ -82,7 +83,7 @@ impl ActiveRun {
         runtime: &tokio::runtime::Runtime,
         stream: &mut Stream<'_>,
         stores: &mut [PreparedStore],
-    ) -> Result<(), String> {
+    ) -> Result<(), Failure> {
         self.enter(stream, Phase::Populate);
         for (store, prepared) in self.run.plan.stores.iter().zip(stores.iter()) {
             let revision = runtime.block_on(revision(prepared))?;
@@ -101,9 +102,7 @@ impl ActiveRun {
         }
         for prepared in stores.iter_mut() {
             let keys = self.populated.iter().map(|(done, _)| done).sum();
-            runtime
-                .block_on(prepared.claim.update_phase(Phase::Settle, keys))
-                .map_err(|e| e.to_string())?;
+            runtime.block_on(prepared.claim.update_phase(Phase::Settle, keys))?;
         }
         self.enter(stream, Phase::Settle);
         let settled = clock::now() + nanos(self.run.plan.phases.settle);
@@ -116,9 +115,7 @@ impl ActiveRun {
         }
         for prepared in stores.iter_mut() {
             let keys = prepared.claim.manifest.populated;
-            runtime
-                .block_on(prepared.claim.update_phase(Phase::Warmup, keys))
-                .map_err(|e| e.to_string())?;
+            runtime.block_on(prepared.claim.update_phase(Phase::Warmup, keys))?;
         }
         self.sample(runtime, stream);
         let start = (clock::now() + HEAD_START - self.run.t0).div_ceil(SECOND / 10) * (SECOND / 10)
@@ -168,14 +165,14 @@ impl ActiveRun {
         }
     }
 
-    fn start_workers(&mut self) -> Result<(), String> {
+    fn start_workers(&mut self) -> Result<(), Failure> {
         for index in 0..self.run.plan.load.workers.max(1) {
             let (run, messages) = (Arc::clone(&self.run), self.sender.clone());
             let commands = self.commands.subscribe();
             let thread = std::thread::Builder::new()
                 .name(format!("etcdmark-worker{index}"))
                 .spawn(move || thread::main(index, run, messages, commands))
-                .map_err(|e| format!("cannot start a worker thread: {e}"))?;
+                .map_err(|e| Failure::of("cannot start a worker thread", e))?;
             self.workers.push(thread);
         }
         Ok(())
@@ -208,7 +205,7 @@ impl ActiveRun {
         }
     }
 
-    fn until_done(&mut self, stream: &mut Stream<'_>) -> Result<(), String> {
+    fn until_done(&mut self, stream: &mut Stream<'_>) -> Result<(), Failure> {
         let mut waiting = self.workers.len();
         while waiting > 0 {
             waiting -= self.pump(stream)?;
@@ -217,17 +214,19 @@ impl ActiveRun {
     }
 
     /// Handles messages for a moment; how many workers reached their goal.
-    fn pump(&mut self, stream: &mut Stream<'_>) -> Result<usize, String> {
+    fn pump(&mut self, stream: &mut Stream<'_>) -> Result<usize, Failure> {
         let mut reached = 0;
         // Looked at before the messages are: whatever a thread that has ended had to say is among them.
         let ended = self.workers.iter().any(JoinHandle::is_finished);
         let mut next = match self.messages.recv_timeout(LOOK) {
             Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) if ended => {
-                return Err("a worker thread has ended before its time".to_owned());
+                return Err(Failure::new("a worker thread has ended before its time"));
             }
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return Err("all workers have ended".to_owned()),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Failure::new("all workers have ended"));
+            }
         };
         while let Some(message) = next {
             match message {
@@ -261,7 +260,7 @@ impl ActiveRun {
         }
         self.look_at_locks(stream);
         if let Some(failure) = stream.failure() {
-            return Err(failure.to_owned());
+            return Err(Failure::new(failure));
         }
         Ok(reached)
     }
@@ -321,7 +320,7 @@ impl ActiveRun {
 }
 
 /// Asks for the run's own manifest: a user may be allowed to read nothing else.
-pub(super) async fn revision(store: &PreparedStore) -> Result<i64, String> {
+pub(super) async fn revision(store: &PreparedStore) -> Result<i64, Failure> {
     let key = store.claim.keys().manifest.as_bytes();
     let page = store
         .client
@@ -330,7 +329,7 @@ pub(super) async fn revision(store: &PreparedStore) -> Result<i64, String> {
             ..RangeSpec::new(key, b"")
         })
         .await;
-    page.map(|p| p.revision).map_err(|e| e.to_string())
+    Ok(page?.revision)
 }
 
 fn nanos(d: Duration) -> Nanos {

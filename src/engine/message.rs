@@ -1,5 +1,6 @@
 //! What workers and what runs beside them tell the run.
 
+use super::failure::Failure;
 use super::recorder::Batch;
 use crate::etcd::control::MemberStatus;
 use crate::report::Event;
@@ -19,7 +20,7 @@ impl Drop for Watch {
                 "worker thread {} panicked; this is a bug of etcdmark: report it with what stands above",
                 self.worker
             );
-            let _ = self.messages.send(Message::Failed(text));
+            let _ = self.messages.send(Message::Failed(Failure::new(text)));
         }
     }
 }
@@ -51,5 +52,5 @@ pub(crate) enum Message {
     /// A worker finished what it was told to do.
     Done,
     /// A worker cannot go on.
-    Failed(String),
+    Failed(Failure),
 }

@@ -9,6 +9,7 @@ mod attempt;
 mod background;
 mod context;
 mod estimate;
+mod failure;
 mod finish;
 pub mod guards;
 mod header;

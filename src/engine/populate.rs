@@ -1,6 +1,7 @@
 //! Fills the store: a closed loop of transactions that create several objects each, bounded by
 //! operations and bytes, stepping down where the server allows less.
 
+use super::failure::Failure;
 use super::message::Message;
 use super::pace::Pacer;
 use super::recorder::Attempt;
@@ -52,7 +53,7 @@ struct PopulateState {
 pub(crate) async fn populate(
     worker: &Rc<Worker>,
     populations: &[Population],
-) -> Result<u64, String> {
+) -> Result<u64, Failure> {
     let part = worker.part;
     let total = populations
         .iter()
@@ -76,7 +77,7 @@ pub(crate) async fn populate(
     }
     let mut failure = None;
     while let Some(joined) = writers.join_next().await {
-        if let Err(reason) = joined.map_err(|e| e.to_string()).and_then(|r| r) {
+        if let Err(reason) = joined.map_err(Failure::from).and_then(|r| r) {
             // Let the others stop at their next transaction.
             filling.next.set(None);
             failure.get_or_insert(reason);
@@ -85,16 +86,16 @@ pub(crate) async fn populate(
     failure.map_or(Ok(total), Err)
 }
 
-async fn work(worker: Rc<Worker>, filling: Rc<PopulateState>, begin: Nanos) -> Result<(), String> {
+async fn work(worker: Rc<Worker>, filling: Rc<PopulateState>, begin: Nanos) -> Result<(), Failure> {
     if clock::now() < begin {
-        let mut pacer = Pacer::new(false).map_err(|e| format!("populate: {e}"))?;
+        let mut pacer = Pacer::new(false).map_err(|e| Failure::of("populate", e))?;
         while clock::now() < begin && filling.next.get().is_some() && !worker.run.control.draining()
         {
             let look = begin.min(clock::now() + LOOK);
             pacer
                 .until(look)
                 .await
-                .map_err(|e| format!("populate: {e}"))?;
+                .map_err(|e| Failure::of("populate", e))?;
         }
     }
     while !worker.run.control.draining() {
@@ -230,7 +231,7 @@ async fn send(
     filling: &PopulateState,
     store: usize,
     puts: Vec<Put>,
-) -> Result<(), String> {
+) -> Result<(), Failure> {
     let mut todo = vec![puts];
     while let Some(puts) = todo.pop() {
         let Some(first) = puts.first() else { continue };
@@ -278,7 +279,7 @@ async fn send(
                     if message.contains("too many operations") || message.contains("too large"))
                     || matches!(&error, RpcError::Status { code: 8, message } if message.contains("larger than max"));
                 if !refused || puts.len() == 1 {
-                    return Err(explain(&error, &puts[0]));
+                    return Err(Failure::new(explain(&error, &puts[0])));
                 }
                 step_down(worker, filling, &error, &puts);
                 let mut puts = puts;

@@ -59,6 +59,7 @@ pub fn run(plan: Plan, control: &Control, sink: &mut dyn Sink) -> Result<RunResu
         }
     }
     let failure = active.play(&runtime, &mut stream, &mut stores).err();
+    let failure = failure.map(|e| e.to_string());
     let result = active.finish(&runtime, &mut stream, stores, failure);
     Ok(result)
 }

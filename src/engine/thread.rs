@@ -2,6 +2,7 @@
 //! state back.
 
 use super::context::RunContext;
+use super::failure::Failure;
 use super::leases::Grant;
 use super::load::{Times, load};
 use super::losses::HighWater;
@@ -10,7 +11,7 @@ use super::objects::ObjectSummary;
 use super::populate::populate;
 use super::tick::Ticker;
 use super::worker::Worker;
-use crate::etcd::wire::{Pool, Settings};
+use crate::etcd::wire::{Pool, PoolError, Settings};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tokio::runtime::LocalOptions;
@@ -56,7 +57,7 @@ pub(crate) fn main(
     {
         Ok(runtime) => runtime,
         Err(e) => {
-            let _ = messages.send(Message::Failed(format!("cannot start a runtime: {e}")));
+            let _ = messages.send(Message::Failed(Failure::of("cannot start a runtime", e)));
             return None;
         }
     };
@@ -75,13 +76,13 @@ async fn worker_main(
     run: Arc<RunContext>,
     messages: Sender<Message>,
     mut commands: watch::Receiver<WorkerCommand>,
-) -> Result<WorkerResult, String> {
+) -> Result<WorkerResult, Failure> {
     let mut pools = Vec::new();
     for (i, store) in run.plan.stores.iter().enumerate() {
         pools.push(
             connect(&run, index, i)
                 .await
-                .map_err(|e| format!("store {}: {e}", store.name))?,
+                .map_err(|e| Failure::of(format!("store {}", store.name), e))?,
         );
     }
     let worker = Worker::new(index, Arc::clone(&run), pools, messages);
@@ -90,7 +91,7 @@ async fn worker_main(
     let mut ticker = Ticker::new(run.t0);
     loop {
         if commands.changed().await.is_err() {
-            return Err("the run has ended".to_owned());
+            return Err(Failure::new("the run has ended"));
         }
         let command = *commands.borrow_and_update();
         match command {
@@ -102,7 +103,7 @@ async fn worker_main(
                     tokio::pin!(filling, ticking);
                     tokio::select! {
                         filled = &mut filling => filled,
-                        e = &mut ticking => Err(e.to_string()),
+                        e = &mut ticking => Err(Failure::from(e)),
                         // A transaction may take a minute to fail; who stops does not wait for it.
                         () = run.control.until_halting() => Ok(0),
                     }
@@ -120,7 +121,7 @@ async fn worker_main(
                     .collect();
                 load(&worker, models, times, &mut ticker)
                     .await
-                    .map_err(|e| format!("schedule: {e}"))?;
+                    .map_err(|e| Failure::of("schedule", e))?;
                 ticker.flush(&worker, true);
                 worker.tell(Message::Done);
             }
@@ -139,7 +140,7 @@ async fn worker_main(
 }
 
 /// A worker's share of the store's connections.
-async fn connect(run: &RunContext, worker: usize, store: usize) -> Result<Pool, String> {
+async fn connect(run: &RunContext, worker: usize, store: usize) -> Result<Pool, PoolError> {
     let (load, access) = (&run.plan.load, &run.stores[store]);
     let workers = load.workers.max(1);
     let connections = (load.connections + workers - 1 - worker % workers) / workers;
@@ -154,7 +155,5 @@ async fn connect(run: &RunContext, worker: usize, store: usize) -> Result<Pool, 
         ..Settings::default()
     };
     let target = &run.plan.stores[store].target;
-    Pool::connect(target, &access.endpoints, connections.max(1), settings)
-        .await
-        .map_err(|e| e.to_string())
+    Pool::connect(target, &access.endpoints, connections.max(1), settings).await
 }

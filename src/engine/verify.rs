@@ -1,5 +1,6 @@
 //! The sweep after the load: every key under the prefix, at one revision, against what the workers know.
 
+use super::failure::Failure;
 use super::leases::Grant;
 use super::state::ObjState;
 use super::thread::WorkerResult;
@@ -181,7 +182,7 @@ pub(crate) async fn verify(
     let (revision, read) = match swept {
         Ok(swept) => swept,
         Err(e) => {
-            report.incomplete = Some(e);
+            report.incomplete = Some(e.to_string());
             return report;
         }
     };
@@ -250,7 +251,7 @@ async fn sweep(
     ledger: &mut Ledger<'_>,
     report: &mut VerifyReport,
     mut progress: impl FnMut(u64),
-) -> Result<(i64, Nanos), String> {
+) -> Result<(i64, Nanos), Failure> {
     let from = format!("{prefix}/").into_bytes();
     let end = prefix_end(&from);
     let mut next = from;
@@ -262,7 +263,7 @@ async fn sweep(
             keys_only: true,
             ..RangeSpec::new(&next, &end)
         };
-        let page = cluster.range(spec).await.map_err(|e| e.to_string())?;
+        let page = cluster.range(spec).await?;
         revision = page.revision;
         let read = *read.get_or_insert_with(clock::now);
         for kv in &page.kvs {
