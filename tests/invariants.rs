@@ -11,7 +11,7 @@ mod imports;
 mod rooms;
 
 use imports::{Import, imports, module_of};
-use rooms::{DEBT, ROOMS, code_map};
+use rooms::{ROOMS, code_map};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -64,8 +64,7 @@ fn banned(file: &Path, text: &str, words: &[&str]) -> Vec<String> {
 fn allowed(import: &Import) -> bool {
     let of =
         |room: &rooms::Room| room.name == import.from && room.uses.contains(&import.to.as_str());
-    let debt = |(file, room): &(&str, &str)| import.file == Path::new(file) && import.to == *room;
-    ROOMS.iter().any(of) || DEBT.iter().any(debt)
+    ROOMS.iter().any(of)
 }
 
 /// `file:line: from → to (path)` for each import that the table does not allow.
@@ -93,25 +92,20 @@ fn rooms_use_only_what_the_table_allows() {
 }
 
 #[test]
-fn debt_and_permissions_are_used() {
+fn permissions_are_used() {
     let found = imports(&sources("src"));
     let used = |from: &str, to: &str| found.iter().any(|i| i.from == from && i.to == to);
-    let unused = ROOMS.iter().flat_map(|room| {
-        let unused = room.uses.iter().filter(|to| !used(room.name, to));
-        unused.map(|to| format!("{} does not use {to}", room.name))
-    });
-    let paid = DEBT.iter().filter(|(file, to)| {
-        !found
-            .iter()
-            .any(|i| i.file == Path::new(file) && i.to == *to)
-    });
-    let stale: Vec<String> = unused
-        .chain(paid.map(|(file, to)| format!("debt: {file} does not use {to} any more")))
+    let unused: Vec<String> = ROOMS
+        .iter()
+        .flat_map(|room| {
+            let unused = room.uses.iter().filter(|to| !used(room.name, to));
+            unused.map(|to| format!("{} does not use {to}", room.name))
+        })
         .collect();
     assert!(
-        stale.is_empty(),
+        unused.is_empty(),
         "take out of the table:\n{}",
-        stale.join("\n")
+        unused.join("\n")
     );
 }
 
