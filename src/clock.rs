@@ -4,7 +4,7 @@
 //! wall instants are nanoseconds since the Unix epoch.
 
 use rustix::time::{ClockId, clock_gettime};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A monotonic instant or a span, in nanoseconds. Instants are comparable within one boot only.
 pub type Nanos = u64;
@@ -17,7 +17,7 @@ pub const SECOND: Nanos = 1_000_000_000;
 
 /// Now, monotonic (`CLOCK_MONOTONIC`, in ns).
 pub fn now() -> Nanos {
-    nanos(clock_gettime(ClockId::Monotonic))
+    of_timespec(clock_gettime(ClockId::Monotonic))
 }
 
 /// Now, on the wall (in ns since the Unix epoch; 0 before it).
@@ -28,10 +28,15 @@ pub fn now() -> Nanos {
 pub fn unix_now() -> UnixNanos {
     // By way of libc, where a test can step it.
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
+    since.map_or(0, nanos)
 }
 
-fn nanos(t: rustix::time::Timespec) -> u64 {
+/// A span in nanoseconds; the longest that fits where it is longer.
+pub fn nanos(d: Duration) -> Nanos {
+    Nanos::try_from(d.as_nanos()).unwrap_or(Nanos::MAX)
+}
+
+fn of_timespec(t: rustix::time::Timespec) -> u64 {
     u64::try_from(t.tv_sec).unwrap_or(0) * SECOND + u64::try_from(t.tv_nsec).unwrap_or(0)
 }
 

@@ -105,7 +105,7 @@ impl ActiveRun {
             runtime.block_on(prepared.claim.update_phase(Phase::Settle, keys))?;
         }
         self.enter(stream, Phase::Settle);
-        let settled = clock::now() + nanos(self.run.plan.phases.settle);
+        let settled = clock::now() + clock::nanos(self.run.plan.phases.settle);
         while clock::now() < settled && !self.run.control.draining() {
             self.pump(stream)?;
         }
@@ -120,18 +120,18 @@ impl ActiveRun {
         self.sample(runtime, stream);
         let start = (clock::now() + HEAD_START - self.run.t0).div_ceil(SECOND / 10) * (SECOND / 10)
             + self.run.t0;
-        let measure = start + nanos(self.run.plan.phases.warmup);
+        let measure = start + clock::nanos(self.run.plan.phases.warmup);
         let end = self
             .run
             .plan
             .phases
             .duration
-            .map_or(Nanos::MAX, |d| measure.saturating_add(nanos(d)));
+            .map_or(Nanos::MAX, |d| measure.saturating_add(clock::nanos(d)));
         self.command(WorkerCommand::Load(Times {
             start,
             measure,
             end,
-            drain: nanos(self.run.plan.phases.drain),
+            drain: clock::nanos(self.run.plan.phases.drain),
         }));
         // At once, also without a warm-up: what is read of the servers from here on may hold some of the load.
         if measure > start {
@@ -330,8 +330,4 @@ pub(super) async fn revision(store: &PreparedStore) -> Result<i64, Failure> {
         })
         .await;
     Ok(page?.revision)
-}
-
-fn nanos(d: Duration) -> Nanos {
-    u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }

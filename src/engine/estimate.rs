@@ -36,7 +36,7 @@ pub(crate) fn estimate(plan: &Plan, store: usize) -> Estimate {
         false => plan.phases.warmup,
     };
     let length = warmup + plan.phases.duration.unwrap_or(OPEN_ENDED);
-    let length = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
+    let length = crate::clock::nanos(length);
     for actor in writes(plan, store) {
         let each = actor.each(length);
         all.closed_loop |= each.is_none() && !actor.samples.is_empty();

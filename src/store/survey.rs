@@ -83,7 +83,7 @@ pub async fn survey(
     };
     let mut watch = Watch::open(cluster, &mut s).await?;
     let begun = clock::now();
-    let end = begun.saturating_add(nanos(window));
+    let end = begun.saturating_add(clock::nanos(window));
     s.revisions = (watch.last, watch.last);
     let mut ticks = tokio::time::interval(TICK);
     while clock::now() < end && watch.broken.is_none() && watch.bytes < MOST_BYTES {
@@ -323,10 +323,6 @@ async fn hold(
 
 fn seconds(begun: Nanos) -> f64 {
     clock::now().saturating_sub(begun) as f64 / SECOND as f64
-}
-
-fn nanos(d: Duration) -> Nanos {
-    u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! nothing else.
 
 use super::traffic::Traffic;
-use crate::clock::{Nanos, UnixNanos};
+use crate::clock::{self, Nanos, UnixNanos};
 use crate::kube::actors::{Model, Scope, Settings};
 use crate::kube::{ActorKind, Cluster};
 use crate::kube::{OpClass, Resource};
@@ -69,7 +69,7 @@ pub struct Plan {
 impl Plan {
     /// When client `i` of `n` begins, after `start`: at once, or in its turn of the ramp.
     pub fn begins(&self, start: Nanos, i: u64, n: u64) -> Nanos {
-        let ramp = u64::try_from(self.ramp.as_nanos()).unwrap_or(u64::MAX);
+        let ramp = clock::nanos(self.ramp);
         start.saturating_add(ramp / n.max(1) * i)
     }
 
@@ -89,7 +89,7 @@ impl Plan {
     /// gets one before it is as planned, clients begin one after the other. The warm-up lasts at least as long.
     pub fn ramp_up(&mut self, ramp: Duration) {
         self.ramp = ramp;
-        let duration = u64::try_from(ramp.as_nanos()).unwrap_or(u64::MAX);
+        let duration = clock::nanos(ramp);
         for actor in &mut self.actors {
             let profile = match &mut actor.schedule {
                 Schedule::Arrivals { rate, .. } => rate,
@@ -174,7 +174,7 @@ pub struct Limits {
 impl Limits {
     /// The same limit for every op class.
     pub fn all(limit: Duration) -> Self {
-        let ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        let ns = clock::nanos(limit);
         Limits {
             by_class: vec![ns; OpClass::COUNT],
         }
@@ -182,7 +182,7 @@ impl Limits {
 
     /// Sets one.
     pub fn set(&mut self, class: OpClass, limit: Duration) {
-        self.by_class[class as usize] = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        self.by_class[class as usize] = clock::nanos(limit);
     }
 
     /// The limit of an op class, ns.
