@@ -15,8 +15,8 @@ use etcdmark::report::{
     ClassInfo, ClientSample, Collector, Counts, EVENTS_VERSION, End, Environment, ErrorCount,
     Event, FailureEvent, GuardEvent, Header, HistogramLine, HistogramTag, Interval, MemberEvent,
     MemberInfo, Metric, Note, Phase, PhaseEvent, Progress, Reducer, ReportError, RunDirectory,
-    RunResult, Sequence, ServerSample, Sink, StoreInfo, Tee, VerifyReport, hgrm, json, rebuild,
-    text,
+    RunResult, Sequence, ServerSample, Sink, SinkError, StoreInfo, Tee, VerifyReport, hgrm, json,
+    rebuild, text,
 };
 use etcdmark::rpc::Effect;
 use expect_test::expect;
@@ -481,7 +481,24 @@ fn a_killed_run_is_divided_by_the_time_that_is_counted() {
 
 #[test]
 fn the_sample_size_is_of_all_workers_and_the_busiest_one_is_judged_over_the_whole_phase() {
-    let mut reducer = Reducer::new();
+    /// One second in ten all is busy.
+    struct Busy(Reducer);
+    impl Sink for Busy {
+        fn event(&mut self, event: &Event) -> Result<(), SinkError> {
+            let mut event = event.clone();
+            if let Event::Client(c) = &mut event {
+                let all = c.t > 11.5;
+                c.runtime_busy_seconds = vec![0.2, if all { 1.0 } else { 0.3 }];
+            }
+            self.0.event(&event);
+            Ok(())
+        }
+        fn histogram(&mut self, line: &HistogramLine<'_>) -> Result<(), SinkError> {
+            self.0.histogram(line);
+            Ok(())
+        }
+    }
+    let mut reducer = Busy(Reducer::new());
     let mut script = Script::new();
     let means = |count, v: f64| BatchMeans {
         count,
@@ -504,17 +521,8 @@ fn the_sample_size_is_of_all_workers_and_the_busiest_one_is_judged_over_the_whol
         sequence(0, 400),
         sequence(1, 600),
     ];
-    let mut collector = Collector::default();
-    script.play(&mut collector);
-    for mut event in collector.events {
-        if let Event::Client(c) = &mut event {
-            // One second in ten all is busy.
-            let all = c.t > 11.5;
-            c.runtime_busy_seconds = vec![0.2, if all { 1.0 } else { 0.3 }];
-        }
-        reducer.event(&event);
-    }
-    let r = reducer.result();
+    script.play(&mut reducer);
+    let r = reducer.0.result();
     let sample = r.class(LEASE).unwrap().figures.sample.unwrap();
     let both = merge_batch_means(&[means(400, 4.0), means(600, 4.0)]);
     assert_eq!(sample.effective, effective_sample_size(&both));
@@ -1015,6 +1023,79 @@ fn torn_last_lines_cost_the_last_second_and_nothing_more() {
     );
 }
 
+/// A copy that ended early, or lines that somebody took out: what is missing is no miss, and no percentile is of the rest.
+#[test]
+fn data_that_a_file_lacks_are_missing_and_not_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = RunDirectory::create(dir.path()).unwrap();
+    Script::new().play(&mut run.sink().unwrap());
+    let whole = rebuild(dir.path()).unwrap();
+    assert_eq!((whole.missing.len(), whole.exit()), (0, Exit::Ok));
+    let lines = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+    let half = |name: &str| {
+        let text = lines(name);
+        text.lines()
+            .take(text.lines().count() / 2)
+            .fold(String::new(), |s, l| s + l + "\n")
+    };
+    let without = |name: &str, what: &str| {
+        let mut left = true;
+        let text = lines(name);
+        let kept = text
+            .lines()
+            .filter(|l| !(l.contains(what) && std::mem::take(&mut left)));
+        kept.fold(String::new(), |s, l| s + l + "\n")
+    };
+    let lease_response = "measure|main|node-lease/update|response";
+    for (name, changed) in [
+        ("latency.hlog", half("latency.hlog")),
+        ("latency.hlog", without("latency.hlog", lease_response)),
+        (
+            "events.jsonl",
+            without("events.jsonl", "\"type\":\"interval\""),
+        ),
+    ] {
+        let path = dir.path().join(name);
+        let before = fs::read(&path).unwrap();
+        fs::write(&path, changed).unwrap();
+        let r = rebuild(dir.path()).unwrap();
+        fs::write(&path, before).unwrap();
+        let lease = r.class(LEASE).unwrap();
+        let lacks = r.missing.iter().find(|m| m.class == LEASE).unwrap();
+        assert_ne!(lacks.counted, lacks.found);
+        assert_eq!((lease.figures.misses, lease.figures.headline), (0, None));
+        assert_eq!(
+            (r.total.headline, r.total.successes, r.exit()),
+            (None, None, Exit::Failure)
+        );
+        let first = first_line(&r);
+        assert!(
+            first.starts_with("incomplete: latency.hlog holds "),
+            "{first}"
+        );
+        assert!(
+            !first.contains("carried") && !first.contains("p99"),
+            "{first}"
+        );
+    }
+}
+
+#[test]
+fn a_killed_run_says_how_to_delete_its_keys() {
+    let mut killed = Script {
+        end: None,
+        ..Script::new()
+    };
+    let command = "etcdmark cleanup --endpoints http://127.0.0.1:2379 --run-id r1";
+    killed.header.stores[0].cleanup = Some(command.to_owned());
+    let text = rendered(&killed.result());
+    assert!(
+        text.contains(&format!("cleanup not done: {command}")),
+        "{text}"
+    );
+    assert!(!rendered(&Script::new().result()).contains("cleanup not done"));
+}
+
 #[test]
 fn a_wrong_directory_says_what_is_missing() {
     let dir = tempfile::tempdir().unwrap();
@@ -1128,14 +1209,16 @@ fn the_command_renders_each_format_and_names_the_right_class() {
         output,
         class: class.map(str::to_owned),
     };
-    let json = render(&args(Format::Json, None)).unwrap();
+    let (json, whole) = render(&args(Format::Json, None)).unwrap();
+    assert!(whole);
     assert_eq!(json, json::render(&live.result()).unwrap());
     assert!(
         render(&args(Format::Text, None))
             .unwrap()
+            .0
             .starts_with("1,000 nodes' traffic carried; ")
     );
-    let spectrum = render(&args(Format::Hgrm, Some(EVENT))).unwrap();
+    let (spectrum, _) = render(&args(Format::Hgrm, Some(EVENT))).unwrap();
     assert!(
         spectrum.contains("Total count    =          200]"),
         "{spectrum}"

@@ -36,7 +36,7 @@ pub enum Format {
     Hgrm,
 }
 
-/// Rebuilds and prints. Exit 0 when it could, whatever became of the run.
+/// Rebuilds and prints. Exit 0 when it could, whatever became of the run; 1 when its files lack data.
 pub fn run(args: &Args) -> Result<Exit, CliError> {
     if args.class.is_some() && args.output != Format::Hgrm {
         return Err(CliError::usage(
@@ -46,9 +46,9 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
     if is_experiment(&args.dir) {
         return experiment(args);
     }
-    let rendered = render(args)?;
+    let (rendered, whole) = render(args)?;
     print(&rendered)?;
-    Ok(Exit::Ok)
+    Ok(if whole { Exit::Ok } else { Exit::Failure })
 }
 
 /// An experiment's directory, likewise.
@@ -72,21 +72,21 @@ fn experiment(args: &Args) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-/// What [`run`] prints.
-pub fn render(args: &Args) -> Result<String, CliError> {
+/// What [`run`] prints, and whether the run's files are whole.
+pub fn render(args: &Args) -> Result<(String, bool), CliError> {
     let dir: &Path = &args.dir;
     let reducer = report::replay(dir).map_err(|e| CliError {
         exit: e.exit(),
         message: e.to_string(),
     })?;
     let result = reducer.result();
-    match args.output {
-        Format::Text => Ok(text::render(&result, Some(dir))),
-        Format::Json => {
-            json::render(&result).map_err(|e| CliError::failure(format!("cannot render JSON: {e}")))
-        }
-        Format::Hgrm => spectrum(&reducer, &result, args.class.as_deref()),
-    }
+    let rendered = match args.output {
+        Format::Text => text::render(&result, Some(dir)),
+        Format::Json => json::render(&result)
+            .map_err(|e| CliError::failure(format!("cannot render JSON: {e}")))?,
+        Format::Hgrm => spectrum(&reducer, &result, args.class.as_deref())?,
+    };
+    Ok((rendered, result.missing.is_empty()))
 }
 
 fn spectrum(
@@ -94,6 +94,20 @@ fn spectrum(
     result: &RunResult,
     class: Option<&str>,
 ) -> Result<String, CliError> {
+    if let Some(m) = result
+        .missing
+        .iter()
+        .find(|m| class.is_none_or(|c| c == m.class))
+    {
+        return Err(CliError::failure(format!(
+            "no spectrum: latency.hlog holds {} of the {} {} times of {} that events.jsonl counts; a file was cut or \
+             changed after the run",
+            m.found,
+            m.counted,
+            m.metric.name(),
+            m.class
+        )));
+    }
     let closed = match class {
         None => result.total.headline.is_none(),
         Some(name) => match result.class(name) {

@@ -1,6 +1,7 @@
 //! The end of a run: workers joined, the store verified and cleaned up, the outcome told.
 
 use super::active::{ActiveRun, revision};
+use super::header::cleanup_command;
 use super::losses::revision_went_back;
 use super::message::Message;
 use super::prepare::PreparedStore;
@@ -160,17 +161,7 @@ impl ActiveRun {
         for (index, mut prepared) in stores.into_iter().enumerate() {
             let store = &self.run.plan.stores[index];
             let local = !store.target.local_members.is_empty();
-            let left = || {
-                let run = &self.run.plan.run_id;
-                let access = store.target.access();
-                let named = store.target.named();
-                let mine = if shared {
-                    " --yes-this-etcd-is-mine"
-                } else {
-                    ""
-                };
-                format!("etcdmark cleanup {named} --run-id {run}{access}{mine}")
-            };
+            let left = || cleanup_command(&self.run.plan, &store.target);
             // Under /registry only what was written up to here is the run's: said in the manifest while it is certain.
             let written = match shared && foreign == 0 {
                 true => runtime.block_on(sealed(&mut prepared)),

@@ -8,7 +8,10 @@ use crate::rpc::WireKind;
 use crate::schedule::Schedule;
 use crate::schedule::Stripe;
 use crate::server::environment;
+use crate::store::cleanup::REGISTRY;
 use crate::store::preflight::ClusterFacts;
+use crate::target::Target;
+use crate::workload::Plan;
 use crate::workload::plan::Store;
 
 pub(super) fn header(run: &RunContext, stores: &[PreparedStore]) -> Header {
@@ -43,7 +46,7 @@ pub(super) fn header(run: &RunContext, stores: &[PreparedStore]) -> Header {
             .stores
             .iter()
             .zip(stores)
-            .map(|(store, prepared)| store_info(store, &prepared.facts))
+            .map(|(store, prepared)| store_info(plan, store, &prepared.facts))
             .collect(),
         experiment: trial.map(|t| t.experiment.clone()),
         arm: trial.map(|t| t.arm.clone()),
@@ -53,8 +56,18 @@ pub(super) fn header(run: &RunContext, stores: &[PreparedStore]) -> Header {
     }
 }
 
+/// The command that deletes the run's keys from a store.
+pub(super) fn cleanup_command(plan: &Plan, target: &Target) -> String {
+    let (named, access, run) = (target.named(), target.access(), &plan.run_id);
+    let mine = match plan.prefix == REGISTRY {
+        true => " --yes-this-etcd-is-mine",
+        false => "",
+    };
+    format!("etcdmark cleanup {named} --run-id {run}{access}{mine}")
+}
+
 /// The row of a store.
-fn store_info(store: &Store, facts: &ClusterFacts) -> StoreInfo {
+fn store_info(plan: &Plan, store: &Store, facts: &ClusterFacts) -> StoreInfo {
     let target = &store.target;
     let members = facts.members.iter().map(|m| {
         let named = facts.entries.iter().find(|e| e.id == m.member_id);
@@ -84,6 +97,7 @@ fn store_info(store: &Store, facts: &ClusterFacts) -> StoreInfo {
         cluster_id: format!("{:x}", facts.cluster_id),
         members: members.collect(),
         local: !target.local_members.is_empty(),
+        cleanup: (!target.disposable).then(|| cleanup_command(plan, target)),
     }
 }
 

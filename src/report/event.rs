@@ -262,6 +262,9 @@ pub struct StoreInfo {
     pub members: Vec<MemberInfo>,
     /// Started by etcdmark itself.
     pub local: bool,
+    /// The command that deletes the run's keys; none where the store goes away with the run.
+    #[serde(default)]
+    pub cleanup: Option<String>,
 }
 
 /// One member in the header.

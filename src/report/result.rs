@@ -6,7 +6,7 @@
 
 use super::event::{
     ClassInfo, CleanupReport, Counts, DefragmentationEvent, GuardEvent, Header, LossEvent,
-    LossKind, MemberEvent, Note, Phase, VerifyReport,
+    LossKind, MemberEvent, Metric, Note, Phase, VerifyReport,
 };
 use crate::exit::Exit;
 use crate::measure::percentile::Headline;
@@ -62,6 +62,9 @@ pub struct RunResult {
     pub notes: Vec<Note>,
     /// How the store was filled.
     pub populate: Option<PopulateResult>,
+    /// What the run's files lack, by op class; their percentiles are left out.
+    #[serde(default)]
+    pub missing: Vec<MissingData>,
     /// Acknowledged writes that answers showed to be lost, as they were noticed.
     #[serde(default)]
     pub losses: Vec<LossEvent>,
@@ -69,6 +72,19 @@ pub struct RunResult {
     pub verify: Option<VerifyReport>,
     /// What was deleted.
     pub cleanup: Option<CleanupReport>,
+}
+
+/// An op class whose successes are not the same in `events.jsonl` and `latency.hlog`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct MissingData {
+    /// `actor/step`.
+    pub class: String,
+    /// Of what there should be one value for each success.
+    pub metric: Metric,
+    /// Successes in `events.jsonl`.
+    pub counted: u64,
+    /// Values in `latency.hlog`.
+    pub found: u64,
 }
 
 /// How a run ended.
@@ -428,6 +444,9 @@ impl RunResult {
         };
         if self.outcome.interrupted {
             exit = exit.and(Exit::Interrupted);
+        }
+        if !self.missing.is_empty() {
+            exit = exit.and(Exit::Failure);
         }
         let verify = self.verify.as_ref();
         let unknown = |v: &VerifyReport| v.incomplete.is_some() || v.withdrawn.is_some();

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 /// What [`figures`] needs.
 pub(super) struct Input<'a> {
+    /// The histograms are of all that was counted; there are no percentiles of a part.
+    pub(super) whole: bool,
     /// All operations.
     pub(super) counts: &'a Counts,
     /// Of these, succeeded within the phase.
@@ -55,13 +57,17 @@ pub(super) fn figures(input: &Input<'_>) -> Figures {
     };
     let misses = c.misses() + unanswered_now;
     let base = operations(c);
-    let get = |m: Metric| input.histograms.get(&m).and_then(Hist::histogram);
+    let get = |m: Metric| {
+        let histogram = input.histograms.get(&m).filter(|_| input.whole);
+        histogram.and_then(Hist::histogram)
+    };
     let successes = if input.open.is_some() {
         get(Metric::Response)
     } else {
         None
     };
-    let of = input.open.map(|open| offered(open, input.in_time));
+    let open = input.open.filter(|_| input.whole);
+    let of = open.map(|open| offered(open, input.in_time));
     Figures {
         counts: c.clone(),
         unanswered: unanswered_now,

@@ -8,6 +8,7 @@ mod accounts;
 mod figures;
 mod judge;
 mod media;
+mod missing;
 mod outages;
 mod series;
 mod servers;
@@ -21,8 +22,8 @@ use super::event::{
     Progress,
 };
 use super::result::{
-    API_VERSION, ClassResult, Figures, KIND, Outcome, PhaseTime, PopulateResult, RunResult,
-    StoreResult,
+    API_VERSION, ClassResult, Figures, KIND, MissingData, Outcome, PhaseTime, PopulateResult,
+    RunResult, StoreResult,
 };
 use super::threshold;
 use crate::measure::BatchMeans;
@@ -239,8 +240,9 @@ impl Reducer {
         let measured_seconds = self
             .measure_start()
             .map_or(0.0, |start| self.tallies.counted.max(start) - start);
-        let classes = self.class_results(measured_seconds);
-        let total = self.total(&classes, measured_seconds);
+        let missing = self.missing();
+        let classes = self.class_results(measured_seconds, &missing);
+        let total = self.total(&classes, measured_seconds, missing.is_empty());
         let client = self.tallies.client(total.counts.attempts);
         let host = self.host.all();
         let open = |c: &&ClassResult| !c.class.closed_loop;
@@ -261,7 +263,14 @@ impl Reducer {
             client: &client,
             host: &host,
         });
-        let headline = |class: Option<&str>, q: f64| self.headline(&classes, class, q);
+        let lacks =
+            |class: Option<&str>| missing.iter().any(|m| class.is_none_or(|c| c == m.class));
+        let headline = |class: Option<&str>, q: f64| {
+            if lacks(class) {
+                return None;
+            }
+            self.headline(&classes, class, q)
+        };
         let input = threshold::ThresholdInput {
             total: &total,
             classes: &classes,
@@ -293,6 +302,7 @@ impl Reducer {
             guards: self.guards.clone(),
             notes: self.notes.clone(),
             populate: self.populated(),
+            missing: missing.clone(),
             losses: self.losses.clone(),
             verify: self.verify.clone(),
             cleanup: self.cleanup.clone(),
@@ -383,7 +393,25 @@ impl Reducer {
             .collect()
     }
 
-    fn class_results(&self, seconds: f64) -> Vec<ClassResult> {
+    /// Response times that one file counts and the other does not hold.
+    fn missing(&self) -> Vec<MissingData> {
+        let none = BTreeMap::new();
+        let classes = self.header.classes.iter().filter_map(|class| {
+            let name = class.name.as_str();
+            let tally = self.tallies.classes.get(name)?;
+            let histograms = self.histograms.get(name).unwrap_or(&none);
+            missing::missing(
+                name,
+                class.closed_loop,
+                tally,
+                histograms,
+                self.end.is_some(),
+            )
+        });
+        classes.collect()
+    }
+
+    fn class_results(&self, seconds: f64, missing: &[MissingData]) -> Vec<ClassResult> {
         let none = BTreeMap::new();
         self.header
             .classes
@@ -398,6 +426,7 @@ impl Reducer {
                     (merge_batch_means(&latency), merge_batch_means(&miss))
                 });
                 let input = figures::Input {
+                    whole: !missing.iter().any(|m| m.class == class.name),
                     counts: &tally.counts,
                     ok_within: tally.ok_within,
                     seconds,
@@ -414,7 +443,7 @@ impl Reducer {
             .collect()
     }
 
-    fn total(&self, classes: &[ClassResult], seconds: f64) -> Figures {
+    fn total(&self, classes: &[ClassResult], seconds: f64, whole: bool) -> Figures {
         let (mut counts, mut open) = (Counts::default(), Counts::default());
         let mut ok_within = 0;
         for class in classes {
@@ -433,6 +462,7 @@ impl Reducer {
             .map(|m| (*m, self.merged(None, *m)))
             .collect();
         figures::figures(&figures::Input {
+            whole,
             counts: &counts,
             ok_within,
             seconds,

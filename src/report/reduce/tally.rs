@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) counts: Counts,
+    /// Of these, succeeded in the last interval.
+    pub(super) last_ok: u64,
     /// Succeeded between the measure phase's begin and end: the warm-up's too, but not the drain's.
     pub(super) ok_within: u64,
     /// Answered at all within it.
@@ -52,6 +54,7 @@ impl Tallies {
             let tally = self.classes.entry(class.clone()).or_default();
             if i.phase.is_some_and(measured) {
                 tally.counts.add(counts);
+                tally.last_ok = counts.ok;
             }
             if within {
                 tally.ok_within += counts.ok;

@@ -1,9 +1,10 @@
 //! The first line: what an operator wants to know, in the order in which it matters.
 
 use crate::exit::Exit;
-use crate::human::numbers::{count, ns, percent, rate, seconds};
+use crate::human::numbers::{count, ns, percent, rate, seconds, things};
 use crate::measure::percentile::Headline;
 use crate::measure::validity::Verdict;
+use crate::report::files::{EVENTS, HLOG};
 use crate::report::result::{ClassResult, MemberFigures, RunResult, StoreResult};
 use crate::report::{LossEvent, LossKind};
 
@@ -15,7 +16,8 @@ pub fn sentence(r: &RunResult) -> String {
     if invalid {
         parts.push(format!("invalid: {}", reason(r)));
     }
-    match speaker(r) {
+    match speaker(r).filter(|_| r.missing.is_empty()) {
+        None if !r.missing.is_empty() => {}
         None => parts.push("nothing was measured".to_owned()),
         Some(class) => {
             if r.validity.saturated {
@@ -79,6 +81,7 @@ pub fn fault(r: &RunResult) -> Option<String> {
 /// How it ended, unless well.
 fn ends(r: &RunResult) -> Vec<String> {
     let mut parts = Vec::from_iter(lost(r));
+    parts.extend(incomplete(r));
     let error = r.outcome.error.as_deref().unwrap_or("unknown reason");
     match r.outcome.outcome.as_str() {
         "completed" => {}
@@ -109,6 +112,26 @@ fn ends(r: &RunResult) -> Vec<String> {
         parts.push(format!("failed: the store could not be verified: {why}"));
     }
     parts
+}
+
+/// What the run's files lack.
+fn incomplete(r: &RunResult) -> Option<String> {
+    let worst = r
+        .missing
+        .iter()
+        .max_by_key(|m| m.counted.abs_diff(m.found))?;
+    let others = match r.missing.len() {
+        1 => String::new(),
+        n => format!(" and {}", things(n as u64 - 1, "other op class")),
+    };
+    Some(format!(
+        "incomplete: {HLOG} holds {} of the {} {} times of {} that {EVENTS} counts{others}: a file was cut or changed \
+         after the run, so percentiles are left out",
+        count(worst.found),
+        count(worst.counted),
+        worst.metric.name(),
+        worst.class,
+    ))
 }
 
 /// Members that restarted and leaders that changed while measuring, unless a guard has told: without guards, nothing

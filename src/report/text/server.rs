@@ -211,6 +211,15 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
         let accounts = store.accounts.as_ref().filter(|a| !a.agree);
         lines.extend(accounts.map(|a| disagreement(&store.name, a)));
     }
+    if r.outcome.outcome == "killed" && r.cleanup.is_none() {
+        let mut commands: Vec<&str> = Vec::new();
+        for command in r.header.stores.iter().filter_map(|s| s.cleanup.as_deref()) {
+            if !commands.contains(&command) {
+                commands.push(command);
+            }
+        }
+        lines.extend(commands.iter().map(|c| format!("cleanup not done: {c}")));
+    }
     // A throwaway store needs none.
     if let Some(c) = r
         .cleanup
