@@ -11,7 +11,7 @@ use super::message::Message;
 use super::prepare::PreparedStore;
 use super::stream::Stream;
 use super::thread::{self, WorkerCommand, WorkerResult};
-use crate::clock::{self, Nanos, SECOND};
+use crate::clock::{self, Nanos, SECOND, UnixNanos};
 use crate::etcd::control::RangeSpec;
 use crate::kube::OpClass;
 use crate::report::{Event, GuardEvent, Phase, PhaseEvent, Progress};
@@ -113,8 +113,10 @@ impl ActiveRun {
             self.last_revisions(runtime, stores);
             return Ok(());
         }
+        let until = self.writes_until();
         for prepared in stores.iter_mut() {
             let keys = prepared.claim.manifest.populated;
+            prepared.claim.manifest.writes_until_unix_ns = Some(until);
             runtime.block_on(prepared.claim.update_phase(Phase::Warmup, keys))?;
         }
         self.sample(runtime, stream);
@@ -149,6 +151,15 @@ impl ActiveRun {
         self.sample(runtime, stream);
         self.last_revisions(runtime, stores);
         Ok(())
+    }
+
+    /// When the last write is due at the latest, on the wall clock.
+    fn writes_until(&self) -> UnixNanos {
+        let phases = &self.run.plan.phases;
+        let length = phases.duration.map(|d| phases.warmup + d + phases.drain);
+        length.map_or(UnixNanos::MAX, |length| {
+            clock::unix_now().saturating_add(HEAD_START + clock::nanos(length))
+        })
     }
 
     /// Notes each store's revision after the last write.

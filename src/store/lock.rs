@@ -1,11 +1,11 @@
 //! The leased lock of a run: one process at a time, and none for long after it has died.
 
 use super::manifest::{ManifestError, RunKeys};
+use super::owner::{Owner, Process};
 use crate::etcd::control::{ControlClient, ControlError, RangeSpec};
 use etcd_client::{
     Compare, CompareOp, KeyValue, PutOptions, Txn, TxnOp, TxnOpResponse, TxnResponse,
 };
-use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,28 +15,12 @@ use tokio::task::JoinHandle;
 /// The lock outlives its holder by so many seconds.
 pub const LOCK_TTL: i64 = 15;
 
-/// Who holds a lock.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LockOwner {
-    /// Host name.
-    pub host: String,
-    /// Process id.
-    pub pid: u32,
-}
-
-impl std::fmt::Display for LockOwner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "process {} on host {}", self.pid, self.host)
-    }
-}
-
 /// A run's lock, kept alive by a task of the runtime it was taken in until it is dropped or released. Where it
 /// expires, it is taken again while nobody has had it.
 #[derive(Debug)]
 pub struct Lock {
     pub(super) cluster: ControlClient,
     keys: RunKeys,
-    run_id: String,
     watch: LockWatch,
     keeper: JoinHandle<()>,
 }
@@ -92,7 +76,6 @@ impl Lock {
                 return Ok(Lock {
                     cluster: cluster.clone(),
                     keys,
-                    run_id: run_id.to_owned(),
                     watch: LockWatch { held, lost },
                     keeper: tokio::spawn(keeper.keep(tell)),
                 });
@@ -104,7 +87,7 @@ impl Lock {
         let holder = found(answer?);
         Err(ManifestError::Locked {
             run_id: run_id.to_owned(),
-            holder: owner_name(holder.first().map(KeyValue::value)),
+            holder: Owner::parse(holder.first().map_or(&[], KeyValue::value)),
         })
     }
 
@@ -121,19 +104,6 @@ impl Lock {
     /// Why the lock is no longer held; None while it is.
     pub fn lost(&self) -> Option<String> {
         self.watch.lost()
-    }
-
-    /// Waits until the lock is lost, for a guard; never returns while it is held.
-    pub async fn until_lost(&self) -> ManifestError {
-        let mut lost = self.watch.lost.clone();
-        let reason = match lost.wait_for(Option::is_some).await {
-            Ok(r) => r.clone().unwrap_or_default(),
-            Err(_) => "the task that renews it ended".to_owned(),
-        };
-        ManifestError::Lost {
-            run_id: self.run_id.clone(),
-            reason,
-        }
     }
 
     /// How often it was taken again: a LeaseGrant and a Txn each.
@@ -161,7 +131,7 @@ impl Lock {
         let lock = self.cluster.get(self.keys.lock.as_bytes()).await?;
         if let Some(kv) = lock {
             let other = kv.lease() != self.lease();
-            return Ok(other.then(|| took(&owner_name(Some(kv.value())))));
+            return Ok(other.then(|| took(&Owner::parse(kv.value()))));
         }
         let manifest = self.cluster.get(self.keys.manifest.as_bytes()).await?;
         Ok(manifest.is_none().then(|| GONE.to_owned()))
@@ -179,7 +149,7 @@ impl Lock {
 const GONE: &str =
     "its manifest is gone: another process has cleaned up this run, or the store has lost it";
 
-fn took(owner: &str) -> String {
+fn took(owner: &Owner) -> String {
     format!("{owner} took it")
 }
 
@@ -208,25 +178,13 @@ impl Drop for Lock {
 pub async fn lock_owner(
     cluster: &ControlClient,
     run_id: &str,
-) -> Result<Option<String>, ControlError> {
+) -> Result<Option<Owner>, ControlError> {
     let kv = cluster.get(RunKeys::new(run_id).lock.as_bytes()).await?;
-    Ok(kv.map(|kv| owner_name(Some(kv.value()))))
-}
-
-pub(super) fn owner_name(value: Option<&[u8]>) -> String {
-    match value.and_then(|v| serde_json::from_slice::<LockOwner>(v).ok()) {
-        Some(h) => h.to_string(),
-        None => "another process".to_owned(),
-    }
+    Ok(kv.map(|kv| Owner::parse(kv.value())))
 }
 
 fn me() -> Vec<u8> {
-    let uname = rustix::system::uname();
-    let holder = LockOwner {
-        host: uname.nodename().to_string_lossy().into_owned(),
-        pid: std::process::id(),
-    };
-    serde_json::to_vec(&holder).unwrap_or_default()
+    serde_json::to_vec(&Process::me()).unwrap_or_default()
 }
 
 /// Keeps a lock.
@@ -286,7 +244,7 @@ impl Keeper {
                 }
                 return Ok(Retaken::Held);
             }
-            Some(kv) => took(&owner_name(Some(kv.value()))),
+            Some(kv) => took(&Owner::parse(kv.value())),
             None => GONE.to_owned(),
         };
         Ok(Retaken::Lost(reason))

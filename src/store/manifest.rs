@@ -2,7 +2,8 @@
 //! that a populate can be resumed, a second run on the same id is refused and cleanup knows what is ours.
 
 use super::cleanup::REGISTRY;
-pub use super::lock::{LOCK_TTL, Lock, LockOwner, LockWatch, lock_owner};
+pub use super::lock::{LOCK_TTL, Lock, LockWatch, lock_owner};
+use super::owner::{Owner, Process};
 use super::remove::remove;
 use crate::clock::UnixNanos;
 use crate::etcd::control::{ControlClient, ControlError};
@@ -63,6 +64,20 @@ pub struct Manifest {
     /// The store's revision after the run's last write; None as long as the run may write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_revision: Option<i64>,
+    /// The process that writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<Process>,
+    /// Until when it may write, ns since the Unix epoch, told when the load begins: a process that stands still for
+    /// longer than its lock lives goes on writing afterwards. None before, and once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writes_until_unix_ns: Option<UnixNanos>,
+}
+
+/// As RFC 3339, whole seconds; None far in the future.
+fn time(at: UnixNanos) -> Option<String> {
+    let seconds = i64::try_from(at / 1_000_000_000).ok()?;
+    let time = jiff::Timestamp::from_second(seconds).ok()?;
+    Some(time.to_string())
 }
 
 /// Between which revisions a run wrote. From the revisions that etcd gave the manifest itself, which nobody can write
@@ -76,6 +91,22 @@ pub struct Written {
 }
 
 impl Manifest {
+    /// Who may still write although nobody holds the lock; None when nobody does, as far as is known.
+    pub fn writer(&self) -> Option<String> {
+        let process = self.process.as_ref()?;
+        let runs = process.runs();
+        let until = self.writes_until_unix_ns;
+        let until = until.filter(|until| *until > crate::clock::unix_now());
+        match (runs, until) {
+            (Some(true), _) => Some(format!("{process} still runs")),
+            (None, Some(until)) => Some(format!(
+                "{process} may write until {}",
+                time(until).unwrap_or_else(|| "it is stopped".to_owned())
+            )),
+            _ => None,
+        }
+    }
+
     /// Of a run that begins now.
     pub fn new(
         run_id: &str,
@@ -96,6 +127,8 @@ impl Manifest {
             populated: 0,
             created_unix_ns: crate::clock::unix_now(),
             last_revision: None,
+            process: Some(Process::me()),
+            writes_until_unix_ns: None,
         }
     }
 }
@@ -105,14 +138,18 @@ impl Manifest {
 pub enum ManifestError {
     /// Another process is at work on this run id.
     #[error(
-        "run id {run_id:?} is in use: {holder} holds its lock; choose another --run-id, or wait (the lock \
-         expires {LOCK_TTL} s after that process ends)"
+        "run id {run_id:?} is in use: {holder} {}",
+        if holder.ended() {
+            format!("has ended, and its lock expires within {LOCK_TTL} s: wait, or choose another --run-id")
+        } else {
+            format!("holds its lock; choose another --run-id, or wait (the lock expires {LOCK_TTL} s after that process ends)")
+        }
     )]
     Locked {
         /// The run id.
         run_id: String,
         /// Who.
-        holder: String,
+        holder: Owner,
     },
     /// The store holds another run's keys under this run id.
     #[error(
@@ -270,7 +307,8 @@ async fn settle(
         if found.phase > Phase::Settle {
             return Err(ManifestError::Finished { run_id });
         }
-        return Ok((found, true));
+        let process = Some(Process::me());
+        return Ok((Manifest { process, ..found }, true));
     }
     // Only the lock may be there. `/registry` itself is preflight's business.
     let base = format!("{HOME}/{}/", wanted.run_id);
@@ -338,22 +376,33 @@ impl RunClaim {
     }
 
     /// Who has taken the lock since it was lost; None while it is ours or nobody's.
-    pub async fn new_owner(&self) -> Result<Option<String>, ControlError> {
+    pub async fn new_owner(&self) -> Result<Option<Owner>, ControlError> {
         let kv = self.lock.cluster.get(self.keys.lock.as_bytes()).await?;
         Ok(kv
             .filter(|kv| kv.lease() != self.lock.lease())
-            .map(|kv| super::lock::owner_name(Some(kv.value()))))
+            .map(|kv| Owner::parse(kv.value())))
     }
 
-    /// Gives the lock back and leaves the manifest: the keys stay (`--keep-data`, a failed cleanup).
-    pub async fn leave(self) -> Result<(), ManifestError> {
+    /// Gives the lock back and leaves the manifest, which says that the run writes no more: the keys stay
+    /// (`--keep-data`, a failed cleanup).
+    pub async fn leave(mut self) -> Result<(), ManifestError> {
+        self.manifest.process = None;
+        self.manifest.writes_until_unix_ns = None;
+        // Under /registry, the manifest's revision is the last that counts as the run's, unless it is sealed.
+        if self.manifest.prefix != REGISTRY || self.manifest.last_revision.is_some() {
+            write(&self.lock, &self.keys, &self.manifest).await?;
+        }
         self.lock.release().await
     }
 
     /// Deletes the manifest, as [`super::remove::remove`], and gives the lock back: after cleanup.
     pub async fn release(self) -> Result<bool, ManifestError> {
         let removed = remove(&self.lock.cluster, &self.manifest.run_id).await?;
+        if !removed {
+            self.leave().await?;
+            return Ok(false);
+        }
         self.lock.release().await?;
-        Ok(removed)
+        Ok(true)
     }
 }

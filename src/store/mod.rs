@@ -5,6 +5,7 @@ mod lock;
 pub mod manifest;
 mod may_write;
 pub mod others;
+pub mod owner;
 pub mod prefixes;
 pub mod preflight;
 mod preflight_error;

@@ -2,6 +2,7 @@
 
 use super::lock::lock_owner;
 use super::manifest::{HOME, Manifest, RunKeys, Written, parse, written};
+use super::owner::Owner;
 use crate::etcd::control::{ControlClient, ControlError};
 use crate::rpc::prefix_end;
 
@@ -22,7 +23,7 @@ pub struct KnownRun {
     /// Its manifest, and when the run wrote; None when unreadable.
     pub manifest: Option<(Manifest, Written)>,
     /// Who holds its lock.
-    pub holder: Option<String>,
+    pub holder: Option<Owner>,
 }
 
 /// Keys of a run whose manifest is gone.
@@ -33,7 +34,7 @@ pub struct OrphanRange {
     /// Keys, the lock not counted.
     pub keys: u64,
     /// Who holds its lock.
-    pub holder: Option<String>,
+    pub holder: Option<Owner>,
 }
 
 /// Everything under [`HOME`]. Steps from run to run (two or three reads each), so that the keys of a large run are not

@@ -1,7 +1,7 @@
 //! etcdmark itself is killed in the middle.
 
 use crate::common::etcd::etcd_flags;
-use crate::common::{Testbed, command::until_unlocked, etcdmark, events, processes};
+use crate::common::{Testbed, etcdmark, events, processes};
 use crate::play::{QUICK, Run};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -64,9 +64,13 @@ fn what_was_measured_survives_the_lock_ends_and_cleanup_empties_the_store() {
             .contains("killed")
     );
 
-    // The lock has 15 s to live, then the keys can go.
-    let said = until_unlocked(&cleanup);
+    // The lock has 15 s to live, then the keys can go: cleanup waits for it.
+    let said = etcdmark(&cleanup);
     assert_eq!(said.code, 0, "{said:?}");
+    assert!(
+        said.stderr.contains("has ended; its lock expires within"),
+        "{said:?}"
+    );
     assert!(
         said.stdout.starts_with("run killed: 180 keys deleted"),
         "{said:?}"

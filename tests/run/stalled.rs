@@ -1,7 +1,8 @@
 //! An etcdmark that stands still for longer than its lock lives.
 
+use crate::common::Testbed;
+use crate::common::command::{etcdmark, until_unlocked};
 use crate::common::etcd::etcd_flags;
-use crate::common::{Testbed, command::until_unlocked};
 use crate::play::{QUICK, Run};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -25,7 +26,16 @@ fn keys_that_another_process_cleaned_up_meanwhile_are_not_held_against_etcd() {
     let mut run = Run::start(&[&QUICK, &more, &["--run-id", "stalled"]]);
     run.until_second(2);
     run.signal(Signal::STOP);
-    let said = until_unlocked(&["cleanup", "--endpoints", &endpoints]);
+    // The process will go on writing: nobody deletes its keys without --force.
+    let cleanup = ["cleanup", "--endpoints", &endpoints];
+    let refused = until_unlocked(&cleanup);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    let why = format!(
+        "may still write, although its lock has expired: process {} on host",
+        run.pid().as_raw_nonzero()
+    );
+    assert!(refused.stderr.contains(&why), "{refused:?}");
+    let said = etcdmark(&[&cleanup[..], &["--force"]].concat());
     assert_eq!(said.code, 0, "{said:?}");
     run.signal(Signal::CONT);
     // It drains by itself.

@@ -1,22 +1,28 @@
 //! `etcdmark cleanup`: deletes what runs left, by their manifests.
 
+mod summary;
+
+pub use summary::{CleanupResult, OrphanResult, Summary};
+
 use super::CliError;
 use super::cluster_flags::{Access, ClusterFlags};
 use super::inspect::{block_on, refuse};
 use super::output::{self, Format};
 use crate::etcd::control::ControlClient;
 use crate::exit::Exit;
-use crate::human::numbers::{bytes, things};
 use crate::report::CleanupReport;
 use crate::store::cleanup::{CleanupError, RunData, cleanup_run};
-use crate::store::manifest::{HOME, Lock, ManifestError};
-use crate::store::others::others;
+use crate::store::manifest::{HOME, LOCK_TTL, Lock, ManifestError};
+use crate::store::owner::Owner;
 use crate::store::preflight::{self, PreflightError};
 use crate::store::remove::remove;
 use crate::store::runs::{self, KnownRun, KnownRuns, OrphanRange};
 use crate::target::Target;
-use serde::Serialize;
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// etcd ends a lease up to so many seconds late.
+const LEASE_SLACK: i64 = 5;
 
 /// Delete the keys and etcd leases that runs left in a store. Deletes only what a manifest under
 /// /registry-etcdmark/ lists as written by etcdmark (and with --orphans what has no manifest there), and refuses
@@ -45,56 +51,6 @@ pub struct Args {
     /// Output format.
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
-}
-
-/// What was deleted, as the command's JSON.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Summary {
-    /// `main`, or the resources that --overrides routes there.
-    pub store: String,
-    /// One per run.
-    pub runs: Vec<CleanupResult>,
-    /// One per range under /registry-etcdmark/ without a manifest.
-    pub orphans: Vec<OrphanResult>,
-    /// Largest db file after it, bytes: no smaller than before.
-    pub db_size: i64,
-    /// Of these in use.
-    pub db_size_in_use: i64,
-    /// Command lines that shrink the file, in this order.
-    pub shrink_with: Vec<String>,
-    /// The store holds others' keys, or may: who uses it compacts it (kube-apiserver every 5 minutes).
-    pub live_cluster: bool,
-    /// The same of each etcd of --overrides.
-    pub overrides: Vec<Summary>,
-}
-
-/// What was deleted of one run.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CleanupResult {
-    /// Run id.
-    pub run_id: String,
-    /// Keys deleted, the manifest not counted.
-    pub keys: u64,
-    /// Leases revoked.
-    pub leases: u64,
-}
-
-/// A range without a manifest.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OrphanResult {
-    /// `/registry-etcdmark/NAME`.
-    pub prefix: String,
-    /// Keys that were there.
-    pub found: u64,
-    /// Of these deleted.
-    pub keys: u64,
-    /// Leases revoked.
-    pub leases: u64,
-    /// What deletes them, if they were left.
-    pub delete_with: Option<String>,
 }
 
 /// Runs the command.
@@ -182,7 +138,7 @@ async fn clean_store(
             .orphans
             .push(clean_orphan(args, target, cluster, orphan).await?);
     }
-    sizes(&mut summary, target, cluster).await;
+    summary.sizes(target, cluster).await;
     Ok(summary)
 }
 
@@ -199,6 +155,14 @@ async fn clean_run(
             run.run_id
         )));
     };
+    let writer = m.writer().filter(|_| !args.force && run.holder.is_none());
+    if let Some(writer) = writer {
+        return Err(CliError::usage(format!(
+            "run {:?} may still write, although its lock has expired: {writer}; stop it first, or pass --force to delete \
+             its keys anyway",
+            run.run_id
+        )));
+    }
     let data = RunData {
         written: Some(*written),
         owned: target.owned,
@@ -247,7 +211,7 @@ async fn clean_range(
     target: &Target,
     cluster: &ControlClient,
     run_id: &str,
-    holder: Option<String>,
+    holder: Option<Owner>,
     data: RunData<'_>,
 ) -> Result<CleanupReport, CliError> {
     let lock = lock(args, cluster, run_id, holder).await?;
@@ -309,134 +273,38 @@ async fn lock(
     args: &Args,
     cluster: &ControlClient,
     run_id: &str,
-    holder: Option<String>,
+    holder: Option<Owner>,
 ) -> Result<Option<Lock>, CliError> {
-    let locked = |who: &str| {
+    let locked = |who: &Owner| {
         CliError::usage(format!(
             "run {run_id:?} is still active: {who} holds its lock; stop it first, or pass --force to delete its \
              keys anyway"
         ))
     };
-    match (holder, args.force) {
-        (Some(_), true) => return Ok(None),
-        (Some(who), false) => return Err(locked(&who)),
-        (None, _) => {}
+    match holder {
+        Some(_) if args.force => return Ok(None),
+        Some(who) if who.ended() => output::complain(&format!(
+            "run {run_id:?}: {who} has ended; its lock expires within {LOCK_TTL} s"
+        )),
+        Some(who) => return Err(locked(&who)),
+        None => {}
     }
-    match Lock::take(cluster, run_id).await {
-        Ok(lock) => Ok(Some(lock)),
-        Err(ManifestError::Locked { holder, .. }) if !args.force => Err(locked(&holder)),
-        Err(ManifestError::Control(e)) if !e.message().contains("database space exceeded") => {
-            Err(CliError::failure(e.to_string()))
-        }
-        Err(_) => Ok(None),
-    }
-}
-
-async fn sizes(summary: &mut Summary, target: &Target, cluster: &ControlClient) {
-    let mut revision = 0;
-    // (it leads, endpoint): the leader is defragmented last.
-    let mut members = Vec::new();
-    for m in cluster.each() {
-        if let Ok(s) = m.status().await {
-            summary.db_size = summary.db_size.max(s.db_size);
-            summary.db_size_in_use = summary.db_size_in_use.max(s.db_size_in_use);
-            revision = revision.max(s.revision);
-            members.push((s.leader == s.member_id, s.endpoint));
-        }
-    }
-    members.sort();
-    // Where that cannot be seen, it may be: no advice may harm it.
-    let found = others(cluster, false).await.ok().flatten();
-    summary.live_cluster = found.is_none_or(|o| o.count > 0);
-    let endpoints = target.endpoints.join(",");
-    let access = match &target.named_by {
-        Some(_) => " (with the certificates in the node's /etc/kubernetes/pki/etcd)",
-        None => target.access(),
-    };
-    let alarms = cluster.alarms().await.unwrap_or_default();
-    let full = alarms.iter().any(|a| a.kind == "NOSPACE");
-    // Compacting a live cluster's newest revision would end its watches that lag; its own compactor does it, but
-    // cannot write to a full store.
-    if !summary.live_cluster || full {
-        let line = format!("etcdctl --endpoints={endpoints} compact {revision}{access}");
-        summary.shrink_with.push(line);
-    }
-    for (_, endpoint) in members {
-        let line = format!("etcdctl --endpoints={endpoint} defrag{access}");
-        summary.shrink_with.push(line);
-    }
-    if full {
-        let line = format!("etcdctl --endpoints={endpoints} alarm disarm{access}");
-        summary.shrink_with.push(line);
-    }
-}
-
-impl std::fmt::Display for Summary {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.overrides.is_empty() {
-            return self.one(f);
-        }
-        for store in std::iter::once(self).chain(&self.overrides) {
-            writeln!(f, "store {}:", store.store)?;
-            store.one(f)?;
-        }
-        Ok(())
-    }
-}
-
-impl Summary {
-    /// Of one store.
-    fn one(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.runs.is_empty() && self.orphans.is_empty() {
-            return writeln!(f, "nothing to delete: this store holds no keys of any run");
-        }
-        for r in &self.runs {
-            writeln!(
-                f,
-                "run {}: {} deleted, {} revoked",
-                r.run_id,
-                things(r.keys, "key"),
-                things(r.leases, "lease")
-            )?;
-        }
-        for o in &self.orphans {
-            let (prefix, found) = (&o.prefix, things(o.found, "key"));
-            match &o.delete_with {
-                Some(line) => writeln!(
-                    f,
-                    "{prefix}/: {found} without a manifest, not deleted; to delete them, run: {line}"
-                )?,
-                None => writeln!(
-                    f,
-                    "{prefix}/: {} without a manifest deleted, {} revoked",
-                    things(o.keys, "key"),
-                    things(o.leases, "lease")
-                )?,
+    for second in 0.. {
+        match Lock::take(cluster, run_id).await {
+            Ok(lock) => return Ok(Some(lock)),
+            Err(ManifestError::Locked { holder, .. })
+                if holder.ended() && !args.force && second < LOCK_TTL + LEASE_SLACK =>
+            {
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
-        }
-        if self.runs.is_empty() && self.orphans.iter().all(|o| o.keys == 0) {
-            return Ok(());
-        }
-        let compacts = self
-            .shrink_with
-            .iter()
-            .any(|line| line.contains(" compact "));
-        let when = match self.live_cluster && !compacts {
-            true => {
-                "wait for the next compaction by those who use this etcd, 10 minutes for kube-apiserver; then defragment \
-                 one member at a time"
+            Err(ManifestError::Locked { holder, .. }) if !args.force => {
+                return Err(locked(&holder));
             }
-            false => "one member at a time",
-        };
-        writeln!(
-            f,
-            "deleting does not shrink the db file: {} ({} in use); etcd reuses the free pages after its next \
-             compaction.\nto shrink the file, run ({when}; defrag blocks a member for seconds per GB):",
-            bytes(self.db_size as f64),
-            bytes(self.db_size_in_use as f64)
-        )?;
-        self.shrink_with
-            .iter()
-            .try_for_each(|line| writeln!(f, "  {line}"))
+            Err(ManifestError::Control(e)) if !e.message().contains("database space exceeded") => {
+                return Err(CliError::failure(e.to_string()));
+            }
+            Err(_) => break,
+        }
     }
+    Ok(None)
 }
