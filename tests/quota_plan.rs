@@ -7,6 +7,8 @@
 )]
 
 mod common;
+#[path = "quota_plan/window.rs"]
+mod window;
 
 use common::Output;
 use common::etcd::with_flags;
@@ -307,7 +309,7 @@ async fn it_writes_nothing_and_says_so_of_each_store() {
     assert!(stdout.starts_with("store main: "), "{stdout}");
     assert!(stdout.contains("\nstore events: "), "{stdout}");
     assert!(
-        stdout.contains("nothing was written in the window; keep the quota of 2 GiB"),
+        stdout.contains("nothing was written in 1 s: no forecast"),
         "{stdout}"
     );
     assert!(stderr.contains("watching 2 etcds, 0 of 1 s"), "{stderr}");

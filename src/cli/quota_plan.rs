@@ -5,6 +5,8 @@ use super::cluster_flags::{Access, ClusterFlags};
 use super::inspect::{block_on, refuse};
 use super::output::{self, Format};
 use super::progress::Line;
+use super::signals;
+use crate::control::Control;
 use crate::etcd::quota;
 use crate::exit::Exit;
 use crate::human::Span;
@@ -81,10 +83,13 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let mut stores = vec![("main".to_owned(), target)];
     stores.extend(found.overrides.into_iter().map(|o| (o.name(), o.target)));
     let count = stores.len();
+    let control = Control::default();
+    signals::watch(control.clone(), "stopping; planning with what was seen")
+        .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
     let plans = stores.into_iter().enumerate().map(|(i, (name, target))| {
         // One line for all: their windows are the same.
         let line = (i == 0 && !args.quiet).then(Line::new);
-        one(name, target, (window, interval), count, line)
+        one(name, target, (window, interval), count, &control, line)
     });
     let plan = QuotaPlan {
         version: QUOTA_PLAN_VERSION,
@@ -99,7 +104,24 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
             )?;
         }
     }
-    Ok(Exit::Ok)
+    Ok(exit(&plan, control.interrupted()))
+}
+
+/// 130 after an interruption, 1 where an etcd was lost in the window, 2 where one is full: neither has a forecast.
+fn exit(plan: &QuotaPlan, interrupted: bool) -> Exit {
+    let mut exit = if interrupted {
+        Exit::Interrupted
+    } else {
+        Exit::Ok
+    };
+    for store in &plan.stores {
+        match &store.incomplete {
+            Some(_) if !interrupted => exit = exit.and(Exit::Failure),
+            None if store.advised_quota_bytes.is_none() => exit = exit.and(Exit::Usage),
+            _ => {}
+        }
+    }
+    exit
 }
 
 /// The plan of one etcd; `line` is where progress is told of all.
@@ -108,6 +130,7 @@ async fn one(
     target: Target,
     (window, interval): (Duration, Duration),
     count: usize,
+    control: &Control,
     mut line: Option<Line>,
 ) -> Result<StorePlan, PreflightError> {
     let refused = |e| PreflightError::from_control(e, &target);
@@ -119,13 +142,14 @@ async fn one(
         .map(|(e, why)| format!("{e} is down: {why}"))
         .collect();
     let alarms = match reached.cluster.alarms().await {
-        Ok(alarms) => alarms
-            .iter()
-            .map(|a| format!("{} on member {:x}", a.kind, a.member_id))
-            .collect(),
+        Ok(alarms) => {
+            let named = alarms.iter();
+            let named = named.map(|a| format!("{} on member {:x}", a.kind, a.member_id));
+            Some(named.collect())
+        }
         Err(e) => {
             notes.push(format!("cannot read alarms: {e}"));
-            Vec::new()
+            None
         }
     };
     let etcds = if count == 1 {
@@ -139,7 +163,7 @@ async fn one(
             line.show(t, &format!("watching{etcds}, {t:.0} of {window:.0} s"));
         }
     };
-    let survey = survey(&reached.cluster, window, tell)
+    let survey = survey(&reached.cluster, window, control.until_interrupted(), tell)
         .await
         .map_err(refused)?;
     if let Some(line) = &mut line {

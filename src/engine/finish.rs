@@ -161,7 +161,7 @@ impl ActiveRun {
         for (index, mut prepared) in stores.into_iter().enumerate() {
             let store = &self.run.plan.stores[index];
             let local = !store.target.local_members.is_empty();
-            let left = || cleanup_command(&self.run.plan, &store.target);
+            let left = || cleanup_command(&self.run.plan, store);
             // Under /registry only what was written up to here is the run's: said in the manifest while it is certain.
             let written = match shared && foreign == 0 {
                 true => runtime.block_on(sealed(&mut prepared)),

@@ -10,7 +10,6 @@ use crate::schedule::Stripe;
 use crate::server::environment;
 use crate::store::cleanup::REGISTRY;
 use crate::store::preflight::ClusterFacts;
-use crate::target::Target;
 use crate::workload::Plan;
 use crate::workload::plan::Store;
 
@@ -57,8 +56,8 @@ pub(super) fn header(run: &RunContext, stores: &[PreparedStore]) -> Header {
 }
 
 /// The command that deletes the run's keys from a store.
-pub(super) fn cleanup_command(plan: &Plan, target: &Target) -> String {
-    let (named, access, run) = (target.named(), target.access(), &plan.run_id);
+pub(super) fn cleanup_command(plan: &Plan, store: &Store) -> String {
+    let (named, access, run) = (store.target.named(), store.target.access(), &plan.run_id);
     let mine = match plan.prefix == REGISTRY {
         true => " --yes-this-etcd-is-mine",
         false => "",
@@ -97,7 +96,7 @@ fn store_info(plan: &Plan, store: &Store, facts: &ClusterFacts) -> StoreInfo {
         cluster_id: format!("{:x}", facts.cluster_id),
         members: members.collect(),
         local: !target.local_members.is_empty(),
-        cleanup: (!target.disposable).then(|| cleanup_command(plan, target)),
+        cleanup: (!target.disposable).then(|| cleanup_command(plan, store)),
     }
 }
 

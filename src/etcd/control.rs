@@ -109,11 +109,18 @@ impl Member {
         })
     }
 
-    /// `Watch` over `[from, to)` from now on, until it is dropped.
-    pub async fn watch(&self, from: &[u8], to: &[u8]) -> Result<WatchStream, ControlError> {
+    /// `Watch` over `[from, to)` from a revision on (0 = now), until it is dropped.
+    pub async fn watch(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        revision: i64,
+    ) -> Result<WatchStream, ControlError> {
         let watch = self.client.watch_client();
         let mut watch = watch.max_decoding_message_size(MAX_ANSWER);
-        let options = WatchOptions::new().with_range(to);
+        let options = WatchOptions::new()
+            .with_range(to)
+            .with_start_revision(revision);
         self.call("Watch", watch.watch(from, Some(options))).await
     }
 

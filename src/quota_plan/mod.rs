@@ -1,5 +1,6 @@
 //! `etcdmark quota-plan`'s answer: from what was seen of a store to when it is full and which quota it needs. Pure.
 
+mod advice;
 mod text;
 
 pub use text::render;
@@ -7,20 +8,15 @@ pub use text::render;
 use crate::etcd::quota::{DEFAULT, Quota};
 use crate::measure::quota_model::{Growth, Share, bytes_per_revision};
 use crate::store::segments::is_events;
-use crate::store::survey::{ResourceKeys, Survey};
+use crate::store::survey::{EndedEarly, ResourceKeys, Survey};
 use std::collections::BTreeMap;
 
 /// Version of the JSON.
-pub const QUOTA_PLAN_VERSION: u32 = 1;
-/// Quotas to choose from, bytes: etcd's default up to what etcd warns above (`server/storage/quota.go`).
-const CHOICES: [i64; 3] = [2 << 30, 4 << 30, 8 << 30];
+pub const QUOTA_PLAN_VERSION: u32 = 2;
 /// How long an Event lives, seconds: kube-apiserver's `--event-ttl` of 1 h, and up to 60 s of its lease's reuse.
 const EVENT_LIFE: f64 = 3660.0;
 /// What takes longer by the growth of a minute is noise, seconds.
 pub const YEAR: f64 = 365.0 * 86_400.0;
-/// The file's peak should leave as much again: a rate that doubles, or a round that the compactor misses.
-const RESERVE: f64 = 2.0;
-
 /// The answer for each etcd.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -43,8 +39,10 @@ pub struct StorePlan {
     pub cluster_id: String,
     /// etcd version of the first member that answered.
     pub etcd: String,
-    /// Alarms that are raised.
-    pub alarms: Vec<String>,
+    /// Why there is no whole window, and so no forecast or one of less; null = all was seen.
+    pub incomplete: Option<String>,
+    /// Alarms that are raised; null = they could not be read.
+    pub alarms: Option<Vec<String>>,
     /// The quota, bytes; null = switched off.
     pub quota_bytes: Option<i64>,
     /// Whether the quota is etcd's default, assumed since this etcd does not say it.
@@ -77,6 +75,10 @@ pub struct StorePlan {
     pub live_growth_per_hour: f64,
     /// Rounds that kube-apiserver's compactor has made here; null = it has never been here.
     pub compactor_rounds: Option<i64>,
+    /// Up to which revision the history is compacted, by whomever; 0 = never, null = not known.
+    pub compacted_revision: Option<i64>,
+    /// Revisions since then.
+    pub revisions_since_compaction: Option<i64>,
     /// Its interval, seconds, as assumed or given: I.
     pub compaction_interval_seconds: f64,
     /// Seconds until the quota is reached when nothing is compacted: (Q − in use) / (r × b). Null = never.
@@ -88,8 +90,9 @@ pub struct StorePlan {
     /// The rate at which that peak reaches the quota, writes per second: (Q − live − Events to come) / (2 × I × b), b
     /// being that of this rate: the more writes, the fuller the pages.
     pub critical_writes_per_second: Option<f64>,
-    /// The quota to set, bytes (`--quota-backend-bytes`).
-    pub advised_quota_bytes: i64,
+    /// The quota to set, bytes (`--quota-backend-bytes`); null where the window says nothing of the usual traffic: it is
+    /// incomplete, or the store is full.
+    pub advised_quota_bytes: Option<i64>,
     /// Why, and what else to do.
     pub advice: Vec<String>,
     /// What could not be seen, and why.
@@ -126,8 +129,8 @@ pub struct EtcdFacts {
     pub etcd: String,
     /// The quota.
     pub quota: Quota,
-    /// Alarms that are raised.
-    pub alarms: Vec<String>,
+    /// Alarms that are raised; None: not known.
+    pub alarms: Option<Vec<String>>,
     /// What could not be seen so far.
     pub notes: Vec<String>,
 }
@@ -155,7 +158,11 @@ pub fn plan(known: EtcdFacts, survey: &Survey, interval: f64) -> StorePlan {
             live_rate += (creates - resource.deletes as f64 / seconds) * each;
         }
     }
-    let live = live.min(in_use as f64);
+    let live = match survey.uncounted {
+        // All of it may be alive.
+        Some(_) => in_use as f64,
+        None => live.min(in_use as f64),
+    };
     let growth = Growth {
         quota: known.quota.limit().map_or(f64::INFINITY, |q| q as f64),
         used: in_use as f64,
@@ -165,7 +172,16 @@ pub fn plan(known: EtcdFacts, survey: &Survey, interval: f64) -> StorePlan {
         live_rate,
     };
     let finite = |t: Option<f64>| t.filter(|t| t.is_finite());
+    let incomplete = match &survey.ended_early {
+        None | Some(EndedEarly::Enough) => None,
+        Some(EndedEarly::Interrupted) => Some("interrupted".to_owned()),
+        Some(EndedEarly::Lost(why)) => Some(why.clone()),
+    };
+    let compacted = survey.compacted.map(|(_, last)| last);
     let mut plan = StorePlan {
+        incomplete,
+        compacted_revision: compacted,
+        revisions_since_compaction: compacted.map(|last| survey.revisions.1 - last),
         store: known.store,
         cluster_id: known.cluster_id,
         etcd: known.etcd,
@@ -206,8 +222,47 @@ pub fn plan(known: EtcdFacts, survey: &Survey, interval: f64) -> StorePlan {
             made - survey.seen
         ));
     }
-    advise(&mut plan);
+    if let Some(why) = &survey.uncounted {
+        plan.notes.push(format!(
+            "not all keys could be counted ({why}): all that is in use counts as live"
+        ));
+    }
+    if survey.ended_early == Some(EndedEarly::Enough) {
+        let seconds = crate::human::numbers::seconds(survey.seconds);
+        plan.notes.push(format!(
+            "the window ended after {seconds}: enough writes were seen"
+        ));
+    }
+    if let Some(EndedEarly::Lost(why)) = &survey.ended_early {
+        no_forecast(&mut plan, why, survey.window);
+        return plan;
+    }
+    let stopped = survey.compactor.is_some()
+        && survey.compactor_rounds == 0
+        && survey.seconds > 1.2 * interval;
+    advice::advise(&mut plan, stopped);
+    if survey.ended_early == Some(EndedEarly::Interrupted) {
+        use crate::human::numbers::seconds;
+        let (seen, window) = (seconds(survey.seconds), seconds(survey.window));
+        plan.summary = format!("interrupted after {seen} of {window}: {}", plan.summary);
+    }
     plan
+}
+
+/// Of an etcd that was lost in the window nothing is known that a forecast could be made of.
+fn no_forecast(plan: &mut StorePlan, why: &str, window: f64) {
+    use crate::human::numbers::{bytes, seconds};
+    plan.time_to_full_seconds = None;
+    plan.time_to_full_compacted_seconds = None;
+    plan.critical_writes_per_second = None;
+    plan.summary = format!(
+        "incomplete: etcd was lost after {} of {} ({why}): no forecast, because it is not known what was written then; when \
+         it last answered, the file had {}, {} in use",
+        seconds(plan.window_seconds),
+        seconds(window),
+        bytes(plan.db_size as f64),
+        bytes(plan.db_size_in_use as f64)
+    );
 }
 
 /// At another rate a write takes other bytes: each round comes nearer.
@@ -278,107 +333,6 @@ fn by_resource(survey: &Survey, growth: f64) -> Vec<ResourceGrowth> {
             .then_with(|| b.keys.cmp(&a.keys))
     });
     rows
-}
-
-/// Which quota, and why.
-fn advise(plan: &mut StorePlan) {
-    use crate::human::numbers::{bytes, percent, seconds};
-    let need = RESERVE * plan.peak_bytes;
-    let largest = CHOICES[CHOICES.len() - 1];
-    let enough = CHOICES.into_iter().find(|q| *q as f64 >= need);
-    let keep = plan
-        .quota_bytes
-        .filter(|q| *q as f64 >= need && *q <= largest);
-    plan.advised_quota_bytes = keep.or(enough).unwrap_or(largest);
-    let interval = seconds(plan.compaction_interval_seconds);
-    let set = match keep {
-        Some(q) => format!("keep the quota of {}", bytes(q as f64)),
-        None => format!(
-            "set the quota to {}",
-            bytes(plan.advised_quota_bytes as f64)
-        ),
-    };
-    let peak = bytes(plan.peak_bytes);
-    plan.advice.push(match keep.or(enough) {
-        Some(q) => format!(
-            "{set} (--quota-backend-bytes={q} on every member): with kube-apiserver's compactor every \
-             {interval}, up to {peak} are in use; the same again is reserve for a doubled rate or a missed compaction"
-        ),
-        None => format!(
-            "twice the peak of {peak} exceeds {}, etcd's suggested maximum: compact more often (kube-apiserver \
-             --etcd-compaction-interval) or move resources to a separate etcd",
-            bytes(largest as f64)
-        ),
-    });
-    if let Some(top) = plan
-        .resources
-        .first()
-        .filter(|r| r.share >= 0.3 && enough.is_none_or(|q| q > CHOICES[0]))
-    {
-        plan.advice.push(format!(
-            "{} cause {} of the growth: kube-apiserver --etcd-servers-overrides moves them to a separate etcd",
-            top.resource,
-            percent(top.share)
-        ));
-    }
-    let free = plan.db_size - plan.db_size_in_use;
-    if free > plan.db_size / 2 && free > 100 << 20 {
-        plan.advice.push(format!(
-            "{} of the file are free: to return them to the disk, defragment one member at a time",
-            bytes(free as f64)
-        ));
-    }
-    if plan.compactor_rounds.is_none() && plan.writes > 0 {
-        plan.advice.push(
-            "no kube-apiserver has compacted this etcd (it has no key compact_rev_key): unless etcd compacts \
-             itself (--auto-compaction-retention), use the time without compaction"
-                .to_owned(),
-        );
-    }
-    plan.summary = summary(plan, &set);
-}
-
-fn summary(plan: &StorePlan, set: &str) -> String {
-    use crate::human::numbers::{bytes, percent, seconds};
-    let in_use = bytes(plan.db_size_in_use as f64);
-    if plan.alarms.iter().any(|a| a.contains("NOSPACE")) {
-        return format!(
-            "this etcd is full: the alarm NOSPACE is raised and writes fail; free space (etcdctl compact, \
-             defrag, alarm disarm), then {set}"
-        );
-    }
-    let Some(quota) = plan.quota_bytes else {
-        return format!(
-            "no quota is set, {in_use} in use: nothing stops the file from filling the disk; {set}"
-        );
-    };
-    let of = bytes(quota as f64);
-    let uncompacted = plan.time_to_full_seconds.map(seconds);
-    let without = uncompacted
-        .as_ref()
-        .map_or("never full at this rate".to_owned(), |t| {
-            format!("full in {t} if nothing compacts")
-        });
-    if plan.writes == 0 {
-        return format!("{in_use} of {of} in use, and nothing was written in the window; {set}");
-    }
-    let peak = plan.peak_bytes / quota as f64;
-    let compacted = plan.time_to_full_compacted_seconds;
-    match compacted.filter(|t| *t <= YEAR) {
-        Some(t) if peak >= 1.0 => format!(
-            "the quota of {of} is too small for this traffic: full in {}, before kube-apiserver's compactor frees \
-             enough; {set}",
-            seconds(t)
-        ),
-        Some(t) => format!(
-            "{in_use} of {of} in use; full in {} if live data keeps growing at this rate, {without}; {set}",
-            seconds(t)
-        ),
-        None => format!(
-            "{in_use} of {of} in use; never full with kube-apiserver's compactor (peak {}), {without}; {set}",
-            percent(peak)
-        ),
-    }
 }
 
 /// The answer as JSON.

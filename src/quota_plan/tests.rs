@@ -11,7 +11,7 @@ fn known(quota: Quota) -> EtcdFacts {
         cluster_id: "1".to_owned(),
         etcd: "3.7.3".to_owned(),
         quota,
-        alarms: Vec::new(),
+        alarms: Some(Vec::new()),
         notes: Vec::new(),
     }
 }
@@ -45,6 +45,8 @@ fn survey(updates: u64, creates: u64) -> Survey {
         revisions: (100, 100 + (updates + creates) as i64),
         seen: updates + creates,
         compactor: Some((5, 50)),
+        compacted: Some((50, 50)),
+        window: 60.0,
         ..Survey::default()
     }
 }
@@ -65,8 +67,8 @@ fn a_quiet_cluster_keeps_its_quota() {
     assert_eq!(p.time_to_full_compacted_seconds, None);
     assert_eq!(p.live_bytes, 2000.0 * p.bytes_per_write);
     assert_eq!(p.peak_bytes, p.live_bytes + 600.0 * growth);
-    assert_eq!(p.advised_quota_bytes, 2 << 30);
-    expect!["100 MiB of 2 GiB in use; never full with kube-apiserver's compactor (peak 4.2 %), full in 3 h 55 min if nothing compacts; keep the quota of 2 GiB"].assert_eq(&p.summary);
+    assert_eq!(p.advised_quota_bytes, Some(2 << 30));
+    expect!["100 MiB of 2 GiB in use; never full at this rate with kube-apiserver's compactor, which has made 5 rounds (peak 4.2 %), full in 3 h 55 min if nothing compacts; keep the quota of 2 GiB"].assert_eq(&p.summary);
     let off = p.measured_growth.unwrap() as f64 / p.modelled_growth - 1.0;
     assert!(off.abs() < 0.01, "{off}");
     assert_eq!(p.resources[0].resource, "leases");
@@ -81,11 +83,11 @@ fn a_quota_that_history_fills_is_too_small() {
     assert!(p.critical_writes_per_second.unwrap() < p.writes_per_second);
     assert_eq!(
         p.advised_quota_bytes,
-        2 << 30,
+        Some(2 << 30),
         "twice {} MiB",
         p.peak_bytes / MIB
     );
-    expect!["the quota of 512 MiB is too small for this traffic: full in 6 min 58 s, before kube-apiserver's compactor frees enough; set the quota to 2 GiB"].assert_eq(&p.summary);
+    expect!["the quota of 512 MiB is too small for this traffic: full in 6 min 58 s, before a compactor every 5 min frees enough; set the quota to 2 GiB"].assert_eq(&p.summary);
 }
 
 #[test]
@@ -124,7 +126,10 @@ fn events_grow_for_as_long_as_they_live_and_no_longer() {
 #[test]
 fn beyond_8_gib_the_advice_is_to_split() {
     let p = plan(known(Quota::Assumed), &survey(6_000, 600_000), 300.0);
-    assert_eq!((p.advised_quota_bytes, p.quota_assumed), (8 << 30, true));
+    assert_eq!(
+        (p.advised_quota_bytes, p.quota_assumed),
+        (Some(8 << 30), true)
+    );
     expect![[r#"
         twice the peak of 7.79 GiB exceeds 8 GiB, etcd's suggested maximum: compact more often (kube-apiserver --etcd-compaction-interval) or move resources to a separate etcd
         pods cause 99 % of the growth: kube-apiserver --etcd-servers-overrides moves them to a separate etcd"#]].assert_eq(&p.advice.join("\n"));
@@ -133,14 +138,14 @@ fn beyond_8_gib_the_advice_is_to_split() {
 #[test]
 fn what_is_special_is_said() {
     let mut full = known(Quota::Known(2 << 30));
-    full.alarms = vec!["NOSPACE on member 1".to_owned()];
+    full.alarms = Some(vec!["NOSPACE on member 1".to_owned()]);
     let p = plan(full, &survey(0, 0), 300.0);
-    expect!["this etcd is full: the alarm NOSPACE is raised and writes fail; free space (etcdctl compact, defrag, alarm disarm), then keep the quota of 2 GiB"].assert_eq(&p.summary);
+    expect!["this etcd is full: the alarm NOSPACE is raised and writes fail, so this window says nothing of its usual traffic; free space (etcdctl compact, defrag, alarm disarm), then plan again"].assert_eq(&p.summary);
     let p = plan(known(Quota::Off), &survey(60, 0), 300.0);
     assert_eq!((p.quota_bytes, p.time_to_full_seconds), (None, None));
     expect!["no quota is set, 100 MiB in use: nothing stops the file from filling the disk; set the quota to 2 GiB"].assert_eq(&p.summary);
     let p = plan(known(Quota::Known(2 << 30)), &Survey::default(), 300.0);
-    expect!["0 B of 2 GiB in use, and nothing was written in the window; keep the quota of 2 GiB"]
+    expect!["0 B of 2 GiB in use; nothing was written in 0 s: no forecast, use a --window in which the cluster works"]
         .assert_eq(&p.summary);
     assert_eq!(
         (p.bytes_per_write, p.critical_writes_per_second),
@@ -158,5 +163,59 @@ fn what_is_special_is_said() {
     assert_eq!(p.measured_growth, None, "compaction hides it");
     expect![[r#"
         keep the quota of 2 GiB (--quota-backend-bytes=2147483648 on every member): with kube-apiserver's compactor every 5 min, up to 5.12 MiB are in use; the same again is reserve for a doubled rate or a missed compaction
-        no kube-apiserver has compacted this etcd (it has no key compact_rev_key): unless etcd compacts itself (--auto-compaction-retention), use the time without compaction"#]].assert_eq(&p.advice.join("\n"));
+        no kube-apiserver has compacted this etcd (it has no key compact_rev_key), but something has: etcd's --auto-compaction-retention, or etcdctl; the last compaction lies 150 writes back, 2 min 30 s at this rate"#]].assert_eq(&p.advice.join("\n"));
+}
+
+/// Nothing that could not be seen is an all-clear.
+#[test]
+fn the_first_sentence_says_what_is_known_and_no_more() {
+    let summary = |change: &dyn Fn(&mut Survey), window: f64| {
+        let mut s = survey(6000, 0);
+        (s.seconds, s.window) = (window, 60.0);
+        change(&mut s);
+        plan(known(Quota::Known(2 << 30)), &s, 300.0).summary
+    };
+    let none = |s: &mut Survey| s.compactor = None;
+    let said = summary(
+        &|s| {
+            none(s);
+            s.compacted = Some((0, 0))
+        },
+        60.0,
+    );
+    expect!["100 MiB of 2 GiB in use, and nothing has ever compacted this etcd: full in 3 h 55 min at this rate; with a compactor keep the quota of 2 GiB"].assert_eq(&said);
+    let said = summary(&none, 60.0);
+    expect!["100 MiB of 2 GiB in use; full in 3 h 55 min if nothing compacts (not by kube-apiserver, the last compaction lies 6,050 writes back, 60.5 s at this rate); keep the quota of 2 GiB"].assert_eq(&said);
+    let said = summary(
+        &|s| {
+            none(s);
+            s.compacted = None
+        },
+        60.0,
+    );
+    expect!["100 MiB of 2 GiB in use; full in 3 h 55 min if nothing compacts, and whether anything does is not known; keep the quota of 2 GiB"].assert_eq(&said);
+    let said = summary(&|_| {}, 600.0);
+    expect!["100 MiB of 2 GiB in use, and kube-apiserver's compactor made no round in 10 min: full in 27 h 27 min if nothing compacts; keep the quota of 2 GiB"].assert_eq(&said);
+    let said = summary(&|s| s.ended_early = Some(EndedEarly::Interrupted), 12.0);
+    expect!["interrupted after 12 s of 60 s: 100 MiB of 2 GiB in use; never full at this rate with kube-apiserver's compactor, which has made 5 rounds (peak 20 %), full in 48 min 27 s if nothing compacts; keep the quota of 2 GiB"].assert_eq(&said);
+    let said = summary(
+        &|s| s.ended_early = Some(EndedEarly::Lost("no member answers".to_owned())),
+        12.0,
+    );
+    expect!["incomplete: no member answers after 12 s of 60 s; no forecast, since what was written then is not known (file 200 MiB, 100 MiB in use when it last answered)"].assert_eq(&said);
+    let alarms_unknown = EtcdFacts {
+        alarms: None,
+        ..known(Quota::Known(2 << 30))
+    };
+    expect!["100 MiB of 2 GiB in use; never full at this rate with kube-apiserver's compactor, which has made 5 rounds (peak 4.2 %), full in 3 h 55 min if nothing compacts; keep the quota of 2 GiB; whether an alarm is raised is not known"].assert_eq(&plan(alarms_unknown, &survey(6000, 0), 300.0).summary);
+}
+
+/// Keys that could not be counted may all be alive.
+#[test]
+fn what_could_not_be_counted_counts_as_live() {
+    let mut s = survey(6000, 0);
+    s.uncounted = Some("permission denied".to_owned());
+    let p = plan(known(Quota::Known(2 << 30)), &s, 300.0);
+    assert_eq!(p.live_bytes, p.db_size_in_use as f64);
+    assert!(p.notes[0].contains("counts as live"), "{:?}", p.notes);
 }

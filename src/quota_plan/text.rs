@@ -1,5 +1,6 @@
 //! A quota plan for people: the answer, the growth by resource, and how each figure comes about.
 
+use super::advice::is_full;
 use crate::human::numbers::{bytes, count, percent, rate, seconds};
 use crate::quota_plan::{QuotaPlan, StorePlan, YEAR};
 use crate::report::text::{align, wrap};
@@ -96,6 +97,7 @@ fn growth(p: &StorePlan) -> Vec<String> {
 
 fn lines(p: &StorePlan) -> Vec<String> {
     let when = |t: Option<f64>| match t {
+        _ if p.writes == 0 => "no forecast: nothing was written".to_owned(),
         None => "never full at this rate".to_owned(),
         Some(t) if t > YEAR => "not full within a year".to_owned(),
         Some(t) => format!("full in {}", seconds(t)),
@@ -105,7 +107,8 @@ fn lines(p: &StorePlan) -> Vec<String> {
     let (live, peak) = (bytes(p.live_bytes), bytes(p.peak_bytes));
     let to_come = bytes(p.events_to_come_bytes);
     let mut lines = Vec::new();
-    if let Some(q) = p.quota_bytes.map(|q| bytes(q as f64)) {
+    let forecast = !is_full(p) && p.advised_quota_bytes.is_some();
+    if let Some(q) = p.quota_bytes.filter(|_| forecast).map(|q| bytes(q as f64)) {
         let used = bytes(p.db_size_in_use as f64);
         let uncompacted = when(p.time_to_full_seconds);
         lines.push(format!(
@@ -138,12 +141,14 @@ fn lines(p: &StorePlan) -> Vec<String> {
             bytes(p.modelled_growth)
         ),
         None => format!(
-            "check          compaction freed pages in the window; the model predicts {} of writes",
+            "check          not possible: compaction freed pages in the window, or etcd did not tell its size at both ends; \
+             the model predicts {} of writes",
             bytes(p.modelled_growth)
         ),
     });
-    for alarm in &p.alarms {
-        lines.push(format!("alarm          {alarm}"));
+    match &p.alarms {
+        None => lines.push("alarm          not known".to_owned()),
+        Some(alarms) => lines.extend(alarms.iter().map(|a| format!("alarm          {a}"))),
     }
     lines.extend(p.advice.iter().map(|a| format!("advice         {a}")));
     lines.extend(p.notes.iter().map(|n| format!("note           {n}")));

@@ -99,7 +99,7 @@ pub(super) async fn check(
     );
     let reading = Txn::new().and_then(vec![TxnOp::get(kept.as_str(), None)]);
     told("read-only Txn", "ok", member.txn(reading).await.map(drop));
-    let watched = member.watch(kept.as_bytes(), b"").await.map(drop);
+    let watched = member.watch(kept.as_bytes(), b"", 0).await.map(drop);
     told("Watch", "ok", watched);
     told("Status", "ok", member.status().await.map(drop));
     let alarms = member.alarms().await;

@@ -1,14 +1,33 @@
 //! Response times that one of a run's two files counts and the other does not hold.
 
+use super::Reducer;
 use super::tally::Tally;
 use crate::measure::Hist;
 use crate::report::event::Metric;
 use crate::report::result::MissingData;
 use std::collections::BTreeMap;
 
+/// By op class, in the header's order.
+pub(super) fn missing(run: &Reducer) -> Vec<MissingData> {
+    let none = BTreeMap::new();
+    let classes = run.header.classes.iter().filter_map(|class| {
+        let name = class.name.as_str();
+        let tally = run.tallies.classes.get(name)?;
+        let histograms = run.histograms.get(name).unwrap_or(&none);
+        of_class(
+            name,
+            class.closed_loop,
+            tally,
+            histograms,
+            run.end.is_some(),
+        )
+    });
+    classes.collect()
+}
+
 /// What is missing of one op class, if anything is. `ended`: the run wrote its last event. A run that was killed may
 /// lack its last second in one of the files.
-pub(super) fn missing(
+fn of_class(
     class: &str,
     closed: bool,
     tally: &Tally,

@@ -240,7 +240,7 @@ impl Reducer {
         let measured_seconds = self
             .measure_start()
             .map_or(0.0, |start| self.tallies.counted.max(start) - start);
-        let missing = self.missing();
+        let missing = missing::missing(self);
         let classes = self.class_results(measured_seconds, &missing);
         let total = self.total(&classes, measured_seconds, missing.is_empty());
         let client = self.tallies.client(total.counts.attempts);
@@ -391,24 +391,6 @@ impl Reducer {
                 end: end.max(start),
             })
             .collect()
-    }
-
-    /// Response times that one file counts and the other does not hold.
-    fn missing(&self) -> Vec<MissingData> {
-        let none = BTreeMap::new();
-        let classes = self.header.classes.iter().filter_map(|class| {
-            let name = class.name.as_str();
-            let tally = self.tallies.classes.get(name)?;
-            let histograms = self.histograms.get(name).unwrap_or(&none);
-            missing::missing(
-                name,
-                class.closed_loop,
-                tally,
-                histograms,
-                self.end.is_some(),
-            )
-        });
-        classes.collect()
     }
 
     fn class_results(&self, seconds: f64, missing: &[MissingData]) -> Vec<ClassResult> {

@@ -2,20 +2,25 @@
 //! watch for the length of a window. A watch sees every write and delete; counting keys whose mod revision lies in the
 //! window would count a Lease once that was renewed six times, and no delete at all.
 
+mod compacted;
+mod holdings;
+mod watch;
+
+use compacted::compacted_revision;
+use holdings::holdings;
+use watch::{Other, Watch};
+
 use super::manifest::HOME;
 use super::others::COMPACTOR;
 use super::prefixes::kubernetes_prefixes;
-use super::segments::{by_segment, resource, segment};
+use super::segments::{resource, segment};
 use crate::clock::{self, Nanos, SECOND};
-use crate::etcd::control::{ControlClient, ControlError, Member, MemberStatus, RangeSpec};
+use crate::etcd::control::{ControlClient, ControlError, MemberStatus};
 use crate::measure::quota_model::{Put, delete_size, put_size};
-use crate::rpc::prefix_end;
-use etcd_client::{EventType, KeyValue, WatchResponse, WatchStream};
+use etcd_client::KeyValue;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Values that are read of each resource to learn their sizes.
-const SAMPLE: i64 = 20;
 /// The window ends early when so many bytes of keys and values have come: what is asked for here is a bounded burden.
 const MOST_BYTES: u64 = 512 << 20;
 /// How long events of the window are waited for after its end.
@@ -30,8 +35,10 @@ pub const OTHER: &str = "(no resource)";
 /// What was seen.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
-    /// Length of the window, seconds.
+    /// How long writes were watched, seconds.
     pub seconds: f64,
+    /// How long they were to be watched, seconds.
+    pub window: f64,
     /// By resource, as it is after `/registry/` (whole under another prefix); `etcdmark/RESOURCE` for runs of etcdmark.
     pub resources: BTreeMap<String, ResourceKeys>,
     /// (seconds into the window, file, of it in use), bytes; the largest of the members.
@@ -44,10 +51,28 @@ pub struct Survey {
     pub compactor_rounds: u64,
     /// The key of kube-apiserver's compactor: (rounds so far, revision of the last one's compaction).
     pub compactor: Option<(i64, i64)>,
+    /// Up to which revision the history is compacted, at the window's ends; 0 = nothing was ever compacted. None: not
+    /// known.
+    pub compacted: Option<(i64, i64)>,
+    /// Why the window ended before its time.
+    pub ended_early: Option<EndedEarly>,
+    /// Why not all keys could be counted.
+    pub uncounted: Option<String>,
     /// What could not be seen, and why.
     pub notes: Vec<String>,
     /// Where Kubernetes keeps its objects in this store.
     pub prefixes: Vec<String>,
+}
+
+/// Why a window ended before its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndedEarly {
+    /// The user stopped it.
+    Interrupted,
+    /// It had seen [`MOST_BYTES`]: enough for a plan.
+    Enough,
+    /// etcd answered no more, or another one does: what followed is not known.
+    Lost(String),
 }
 
 /// What was seen of one resource.
@@ -67,38 +92,68 @@ pub struct ResourceKeys {
     pub sample: BTreeMap<u64, u64>,
 }
 
-/// Watches a store for `window`, counts and samples its keys. `tell` is told the seconds about once a
-/// second. Ends early, and says so in the notes, when the watch breaks.
+/// Watches a store for `window` or until `stop`, counts and samples its keys. `tell` is told the seconds about once a
+/// second. Where the watch breaks, it goes on from its last revision on whichever member answers first.
 ///
 /// # Errors
 /// When neither the whole key space nor `/registry/` may be watched.
 pub async fn survey(
     cluster: &ControlClient,
     window: Duration,
+    stop: impl Future<Output = ()>,
     mut tell: impl FnMut(f64),
 ) -> Result<Survey, ControlError> {
     let mut s = Survey {
         prefixes: kubernetes_prefixes(cluster).await?,
+        window: window.as_secs_f64(),
         ..Survey::default()
     };
     let mut watch = Watch::open(cluster, &mut s).await?;
     let begun = clock::now();
     let end = begun.saturating_add(clock::nanos(window));
     s.revisions = (watch.last, watch.last);
+    let first_compacted = compacted_revision(cluster, watch.last).await.ok();
     let mut ticks = tokio::time::interval(TICK);
-    while clock::now() < end && watch.broken.is_none() && watch.bytes < MOST_BYTES {
+    let mut stop = std::pin::pin!(stop);
+    let (mut answered, mut lost) = (0.0, None);
+    while clock::now() < end && watch.bytes < MOST_BYTES {
         let left = Duration::from_nanos(end.saturating_sub(clock::now()));
         tokio::select! {
-            message = watch.stream.message() => watch.take(&mut s, message, i64::MAX),
+            message = watch.stream.message(), if watch.broken.is_none() => {
+                watch.take(&mut s, message, i64::MAX);
+            }
             _ = ticks.tick() => {
-                size(cluster, &mut s, begun).await;
+                if let Err(Other(why)) = mend(&mut watch, cluster, &mut s, answered).await {
+                    lost = Some(why);
+                    break;
+                }
+                let revision = size(cluster, &mut s, begun).await;
+                if revision.is_some() && watch.broken.is_none() {
+                    answered = seconds(begun);
+                }
                 tell(seconds(begun));
             }
             () = tokio::time::sleep(left) => {}
+            () = &mut stop => {
+                s.ended_early = Some(EndedEarly::Interrupted);
+                break;
+            }
         }
     }
-    s.seconds = seconds(begun);
     let last = size(cluster, &mut s, begun).await;
+    let lost = lost.or(watch.broken.clone());
+    let silent = || "no member answers".to_owned();
+    if let Some(why) = lost.or_else(|| last.is_none().then(silent)) {
+        // What was written since is not known.
+        s.ended_early = Some(EndedEarly::Lost(why));
+        s.seconds = answered;
+        s.revisions.1 = watch.last.max(s.revisions.0);
+        return Ok(s);
+    }
+    s.seconds = seconds(begun);
+    if watch.bytes >= MOST_BYTES {
+        s.ended_early = Some(EndedEarly::Enough);
+    }
     s.revisions.1 = last.unwrap_or(watch.last).max(s.revisions.0);
     // What was written before the window's end may still be on its way.
     let rest = async {
@@ -108,101 +163,14 @@ pub async fn survey(
         }
     };
     let _ = tokio::time::timeout(GRACE, rest).await;
-    if watch.bytes >= MOST_BYTES {
-        let most = MOST_BYTES >> 20;
-        s.notes.push(format!(
-            "the window ended early, after {most} MiB of writes"
-        ));
-    }
-    if let Some(why) = watch.broken {
-        s.notes.push(format!(
-            "the window ended early, because the watch ended: {why}"
-        ));
-    }
     if let Err(e) = holdings(cluster, &mut s).await {
-        s.notes.push(format!("could not count all keys: {e}"));
+        s.uncounted = Some(e.to_string());
+    }
+    if let Some(first) = first_compacted {
+        let last = compacted_revision(cluster, s.revisions.1).await.ok();
+        s.compacted = last.map(|last| (first, last));
     }
     Ok(s)
-}
-
-/// One watch, and how far it has come.
-struct Watch {
-    stream: WatchStream,
-    /// The last revision that was seen whole, or the one before the watch.
-    last: i64,
-    bytes: u64,
-    broken: Option<String>,
-}
-
-impl Watch {
-    /// Over everything, or over `/registry/` where a user may see no more.
-    async fn open(cluster: &ControlClient, s: &mut Survey) -> Result<Watch, ControlError> {
-        let mut refused = None;
-        for member in cluster.each() {
-            for (from, to) in [(&b"\0"[..], &b"\0"[..]), (b"/registry/", b"/registry0")] {
-                match Watch::over(member, from, to).await {
-                    Ok(watch) => {
-                        if from != b"\0" {
-                            s.notes
-                                .push("this user may watch only /registry/".to_owned());
-                        }
-                        return Ok(watch);
-                    }
-                    Err(e) => refused = Some(e),
-                }
-            }
-        }
-        let last = "no member is given".to_owned();
-        Err(refused.unwrap_or(ControlError::NoneReachable { last }))
-    }
-
-    async fn over(member: &Member, from: &[u8], to: &[u8]) -> Result<Watch, ControlError> {
-        let mut stream = member.watch(from, to).await?;
-        let failed = |message: String| ControlError::Status {
-            endpoint: member.endpoint().to_owned(),
-            call: "Watch",
-            code: 0,
-            message,
-        };
-        let first = tokio::time::timeout(GRACE, stream.message()).await;
-        let first = first.map_err(|_| failed("no answer".to_owned()))?;
-        match first.map_err(|e| failed(e.to_string()))? {
-            Some(m) if m.created() && !m.canceled() => Ok(Watch {
-                stream,
-                last: m.header().map_or(0, |h| h.revision()),
-                bytes: 0,
-                broken: None,
-            }),
-            Some(m) => Err(failed(m.cancel_reason().to_owned())),
-            None => Err(failed("the stream ended".to_owned())),
-        }
-    }
-
-    /// Counts what a message tells of revisions up to `until`.
-    fn take(
-        &mut self,
-        s: &mut Survey,
-        message: Result<Option<WatchResponse>, etcd_client::Error>,
-        until: i64,
-    ) {
-        let message = match message {
-            Ok(Some(m)) if !m.canceled() => m,
-            Ok(Some(m)) => return self.broken = Some(m.cancel_reason().to_owned()),
-            Ok(None) => return self.broken = Some("the stream ended".to_owned()),
-            Err(e) => return self.broken = Some(e.to_string()),
-        };
-        for event in message.events() {
-            let Some(kv) = event.kv() else { continue };
-            if kv.mod_revision() > until {
-                self.last = kv.mod_revision();
-                return;
-            }
-            s.seen += u64::from(kv.mod_revision() > self.last);
-            self.last = self.last.max(kv.mod_revision());
-            self.bytes += (kv.key().len() + kv.value().len()) as u64;
-            s.count(kv, event.event_type() == EventType::Delete);
-        }
-    }
 }
 
 impl Survey {
@@ -255,6 +223,25 @@ fn name(key: &[u8], prefixes: &[String]) -> String {
     }
 }
 
+/// Opens a broken watch again, `answered` seconds after the window's begin.
+async fn mend(
+    watch: &mut Watch,
+    cluster: &ControlClient,
+    s: &mut Survey,
+    answered: f64,
+) -> Result<(), Other> {
+    let Some(why) = watch.broken.clone() else {
+        return Ok(());
+    };
+    if watch.again(cluster).await? {
+        watch.broken = None;
+        s.notes.push(format!(
+            "the watch broke after {answered:.0} s ({why}) and went on from the same revision"
+        ));
+    }
+    Ok(())
+}
+
 /// Reads the sizes, and the revision where a member answered.
 async fn size(cluster: &ControlClient, s: &mut Survey, begun: Nanos) -> Option<i64> {
     let mut largest: Option<MemberStatus> = None;
@@ -271,54 +258,6 @@ async fn size(cluster: &ControlClient, s: &mut Survey, begun: Nanos) -> Option<i
     let row = (seconds(begun), largest.db_size, largest.db_size_in_use);
     s.sizes.push(row);
     revision
-}
-
-/// Counts keys by resource, reads a few values of each for their sizes, and the compactor's key.
-async fn holdings(cluster: &ControlClient, s: &mut Survey) -> Result<(), ControlError> {
-    if let Some(kv) = cluster.get(COMPACTOR).await.ok().flatten() {
-        let revision = String::from_utf8_lossy(kv.value()).parse().unwrap_or(0);
-        s.compactor = Some((kv.version(), revision));
-    }
-    for prefix in kubernetes_prefixes(cluster).await? {
-        let named = resource(&prefix, "");
-        hold(cluster, s, &format!("{prefix}/"), &named).await?;
-    }
-    for run in by_segment(cluster, &format!("{HOME}/")).await?.into_keys() {
-        hold(cluster, s, &format!("{HOME}/{run}/"), OURS).await?;
-    }
-    Ok(())
-}
-
-async fn hold(
-    cluster: &ControlClient,
-    s: &mut Survey,
-    base: &str,
-    prefix: &str,
-) -> Result<(), ControlError> {
-    for (resource, keys) in by_segment(cluster, base).await? {
-        if resource.starts_with(".etcdmark") {
-            continue;
-        }
-        let row = s
-            .resources
-            .entry(format!("{prefix}{resource}"))
-            .or_default();
-        row.keys = Some(row.keys.unwrap_or(0) + keys);
-        let from = format!("{base}{resource}/").into_bytes();
-        let to = prefix_end(&from);
-        let spec = RangeSpec {
-            limit: SAMPLE,
-            ..RangeSpec::new(&from, &to)
-        };
-        // A few values more or less decide little: what cannot be read is left out.
-        let Ok(page) = cluster.range(spec).await else {
-            continue;
-        };
-        for kv in &page.kvs {
-            *row.sample.entry(element(kv)).or_default() += 1;
-        }
-    }
-    Ok(())
 }
 
 fn seconds(begun: Nanos) -> f64 {
