@@ -6,7 +6,7 @@ use crate::experiment::plan::{ExperimentPlan, PLAN_VERSION, TrialPlan};
 use crate::experiment::registry::Registry;
 use crate::experiment::result::document::ExperimentResult;
 use crate::experiment::result::reduce::{StoredTrial, reduce};
-use crate::report::files::RESULT;
+use crate::report::files::{RESULT, make, unmake};
 use crate::report::{self, RunResult};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
@@ -27,6 +27,8 @@ const SNAPSHOTS: &str = "snapshots";
 pub struct ExperimentDirectory {
     path: PathBuf,
     plan: ExperimentPlan,
+    /// What was made for it, the outermost first.
+    made: Vec<PathBuf>,
     _lock: File,
 }
 
@@ -38,7 +40,7 @@ impl ExperimentDirectory {
     pub fn open(path: &Path, plan: &ExperimentPlan) -> Result<Self, ExperimentError> {
         let failed = |what: &str, e: io::Error| refused(path, format!("cannot {what}: {e}"), false);
         let refuse = |message: String| Err(refused(path, message, true));
-        fs::create_dir_all(path)
+        let made = make(path)
             .map_err(|e| refused(path, format!("cannot create the directory: {e}"), true))?;
         let known = path.join(PLAN).exists();
         if !known {
@@ -84,6 +86,7 @@ impl ExperimentDirectory {
         Ok(ExperimentDirectory {
             path: path.to_owned(),
             plan: plan.clone(),
+            made,
             _lock: lock,
         })
     }
@@ -162,15 +165,13 @@ impl ExperimentDirectory {
         for name in [PLAN, LOCK] {
             let _ = fs::remove_file(self.path.join(name));
         }
-        let _ = fs::remove_dir(&self.path);
+        unmake(&self.made);
     }
 
-    /// Where the snapshot of an arm on a level is kept.
+    /// Where the snapshot of an arm on a level is kept: both names may hold dashes, so each is a directory.
     pub(crate) fn snapshot(&self, trial: &TrialPlan) -> PathBuf {
-        let level = trial.level.between("", "-");
-        self.path
-            .join(SNAPSHOTS)
-            .join(format!("{level}{}", trial.arm))
+        let level = trial.level.as_str();
+        self.path.join(SNAPSHOTS).join(level).join(&trial.arm)
     }
 
     /// Removes the snapshots, when all trials are done. Best effort: what stays does no harm.
