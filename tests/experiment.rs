@@ -9,6 +9,8 @@ mod common;
 
 #[path = "experiment/bad_input.rs"]
 mod bad_input;
+#[path = "experiment/binaries.rs"]
+mod binaries;
 #[path = "experiment/builtins.rs"]
 mod builtins;
 #[path = "experiment/desk.rs"]
@@ -23,6 +25,8 @@ mod for_each;
 mod forbidden;
 #[path = "experiment/killed.rs"]
 mod killed;
+#[path = "experiment/labels.rs"]
+mod labels;
 #[path = "experiment/played.rs"]
 mod played;
 #[path = "experiment/quota.rs"]

@@ -34,6 +34,16 @@ fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
              client; did you mean \"node-lease/update\"?",
         ),
         (
+            "- node-lease/update:p99",
+            "- node-lease/update:p99\n    - node-lease/update :p99",
+            "x.yaml:20:7: primary.1: \"node-lease/update :p99\" is given twice",
+        ),
+        (
+            "- etcd:rss",
+            "- etcd:rss\n    - etcd:rss",
+            "x.yaml:22:7: metrics.1: \"etcd:rss\" is given twice",
+        ),
+        (
             "node-lease/update:p99",
             "event/create:p99",
             "x.yaml:19:7: primary.0: \"event/create:p99\" in arm plain: no actor sends event/create; the workload sends: all, \
@@ -305,4 +315,37 @@ fn a_quota_that_etcd_warns_of_and_one_that_nothing_fits_in_are_said() {
     let small = format!("arm small-batch: {small}");
     assert!(said.stderr.contains(&small), "{said:?}");
     assert!(!desk.out().exists());
+}
+
+#[test]
+fn an_empty_directory_of_the_users_stays_when_nothing_was_played() {
+    let home = tempfile::tempdir().unwrap();
+    let body = "[ \"$1\" = --version ] && echo 'etcd Version: 3.5.9' && exit\nexit 3";
+    let etcd = common::script(&home.path().join("etcd"), body);
+    let arm = |flags: &str| {
+        format!(
+            "etcd: {{path: {:?}, flags: [{flags}]}}",
+            etcd.display().to_string()
+        )
+    };
+    let text = file("")
+        .replace(
+            "    - name: plain\n",
+            &format!("    - name: plain\n      {}\n", arm("")),
+        )
+        .replace(
+            "etcd: {flags: [\"--backend-batch-limit=10\"]}",
+            &arm("\"--a=1\""),
+        );
+    let desk = Desk::new(&text);
+    let made = desk.etcdmark(&["experiment", "x.yaml", "--smoke", "--out", "a/b"]);
+    assert_eq!(made.code, 1, "{made:?}");
+    assert!(
+        !desk.home.path().join("a").exists(),
+        "what was made for it goes, parents too"
+    );
+    std::fs::create_dir(desk.out()).unwrap();
+    let said = desk.play(&["--smoke"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert_eq!(std::fs::read_dir(desk.out()).unwrap().count(), 0);
 }

@@ -39,8 +39,8 @@ fn every_builtin_resolves_in_both_forms_and_fits_the_schema() {
 fn versions() -> usize {
     let here = |series: &&&str| {
         let choice = BinaryChoice {
-            path: None,
             version: Some((**series).to_owned()),
+            ..BinaryChoice::default()
         };
         choice.find().is_ok()
     };

@@ -313,3 +313,43 @@ fn an_arm_that_cannot_be_reached_is_said_before_the_other_is_loaded() {
     assert!(!said.stderr.contains("trial 1 of"), "{said:?}");
     assert!(!desk.out().exists());
 }
+
+#[test]
+fn arms_that_are_one_etcd_are_refused_whatever_they_call_it() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let etcd = runtime.block_on(common::etcd());
+    let by_number = etcd.endpoints()[0].clone();
+    let by_name = by_number.replace("127.0.0.1", "localhost");
+    let access = |url: &str| format!("endpoints: [{url:?}]");
+    let desk = Desk::new(&with(&access(&by_number), &access(&by_name), ""));
+    let said = desk.play(&["--smoke"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    let message = "arms old and new are the same etcd (cluster ";
+    assert!(said.stderr.contains(message), "{said:?}");
+    assert!(!said.stderr.contains("trial 1 of"), "{said:?}");
+    assert!(!desk.out().exists());
+    let left = runtime.block_on(async {
+        let client = Client::connect(etcd.endpoints(), None).await.unwrap();
+        common::store::keys(&client).await.len()
+    });
+    assert_eq!(left, 0, "the lock that told them is given back");
+}
+
+#[test]
+fn an_etcd_in_use_is_said_before_the_first_trial_of_any_arm() {
+    let theirs = Theirs::new();
+    theirs.runtime.block_on(async {
+        let mut client = Client::connect(theirs.old.endpoints(), None).await.unwrap();
+        client.put("/registry/pods/a/b", "x", None).await.unwrap();
+    });
+    let desk = Desk::new(&theirs.file(""));
+    // Whichever arm would come first.
+    for seed in ["1", "2", "3"] {
+        let said = desk.play(&["--smoke", "--seed", seed]);
+        assert_eq!(said.code, 2, "{said:?}");
+        assert!(said.stderr.contains("arm old, store main: "), "{said:?}");
+        assert!(said.stderr.contains("--allow-live-cluster"), "{said:?}");
+        assert!(!said.stderr.contains("trial 1 of"), "{said:?}");
+        assert!(!desk.out().exists());
+    }
+}

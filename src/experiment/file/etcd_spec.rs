@@ -85,14 +85,7 @@ impl EtcdSpec {
                 ..EtcdSpec::default()
             },
         };
-        let name = |flag: &str| {
-            flag.split('=')
-                .next()
-                .unwrap_or(flag)
-                .trim_start_matches('-')
-                .to_owned()
-        };
-        let replaced = |flag: &&String| self.flags.iter().any(|f| name(f) == name(flag));
+        let replaced = |flag: &&String| self.flags.iter().any(|f| flag_name(f) == flag_name(flag));
         let kept = base.flags.iter().filter(|f| !replaced(f));
         // A version below a path (or the other way round) replaces it: they say the same thing.
         let named = self.version.is_some() || self.path.is_some();
@@ -137,6 +130,12 @@ impl EtcdSpec {
             user: self.user.clone().or_else(|| base.user.clone()),
         }
     }
+}
+
+/// `backend-batch-limit` of `--backend-batch-limit=10`.
+pub(super) fn flag_name(flag: &str) -> &str {
+    let name = flag.split('=').next().unwrap_or(flag);
+    name.trim_start_matches('-')
 }
 
 #[cfg(test)]

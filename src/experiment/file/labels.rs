@@ -1,0 +1,126 @@
+//! What a level and an arm are called is true of what is played: no later change may rewrite what they set, and no two
+//! of them may be the same.
+
+use super::arm::Arm;
+use super::edits::Edits;
+use super::etcd_spec::flag_name;
+use super::source::ExperimentSource;
+use super::spec::ArmSpec;
+use super::sweep::Level;
+use crate::experiment::error::ExperimentError;
+use crate::experiment::plan::StorePlan;
+use crate::workload::{Edit, overlap};
+use serde_json::Value;
+
+/// What levels and arms set, of one workload.
+pub(super) struct Claims {
+    /// The workload's spec: its lists' items have names and numbers.
+    spec: Value,
+    claimed: Vec<(String, Edit)>,
+}
+
+impl Claims {
+    pub(super) fn new(spec: Value) -> Self {
+        Claims {
+            spec,
+            claimed: Vec::new(),
+        }
+    }
+
+    /// Adds `more` to `edits`: what `who` sets, a level or an arm.
+    pub(super) fn add(
+        &mut self,
+        edits: &mut Edits,
+        who: &str,
+        more: &Edits,
+    ) -> Result<(), ExperimentError> {
+        let all = more.all();
+        for edit in &all {
+            for (other, claim) in &self.claimed {
+                if let Some(path) = overlap(edit, claim, &self.spec) {
+                    let message = format!(
+                        "would rewrite {path}, which {other} sets ({}); remove one of them",
+                        claim.flag
+                    );
+                    return Err(ExperimentError::at(edit.flag.as_str(), message));
+                }
+            }
+        }
+        self.claimed
+            .extend(all.into_iter().map(|edit| (who.to_owned(), edit)));
+        edits.extend(more);
+        Ok(())
+    }
+}
+
+impl ExperimentSource {
+    /// Refuses a level's flag of etcd that an arm sets itself.
+    pub(super) fn claimed_flags(
+        &self,
+        arm: &ArmSpec,
+        path: &str,
+        levels: &[Level],
+    ) -> Result<(), ExperimentError> {
+        let stores = arm.stores.iter().enumerate();
+        let stores = stores.map(|(i, s)| (format!("{path}.stores.{i}.etcd"), &s.etcd));
+        let own: Vec<(String, &String)> = std::iter::once((format!("{path}.etcd"), &arm.etcd))
+            .chain(stores)
+            .flat_map(|(at, etcd)| {
+                let flags = etcd.flags.iter().enumerate();
+                flags.map(move |(i, flag)| (format!("{at}.flags.{i}"), flag))
+            })
+            .collect();
+        for level in levels {
+            for (i, flag) in level.flags.iter().enumerate() {
+                let mut own = own.iter();
+                if let Some((at, claim)) = own.find(|(_, f)| flag_name(f) == flag_name(flag)) {
+                    let message = format!(
+                        "{flag} would rewrite {claim}, which arm {} sets ({}); remove one of them",
+                        arm.name,
+                        self.place(at)
+                    );
+                    return Err(self.wrong(&format!("{}.etcd.flags.{i}", level.path), message));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses two levels, or two arms, that differ in their names only.
+    pub(super) fn different(&self, arms: &[Arm], levels: &[Level]) -> Result<(), ExperimentError> {
+        let played: Vec<Vec<(&Value, Vec<StorePlan>)>> = arms.iter().map(played).collect();
+        for (arm, played) in arms.iter().zip(&played) {
+            if let Some((i, j)) = twice(played) {
+                let (one, other, arm) = (&levels[i].name, &levels[j].name, arm.name());
+                let message = format!(
+                    "levels {one} and {other} are the same in arm {arm}: the same workload and the same etcd flags; \
+                     change one of them, or remove it"
+                );
+                return Err(self.wrong("sweep", message));
+            }
+        }
+        let Some((i, j)) = twice(&played) else {
+            return Ok(());
+        };
+        let message = format!(
+            "arms {} and {} are the same: workload, etcd binary, flags, members and directories; change one of \
+             them, or remove it",
+            arms[i].name(),
+            arms[j].name()
+        );
+        Err(self.wrong("arms", message))
+    }
+}
+
+/// What an arm plays on each level, without names.
+fn played(arm: &Arm) -> Vec<(&Value, Vec<StorePlan>)> {
+    let etcds = arm.etcds.iter();
+    let etcds = etcds.map(|level| level.iter().map(|e| e.nameless()).collect());
+    arm.workloads.iter().zip(etcds).collect()
+}
+
+/// The first two that are equal.
+fn twice<T: PartialEq>(all: &[T]) -> Option<(usize, usize)> {
+    let first = |(j, b): (usize, &T)| Some((all[..j].iter().position(|a| a == b)?, j));
+    all.iter().enumerate().find_map(first)
+}
