@@ -19,6 +19,8 @@ mod desk;
 mod ended;
 #[path = "experiment/external.rs"]
 mod external;
+#[path = "experiment/flags.rs"]
+mod flags;
 #[path = "experiment/for_each.rs"]
 mod for_each;
 #[path = "experiment/forbidden.rs"]
@@ -35,3 +37,5 @@ mod quota;
 mod snapshot;
 #[path = "experiment/split.rs"]
 mod split;
+#[path = "experiment/stored.rs"]
+mod stored;

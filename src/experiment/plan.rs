@@ -76,6 +76,9 @@ pub struct ArmPlan {
 pub struct StorePlan {
     /// The store's name.
     pub store: String,
+    /// The kind cluster that an etcd is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// Of an etcd that runs already; none = it is started for each trial.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<String>,

@@ -173,6 +173,20 @@ fn a_wrong_flag_names_the_flag() {
         ),
         (&["--blocks", "2"], "--blocks 2: 2 blocks; use 6 to 1000"),
         (
+            &["--blocks", "2000"],
+            "--blocks 2000: 2000 blocks; use 6 to 1000\n",
+        ),
+        (
+            &["--smoke", "--blocks", "7"],
+            "--blocks 7: a smoke test has its own number of blocks",
+        ),
+        (
+            &["--level", "a"],
+            "--level a: this experiment has no levels to choose from; remove it",
+        ),
+        (&["--rung", "a"], "--rung is now called --level"),
+        (&["--pairs", "6"], "--pairs is now called --blocks"),
+        (
             &["--smoke", "--set", "cluster.nods=1"],
             "--set cluster.nods=1: unknown field",
         ),
@@ -180,6 +194,11 @@ fn a_wrong_flag_names_the_flag() {
         let said = desk.play(args);
         assert_eq!(said.code, 2, "{said:?}");
         assert!(said.stderr.contains(message), "{args:?}: {}", said.stderr);
+    }
+    for flag in ["--arm", "--level", "--dir"] {
+        let said = desk.etcdmark(&["experiment", "show", "media", flag, "."]);
+        assert_eq!(said.code, 2, "{said:?}");
+        assert!(said.stderr.contains("add --plan"), "{said:?}");
     }
     let said = desk.etcdmark(&["experiment", "version"]);
     assert_eq!(said.code, 2);

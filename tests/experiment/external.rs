@@ -234,7 +234,7 @@ fn what_makes_no_sense_there_is_refused_by_name() {
             old,
             new,
             "  snapshot: true\n",
-            "snapshot: needs etcds that etcdmark starts, but arms.0.etcd has endpoints".to_owned(),
+            "snapshot: needs etcds that etcdmark starts, but arms.0.etcd names an external one".to_owned(),
         ),
         (
             old,
@@ -244,9 +244,21 @@ fn what_makes_no_sense_there_is_refused_by_name() {
         ),
         (
             old,
+            "endpoints: [\"http://a:1\"]",
+            "",
+            "arms: arms old and new are the same: workload, etcd binary".to_owned(),
+        ),
+        (
+            old,
+            "kind: demo, cert: /x",
+            "",
+            "arms.1.etcd.cert: cannot be combined with kind, which finds it".to_owned(),
+        ),
+        (
+            old,
             "cacert: /x",
             "",
-            "arms.1.etcd.cacert: needs an external etcd; also give endpoints"
+            "arms.1.etcd.cacert: needs an external etcd; also give endpoints or kind"
                 .to_owned(),
         ),
         (

@@ -45,6 +45,14 @@ impl Edits {
         }
     }
 
+    /// What a flag of the workload's gives.
+    pub(crate) fn push_flag(&mut self, flag: &str, path: &str, value: Option<&String>) {
+        if let Some(value) = value {
+            self.overrides
+                .push(format!("{flag} {value}"), path, value.as_str());
+        }
+    }
+
     /// One field gets a value; `what` is what messages call it.
     pub(crate) fn push(&mut self, place: &str, what: &str, path: &str, value: &str) {
         self.overrides.push(format!("{place}: {what}"), path, value);

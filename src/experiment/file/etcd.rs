@@ -174,6 +174,7 @@ impl Etcd {
         let name = |dir: &Option<std::path::PathBuf>| dir.as_ref().map(|d| d.display().to_string());
         StorePlan {
             store: self.store.clone(),
+            kind: None,
             endpoints: Vec::new(),
             version: self.binary.version.to_string(),
             binary: Some(self.binary.info()),

@@ -3,7 +3,7 @@
 
 use super::arm::Arm;
 use super::edits::Edits;
-use super::etcd_spec::flag_name;
+use super::etcd_spec::{EtcdSpec, flag_name};
 use super::source::ExperimentSource;
 use super::spec::ArmSpec;
 use super::sweep::Level;
@@ -81,6 +81,52 @@ impl ExperimentSource {
                     );
                     return Err(self.wrong(&format!("{}.etcd.flags.{i}", level.path), message));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a flag for the etcd of every arm that this arm sets itself, or that cannot apply to it.
+    pub(super) fn unclaimed(
+        &self,
+        arm: &ArmSpec,
+        path: &str,
+        flags: &EtcdSpec,
+    ) -> Result<(), ExperimentError> {
+        let stores = arm.stores.iter().enumerate();
+        let stores = stores.map(|(i, s)| (format!("{path}.stores.{i}.etcd"), &s.etcd));
+        for (at, own) in std::iter::once((format!("{path}.etcd"), &arm.etcd)).chain(stores) {
+            for (field, flag) in flags.given() {
+                let rewritten = own.given().into_iter().find(|(other, _)| {
+                    let external = |f: &str| matches!(f, "endpoints" | "kind");
+                    let binary = |f: &str| matches!(f, "path" | "version");
+                    // Flags of etcd come beside one another.
+                    (*other == field && field != "flags")
+                        || (binary(other) && binary(field))
+                        || external(other)
+                        || external(field)
+                });
+                let Some((other, _)) = rewritten else {
+                    continue;
+                };
+                let place = self.place(&format!("{at}.{other}"));
+                let message = format!(
+                    "is for the etcd of every arm, but arm {} sets etcd.{other} ({place}); remove one of them",
+                    arm.name
+                );
+                return Err(ExperimentError::at(flag, message));
+            }
+            for (i, claim) in own.flags.iter().enumerate() {
+                let mut given = flags.flags.iter();
+                let Some(flag) = given.find(|f| flag_name(f) == flag_name(claim)) else {
+                    continue;
+                };
+                let place = self.place(&format!("{at}.flags.{i}"));
+                let message = format!(
+                    "would rewrite {claim}, which arm {} sets ({place}); remove one of them",
+                    arm.name
+                );
+                return Err(ExperimentError::at(format!("--etcd-flag {flag}"), message));
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use super::changes::Changes;
 use super::disks;
 use super::etcd::StoreEtcd;
 use super::experiment::Experiment;
+use super::external;
 use super::order::trials;
 use super::placement::Placement;
 use super::source::ExperimentSource;
@@ -60,6 +61,9 @@ impl ExperimentSource {
         };
         self.metrics("metrics", &spec.metrics)?;
         let (mut arms, mut skipped_arms) = (Vec::new(), Vec::new());
+        for (index, arm) in &chosen {
+            self.unclaimed(arm, &format!("arms.{index}"), &changes.etcd)?;
+        }
         for (index, arm) in chosen {
             match layout.arm(arm, &format!("arms.{index}"))? {
                 ArmLayout::Ready(arm) => arms.push(*arm),
@@ -100,6 +104,7 @@ impl ExperimentSource {
         plan.hash = hash(&plan, &arms);
         // Remarks decide nothing.
         plan.notes = disks::shared(&arms);
+        plan.notes.extend(external::shared(&arms));
         for warning in arms.iter().flat_map(Arm::warnings) {
             if !plan.notes.contains(&warning) {
                 plan.notes.push(warning);
@@ -228,6 +233,10 @@ fn hash(plan: &ExperimentPlan, arms: &[Arm]) -> String {
     for store in plan.arms.iter_mut().flat_map(|a| &mut a.stores) {
         if store.goes_where_there_is_room() {
             store.file_system.clear();
+        }
+        // A kind cluster's ports and addresses change when it is started again.
+        if store.kind.is_some() {
+            store.endpoints.clear();
         }
     }
     let workloads: Vec<&Vec<Value>> = arms.iter().map(|a| &a.workloads).collect();

@@ -137,6 +137,8 @@ impl ExperimentSource {
         own.extend(&self.set(path, &arm.set)?);
         claims.add(&mut edits, &format!("arm {}", arm.name), &own)?;
         let mut flags = Edits::default();
+        flags.push_flag("--nodes", "cluster.nodes", changes.nodes.as_ref());
+        flags.push_flag("--duration", "phases.duration", changes.duration.as_ref());
         for assignment in &changes.set {
             flags.push_set("", assignment)?;
         }

@@ -7,6 +7,7 @@ use crate::experiment::registry::Registry;
 use crate::experiment::result::document::ExperimentResult;
 use crate::experiment::result::reduce::{StoredTrial, reduce};
 use crate::report::files::{RESULT, make, unmake};
+use crate::report::result::API_VERSION;
 use crate::report::{self, RunResult};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
@@ -224,15 +225,39 @@ fn stored(dir: &Path, plan: &ExperimentPlan) -> Vec<StoredTrial> {
 fn stored_trial(dir: &Path, trial: &TrialPlan) -> StoredTrial {
     let at = dir.join(&trial.directory);
     let json = |name: &str| fs::read(at.join(name)).ok();
-    let whole: Option<RunResult> = json(RESULT).and_then(|b| serde_json::from_slice(&b).ok());
+    let (whole, unreadable) = match whole_result(&at.join(RESULT)) {
+        Ok(whole) => (whole, None),
+        Err(why) => (None, Some(why)),
+    };
     let ended = whole.is_some();
     StoredTrial {
+        unreadable,
         // A killed trial has no result; what it measured can still be shown.
         result: whole.or_else(|| report::rebuild(&at).ok()),
         ended,
         after: json(AFTER).and_then(|b| serde_json::from_slice(&b).ok()),
         repeated: aside(dir, trial).is_dir(),
     }
+}
+
+/// A trial's `result.json`, if it was written.
+fn whole_result(path: &Path) -> Result<Option<RunResult>, String> {
+    let wrong = |why: String| format!("{} {why}", path.display());
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(wrong(format!("cannot be read: {e}"))),
+    };
+    let value: serde_json::Value =
+        serde_json::from_slice(&bytes).map_err(|e| wrong(format!("is not JSON: {e}")))?;
+    if value["apiVersion"] != API_VERSION {
+        return Err(wrong(format!(
+            "has apiVersion {}, but this etcdmark reads only {API_VERSION:?}",
+            value["apiVersion"]
+        )));
+    }
+    let result = serde_json::from_value(value);
+    result.map_err(|e| wrong(format!("is not a run's result: {e}")))
 }
 
 /// Where the first try of a trial lies that was invalid.

@@ -152,6 +152,7 @@ impl Runner<'_> {
                 ended: true,
                 after,
                 repeated: again,
+                unreadable: None,
             };
             let state = self.stored[index].state();
             if state == TrialState::Invalid && !again && !interrupted {
