@@ -76,8 +76,7 @@ impl RunDirectory {
                 source,
             }
         };
-        let made;
-        match fs::metadata(path) {
+        let made = match fs::metadata(path) {
             Ok(m) if !m.is_dir() => return Err(DirectoryError::NotADirectory(path.to_owned())),
             Ok(_) => {
                 let mut entries = fs::read_dir(path).map_err(refused("list the directory"))?;
@@ -86,13 +85,13 @@ impl RunDirectory {
                     let name = entry.file_name().to_string_lossy().into_owned();
                     return Err(DirectoryError::NotEmpty(path.to_owned(), name));
                 }
-                made = Vec::new();
+                Vec::new()
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                made = make(path).map_err(refused("create the directory"))?;
+                make(path).map_err(refused("create the directory"))?
             }
             Err(e) => return Err(refused("look at the directory")(e)),
-        }
+        };
         let probe = path.join(".etcdmark-probe");
         File::create(&probe).map_err(refused("write a file in it"))?;
         fs::remove_file(&probe).map_err(refused("remove a file in it"))?;

@@ -59,6 +59,14 @@ fn a_flag_that_an_arm_contradicts_is_refused_with_both_places() {
         ),
         (
             &desk,
+            &["quota", "--etcd-flag", "--quota-backend-bytes=99999999"],
+            [
+                "--etcd-flag --quota-backend-bytes=99999999: would rewrite --quota-backend-bytes=67108864",
+                "which level 64mib sets (workloads/experiments/quota.yaml:59:",
+            ],
+        ),
+        (
+            &desk,
             &["defrag", "--nodes", "5"],
             [
                 "--nodes 5: would rewrite cluster.nodes",

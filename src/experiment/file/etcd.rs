@@ -41,10 +41,12 @@ impl StoreEtcd {
     pub(crate) fn nameless(&self) -> StorePlan {
         let mut plan = self.plan();
         if let StoreEtcd::Local(etcd) = self {
-            let real = |dir: &Path| dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-            let real = |dir: &Path| Some(real(dir).display().to_string());
-            plan.data_dir = real(&etcd.scratch.parent);
-            plan.wal_dir = etcd.spec.wal_dir.as_deref().and_then(real);
+            let real = |dir: &Path| {
+                let real = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+                real.display().to_string()
+            };
+            plan.data_dir = Some(real(&etcd.scratch.parent));
+            plan.wal_dir = etcd.spec.wal_dir.as_deref().map(real);
         }
         if let Some(binary) = &mut plan.binary {
             binary.path.clear();

@@ -54,12 +54,13 @@ impl Claims {
 }
 
 impl ExperimentSource {
-    /// Refuses a level's flag of etcd that an arm sets itself.
+    /// Refuses a level's flag of etcd that an arm sets itself, or that the command line gives.
     pub(super) fn claimed_flags(
         &self,
         arm: &ArmSpec,
         path: &str,
         levels: &[Level],
+        given: &[String],
     ) -> Result<(), ExperimentError> {
         let stores = arm.stores.iter().enumerate();
         let stores = stores.map(|(i, s)| (format!("{path}.stores.{i}.etcd"), &s.etcd));
@@ -72,14 +73,24 @@ impl ExperimentSource {
             .collect();
         for level in levels {
             for (i, flag) in level.flags.iter().enumerate() {
+                let at = format!("{}.etcd.flags.{i}", level.path);
+                let mut given = given.iter();
+                if let Some(own) = given.find(|f| flag_name(f) == flag_name(flag)) {
+                    let message = format!(
+                        "would rewrite {flag}, which level {} sets ({}); remove one of them",
+                        level.name,
+                        self.place(&at)
+                    );
+                    return Err(ExperimentError::at(format!("--etcd-flag {own}"), message));
+                }
                 let mut own = own.iter();
-                if let Some((at, claim)) = own.find(|(_, f)| flag_name(f) == flag_name(flag)) {
+                if let Some((set, claim)) = own.find(|(_, f)| flag_name(f) == flag_name(flag)) {
                     let message = format!(
                         "{flag} would rewrite {claim}, which arm {} sets ({}); remove one of them",
                         arm.name,
-                        self.place(at)
+                        self.place(set)
                     );
-                    return Err(self.wrong(&format!("{}.etcd.flags.{i}", level.path), message));
+                    return Err(self.wrong(&at, message));
                 }
             }
         }

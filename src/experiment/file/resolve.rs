@@ -186,7 +186,8 @@ enum ArmLayout {
 impl Layout<'_> {
     /// The arm that the file has at `path`.
     fn arm(&self, arm: &ArmSpec, path: &str) -> Result<ArmLayout, ExperimentError> {
-        self.source.claimed_flags(arm, path, self.levels)?;
+        let given = &self.changes.etcd.flags;
+        self.source.claimed_flags(arm, path, self.levels, given)?;
         let of_level = |level: &Level| self.source.traffic(arm, path, level, self.changes);
         let traffic = self.levels.iter().map(of_level);
         let traffic = traffic.collect::<Result<Vec<_>, _>>()?;
