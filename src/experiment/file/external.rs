@@ -107,8 +107,8 @@ impl ExperimentSource {
         };
         if let Some(name) = &spec.kind {
             // How a kind cluster's etcd is reached, the cluster says itself.
-            let beside = ["endpoints", "metricsEndpoints", "cacert", "cert", "key"];
-            if let Some(field) = beside.iter().find(|f| document.get(**f).is_some()) {
+            let mut beside = ACCESS.iter().filter(|f| !["kind", "user"].contains(f));
+            if let Some(field) = beside.find(|f| document.get(**f).is_some()) {
                 let message = "cannot be combined with kind, which finds it; remove one of them";
                 return Err(wrong(field, message.to_owned()));
             }
