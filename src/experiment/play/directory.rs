@@ -171,14 +171,17 @@ impl ExperimentDirectory {
 
     /// Where the snapshot of an arm on a level is kept: both names may hold dashes, so each is a directory.
     pub(crate) fn snapshot(&self, trial: &TrialPlan) -> PathBuf {
-        let level = trial.level.as_str();
-        self.path.join(SNAPSHOTS).join(level).join(&trial.arm)
+        self.path.join(SNAPSHOTS).join(snapshot_name(trial))
     }
 
     /// Removes the snapshots, when all trials are done. Best effort: what stays does no harm.
     pub(crate) fn drop_snapshots(&self) {
         let _ = remove(&self.path.join(SNAPSHOTS));
     }
+}
+
+fn snapshot_name(trial: &TrialPlan) -> PathBuf {
+    Path::new(trial.level.as_str()).join(&trial.arm)
 }
 
 /// Whether a directory is an experiment's rather than a run's.
@@ -284,5 +287,28 @@ fn refused(path: &Path, message: String, usage: bool) -> ExperimentError {
         path: path.to_owned(),
         message,
         usage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::level::LevelName;
+
+    #[test]
+    fn snapshots_of_two_arms_or_levels_lie_apart() {
+        let name = |level: &str, arm: &str| {
+            snapshot_name(&TrialPlan {
+                trial: 1,
+                block: 1,
+                level: LevelName::new(level),
+                arm: arm.to_owned(),
+                order: 1,
+                seed: 1,
+                directory: String::new(),
+            })
+        };
+        assert_ne!(name("a-b", "c"), name("a", "b-c"));
+        assert_eq!(name("", "c"), Path::new("c"));
     }
 }
