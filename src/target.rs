@@ -6,8 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::measure::DelayBook;
-use crate::measure::MediumInfo;
+use crate::measure::{BinaryInfo, DelayBook, MediumInfo};
 
 /// One etcd cluster, as the user (or a local cluster, or `--kind`) named it.
 #[derive(Clone, Debug)]
@@ -107,6 +106,8 @@ pub struct LocalMember {
     pub data_dir: std::path::PathBuf,
     /// The storage medium that is emulated for it.
     pub medium: Option<LocalMedium>,
+    /// What was started.
+    pub binary: BinaryInfo,
 }
 
 /// A storage medium that is emulated for a local member.

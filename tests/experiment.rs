@@ -9,6 +9,8 @@ mod common;
 
 #[path = "experiment/bad_input.rs"]
 mod bad_input;
+#[path = "experiment/binaries.rs"]
+mod binaries;
 #[path = "experiment/builtins.rs"]
 mod builtins;
 #[path = "experiment/desk.rs"]
@@ -17,12 +19,16 @@ mod desk;
 mod ended;
 #[path = "experiment/external.rs"]
 mod external;
+#[path = "experiment/flags.rs"]
+mod flags;
 #[path = "experiment/for_each.rs"]
 mod for_each;
 #[path = "experiment/forbidden.rs"]
 mod forbidden;
 #[path = "experiment/killed.rs"]
 mod killed;
+#[path = "experiment/labels.rs"]
+mod labels;
 #[path = "experiment/played.rs"]
 mod played;
 #[path = "experiment/quota.rs"]
@@ -31,3 +37,5 @@ mod quota;
 mod snapshot;
 #[path = "experiment/split.rs"]
 mod split;
+#[path = "experiment/stored.rs"]
+mod stored;

@@ -162,7 +162,7 @@ async fn a_binary_that_fails_shows_its_last_log_lines() {
     let path = common::script(&tmp.path().join("etcd"), script);
     let binary = BinaryChoice {
         path: Some(path),
-        version: None,
+        ..BinaryChoice::default()
     };
     let error = LocalCluster::start(LocalOptions {
         binary,

@@ -25,6 +25,8 @@ mod overrides;
 mod panicked;
 #[path = "run/play.rs"]
 mod play;
+#[path = "run/rates.rs"]
+mod rates;
 #[path = "run/restored.rs"]
 mod restored;
 #[path = "run/secure.rs"]

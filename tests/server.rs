@@ -216,7 +216,7 @@ async fn a_full_etcd_fires_the_guards() {
     let events = once(&etcd.target()).await;
     let sample = server(&events);
     assert_eq!(sample.values["db.quota"], 16_777_216.0);
-    let version = etcd.binary().version;
+    let version = etcd.binary().version.clone();
     let fired = events
         .iter()
         .find_map(|e| Guards::new(&ALL).observe(e))

@@ -4,7 +4,7 @@
 #
 #   scripts/full/experiments.sh [--blocks N] [--smoke] [NAME…]      default: every built-in (half an hour to an hour each)
 #
-#   --blocks N   so many blocks of each instead of its own number (fewer than 6 take --smoke, but for those that need less)
+#   --blocks N   so many blocks of each instead of its own number (at least 6, but for those that need less; not with --smoke)
 #   --smoke     the smoke forms, a minute each: they answer nothing
 #
 # One that cannot be played here (fewer than two versions of etcd, a container that forbids holding syncs) is left out,

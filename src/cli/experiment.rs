@@ -8,6 +8,7 @@ use super::signals;
 use crate::analyses;
 use crate::control::Control;
 use crate::exit::Exit;
+use crate::experiment::file::etcd_spec::EtcdSpec;
 use crate::experiment::{
     BUILTINS, Changes, Experiment, ExperimentDirectory, ExperimentError, ExperimentResult,
     ExperimentSource, Observer, TrialPlan, run as play, text,
@@ -69,13 +70,13 @@ pub struct Args {
 }
 
 /// Changes to the experiment.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Experiment")]
 pub struct ChangeFlags {
     /// Run a short smoke test: about a minute, no conclusion
     #[arg(long)]
     pub smoke: bool,
-    /// Number of blocks: trials of each arm on each level, at least 6 (fewer with --smoke)
+    /// Number of blocks: trials of each arm on each level, at least 6; not with --smoke
     #[arg(long, value_name = "N")]
     pub blocks: Option<u32>,
     /// Random seed of the order and of the workloads; block n uses seed + n - 1
@@ -87,22 +88,54 @@ pub struct ChangeFlags {
     /// Run only this level of the sweep; can be repeated
     #[arg(long, value_name = "NAME")]
     pub level: Vec<String>,
-    /// Add an arm with its data in this directory; can be repeated (media, split-events; `forEach` in a file)
+    /// Play an arm with its data in this directory, in place of the file's arms (split-events: beside them); can be
+    /// repeated (media, split-events; `forEach` in a file)
     #[arg(long, value_name = "DIR")]
     pub dir: Vec<PathBuf>,
     /// Write-ahead log directory of the --dir arms; once for all, or once for each, in order
     #[arg(long, value_name = "DIR")]
     pub wal_dir: Vec<PathBuf>,
-    /// Add an arm on this emulated storage medium, as in `etcdmark run`; can be repeated (media)
+    /// Play an arm on this emulated storage medium, as in `etcdmark run`, in place of the file's arms; can be repeated
+    /// (media)
     #[arg(long, value_name = "NAME|FILE")]
     pub medium: Vec<String>,
     /// Add an arm with these resources in separate etcds, as in `etcdmark run`: events,leases+nodes; can be
     /// repeated (split-events)
     #[arg(long, value_name = "RESOURCE[,…]")]
     pub split: Vec<String>,
+    /// Number of hollow nodes of every arm's workload, as `--set cluster.nodes`
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub nodes: Option<String>,
+    /// Length of every trial's measure phase, as `--set phases.duration`
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    pub duration: Option<String>,
+    /// etcd binary of every arm
+    #[arg(long, value_name = "PATH")]
+    pub etcd: Option<PathBuf>,
+    /// etcd version of every arm: 3.6.4, or 3.6
+    #[arg(long, value_name = "VERSION", conflicts_with = "etcd")]
+    pub etcd_version: Option<String>,
+    /// Pass a flag to every arm's etcd; can be repeated: --etcd-flag --quota-backend-bytes=4294967296
+    #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
+    pub etcd_flag: Vec<String>,
+    /// Number of members of every arm's etcd: 1 or 3
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub members: Option<String>,
+    /// A directory on the disk for every arm's data; each trial creates a temporary directory in it
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Use the etcd of this kind cluster for every arm, whose traffic must then differ
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["etcd", "etcd_version", "etcd_flag", "members", "data_dir"])]
+    pub kind: Option<String>,
     /// Set a field of every arm's workload, as `etcdmark run --set` does; can be repeated
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
+    /// What --level was called
+    #[arg(long, hide = true)]
+    pub rung: Vec<String>,
+    /// What --blocks was called
+    #[arg(long, hide = true)]
+    pub pairs: Option<String>,
     /// Allow arms whose etcd holds keys of others, a live Kubernetes cluster for example
     #[arg(long)]
     pub allow_live_cluster: bool,
@@ -135,8 +168,32 @@ pub enum Command {
 }
 
 impl ChangeFlags {
-    fn changes(&self) -> Changes {
-        Changes {
+    fn changes(&self) -> Result<Changes, CliError> {
+        for (old, given, new) in [
+            ("--rung", !self.rung.is_empty(), "--level"),
+            ("--pairs", self.pairs.is_some(), "--blocks"),
+        ] {
+            if given {
+                return Err(CliError::usage(format!("{old} is now called {new}")));
+            }
+        }
+        let members = self.members.as_ref().map(|n| {
+            n.parse().map_err(|_| {
+                CliError::usage(format!("--members {n}: a local cluster has 1 or 3 members"))
+            })
+        });
+        Ok(Changes {
+            nodes: self.nodes.clone(),
+            duration: self.duration.clone(),
+            etcd: EtcdSpec {
+                path: self.etcd.clone(),
+                version: self.etcd_version.clone(),
+                flags: self.etcd_flag.clone(),
+                members: members.transpose()?,
+                data_dir: self.data_dir.clone(),
+                kind: self.kind.clone(),
+                ..EtcdSpec::default()
+            },
             smoke: self.smoke,
             blocks: self.blocks,
             seed: self.seed,
@@ -149,7 +206,7 @@ impl ChangeFlags {
             set: self.set.clone(),
             allow_live_cluster: self.allow_live_cluster,
             yes_this_etcd_is_mine: self.yes_this_etcd_is_mine,
-        }
+        })
     }
 }
 
@@ -181,7 +238,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
 
 fn experiment(args: &Args, name: &str) -> Result<Exit, CliError> {
     let experiment =
-        ExperimentSource::load(name)?.resolve(&args.changes.changes(), &analyses::ALL)?;
+        ExperimentSource::load(name)?.resolve(&args.changes.changes()?, &analyses::ALL)?;
     for workload in experiment.workloads() {
         descriptors::raise(&workload?)?;
     }
@@ -267,7 +324,11 @@ fn list(output: Format) -> Result<Exit, CliError> {
 fn show(name: &str, plan: bool, changes: &ChangeFlags) -> Result<Exit, CliError> {
     let source = ExperimentSource::load(name)?;
     if plan {
-        print_json(&source.resolve(&changes.changes(), &analyses::ALL)?.plan)?;
+        print_json(&source.resolve(&changes.changes()?, &analyses::ALL)?.plan)?;
+    } else if *changes != ChangeFlags::default() {
+        return Err(CliError::usage(
+            "flags change the plan, not the file: add --plan to print it, or remove them",
+        ));
     } else {
         print(&source.text)?;
     }

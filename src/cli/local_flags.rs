@@ -94,12 +94,14 @@ impl LocalFlags {
             binary: BinaryChoice {
                 path: self.etcd.clone(),
                 version: self.etcd_version.clone(),
+                sha256: None,
             },
             members,
             data_dir: below(&self.data_dir),
             wal_dir: below(&self.wal_dir),
             medium: self.medium.as_ref().map(medium).transpose()?,
             member_media: self.member_media()?,
+            store: store.unwrap_or_default().to_owned(),
             seed,
             flags: self.etcd_flag.clone(),
             ..LocalOptions::default()

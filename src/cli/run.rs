@@ -293,6 +293,9 @@ async fn targets(
                 complain(&line);
             }
         }
+        if let Some(note) = local.note() {
+            complain(&format!("store {name}: {note}"));
+        }
         let mut target = local.target();
         target.disposable = args.local.data_dir.is_none();
         target.members = args.cluster.target;

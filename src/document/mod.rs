@@ -6,6 +6,7 @@ mod header;
 mod locate;
 mod name;
 mod nearest;
+mod quoted;
 mod yaml;
 
 pub use error::{DocumentError, FieldError};

@@ -1,22 +1,40 @@
 //! YAML with errors that say where, what and what would be right.
 
 use super::header::earlier;
+use super::locate::locate;
+use super::quoted::quoted_number;
 use crate::document::DocumentError;
 use crate::document::hint;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_saphyr::{Error, options};
 
 /// Reads one document. `file` is what messages call it.
-pub(crate) fn parse<T: DeserializeOwned>(text: &str, file: &str) -> Result<T, DocumentError> {
-    parse_raw(text).map_err(|e| {
-        let (line, column) = e.location().map_or((1, 1), |l| (l.line(), l.column()));
-        DocumentError::Syntax {
-            file: file.to_owned(),
-            line,
-            column,
-            message: describe(&e, text),
-        }
-    })
+pub(crate) fn parse<T: DeserializeOwned + Serialize>(
+    text: &str,
+    file: &str,
+) -> Result<T, DocumentError> {
+    let wrong = |(line, column), message| DocumentError::Syntax {
+        file: file.to_owned(),
+        line,
+        column,
+        message,
+    };
+    let read: T = parse_raw(text).map_err(|e| {
+        let place = e.location().map_or((1, 1), |l| (l.line(), l.column()));
+        wrong(place, describe(&e, text))
+    })?;
+    let (written, again) = (parse_raw(text), serde_json::to_value(&read));
+    if let (Ok(written), Ok(again)) = (written, again)
+        && let Some((path, number)) = quoted_number(&written, &again)
+    {
+        let path = path.trim_start_matches('.');
+        let path = path.strip_prefix("spec.").unwrap_or(path);
+        let place = locate(text, path).unwrap_or((1, 1));
+        let message = format!("{path}: {number:?} is a text; write the number without quotes");
+        return Err(wrong(place, message));
+    }
+    Ok(read)
 }
 
 /// Reads one document.

@@ -83,6 +83,7 @@ fn store_info(plan: &Plan, store: &Store, facts: &ClusterFacts) -> StoreInfo {
             data_dir: local.map(|l| l.data_dir.display().to_string()),
             file_system: None,
             medium: local.and_then(|l| l.medium.as_ref().map(|m| m.info.clone())),
+            binary: local.map(|l| l.binary.clone()),
             name: named,
         }
     });

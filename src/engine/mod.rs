@@ -41,4 +41,5 @@ mod verify;
 mod worker;
 pub(crate) mod writes;
 
+pub use prepare::LIVE_RAMP;
 pub use run::{RunError, run};

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 /// The first etcd that has KV.RangeStream.
 const RANGE_STREAM: (u64, u64) = (3, 7);
 /// A live cluster's load comes up over this time.
-pub(super) const LIVE_RAMP: Duration = Duration::from_secs(30);
+pub const LIVE_RAMP: Duration = Duration::from_secs(30);
 
 /// A run that may begin.
 pub(super) struct Prepared {

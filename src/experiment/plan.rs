@@ -3,6 +3,7 @@
 
 use super::level::LevelName;
 use crate::local::medium::{Medium, MediumSpec};
+use crate::measure::BinaryInfo;
 use crate::target::MemberChoice;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -75,11 +76,17 @@ pub struct ArmPlan {
 pub struct StorePlan {
     /// The store's name.
     pub store: String,
+    /// The kind cluster that an etcd is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// Of an etcd that runs already; none = it is started for each trial.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<String>,
     /// etcd's exact version; empty where it runs already, each trial's result has it.
     pub version: String,
+    /// The binary that is started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binary: Option<BinaryInfo>,
     /// Members.
     pub members: usize,
     /// etcd's own flags.
@@ -102,6 +109,14 @@ pub struct StorePlan {
     /// Which members get the load; none = all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<MemberChoice>,
+}
+
+impl StorePlan {
+    /// Its data lie in memory where there is room, and else on a disk.
+    pub(crate) fn goes_where_there_is_room(&self) -> bool {
+        let emulates = self.medium.is_some() || !self.member_media.is_empty();
+        emulates && self.data_dir.is_none()
+    }
 }
 
 impl From<&Medium> for PlannedMedium {

@@ -38,7 +38,7 @@ impl Span {
     pub fn parse(text: &str) -> Result<Self, String> {
         let hint = "write a number with a unit, such as 10s, 5m or 100ms";
         let bad = || format!("{text:?} is not a duration: {hint}");
-        let mut rest = text.trim();
+        let mut rest = text;
         if rest.starts_with('-') {
             return Err(format!("{text:?} is negative: {hint}"));
         }
@@ -50,7 +50,12 @@ impl Span {
             let digits = rest
                 .find(|c: char| !c.is_ascii_digit() && c != '.')
                 .unwrap_or(rest.len());
-            let number: f64 = rest[..digits].parse().map_err(|_| bad())?;
+            // As the schema says: digits on both sides of a point.
+            let number = &rest[..digits];
+            if number.starts_with('.') || number.ends_with('.') {
+                return Err(bad());
+            }
+            let number: f64 = number.parse().map_err(|_| bad())?;
             rest = &rest[digits..];
             let (unit, ns) = UNITS
                 .iter()
@@ -136,7 +141,7 @@ impl Serialize for Length {
 impl<'de> Deserialize<'de> for Length {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
-        if text.trim() == "forever" {
+        if text == "forever" {
             return Ok(Length::Forever);
         }
         Span::parse(&text)
@@ -162,6 +167,7 @@ impl JsonSchema for Length {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn spans_read_and_print() {
@@ -181,10 +187,27 @@ mod tests {
         }
     }
 
+    proptest! {
+        /// What an editor marks is what the file's reader refuses.
+        #[test]
+        fn schema_and_reader_agree(text in "( |forever|[0-9]{1,3}|\\.|-|ns|us|µs|ms|s|m|h|d){1,6}") {
+            let valid = |schema: Schema| {
+                let schema = schema.to_value();
+                jsonschema::is_valid(&schema, &serde_json::Value::from(text.as_str()))
+            };
+            let read = |known: bool| known == serde_json::from_value::<Span>(text.as_str().into()).is_ok();
+            prop_assert!(read(valid(Span::json_schema(&mut SchemaGenerator::default()))));
+            let length = serde_json::from_value::<Length>(text.as_str().into()).is_ok();
+            prop_assert_eq!(valid(Length::json_schema(&mut SchemaGenerator::default())), length);
+        }
+    }
+
     #[test]
     fn bad_spans_say_what_would_be_right() {
         let hint = "write a number with a unit, such as 10s, 5m or 100ms";
-        for text in ["10", "", "s", "10 s", "3d", "1.2.3s", "nan"] {
+        for text in [
+            "10", "", "s", "10 s", "3d", "1.2.3s", "nan", "5.s", ".5s", " 1s", "1s ", "1s1",
+        ] {
             assert_eq!(
                 Span::parse(text).unwrap_err(),
                 format!("{text:?} is not a duration: {hint}")

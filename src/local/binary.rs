@@ -1,60 +1,25 @@
 //! Finding an etcd binary: the one named, else one of the version asked for, else the newest that is here.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use sha2::{Digest, Sha256};
+
 use super::error::LocalError;
-
-/// Any version will do, the newest that is here.
-const NEWEST: &str = "newest";
-
-/// etcd's version, as `etcd --version` prints it; pre-release suffixes are dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EtcdVersion {
-    /// 3 in 3.5.16.
-    pub major: u32,
-    /// 5 in 3.5.16.
-    pub minor: u32,
-    /// 16 in 3.5.16.
-    pub patch: u32,
-}
-
-impl EtcdVersion {
-    /// The oldest version that etcdmark supports.
-    pub const OLDEST: EtcdVersion = EtcdVersion {
-        major: 3,
-        minor: 4,
-        patch: 0,
-    };
-
-    /// Parses `3.5.16` or `3.7.0-rc.0`; `None` for anything else.
-    pub fn parse(text: &str) -> Option<Self> {
-        let release = text.split(['-', '+']).next()?;
-        let mut parts = release.split('.').map(|p| p.parse().ok());
-        let version = EtcdVersion {
-            major: parts.next()??,
-            minor: parts.next()??,
-            patch: parts.next()??,
-        };
-        parts.next().is_none().then_some(version)
-    }
-}
-
-impl fmt::Display for EtcdVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
-    }
-}
+use super::version::{EtcdVersion, VersionRequest};
+use crate::measure::BinaryInfo;
 
 /// What the user said about the binary (`--etcd`, `--etcd-version`).
 #[derive(Clone, Debug, Default)]
 pub struct BinaryChoice {
     /// `--etcd PATH`: this file and no other.
     pub path: Option<PathBuf>,
-    /// `--etcd-version V`: exact (`3.5.16`), a series (`3.5`) or `newest`.
+    /// `--etcd-version V`: exact (`3.5.16`, `3.7.0-rc.1`), a series (`3.5`) or `newest`. Of several that will do the newest
+    /// release is taken, and a pre-release only where there is no release.
     pub version: Option<String>,
+    /// The file must still hold these bytes, hex SHA-256: another process may have put something else there.
+    pub sha256: Option<String>,
 }
 
 /// An etcd server binary that runs.
@@ -64,10 +29,23 @@ pub struct EtcdBinary {
     pub path: PathBuf,
     /// What `--version` says.
     pub version: EtcdVersion,
+    /// Of its bytes, hex.
+    pub sha256: String,
+}
+
+impl EtcdBinary {
+    /// For plans and results.
+    pub fn info(&self) -> BinaryInfo {
+        BinaryInfo {
+            path: self.path.display().to_string(),
+            version: self.version.to_string(),
+            sha256: self.sha256.clone(),
+        }
+    }
 }
 
 impl BinaryChoice {
-    /// Finds the binary. Blocks for one or a few `etcd --version` (some 20 ms each).
+    /// Finds the binary. Blocks for one or a few `etcd --version` (some 20 ms each) and one reading of the file.
     ///
     /// The cache is `$ETCDMARK_CACHE`, `$XDG_CACHE_HOME/etcdmark` or `~/.cache/etcdmark`, as in
     /// `scripts/install-etcd.sh`.
@@ -83,69 +61,52 @@ impl BinaryChoice {
             .transpose()?;
         let found = match &self.path {
             Some(path) => {
-                let binary = probe(path)?;
+                let found = probe(path)?;
                 if let (Some(wanted), Some(text)) = (wanted, &self.version)
-                    && !wanted.matches(binary.version)
+                    && !wanted.matches(&found.version)
                 {
                     return Err(LocalError::VersionMismatch {
-                        path: binary.path,
-                        found: binary.version.to_string(),
+                        path: found.path,
+                        found: found.version.to_string(),
                         wanted: text.clone(),
                     });
                 }
-                binary
+                found
             }
             None => places
                 .candidates()
                 .filter_map(|path| probe(&path).ok())
-                .filter(|binary| wanted.is_none_or(|w| w.matches(binary.version)))
-                .max_by_key(|binary| binary.version)
+                .filter(|found| wanted.as_ref().is_none_or(|w| w.matches(&found.version)))
+                .max_by_key(|found| {
+                    let released = found.version.pre_release().is_none();
+                    (released, found.version.clone())
+                })
                 .ok_or_else(|| LocalError::NotFound {
                     wanted: self.version.clone(),
                     searched: places.cache_name(),
                 })?,
         };
-        if found.version < EtcdVersion::OLDEST {
-            return Err(LocalError::TooOld {
-                path: found.path,
-                found: found.version.to_string(),
-            });
+        let Found { path, version } = found;
+        if version < EtcdVersion::OLDEST {
+            let found = version.to_string();
+            return Err(LocalError::TooOld { path, found });
         }
-        Ok(found)
+        let sha256 = sha256(&path)?;
+        if self.sha256.as_ref().is_some_and(|s| *s != sha256) {
+            return Err(LocalError::BinaryChanged { path });
+        }
+        Ok(EtcdBinary {
+            path,
+            version,
+            sha256,
+        })
     }
 }
 
-#[derive(Clone, Copy)]
-enum VersionRequest {
-    Newest,
-    Series(u32, u32),
-    Exact(EtcdVersion),
-}
-
-impl VersionRequest {
-    fn parse(text: &str) -> Result<Self, LocalError> {
-        let bare = text.strip_prefix('v').unwrap_or(text);
-        if bare == NEWEST {
-            return Ok(VersionRequest::Newest);
-        }
-        if let Some(exact) = EtcdVersion::parse(bare) {
-            return Ok(VersionRequest::Exact(exact));
-        }
-        let series = bare
-            .split_once('.')
-            .and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-        series
-            .map(|(a, b)| VersionRequest::Series(a, b))
-            .ok_or_else(|| LocalError::BadVersion(text.to_owned()))
-    }
-
-    fn matches(self, v: EtcdVersion) -> bool {
-        match self {
-            VersionRequest::Newest => true,
-            VersionRequest::Series(major, minor) => (major, minor) == (v.major, v.minor),
-            VersionRequest::Exact(exact) => exact == v,
-        }
-    }
+/// A file that says that it is etcd.
+struct Found {
+    path: PathBuf,
+    version: EtcdVersion,
 }
 
 /// Where binaries may lie.
@@ -202,8 +163,17 @@ impl Places {
     }
 }
 
+fn sha256(path: &Path) -> Result<String, LocalError> {
+    let bytes = std::fs::read(path).map_err(|e| LocalError::NotEtcd {
+        path: path.to_owned(),
+        reason: e.to_string(),
+    })?;
+    let digest = Sha256::digest(bytes);
+    Ok(digest.iter().map(|b| format!("{b:02x}")).collect())
+}
+
 /// Runs `PATH --version`.
-fn probe(path: &Path) -> Result<EtcdBinary, LocalError> {
+fn probe(path: &Path) -> Result<Found, LocalError> {
     let not_etcd = |reason: String| LocalError::NotEtcd {
         path: path.to_owned(),
         reason,
@@ -227,7 +197,7 @@ fn probe(path: &Path) -> Result<EtcdBinary, LocalError> {
             text.lines().next().unwrap_or("")
         ))
     })?;
-    Ok(EtcdBinary {
+    Ok(Found {
         path: path_of_file,
         version,
     })
@@ -242,6 +212,7 @@ mod tests {
             major,
             minor,
             patch,
+            suffix: String::new(),
         }
     }
 
@@ -263,17 +234,8 @@ mod tests {
 
     fn choice(version: &str) -> BinaryChoice {
         BinaryChoice {
-            path: None,
             version: Some(version.to_owned()),
-        }
-    }
-
-    #[test]
-    fn versions_parse_and_order_by_number() {
-        assert_eq!(EtcdVersion::parse("3.7.0-rc.0"), Some(v(3, 7, 0)));
-        assert!(EtcdVersion::parse("3.5.9") < EtcdVersion::parse("3.5.30"));
-        for bad in ["3.5", "3.5.x", "3.5.1.2", "", "3..1"] {
-            assert_eq!(EtcdVersion::parse(bad), None, "{bad}");
+            ..BinaryChoice::default()
         }
     }
 
@@ -284,6 +246,9 @@ mod tests {
             fake(&tmp.path().join("etcd").join(version), version);
         }
         fake(&tmp.path().join("etcd/.stage.x"), "3.9.9");
+        for version in ["3.7.3-rc.1", "3.8.0-rc.0"] {
+            fake(&tmp.path().join("etcd").join(version), version);
+        }
         fake(&tmp.path().join("bin"), "3.7.2");
         let places = Places {
             cache: Some(tmp.path().to_owned()),
@@ -293,6 +258,9 @@ mod tests {
         assert_eq!(find(&BinaryChoice::default()).unwrap(), v(3, 7, 2));
         assert_eq!(find(&choice("newest")).unwrap(), v(3, 7, 2));
         assert_eq!(find(&choice("3.5")).unwrap(), v(3, 5, 30));
+        assert_eq!(find(&choice("3.7")).unwrap(), v(3, 7, 2));
+        let only = find(&choice("3.8")).unwrap();
+        assert_eq!(only.to_string(), "3.8.0-rc.0");
         assert_eq!(find(&choice("v3.5.9")).unwrap(), v(3, 5, 9));
         assert!(matches!(
             find(&choice("3.5.1")),
@@ -315,11 +283,23 @@ mod tests {
             BinaryChoice {
                 path: Some(path),
                 version: version.map(str::to_owned),
+                sha256: None,
             }
             .find_in(&none)
         };
         let etcd = fake(&tmp.path().join("a"), "3.5.30");
-        assert_eq!(named(etcd.clone(), None).unwrap().version, v(3, 5, 30));
+        let found = named(etcd.clone(), None).unwrap();
+        assert_eq!((&found.version, found.sha256.len()), (&v(3, 5, 30), 64));
+        fake(&tmp.path().join("a"), "3.5.31");
+        let kept = BinaryChoice {
+            path: Some(etcd.clone()),
+            version: None,
+            sha256: Some(found.sha256),
+        };
+        assert!(matches!(
+            kept.find_in(&none),
+            Err(LocalError::BinaryChanged { .. })
+        ));
         assert!(matches!(
             named(etcd, Some("3.6")),
             Err(LocalError::VersionMismatch { .. })

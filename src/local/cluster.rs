@@ -124,6 +124,7 @@ impl LocalCluster {
                     pid: m.pid()?,
                     data_dir: m.data_dir().to_owned(),
                     medium: m.medium(),
+                    binary: self.binary.info(),
                 })
             })
             .collect();
@@ -151,6 +152,11 @@ impl LocalCluster {
     /// Parent of the members' data directories and logs.
     pub fn data_dir(&self) -> &Path {
         self.dirs.data.path()
+    }
+
+    /// Why the data are not in memory, where a medium wants them.
+    pub fn note(&self) -> Option<&str> {
+        self.dirs.note.as_deref()
     }
 
     /// What the data lie on.
@@ -263,7 +269,7 @@ fn members(
                 .iter()
                 .map(|_| format!("--wal-dir={}", dirs.wal_of(i).display())),
         );
-        args.extend(options.default_flags(binary.version));
+        args.extend(options.default_flags(&binary.version));
         args.extend(options.tls.iter().flat_map(tls_flags));
         args.extend(options.flags.iter().cloned());
         let medium = media.get(i).cloned().flatten();

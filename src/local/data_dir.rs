@@ -107,7 +107,7 @@ pub(super) fn copy_tree(from: &Path, to: &Path) -> Result<(), LocalError> {
 }
 
 /// Removes temporary directories whose process is gone (it was killed before it could).
-fn sweep(parent: &Path) {
+pub(super) fn sweep(parent: &Path) {
     let Ok(entries) = std::fs::read_dir(parent) else {
         return;
     };

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::data_dir::{DataDir, io_error};
+use super::data_dir::{DataDir, io_error, sweep};
 use super::error::LocalError;
 use super::fs::FileSystem;
 use super::medium::{MemberMedium, Place};
 use super::options::LocalOptions;
+use crate::human::numbers::bytes;
 
 /// Memory as a directory: syncs there cost nothing, so that media can be emulated on it.
 const IN_MEMORY: &str = "/dev/shm";
@@ -18,14 +19,27 @@ const ROOM_PER_MEMBER: u64 = 1 << 30;
 pub(super) struct Dirs {
     pub(super) data: DataDir,
     pub(super) wal: Option<DataDir>,
+    /// Why they are not where they should have been.
+    pub(super) note: Option<String>,
+}
+
+/// Where temporary data directories are made.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) parent: PathBuf,
+    /// Why it is not memory, where it should have been.
+    pub(crate) note: Option<String>,
 }
 
 impl Dirs {
     /// Makes (or checks, if the user named them) the directories.
     pub(super) fn new(options: &LocalOptions) -> Result<Self, LocalError> {
-        let data = match &options.data_dir {
-            Some(path) => DataDir::named("--data-dir", path)?,
-            None => DataDir::temporary(&options.scratch_parent())?,
+        let (data, note) = match &options.data_dir {
+            Some(path) => (DataDir::named("--data-dir", path)?, None),
+            None => {
+                let Scratch { parent, note } = options.scratch();
+                (DataDir::temporary(&parent)?, note)
+            }
         };
         let wal = match (&options.wal_dir, &options.data_dir) {
             (None, _) => None,
@@ -39,7 +53,7 @@ impl Dirs {
                 Some(DataDir::temporary(&path)?)
             }
         };
-        Ok(Dirs { data, wal })
+        Ok(Dirs { data, wal, note })
     }
 
     /// Data directory of member `index`.
@@ -66,7 +80,7 @@ impl Dirs {
                 return Ok(None);
             };
             let place = Place {
-                name: &format!("etcd-{index}"),
+                name: &format!("{}/etcd-{index}", options.store),
                 data: (&self.data_of(index), self.data.path()),
                 wal: (
                     &self.wal_of(index),
@@ -88,19 +102,49 @@ impl Dirs {
 impl LocalOptions {
     /// Where temporary data directories are made.
     pub(crate) fn scratch_parent(&self) -> PathBuf {
+        self.scratch().parent
+    }
+
+    /// The same, and why. Removes what killed processes left in memory, which would take the room.
+    pub(crate) fn scratch(&self) -> Scratch {
+        let at = |parent: PathBuf, note| Scratch { parent, note };
         match &self.scratch_in {
-            Some(parent) => parent.clone(),
-            None if self.emulates() && has_room(self.members) => IN_MEMORY.into(),
-            None => std::env::temp_dir(),
+            Some(parent) => at(parent.clone(), None),
+            None if !self.emulates() => at(std::env::temp_dir(), None),
+            None => {
+                sweep(Path::new(IN_MEMORY));
+                match no_room(self.members) {
+                    None => at(IN_MEMORY.into(), None),
+                    Some(why) => {
+                        let parent = std::env::temp_dir();
+                        let note = format!(
+                            "the data are in {}, not in memory, because {why}",
+                            parent.display()
+                        );
+                        at(parent, Some(note))
+                    }
+                }
+            }
         }
     }
 }
 
-/// Whether the members fit into memory's directory (containers often give it 64 MiB).
-fn has_room(members: usize) -> bool {
+/// Why the members do not fit into memory's directory (containers often give it 64 MiB); none where they do.
+fn no_room(members: usize) -> Option<String> {
     let path = Path::new(IN_MEMORY);
+    if !FileSystem::of(path).is_ok_and(|fs| fs.in_memory()) {
+        return Some(format!("{IN_MEMORY} is not memory here"));
+    }
     let free = rustix::fs::statvfs(path).map_or(0, |fs| fs.f_bavail * fs.f_frsize);
-    free >= ROOM_PER_MEMBER * members as u64 && FileSystem::of(path).is_ok_and(|fs| fs.in_memory())
+    let needed = ROOM_PER_MEMBER * members as u64;
+    let size = |n: u64| bytes(n as f64);
+    (free < needed).then(|| {
+        format!(
+            "{IN_MEMORY} has {} free, of {} needed",
+            size(free),
+            size(needed)
+        )
+    })
 }
 
 fn clear(root: &Path) -> Result<(), LocalError> {

@@ -57,6 +57,22 @@ pub enum LocalError {
         path: PathBuf,
         found: String,
     },
+    /// The file is no longer the one that was found at first.
+    #[error("the etcd binary {} has changed since it was first looked at; put the first one back, or begin anew with a \
+             new --out", .path.display())]
+    BinaryChanged {
+        /// The binary.
+        path: PathBuf,
+    },
+    /// Data and log would lie in each other.
+    #[error("--wal-dir {} and --data-dir {} lie in each other; name a directory beside it, or leave --wal-dir out to keep \
+             the log with the data", .wal.display(), .data.display())]
+    WalInData {
+        /// `--wal-dir`.
+        wal: PathBuf,
+        /// `--data-dir`.
+        data: PathBuf,
+    },
     /// A number of members that makes no sense here.
     #[error("--members {0}: a local cluster has 1 or 3 members")]
     Members(usize),

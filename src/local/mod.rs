@@ -15,12 +15,15 @@ mod member;
 mod options;
 mod readiness;
 mod supervisor;
+mod version;
 
-pub use binary::{BinaryChoice, EtcdBinary, EtcdVersion};
+pub use binary::{BinaryChoice, EtcdBinary};
 pub use cluster::LocalCluster;
+pub(crate) use dirs::Scratch;
 pub use error::LocalError;
 pub use fs::FileSystem;
 pub use medium::{Files, Medium, SyncCosts};
 pub use member::Member;
 pub(crate) use options::quota_flag;
 pub use options::{LocalOptions, LocalTls};
+pub use version::EtcdVersion;

@@ -1,11 +1,12 @@
 //! What a local cluster is made of.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
-use super::binary::{BinaryChoice, EtcdVersion};
+use super::binary::BinaryChoice;
 use super::error::LocalError;
 use super::medium::{Medium, SyncCosts};
+use super::version::EtcdVersion;
 
 /// The database file of an etcd that holds nothing, bytes (3.4.23, 3.5.35, 3.6.16 and 3.7.3): with a quota of no more, etcd is
 /// full when it starts.
@@ -52,6 +53,8 @@ pub struct LocalOptions {
     pub member_media: BTreeMap<usize, Medium>,
     /// What syncs cost where media are going to be emulated, as far as it was measured before.
     pub sync_costs: SyncCosts,
+    /// The store that it is, in a run of several: media of different stores ask for different times.
+    pub store: String,
     /// Seed of the times that media ask for.
     pub seed: u64,
     /// The data directory of a stopped one-member cluster ([`crate::local::LocalCluster::data_dir`]): begin from a copy
@@ -74,6 +77,7 @@ impl Default for LocalOptions {
             medium: None,
             member_media: BTreeMap::new(),
             sync_costs: SyncCosts::default(),
+            store: String::new(),
             seed: 1,
             snapshot: None,
             flags: Vec::new(),
@@ -110,6 +114,13 @@ impl LocalOptions {
                 members: self.members,
             });
         }
+        if let (Some(data), Some(wal)) = (&self.data_dir, &self.wal_dir) {
+            let (one, other) = (real(data), real(wal));
+            if one.starts_with(&other) || other.starts_with(&one) {
+                let (data, wal) = (data.clone(), wal.clone());
+                return Err(LocalError::WalInData { wal, data });
+            }
+        }
         let syncless =
             |f: &&String| flag_name(f) == Some("unsafe-no-fsync") && !f.ends_with("=false");
         if self.emulates()
@@ -131,7 +142,7 @@ impl LocalOptions {
     }
 
     /// The flags that are ours by default and left out when the user gives them.
-    pub(super) fn default_flags(&self, version: EtcdVersion) -> Vec<String> {
+    pub(super) fn default_flags(&self, version: &EtcdVersion) -> Vec<String> {
         let given = |name: &str| self.flags.iter().any(|f| flag_name(f) == Some(name));
         let mut flags = vec!["--log-outputs=stderr".to_owned()];
         if (version.major, version.minor) == (3, 4) {
@@ -143,6 +154,23 @@ impl LocalOptions {
         }
         flags
     }
+}
+
+/// A path that need not be there yet, as far as it is there with links followed.
+fn real(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = absolute.ancestors().find_map(|dir| {
+        let rest = absolute.strip_prefix(dir).ok()?;
+        Some(dir.canonicalize().ok()?.join(rest))
+    });
+    let mut plain = PathBuf::new();
+    for part in there.unwrap_or(absolute).components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 fn flag_name(flag: &str) -> Option<&str> {
@@ -215,6 +243,33 @@ mod tests {
     }
 
     #[test]
+    fn data_and_log_do_not_lie_in_each_other() {
+        let tmp = tempfile::tempdir().unwrap();
+        let checked = |data: &str, wal: &str| {
+            let options = LocalOptions {
+                data_dir: Some(tmp.path().join(data)),
+                wal_dir: Some(tmp.path().join(wal)),
+                ..LocalOptions::default()
+            };
+            options.validate()
+        };
+        for (data, wal) in [
+            ("x", "x"),
+            ("x", "x/"),
+            ("x", "y/../x"),
+            ("x", "x/etcd-0"),
+            ("x/wal", "x"),
+        ] {
+            let refused = matches!(checked(data, wal), Err(LocalError::WalInData { .. }));
+            assert!(refused, "{data} {wal}");
+        }
+        std::fs::create_dir(tmp.path().join("data")).unwrap();
+        std::os::unix::fs::symlink("data", tmp.path().join("link")).unwrap();
+        assert!(checked("data", "link").is_err());
+        assert!(checked("x", "x-wal").is_ok());
+    }
+
+    #[test]
     fn one_or_three_members() {
         for members in [0, 2, 4, usize::MAX] {
             let options = LocalOptions {
@@ -235,11 +290,12 @@ mod tests {
             major: 3,
             minor: 7,
             patch: 3,
+            suffix: String::new(),
         };
-        assert_eq!(options.default_flags(v37), ["--log-outputs=stderr"]);
+        assert_eq!(options.default_flags(&v37), ["--log-outputs=stderr"]);
         assert!(
             LocalOptions::default()
-                .default_flags(EtcdVersion::OLDEST)
+                .default_flags(&EtcdVersion::OLDEST)
                 .contains(&"--logger=zap".to_owned())
         );
     }

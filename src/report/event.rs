@@ -4,7 +4,7 @@
 use crate::kube::OpClass;
 use crate::kube::opclass::Verb;
 use crate::kube::resource::Resource;
-use crate::measure::{BatchMeans, MediumInfo};
+use crate::measure::{BatchMeans, BinaryInfo, MediumInfo};
 use crate::rpc::Effect;
 use crate::rpc::Rpc;
 use hdrhistogram::Histogram;
@@ -292,6 +292,9 @@ pub struct MemberInfo {
     /// The storage medium that etcdmark emulates for a local member.
     #[serde(default)]
     pub medium: Option<MediumInfo>,
+    /// The binary of a local member.
+    #[serde(default)]
+    pub binary: Option<BinaryInfo>,
 }
 
 /// An op class in the header.

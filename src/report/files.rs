@@ -47,6 +47,24 @@ pub struct RunDirectory {
     made: Vec<PathBuf>,
 }
 
+/// Creates a directory and its parents; returns those that were not there, the outermost first.
+pub(crate) fn make(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let absent = |p: &&Path| !p.as_os_str().is_empty() && !p.exists();
+    let made = path.ancestors().take_while(absent);
+    let mut made: Vec<PathBuf> = made.map(Path::to_owned).collect();
+    made.reverse();
+    fs::create_dir_all(path)?;
+    Ok(made)
+}
+
+/// Removes directories that [`make`] made, as far as they are empty.
+pub(crate) fn unmake(made: &[PathBuf]) {
+    for path in made.iter().rev() {
+        // A parent that another run uses by now is not empty, and stays.
+        let _ = fs::remove_dir(path);
+    }
+}
+
 impl RunDirectory {
     /// Creates the directory and its parents, or takes an empty one. Finds out now whether files can be
     /// written there, not when there is something to lose.
@@ -58,8 +76,7 @@ impl RunDirectory {
                 source,
             }
         };
-        let mut made = Vec::new();
-        match fs::metadata(path) {
+        let made = match fs::metadata(path) {
             Ok(m) if !m.is_dir() => return Err(DirectoryError::NotADirectory(path.to_owned())),
             Ok(_) => {
                 let mut entries = fs::read_dir(path).map_err(refused("list the directory"))?;
@@ -68,19 +85,13 @@ impl RunDirectory {
                     let name = entry.file_name().to_string_lossy().into_owned();
                     return Err(DirectoryError::NotEmpty(path.to_owned(), name));
                 }
+                Vec::new()
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let absent = |p: &&Path| !p.as_os_str().is_empty() && !p.exists();
-                made = path
-                    .ancestors()
-                    .take_while(absent)
-                    .map(Path::to_owned)
-                    .collect();
-                made.reverse();
-                fs::create_dir_all(path).map_err(refused("create the directory"))?;
+                make(path).map_err(refused("create the directory"))?
             }
             Err(e) => return Err(refused("look at the directory")(e)),
-        }
+        };
         let probe = path.join(".etcdmark-probe");
         File::create(&probe).map_err(refused("write a file in it"))?;
         fs::remove_file(&probe).map_err(refused("remove a file in it"))?;
@@ -101,10 +112,7 @@ impl RunDirectory {
             // Best effort: what cannot be removed does no harm.
             let _ = fs::remove_file(self.path.join(name));
         }
-        for path in self.made.iter().rev() {
-            // A parent that another run uses by now is not empty, and stays.
-            let _ = fs::remove_dir(path);
-        }
+        unmake(&self.made);
     }
 
     /// Opens the two append-only files. The log of histograms begins with the run's header, which says

@@ -110,6 +110,7 @@ mod tests {
             pid: std::process::id(),
             data_dir: "/".into(),
             medium: None,
+            binary: crate::measure::BinaryInfo::default(),
         }];
         assert!(capture(1, "h2", [&local]).shares_cores_with_etcd);
     }

@@ -126,6 +126,7 @@ mod tests {
             pid: std::process::id(),
             data_dir: "/".into(),
             medium: None,
+            binary: crate::measure::BinaryInfo::default(),
         };
         let host = Host::new(vec![me]);
         let values = host.sample(0).values;
@@ -142,6 +143,7 @@ mod tests {
             pid: u32::MAX,
             data_dir: "/nowhere".into(),
             medium: None,
+            binary: crate::measure::BinaryInfo::default(),
         };
         let mut host = Host::new(vec![gone]);
         assert!(

@@ -256,6 +256,7 @@ mod tests {
                 pid,
                 data_dir: "/".into(),
                 medium: None,
+                binary: crate::measure::BinaryInfo::default(),
             };
             target.local_members.push(local);
         }

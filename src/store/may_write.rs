@@ -36,6 +36,29 @@ pub(super) async fn may_write(
             count.map_err(|e| permission(e, target, "read /registry/", &intent.prefix))?;
         others_keys(cluster, intent, at_registry).await?;
     }
+    whose(
+        target,
+        cluster,
+        intent.allow_live_cluster,
+        facts,
+        at_registry,
+    )
+    .await?;
+    room(intent, facts)?;
+    probe(target, cluster, intent).await
+}
+
+/// Looks for keys of others, and adds them to the facts. `at_registry` are this run's own.
+///
+/// # Errors
+/// There are some, or may be, and `allow_live_cluster` is not set.
+pub(super) async fn whose(
+    target: &Target,
+    cluster: &ControlClient,
+    allow_live_cluster: bool,
+    facts: &mut ClusterFacts,
+    at_registry: i64,
+) -> Result<(), PreflightError> {
     let local = !target.local_members.is_empty();
     let found = others(cluster, local).await;
     let found = found.map_err(|e| PreflightError::from_control(e, target))?;
@@ -44,15 +67,14 @@ pub(super) async fn may_write(
         count: (o.count - at_registry).max(0),
         ..o
     });
-    if facts.may_be_live() && !intent.allow_live_cluster {
-        let endpoint = target.endpoints.first().cloned().unwrap_or_default();
-        return Err(match facts.others.clone() {
-            Some(keys) => PreflightError::LiveCluster { endpoint, keys },
-            None => PreflightError::PerhapsLive { endpoint },
-        });
+    if !facts.may_be_live() || allow_live_cluster {
+        return Ok(());
     }
-    room(intent, facts)?;
-    probe(target, cluster, intent).await
+    let endpoint = target.endpoints.first().cloned().unwrap_or_default();
+    Err(match facts.others.clone() {
+        Some(keys) => PreflightError::LiveCluster { endpoint, keys },
+        None => PreflightError::PerhapsLive { endpoint },
+    })
 }
 
 /// Refuses a run on `/registry` itself where others have keys. Those of our own interrupted populate may be

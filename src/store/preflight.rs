@@ -3,7 +3,7 @@
 //! the remedy.
 
 use super::manifest::HOME;
-use super::may_write::may_write;
+use super::may_write::{may_write, whose};
 use super::others::OthersKeys;
 pub use super::preflight_error::PreflightError;
 use crate::etcd::control::{Alarm, ControlClient, ControlError, MemberEntry, MemberStatus};
@@ -156,6 +156,19 @@ pub async fn check(
             Err(e) => return Err(permission(e, target, &format!("read {HOME}/"), HOME)),
         },
     }
+    Ok((cluster, facts))
+}
+
+/// Checks a cluster, read-only, and whose it is, as before a run outside `/registry`.
+///
+/// # Errors
+/// As [`check`]; keys of others where `allow_live_cluster` is not set.
+pub async fn check_owner(
+    target: &Target,
+    allow_live_cluster: bool,
+) -> Result<(ControlClient, ClusterFacts), PreflightError> {
+    let (cluster, mut facts) = check(target, None).await?;
+    whose(target, &cluster, allow_live_cluster, &mut facts, 0).await?;
     Ok((cluster, facts))
 }
 

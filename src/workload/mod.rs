@@ -26,7 +26,7 @@ mod traffic;
 
 pub use builtin::{BUILTINS, Builtin, builtin};
 pub use load::Source;
-pub use overrides::{Edit, Overrides};
+pub use overrides::{Edit, Overrides, overlap};
 pub use plan::*;
 pub use resolve::{ResolvedWorkload, RunSettings};
 pub use split::Split;

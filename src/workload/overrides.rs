@@ -85,6 +85,12 @@ impl Overrides {
         self.splits.extend(splits);
     }
 
+    /// Adds what others change, after these.
+    pub fn extend(&mut self, more: &Overrides) {
+        self.edits.extend_from_slice(&more.edits);
+        self.splits.extend_from_slice(&more.splits);
+    }
+
     /// Adds the splits' stores to a file; one line for each of its own stores that gives way.
     pub(super) fn apply_splits(&self, file: &mut WorkloadFile) -> Vec<String> {
         split::split(&mut file.spec.stores, &self.splits)
@@ -253,6 +259,37 @@ impl Edit {
             message: message.into(),
         }
     }
+}
+
+/// What both edits set, where they set the same field, or one a part of what the other sets: the longer path below
+/// `spec`, with its lists' items by name.
+pub fn overlap(one: &Edit, other: &Edit, spec: &Value) -> Option<String> {
+    let (one, other) = (by_names(&one.path, spec), by_names(&other.path, spec));
+    let (short, long) = match one.len() <= other.len() {
+        true => (&one, &other),
+        false => (&other, &one),
+    };
+    long.starts_with(short).then(|| long.join("."))
+}
+
+/// A path's segments, with the names of items that it has by number.
+fn by_names(path: &str, spec: &Value) -> Vec<String> {
+    let mut at = Some(spec);
+    let mut named = Vec::new();
+    for segment in path.split('.') {
+        let (name, below) = match at {
+            Some(Value::Object(fields)) => (None, fields.get(segment)),
+            Some(Value::Array(items)) => {
+                let found = item(items, segment).and_then(|i| items.get(i));
+                let name = found.and_then(|v| v.get("name")).and_then(Value::as_str);
+                (name, found)
+            }
+            _ => (None, None),
+        };
+        named.push(name.unwrap_or(segment).to_owned());
+        at = below;
+    }
+    named
 }
 
 /// Where a list has the item of this name, or of this number from 0.

@@ -14,7 +14,7 @@ pub fn etcd_binary() -> BinaryChoice {
         .map(PathBuf::from);
     BinaryChoice {
         path,
-        version: None,
+        ..BinaryChoice::default()
     }
 }
 

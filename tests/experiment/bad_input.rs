@@ -34,6 +34,16 @@ fn a_wrong_file_names_line_column_and_the_nearest_right_word() {
              client; did you mean \"node-lease/update\"?",
         ),
         (
+            "- node-lease/update:p99",
+            "- node-lease/update:p99\n    - node-lease/update :p99",
+            "x.yaml:20:7: primary.1: \"node-lease/update :p99\" is given twice",
+        ),
+        (
+            "- etcd:rss",
+            "- etcd:rss\n    - etcd:rss",
+            "x.yaml:22:7: metrics.1: \"etcd:rss\" is given twice",
+        ),
+        (
             "node-lease/update:p99",
             "event/create:p99",
             "x.yaml:19:7: primary.0: \"event/create:p99\" in arm plain: no actor sends event/create; the workload sends: all, \
@@ -163,6 +173,20 @@ fn a_wrong_flag_names_the_flag() {
         ),
         (&["--blocks", "2"], "--blocks 2: 2 blocks; use 6 to 1000"),
         (
+            &["--blocks", "2000"],
+            "--blocks 2000: 2000 blocks; use 6 to 1000\n",
+        ),
+        (
+            &["--smoke", "--blocks", "7"],
+            "--blocks 7: a smoke test has its own number of blocks",
+        ),
+        (
+            &["--level", "a"],
+            "--level a: this experiment has no levels to choose from; remove it",
+        ),
+        (&["--rung", "a"], "--rung is now called --level"),
+        (&["--pairs", "6"], "--pairs is now called --blocks"),
+        (
             &["--smoke", "--set", "cluster.nods=1"],
             "--set cluster.nods=1: unknown field",
         ),
@@ -170,6 +194,11 @@ fn a_wrong_flag_names_the_flag() {
         let said = desk.play(args);
         assert_eq!(said.code, 2, "{said:?}");
         assert!(said.stderr.contains(message), "{args:?}: {}", said.stderr);
+    }
+    for flag in ["--arm", "--level", "--dir"] {
+        let said = desk.etcdmark(&["experiment", "show", "media", flag, "."]);
+        assert_eq!(said.code, 2, "{said:?}");
+        assert!(said.stderr.contains("add --plan"), "{said:?}");
     }
     let said = desk.etcdmark(&["experiment", "version"]);
     assert_eq!(said.code, 2);
@@ -305,4 +334,37 @@ fn a_quota_that_etcd_warns_of_and_one_that_nothing_fits_in_are_said() {
     let small = format!("arm small-batch: {small}");
     assert!(said.stderr.contains(&small), "{said:?}");
     assert!(!desk.out().exists());
+}
+
+#[test]
+fn an_empty_directory_of_the_users_stays_when_nothing_was_played() {
+    let home = tempfile::tempdir().unwrap();
+    let body = "[ \"$1\" = --version ] && echo 'etcd Version: 3.5.9' && exit\nexit 3";
+    let etcd = common::script(&home.path().join("etcd"), body);
+    let arm = |flags: &str| {
+        format!(
+            "etcd: {{path: {:?}, flags: [{flags}]}}",
+            etcd.display().to_string()
+        )
+    };
+    let text = file("")
+        .replace(
+            "    - name: plain\n",
+            &format!("    - name: plain\n      {}\n", arm("")),
+        )
+        .replace(
+            "etcd: {flags: [\"--backend-batch-limit=10\"]}",
+            &arm("\"--a=1\""),
+        );
+    let desk = Desk::new(&text);
+    let made = desk.etcdmark(&["experiment", "x.yaml", "--smoke", "--out", "a/b"]);
+    assert_eq!(made.code, 1, "{made:?}");
+    assert!(
+        !desk.home.path().join("a").exists(),
+        "what was made for it goes, parents too"
+    );
+    std::fs::create_dir(desk.out()).unwrap();
+    let said = desk.play(&["--smoke"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert_eq!(std::fs::read_dir(desk.out()).unwrap().count(), 0);
 }

@@ -234,7 +234,7 @@ fn what_makes_no_sense_there_is_refused_by_name() {
             old,
             new,
             "  snapshot: true\n",
-            "snapshot: needs etcds that etcdmark starts, but arms.0.etcd has endpoints".to_owned(),
+            "snapshot: needs etcds that etcdmark starts, but arms.0.etcd names an external one".to_owned(),
         ),
         (
             old,
@@ -244,9 +244,21 @@ fn what_makes_no_sense_there_is_refused_by_name() {
         ),
         (
             old,
+            "endpoints: [\"http://a:1\"]",
+            "",
+            "arms: arms old and new are the same: workload, etcd binary".to_owned(),
+        ),
+        (
+            old,
+            "kind: demo, cert: /x",
+            "",
+            "arms.1.etcd.cert: cannot be combined with kind, which finds it".to_owned(),
+        ),
+        (
+            old,
             "cacert: /x",
             "",
-            "arms.1.etcd.cacert: needs an external etcd; also give endpoints"
+            "arms.1.etcd.cacert: needs an external etcd; also give endpoints or kind"
                 .to_owned(),
         ),
         (
@@ -312,4 +324,44 @@ fn an_arm_that_cannot_be_reached_is_said_before_the_other_is_loaded() {
     assert!(said.stderr.contains("arm new, store main: "), "{said:?}");
     assert!(!said.stderr.contains("trial 1 of"), "{said:?}");
     assert!(!desk.out().exists());
+}
+
+#[test]
+fn arms_that_are_one_etcd_are_refused_whatever_they_call_it() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let etcd = runtime.block_on(common::etcd());
+    let by_number = etcd.endpoints()[0].clone();
+    let by_name = by_number.replace("127.0.0.1", "localhost");
+    let access = |url: &str| format!("endpoints: [{url:?}]");
+    let desk = Desk::new(&with(&access(&by_number), &access(&by_name), ""));
+    let said = desk.play(&["--smoke"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    let message = "arms old and new are the same etcd (cluster ";
+    assert!(said.stderr.contains(message), "{said:?}");
+    assert!(!said.stderr.contains("trial 1 of"), "{said:?}");
+    assert!(!desk.out().exists());
+    let left = runtime.block_on(async {
+        let client = Client::connect(etcd.endpoints(), None).await.unwrap();
+        common::store::keys(&client).await.len()
+    });
+    assert_eq!(left, 0, "the lock that told them is given back");
+}
+
+#[test]
+fn an_etcd_in_use_is_said_before_the_first_trial_of_any_arm() {
+    let theirs = Theirs::new();
+    theirs.runtime.block_on(async {
+        let mut client = Client::connect(theirs.old.endpoints(), None).await.unwrap();
+        client.put("/registry/pods/a/b", "x", None).await.unwrap();
+    });
+    let desk = Desk::new(&theirs.file(""));
+    // Whichever arm would come first.
+    for seed in ["1", "2", "3"] {
+        let said = desk.play(&["--smoke", "--seed", seed]);
+        assert_eq!(said.code, 2, "{said:?}");
+        assert!(said.stderr.contains("arm old, store main: "), "{said:?}");
+        assert!(said.stderr.contains("--allow-live-cluster"), "{said:?}");
+        assert!(!said.stderr.contains("trial 1 of"), "{said:?}");
+        assert!(!desk.out().exists());
+    }
 }

@@ -26,7 +26,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room("analyses", "what experiments ask, one file or folder per question, and the list of them",
         &["experiment", "engine", "local", "etcd", "report", "workload", "kube", "measure", "target", "human", "clock", "control"]),
     room("experiment", "many runs, one answer: `file` (YAML → plan), `play` (trials), `result` (trials → answer)",
-        &["disk", "engine", "local", "store", "etcd", "report", "workload", "kube", "measure", "target", "document", "human", "clock", "rng", "exit", "control"]),
+        &["disk", "engine", "local", "store", "kind", "etcd", "report", "workload", "kube", "measure", "target", "document", "human", "clock", "rng", "exit", "control"]),
     room("disk", "how fast a directory's disk is for etcd: scratch files, appends, turns; verdicts",
         &["local", "server", "report", "measure", "document", "human", "clock", "rng", "exit"]),
     room("quota_plan", "when an etcd is full, and which quota it needs; from a survey of a store",

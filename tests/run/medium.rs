@@ -196,3 +196,21 @@ fn the_example_of_the_reference_is_a_medium() {
     let medium = Medium::parse("media.md", yaml).unwrap();
     assert_eq!(medium.files, Files::Wal);
 }
+
+#[test]
+fn media_of_two_stores_draw_times_of_their_own() {
+    let home = tempfile::tempdir().unwrap();
+    let spec = "{sync: {quantiles: [{p: 0.5, value: 2ms}, {p: 1, value: 8ms}]}}";
+    let medium = write(home.path(), spec);
+    let etcd = etcd_path();
+    let split = ["--split", "leases", "--duration", "1s"];
+    let run = Run::start(&[&QUICK, &args(&etcd, &medium), &split]).finish();
+    run.assert_went_well();
+    let stores = run.result["header"]["stores"].as_array().unwrap();
+    let seeds: Vec<_> = stores
+        .iter()
+        .map(|s| s["members"][0]["medium"]["seed"].as_u64().unwrap())
+        .collect();
+    assert_eq!(seeds.len(), 2, "{seeds:?}");
+    assert_ne!(seeds[0], seeds[1]);
+}

@@ -143,6 +143,7 @@ fn found(plan: &ExperimentPlan, filled: impl Fn(&str) -> bool) -> Vec<StoredTria
             t.block,
         )),
         ended: true,
+        unreadable: None,
         after: Some(
             json!({"later10s": 1, "laterGrace": 0, "grace": 50.0, "silent": 7.5,
                            "slowest": {"defragmentation": null, "compaction": null, "quiet": 0.01},

@@ -24,13 +24,14 @@ impl Arm {
         &self.plan.name
     }
 
-    /// What etcd will warn of.
+    /// What is to be known of its etcds.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
         let all = self.etcds.iter().flatten();
-        let warnings = all.filter_map(|etcd| match etcd {
-            StoreEtcd::Local(etcd) => etcd.warning(),
+        let local = all.filter_map(|etcd| match etcd {
+            StoreEtcd::Local(etcd) => Some(etcd),
             StoreEtcd::External(_) => None,
         });
+        let warnings = local.flat_map(|etcd| etcd.warnings());
         warnings.map(|w| format!("arm {}: {w}", self.name()))
     }
 

@@ -1,5 +1,6 @@
 //! What the command line changes in an experiment.
 
+use super::etcd_spec::EtcdSpec;
 use std::path::PathBuf;
 
 /// What flags change.
@@ -25,6 +26,12 @@ pub struct Changes {
     pub splits: Vec<String>,
     /// Further changes of the workload (`--set`), applied last.
     pub set: Vec<String>,
+    /// The etcd of every arm (`--etcd`, `--etcd-version`, `--etcd-flag`, `--members`, `--data-dir`, `--kind`).
+    pub etcd: EtcdSpec,
+    /// `--nodes`.
+    pub nodes: Option<String>,
+    /// `--duration`.
+    pub duration: Option<String>,
     /// `--allow-live-cluster`, of etcds that run already.
     pub allow_live_cluster: bool,
     /// `--yes-this-etcd-is-mine`, of all of them.

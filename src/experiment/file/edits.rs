@@ -2,12 +2,16 @@
 
 use super::source::ExperimentSource;
 use crate::experiment::error::ExperimentError;
-use crate::workload::{Overrides, Split};
+use crate::workload::{Edit, Overrides, Split};
 use serde::Serialize;
 
 /// Changes in the order in which they are applied.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Edits(Overrides);
+pub(crate) struct Edits {
+    overrides: Overrides,
+    /// Where resources are given stores of their own.
+    split: Option<Edit>,
+}
 
 impl Edits {
     /// `PATH=VALUE` at a place in the file, or of a flag when the place is empty.
@@ -24,7 +28,13 @@ impl Edits {
         match assignment.split_once('=') {
             Some((path, value)) if !path.trim().is_empty() => {
                 let path = path.trim().strip_prefix("spec.").unwrap_or(path.trim());
-                self.0
+                if path == "seed" {
+                    return Err(ExperimentError::at(
+                        format!("{flag} {assignment}"),
+                        "the seed of a trial is the experiment's: use --seed, or seed in its file",
+                    ));
+                }
+                self.overrides
                     .push(format!("{flag} {assignment}"), path, value.trim());
                 Ok(())
             }
@@ -35,9 +45,17 @@ impl Edits {
         }
     }
 
+    /// What a flag of the workload's gives.
+    pub(crate) fn push_flag(&mut self, flag: &str, path: &str, value: Option<&String>) {
+        if let Some(value) = value {
+            self.overrides
+                .push(format!("{flag} {value}"), path, value.as_str());
+        }
+    }
+
     /// One field gets a value; `what` is what messages call it.
     pub(crate) fn push(&mut self, place: &str, what: &str, path: &str, value: &str) {
-        self.0.push(format!("{place}: {what}"), path, value);
+        self.overrides.push(format!("{place}: {what}"), path, value);
     }
 
     /// Every field that a section of the file gives.
@@ -56,19 +74,30 @@ impl Edits {
     }
 
     /// Resources get a store of their own.
-    pub(crate) fn split(&mut self, splits: Vec<Split>) {
-        self.0.split(splits);
+    pub(crate) fn split(&mut self, place: &str, list: &str, splits: Vec<Split>) {
+        self.overrides.split(splits);
+        self.split = Some(Edit {
+            flag: format!("{place}: split {list}"),
+            path: "stores".to_owned(),
+            value: list.to_owned(),
+        });
+    }
+
+    /// All that is changed, splits as a change of the stores.
+    pub(crate) fn all(&self) -> Vec<Edit> {
+        let edits = self.overrides.edits().iter();
+        edits.chain(&self.split).cloned().collect()
     }
 
     /// As a workload takes them.
     pub(crate) fn overrides(&self) -> Overrides {
-        self.0.clone()
+        self.overrides.clone()
     }
 
     pub(crate) fn extend(&mut self, more: &Edits) {
-        for edit in more.0.edits() {
-            self.0
-                .push(edit.flag.as_str(), edit.path.as_str(), edit.value.as_str());
+        self.overrides.extend(&more.overrides);
+        if more.split.is_some() {
+            self.split.clone_from(&more.split);
         }
     }
 }

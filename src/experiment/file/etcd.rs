@@ -5,7 +5,7 @@ use super::external::ExternalEtcd;
 use crate::etcd::quota;
 use crate::experiment::plan::{PlannedMedium, StorePlan};
 use crate::local::{
-    BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium, quota_flag,
+    BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium, Scratch, quota_flag,
 };
 use crate::target::MemberChoice;
 use std::collections::BTreeMap;
@@ -37,6 +37,26 @@ impl StoreEtcd {
         }
     }
 
+    /// The same for two etcds that differ in names only: copies of a binary, paths of a directory, names of a medium.
+    pub(crate) fn nameless(&self) -> StorePlan {
+        let mut plan = self.plan();
+        if let StoreEtcd::Local(etcd) = self {
+            let real = |dir: &Path| {
+                let real = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+                real.display().to_string()
+            };
+            plan.data_dir = Some(real(&etcd.scratch.parent));
+            plan.wal_dir = etcd.spec.wal_dir.as_deref().map(real);
+        }
+        if let Some(binary) = &mut plan.binary {
+            binary.path.clear();
+        }
+        for medium in plan.medium.iter_mut().chain(plan.member_media.values_mut()) {
+            medium.name.clear();
+        }
+        plan
+    }
+
     /// What `plan.json` says of it.
     pub(crate) fn plan(&self) -> StorePlan {
         match self {
@@ -53,6 +73,8 @@ pub(crate) struct Etcd {
     spec: EtcdSpec,
     media: Media,
     binary: EtcdBinary,
+    /// Where its data directories are made: decided once, the same in all trials.
+    scratch: Scratch,
 }
 
 /// The media of an etcd cluster.
@@ -70,14 +92,21 @@ impl Etcd {
         let choice = BinaryChoice {
             path: spec.path.clone(),
             version: spec.version.clone(),
+            sha256: None,
         };
-        let etcd = Etcd {
+        let mut etcd = Etcd {
             store: store.to_owned(),
             binary: choice.find()?,
             media,
+            scratch: Scratch::default(),
             spec,
         };
-        etcd.options(None, 1).validate()?;
+        let options = LocalOptions {
+            scratch_in: etcd.spec.data_dir.clone(),
+            ..etcd.options(None, 1)
+        };
+        options.validate()?;
+        etcd.scratch = options.scratch();
         Ok(etcd)
     }
 
@@ -105,9 +134,10 @@ impl Etcd {
         self.spec.flags.iter().find_map(|f| quota_flag(f))
     }
 
-    /// What etcd will warn of.
-    pub(crate) fn warning(&self) -> Option<String> {
-        quota::warning(self.quota()?)
+    /// What is to be known of it: what etcd will warn of, data that are not in memory.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
+        let quota = self.quota().and_then(quota::warning);
+        quota.into_iter().chain(self.scratch.note.clone())
     }
 
     /// How it is started, on fresh data or on a copy of a snapshot's; `seed` is that of the times that a medium asks for.
@@ -116,12 +146,14 @@ impl Etcd {
             binary: BinaryChoice {
                 path: Some(self.binary.path.clone()),
                 version: None,
+                sha256: Some(self.binary.sha256.clone()),
             },
             members: self.spec.members.unwrap_or(1),
-            scratch_in: self.spec.data_dir.clone(),
+            scratch_in: Some(self.scratch.parent.clone()),
             wal_dir: self.spec.wal_dir.clone(),
             medium: self.media.all.clone(),
             member_media: self.media.own.clone(),
+            store: self.store.clone(),
             seed,
             snapshot: snapshot.map(Path::to_owned),
             flags: self.spec.flags.clone(),
@@ -144,8 +176,10 @@ impl Etcd {
         let name = |dir: &Option<std::path::PathBuf>| dir.as_ref().map(|d| d.display().to_string());
         StorePlan {
             store: self.store.clone(),
+            kind: None,
             endpoints: Vec::new(),
             version: self.binary.version.to_string(),
+            binary: Some(self.binary.info()),
             members: self.spec.members.unwrap_or(1),
             flags: self.spec.flags.clone(),
             data_dir: name(&self.spec.data_dir),
@@ -155,7 +189,7 @@ impl Etcd {
                 .collect(),
             leader: self.spec.leader,
             target: self.spec.target,
-            file_system: FileSystem::of(&self.options(None, 1).scratch_parent())
+            file_system: FileSystem::of(&self.scratch.parent)
                 .map_or_else(|_| String::new(), |f| f.to_string()),
             wal_dir: name(&self.spec.wal_dir),
         }

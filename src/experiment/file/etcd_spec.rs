@@ -48,6 +48,10 @@ pub struct EtcdSpec {
     /// start an etcd. Default: none, etcdmark starts one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<String>,
+    /// The etcd of this kind cluster, as `--kind` finds it. Cannot be combined with fields that describe how to start
+    /// an etcd, nor with `endpoints`. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// URLs of `/metrics`, if they differ from the endpoints. Default: the endpoints.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics_endpoints: Vec<String>,
@@ -69,13 +73,45 @@ pub struct EtcdSpec {
 }
 
 impl EtcdSpec {
+    /// The fields that say which etcd is started or used, as far as they are set, each with the flag that sets it.
+    pub(super) fn given(&self) -> Vec<(&'static str, String)> {
+        let dir = |d: &PathBuf| format!("--data-dir {}", d.display());
+        let fields = [
+            (
+                "version",
+                self.version.as_ref().map(|v| format!("--etcd-version {v}")),
+            ),
+            (
+                "path",
+                self.path
+                    .as_ref()
+                    .map(|p| format!("--etcd {}", p.display())),
+            ),
+            (
+                "flags",
+                self.flags.first().map(|f| format!("--etcd-flag {f}")),
+            ),
+            ("members", self.members.map(|n| format!("--members {n}"))),
+            ("dataDir", self.data_dir.as_ref().map(dir)),
+            ("kind", self.kind.as_ref().map(|k| format!("--kind {k}"))),
+            ("endpoints", self.endpoints.first().cloned()),
+        ];
+        let given = |(field, flag): (&'static str, Option<String>)| Some((field, flag?));
+        fields.into_iter().filter_map(given).collect()
+    }
+
+    /// It names an etcd that runs already.
+    pub fn is_external(&self) -> bool {
+        self.kind.is_some() || !self.endpoints.is_empty()
+    }
+
     /// This one, with what it leaves out taken from `base`.
     #[must_use]
     pub fn over(&self, base: &EtcdSpec) -> EtcdSpec {
-        let base = &match self.endpoints.is_empty() {
-            true => base.clone(),
+        let base = &match self.is_external() {
+            false => base.clone(),
             // One that runs already has nothing of one that would be started.
-            false => EtcdSpec {
+            true => EtcdSpec {
                 cacert: base.cacert.clone(),
                 cert: base.cert.clone(),
                 key: base.key.clone(),
@@ -85,14 +121,7 @@ impl EtcdSpec {
                 ..EtcdSpec::default()
             },
         };
-        let name = |flag: &str| {
-            flag.split('=')
-                .next()
-                .unwrap_or(flag)
-                .trim_start_matches('-')
-                .to_owned()
-        };
-        let replaced = |flag: &&String| self.flags.iter().any(|f| name(f) == name(flag));
+        let replaced = |flag: &&String| self.flags.iter().any(|f| flag_name(f) == flag_name(flag));
         let kept = base.flags.iter().filter(|f| !replaced(f));
         // A version below a path (or the other way round) replaces it: they say the same thing.
         let named = self.version.is_some() || self.path.is_some();
@@ -127,6 +156,7 @@ impl EtcdSpec {
             leader: self.leader.or(base.leader),
             target: self.target.or(base.target),
             endpoints: either(&self.endpoints, &base.endpoints),
+            kind: self.kind.clone().or_else(|| base.kind.clone()),
             metrics_endpoints: either(&self.metrics_endpoints, &base.metrics_endpoints),
             cacert: inherited(&self.cacert, &base.cacert),
             cert: inherited(&self.cert, &base.cert),
@@ -137,6 +167,12 @@ impl EtcdSpec {
             user: self.user.clone().or_else(|| base.user.clone()),
         }
     }
+}
+
+/// `backend-batch-limit` of `--backend-batch-limit=10`.
+pub(super) fn flag_name(flag: &str) -> &str {
+    let name = flag.split('=').next().unwrap_or(flag);
+    name.trim_start_matches('-')
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod experiment;
 pub(crate) mod external;
 mod flag_arms;
 mod for_each;
+mod labels;
 mod names;
 mod order;
 mod placement;

@@ -21,6 +21,12 @@ pub(crate) enum NameError {
          letter or digit"
     )]
     Form(String),
+    /// Nothing has a name.
+    #[error("this experiment has no {what}s to choose from; remove it")]
+    None {
+        /// Arm or level.
+        what: &'static str,
+    },
     /// Nothing is called so.
     #[error("this experiment has no {what} {name:?}{hint} ({what}s: {known})")]
     Unknown {
@@ -47,6 +53,9 @@ pub(crate) fn label(name: &str) -> Result<(), NameError> {
 pub(crate) fn known(what: &'static str, name: &str, names: &[&str]) -> Result<(), NameError> {
     if names.contains(&name) {
         return Ok(());
+    }
+    if names.iter().all(|n| n.is_empty()) {
+        return Err(NameError::None { what });
     }
     let hint = nearest(name, names.iter().copied());
     Err(NameError::Unknown {

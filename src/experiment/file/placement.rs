@@ -31,7 +31,8 @@ impl ExperimentSource {
         snapshot: bool,
         changes: &Changes,
     ) -> Result<Placement, ExperimentError> {
-        let of_arm = arm.etcd.over(&self.file.spec.etcd);
+        let of_all = changes.etcd.over(&self.file.spec.etcd);
+        let of_arm = arm.etcd.over(&of_all);
         let mut etcds = Vec::new();
         for store in stores {
             let own = arm.stores.iter().position(|s| s.name == *store);

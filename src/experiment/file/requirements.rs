@@ -43,14 +43,19 @@ impl ExperimentSource {
         let full = requirements.blocks;
         let least = if changes.smoke { 1 } else { full };
         let (place, blocks) = match (changes.blocks, changes.smoke) {
-            (Some(n), _) => (format!("--blocks {n}"), n),
+            (Some(n), true) => {
+                let message = "a smoke test has its own number of blocks, and draws no conclusion of any; remove \
+                               --blocks, or --smoke";
+                return Err(ExperimentError::at(format!("--blocks {n}"), message));
+            }
+            (Some(n), false) => (format!("--blocks {n}"), n),
             (None, true) => (self.place("smoke.blocks"), spec.smoke.blocks.unwrap_or(1)),
             (None, false) => (self.place("blocks"), spec.blocks.unwrap_or(full)),
         };
         if (least..=MAX_BLOCKS).contains(&blocks) {
             return Ok(blocks);
         }
-        let why = if changes.smoke {
+        let why = if changes.smoke || blocks > MAX_BLOCKS {
             ""
         } else {
             ", because fewer give no interval (--smoke runs fewer and draws no conclusion)"

@@ -6,6 +6,7 @@ use super::changes::Changes;
 use super::disks;
 use super::etcd::StoreEtcd;
 use super::experiment::Experiment;
+use super::external;
 use super::order::trials;
 use super::placement::Placement;
 use super::source::ExperimentSource;
@@ -60,6 +61,9 @@ impl ExperimentSource {
         };
         self.metrics("metrics", &spec.metrics)?;
         let (mut arms, mut skipped_arms) = (Vec::new(), Vec::new());
+        for (index, arm) in &chosen {
+            self.unclaimed(arm, &format!("arms.{index}"), &changes.etcd)?;
+        }
         for (index, arm) in chosen {
             match layout.arm(arm, &format!("arms.{index}"))? {
                 ArmLayout::Ready(arm) => arms.push(*arm),
@@ -68,6 +72,7 @@ impl ExperimentSource {
         }
         self.distinct(&arms, changes)?;
         self.enough(&arms, &skipped_arms, analysis)?;
+        self.different(&arms, &levels)?;
         let wanted = spec.baseline.as_deref();
         let baseline = arms.iter().find(|a| Some(a.name()) == wanted);
         let mut plan = ExperimentPlan {
@@ -99,6 +104,7 @@ impl ExperimentSource {
         plan.hash = hash(&plan, &arms);
         // Remarks decide nothing.
         plan.notes = disks::shared(&arms);
+        plan.notes.extend(external::shared(&arms));
         for warning in arms.iter().flat_map(Arm::warnings) {
             if !plan.notes.contains(&warning) {
                 plan.notes.push(warning);
@@ -148,10 +154,17 @@ impl ExperimentSource {
     }
 
     fn metrics(&self, list: &str, names: &[String]) -> Result<Vec<Metric>, ExperimentError> {
-        let metrics = names.iter().enumerate().map(|(i, name)| {
-            Metric::parse(name).map_err(|m| self.wrong(&format!("{list}.{i}"), m))
-        });
-        metrics.collect()
+        let mut metrics: Vec<Metric> = Vec::new();
+        for (i, name) in names.iter().enumerate() {
+            let wrong = |message: String| self.wrong(&format!("{list}.{i}"), message);
+            let metric = Metric::parse(name).map_err(|m| wrong(m.to_string()))?;
+            // Holm's correction would count it twice.
+            if metrics.iter().any(|m| m.same(&metric)) {
+                return Err(wrong(format!("{name:?} is given twice")));
+            }
+            metrics.push(metric);
+        }
+        Ok(metrics)
     }
 }
 
@@ -173,7 +186,9 @@ enum ArmLayout {
 impl Layout<'_> {
     /// The arm that the file has at `path`.
     fn arm(&self, arm: &ArmSpec, path: &str) -> Result<ArmLayout, ExperimentError> {
-        let of_level = |level: &Level| self.source.traffic(arm, path, &level.edits, self.changes);
+        let given = &self.changes.etcd.flags;
+        self.source.claimed_flags(arm, path, self.levels, given)?;
+        let of_level = |level: &Level| self.source.traffic(arm, path, level, self.changes);
         let traffic = self.levels.iter().map(of_level);
         let traffic = traffic.collect::<Result<Vec<_>, _>>()?;
         let workloads = traffic.iter().map(|t| t.resolve(self.seed));
@@ -210,10 +225,24 @@ impl Layout<'_> {
     }
 }
 
+/// Over all that decides the trials, and nothing that changes while they are played: how much room there is.
 fn hash(plan: &ExperimentPlan, arms: &[Arm]) -> String {
+    let mut plan = plan.clone();
+    for skipped in &mut plan.skipped_arms {
+        skipped.reason.clear();
+    }
+    for store in plan.arms.iter_mut().flat_map(|a| &mut a.stores) {
+        if store.goes_where_there_is_room() {
+            store.file_system.clear();
+        }
+        // A kind cluster's ports and addresses change when it is started again.
+        if store.kind.is_some() {
+            store.endpoints.clear();
+        }
+    }
     let workloads: Vec<&Vec<Value>> = arms.iter().map(|a| &a.workloads).collect();
     canonical_sha256(&json!({
-        "plan": serde_json::to_value(plan).unwrap_or_default(),
+        "plan": serde_json::to_value(&plan).unwrap_or_default(),
         "workloads": workloads,
     }))
 }

@@ -12,6 +12,8 @@ use crate::experiment::level::LevelName;
 #[derive(Debug, Default)]
 pub(crate) struct Level {
     pub(crate) name: LevelName,
+    /// Where the file has it.
+    pub(crate) path: String,
     /// Its changes of the workload.
     pub(crate) edits: Edits,
     /// Its flags of every etcd.
@@ -45,11 +47,13 @@ impl ExperimentSource {
         } = sweep;
         let numbers = |field: &str, to: &str, values: Vec<String>| -> Vec<Level> {
             let level = |(i, value): (usize, String)| {
-                let place = self.place(&format!("{path}.{field}.{i}"));
+                let path = format!("{path}.{field}.{i}");
+                let place = self.place(&path);
                 let mut edits = Edits::default();
                 edits.push(&place, &format!("{field} {value}"), to, &value);
                 Level {
                     name: LevelName::new(format!("{field}-{value}")),
+                    path,
                     edits,
                     flags: Vec::new(),
                 }
@@ -76,6 +80,7 @@ impl ExperimentSource {
                         name: LevelName::new(level.name.as_str()),
                         edits: self.set(&path, &level.set)?,
                         flags: level.etcd.flags.clone(),
+                        path,
                     });
                 }
                 all

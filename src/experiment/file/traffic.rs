@@ -2,8 +2,10 @@
 
 use super::changes::Changes;
 use super::edits::Edits;
+use super::labels::Claims;
 use super::source::ExperimentSource;
 use super::spec::ArmSpec;
+use super::sweep::Level;
 use crate::document::DocumentError;
 use crate::document::{ApiVersion, Metadata};
 use crate::experiment::error::ExperimentError;
@@ -64,6 +66,14 @@ impl Traffic {
         }
     }
 
+    /// The workload's spec with the changes as far as they can be made: what is wrong with one is said by
+    /// [`Traffic::resolve`].
+    fn spec(&self) -> Value {
+        let changed = self.edits.overrides().apply(&self.workload.file);
+        let file = changed.unwrap_or_else(|_| self.workload.file.clone());
+        serde_json::to_value(&file.spec).unwrap_or_default()
+    }
+
     /// The checked workload with a seed.
     pub(crate) fn resolve(&self, seed: u64) -> Result<ResolvedWorkload, ExperimentError> {
         let mut overrides = self.edits.overrides();
@@ -94,7 +104,7 @@ impl ExperimentSource {
         &self,
         arm: &ArmSpec,
         path: &str,
-        level: &Edits,
+        level: &Level,
         changes: &Changes,
     ) -> Result<Traffic, ExperimentError> {
         let spec = &self.file.spec;
@@ -104,8 +114,10 @@ impl ExperimentSource {
             edits.push_fields(self, "smoke.phases", "phases", &spec.smoke.phases);
             edits.extend(&self.set("smoke", &spec.smoke.set)?);
         }
-        edits.extend(level);
-        edits.push_fields(self, &format!("{path}.cluster"), "cluster", &arm.cluster);
+        let mut claims = Claims::new(Traffic::new(self, edits.clone())?.spec());
+        claims.add(&mut edits, &format!("level {}", level.name), &level.edits)?;
+        let mut own = Edits::default();
+        own.push_fields(self, &format!("{path}.cluster"), "cluster", &arm.cluster);
         if !arm.stores.is_empty() {
             let stores: Vec<Value> = arm
                 .stores
@@ -116,15 +128,21 @@ impl ExperimentSource {
                 })
                 .collect();
             let place = self.place(&format!("{path}.stores"));
-            edits.push(&place, "stores", "stores", &Value::from(stores).to_string());
+            own.push(&place, "stores", "stores", &Value::from(stores).to_string());
         }
         if let Some(list) = &arm.split {
-            edits.split(self.splits(arm, path, list)?);
+            let place = self.place(&format!("{path}.split"));
+            own.split(&place, list, self.splits(arm, path, list)?);
         }
-        edits.extend(&self.set(path, &arm.set)?);
+        own.extend(&self.set(path, &arm.set)?);
+        claims.add(&mut edits, &format!("arm {}", arm.name), &own)?;
+        let mut flags = Edits::default();
+        flags.push_flag("--nodes", "cluster.nodes", changes.nodes.as_ref());
+        flags.push_flag("--duration", "phases.duration", changes.duration.as_ref());
         for assignment in &changes.set {
-            edits.push_set("", assignment)?;
+            flags.push_set("", assignment)?;
         }
+        claims.add(&mut edits, "the command line", &flags)?;
         Traffic::new(self, edits)
     }
 }

@@ -6,7 +6,8 @@ use crate::experiment::plan::{ExperimentPlan, PLAN_VERSION, TrialPlan};
 use crate::experiment::registry::Registry;
 use crate::experiment::result::document::ExperimentResult;
 use crate::experiment::result::reduce::{StoredTrial, reduce};
-use crate::report::files::RESULT;
+use crate::report::files::{RESULT, make, unmake};
+use crate::report::result::API_VERSION;
 use crate::report::{self, RunResult};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
@@ -27,6 +28,8 @@ const SNAPSHOTS: &str = "snapshots";
 pub struct ExperimentDirectory {
     path: PathBuf,
     plan: ExperimentPlan,
+    /// What was made for it, the outermost first.
+    made: Vec<PathBuf>,
     _lock: File,
 }
 
@@ -38,7 +41,7 @@ impl ExperimentDirectory {
     pub fn open(path: &Path, plan: &ExperimentPlan) -> Result<Self, ExperimentError> {
         let failed = |what: &str, e: io::Error| refused(path, format!("cannot {what}: {e}"), false);
         let refuse = |message: String| Err(refused(path, message, true));
-        fs::create_dir_all(path)
+        let made = make(path)
             .map_err(|e| refused(path, format!("cannot create the directory: {e}"), true))?;
         let known = path.join(PLAN).exists();
         if !known {
@@ -84,6 +87,7 @@ impl ExperimentDirectory {
         Ok(ExperimentDirectory {
             path: path.to_owned(),
             plan: plan.clone(),
+            made,
             _lock: lock,
         })
     }
@@ -162,21 +166,22 @@ impl ExperimentDirectory {
         for name in [PLAN, LOCK] {
             let _ = fs::remove_file(self.path.join(name));
         }
-        let _ = fs::remove_dir(&self.path);
+        unmake(&self.made);
     }
 
-    /// Where the snapshot of an arm on a level is kept.
+    /// Where the snapshot of an arm on a level is kept: both names may hold dashes, so each is a directory.
     pub(crate) fn snapshot(&self, trial: &TrialPlan) -> PathBuf {
-        let level = trial.level.between("", "-");
-        self.path
-            .join(SNAPSHOTS)
-            .join(format!("{level}{}", trial.arm))
+        self.path.join(SNAPSHOTS).join(snapshot_name(trial))
     }
 
     /// Removes the snapshots, when all trials are done. Best effort: what stays does no harm.
     pub(crate) fn drop_snapshots(&self) {
         let _ = remove(&self.path.join(SNAPSHOTS));
     }
+}
+
+fn snapshot_name(trial: &TrialPlan) -> PathBuf {
+    Path::new(trial.level.as_str()).join(&trial.arm)
 }
 
 /// Whether a directory is an experiment's rather than a run's.
@@ -223,15 +228,39 @@ fn stored(dir: &Path, plan: &ExperimentPlan) -> Vec<StoredTrial> {
 fn stored_trial(dir: &Path, trial: &TrialPlan) -> StoredTrial {
     let at = dir.join(&trial.directory);
     let json = |name: &str| fs::read(at.join(name)).ok();
-    let whole: Option<RunResult> = json(RESULT).and_then(|b| serde_json::from_slice(&b).ok());
+    let (whole, unreadable) = match whole_result(&at.join(RESULT)) {
+        Ok(whole) => (whole, None),
+        Err(why) => (None, Some(why)),
+    };
     let ended = whole.is_some();
     StoredTrial {
+        unreadable,
         // A killed trial has no result; what it measured can still be shown.
         result: whole.or_else(|| report::rebuild(&at).ok()),
         ended,
         after: json(AFTER).and_then(|b| serde_json::from_slice(&b).ok()),
         repeated: aside(dir, trial).is_dir(),
     }
+}
+
+/// A trial's `result.json`, if it was written.
+fn whole_result(path: &Path) -> Result<Option<RunResult>, String> {
+    let wrong = |why: String| format!("{} {why}", path.display());
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(wrong(format!("cannot be read: {e}"))),
+    };
+    let value: serde_json::Value =
+        serde_json::from_slice(&bytes).map_err(|e| wrong(format!("is not JSON: {e}")))?;
+    if value["apiVersion"] != API_VERSION {
+        return Err(wrong(format!(
+            "has apiVersion {}, but this etcdmark reads only {API_VERSION:?}",
+            value["apiVersion"]
+        )));
+    }
+    let result = serde_json::from_value(value);
+    result.map_err(|e| wrong(format!("is not a run's result: {e}")))
 }
 
 /// Where the first try of a trial lies that was invalid.
@@ -258,5 +287,28 @@ fn refused(path: &Path, message: String, usage: bool) -> ExperimentError {
         path: path.to_owned(),
         message,
         usage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::level::LevelName;
+
+    #[test]
+    fn snapshots_of_two_arms_or_levels_lie_apart() {
+        let name = |level: &str, arm: &str| {
+            snapshot_name(&TrialPlan {
+                trial: 1,
+                block: 1,
+                level: LevelName::new(level),
+                arm: arm.to_owned(),
+                order: 1,
+                seed: 1,
+                directory: String::new(),
+            })
+        };
+        assert_ne!(name("a-b", "c"), name("a", "b-c"));
+        assert_eq!(name("", "c"), Path::new("c"));
     }
 }

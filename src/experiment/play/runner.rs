@@ -45,6 +45,7 @@ pub fn run(
         observer,
         stored: directory.stored(),
         costs: SyncCosts::default(),
+        live: false,
         played: 0.0,
         count: 0,
     };
@@ -57,9 +58,7 @@ pub fn run(
     }
     let mut begun = Ok(());
     if done < runner.stored.len() {
-        begun = runner
-            .check_media()
-            .and_then(|()| external::reach(&experiment.arms, control));
+        begun = runner.check_media().and_then(|()| runner.reach());
     }
     for (index, trial) in experiment.plan.trials.iter().enumerate() {
         if runner.stored[index].settled() {
@@ -103,6 +102,8 @@ pub(super) struct Runner<'a> {
     pub(super) stored: Vec<StoredTrial>,
     /// What syncs cost where media are emulated: measured once, the same in all trials.
     pub(super) costs: SyncCosts,
+    /// An external etcd may be a live cluster's: the load of every arm ramps up.
+    pub(super) live: bool,
     /// Seconds that trials took, and how many of them.
     played: f64,
     count: u32,
@@ -120,6 +121,16 @@ impl Runner<'_> {
                 })?;
             }
         }
+        Ok(())
+    }
+
+    fn reach(&mut self) -> Result<(), ExperimentError> {
+        let Experiment {
+            arms,
+            allow_live_cluster,
+            ..
+        } = self.experiment;
+        self.live = external::reach(arms, *allow_live_cluster, self.control)?;
         Ok(())
     }
 
@@ -141,6 +152,7 @@ impl Runner<'_> {
                 ended: true,
                 after,
                 repeated: again,
+                unreadable: None,
             };
             let state = self.stored[index].state();
             if state == TrialState::Invalid && !again && !interrupted {

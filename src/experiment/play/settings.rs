@@ -3,7 +3,7 @@
 use super::runner::Runner;
 use super::testbed::Testbed;
 use crate::clock;
-use crate::engine::guards;
+use crate::engine::{LIVE_RAMP, guards};
 use crate::experiment::error::ExperimentError;
 use crate::experiment::file::etcd::StoreEtcd;
 use crate::store::manifest;
@@ -43,6 +43,11 @@ impl Runner<'_> {
             },
             allow_live_cluster: self.experiment.allow_live_cluster,
         };
-        Ok(resolved.into_plan(targets, settings)?)
+        let mut plan = resolved.into_plan(targets, settings)?;
+        if self.live {
+            // Also that of arms on etcds of our own: all are measured under the same load.
+            plan.ramp_up(LIVE_RAMP);
+        }
+        Ok(plan)
     }
 }

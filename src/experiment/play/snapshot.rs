@@ -20,10 +20,11 @@ impl Runner<'_> {
         let dir = self.directory.snapshot(trial);
         let (arm, etcds, resolved) = self.experiment.scene(trial)?;
         let ready = dir.join(READY);
-        if fs::read_to_string(&ready).is_ok_and(|hash| hash == resolved.hash) {
+        // The plan's hash has the etcds in it, the workload's what was written.
+        let mark = format!("{} {}", self.experiment.plan.hash, resolved.hash);
+        if fs::read_to_string(&ready).is_ok_and(|there| there == mark) {
             return Ok(dir);
         }
-        let hash = resolved.hash.clone();
         let io = |e: std::io::Error| {
             ExperimentError::at(
                 dir.display().to_string(),
@@ -71,7 +72,7 @@ impl Runner<'_> {
                 directory: dir,
             });
         }
-        fs::write(&ready, hash).map_err(io)?;
+        fs::write(&ready, mark).map_err(io)?;
         Ok(dir)
     }
 }

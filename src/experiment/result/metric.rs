@@ -123,6 +123,11 @@ impl Metric {
         })
     }
 
+    /// Whether it is the same figure, however it is written.
+    pub fn same(&self, other: &Metric) -> bool {
+        (self.subject, self.figure) == (other.subject, other.figure)
+    }
+
     /// Whether a workload that sends these op classes has it.
     ///
     /// # Errors

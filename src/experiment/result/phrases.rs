@@ -3,7 +3,7 @@
 use super::document::Comparison;
 use super::metric::{Scale, Unit};
 use crate::experiment::plan::ExperimentPlan;
-use crate::human::numbers::{bytes, rate, seconds, three};
+use crate::human::numbers::{bytes, rate, seconds, things, three};
 use crate::measure::paired::{MIN_BLOCKS, MeanInterval, Reading};
 
 /// A figure in its unit.
@@ -74,11 +74,14 @@ pub fn reading(c: &Comparison) -> String {
         Reading::Equivalent => format!("equivalent within {delta}"),
         Reading::Inconclusive if c.blocks == 0 => "not measured".to_owned(),
         Reading::Inconclusive if c.arm_missed + c.baseline_missed > 0 => {
-            format!(
-                "inconclusive: missed in {} of {} blocks",
-                c.arm_missed.max(c.baseline_missed),
-                c.blocks
-            )
+            let blocks = things(c.blocks, "block");
+            match (c.arm_missed, c.baseline_missed) {
+                (arm, 0) => format!("inconclusive: missed in {arm} of {blocks}"),
+                (0, base) => format!("inconclusive: the baseline missed in {base} of {blocks}"),
+                (arm, base) => {
+                    format!("inconclusive: missed in {arm} of {blocks}, the baseline in {base}")
+                }
+            }
         }
         Reading::Inconclusive if c.blocks < MIN_BLOCKS as u64 => "no interval".to_owned(),
         Reading::Inconclusive => match c.more_blocks {
@@ -117,9 +120,9 @@ pub fn basis(plan: &ExperimentPlan, about: &[&Comparison]) -> String {
     if about.iter().any(|c| c.low.is_some()) {
         return format!(" (95 % intervals over {blocks} blocks)");
     }
-    let why = if plan.smoke { "a smoke test" } else { "so far" };
+    let why = if plan.smoke { "" } else { "so far, " };
     if blocks < MIN_BLOCKS as u64 {
-        format!(" ({why}, {blocks} block{plural}: an interval needs at least {MIN_BLOCKS})")
+        format!(" ({why}{blocks} block{plural}: an interval needs at least {MIN_BLOCKS})")
     } else {
         format!(" ({blocks} blocks)")
     }

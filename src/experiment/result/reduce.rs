@@ -21,6 +21,8 @@ pub struct StoredTrial {
     pub after: Option<serde_json::Value>,
     /// A first try was invalid.
     pub repeated: bool,
+    /// Why its result cannot be read, though there is one: it counts as not written.
+    pub unreadable: Option<String>,
 }
 
 impl StoredTrial {
@@ -70,14 +72,17 @@ pub fn reduce(
     };
     let findings = analysis.answer(&evidence);
     let complete = stored.iter().all(StoredTrial::settled);
+    let found = match plan.smoke {
+        true => format!("smoke test, no conclusion: {}", findings.answer),
+        false => findings.answer,
+    };
     let answer = if complete {
-        findings.answer
+        found
     } else {
         let done = stored.iter().filter(|f| f.settled()).count();
         format!(
-            "incomplete, {done} of {} trials done: {}",
-            trials.len(),
-            findings.answer
+            "incomplete, {done} of {} trials done: {found}",
+            trials.len()
         )
     };
     ExperimentResult {
@@ -91,6 +96,7 @@ pub fn reduce(
         tables: findings.tables,
         notes: [
             plan.notes.clone(),
+            unreadable(plan, stored),
             leadership::all_moved(plan, stored),
             findings.notes,
         ]
@@ -98,6 +104,17 @@ pub fn reduce(
         data: findings.data,
         trials,
     }
+}
+
+fn unreadable(plan: &ExperimentPlan, stored: &[StoredTrial]) -> Vec<String> {
+    let note = |(trial, stored): (&TrialPlan, &StoredTrial)| {
+        let why = stored.unreadable.as_ref()?;
+        Some(format!(
+            "trial {}: {why}; it counts as not played to its end",
+            trial.trial
+        ))
+    };
+    plan.trials.iter().zip(stored).filter_map(note).collect()
 }
 
 fn trial(plan: &ExperimentPlan, trial: &TrialPlan, stored: &StoredTrial) -> TrialResult {

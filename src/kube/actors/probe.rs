@@ -68,11 +68,14 @@ impl Model for Probe {
     }
 
     fn rates(&self, sessions: f64) -> Vec<(OpClass, f64)> {
-        let mut rows = vec![(OpClass::ProbeGet, sessions)];
-        if self.writes {
-            rows.push((OpClass::ProbeUpdate, sessions));
+        // In turn.
+        match self.writes {
+            true => vec![
+                (OpClass::ProbeGet, sessions / 2.0),
+                (OpClass::ProbeUpdate, sessions / 2.0),
+            ],
+            false => vec![(OpClass::ProbeGet, sessions)],
         }
-        rows
     }
 
     fn nameable(&self) -> Vec<OpClass> {

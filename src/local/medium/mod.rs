@@ -99,7 +99,7 @@ pub(super) struct MemberMedium {
 
 /// Where a member's files lie.
 pub(super) struct Place<'a> {
-    /// Member name.
+    /// Names the member among those of all stores.
     pub(super) name: &'a str,
     /// Its data directory (which need not be there yet) and the directory around it (which must).
     pub(super) data: (&'a Path, &'a Path),
