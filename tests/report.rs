@@ -945,6 +945,7 @@ fn eventful() -> Script {
         endpoint: "http://127.0.0.1:2379".to_owned(),
         up: false,
         reason: "refused".to_owned(),
+        process: None,
     };
     script.extra = vec![Event::Note(note), Event::Member(member)];
     script

@@ -110,6 +110,8 @@ mod tests {
             pid: std::process::id(),
             data_dir: "/".into(),
             medium: None,
+            endpoint: String::new(),
+            end: crate::target::ProcessEnd::default(),
         }];
         assert!(capture(1, "h2", [&local]).shares_cores_with_etcd);
     }

@@ -126,6 +126,8 @@ mod tests {
             pid: std::process::id(),
             data_dir: "/".into(),
             medium: None,
+            endpoint: String::new(),
+            end: crate::target::ProcessEnd::default(),
         };
         let host = Host::new(vec![me]);
         let values = host.sample(0).values;
@@ -142,6 +144,8 @@ mod tests {
             pid: u32::MAX,
             data_dir: "/nowhere".into(),
             medium: None,
+            endpoint: String::new(),
+            end: crate::target::ProcessEnd::default(),
         };
         let mut host = Host::new(vec![gone]);
         assert!(

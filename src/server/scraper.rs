@@ -256,6 +256,8 @@ mod tests {
                 pid,
                 data_dir: "/".into(),
                 medium: None,
+                endpoint: String::new(),
+                end: crate::target::ProcessEnd::default(),
             };
             target.local_members.push(local);
         }

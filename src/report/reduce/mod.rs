@@ -16,12 +16,13 @@ mod tally;
 pub use accounts::rpcs;
 pub(crate) use figures::percentiles;
 
+use super::downtime::downtimes;
 use super::event::{
     ClassInfo, Counts, End, Event, Header, HistogramLine, HistogramTag, Interval, Metric, Phase,
     Progress,
 };
 use super::result::{
-    API_VERSION, ClassResult, Figures, KIND, Outcome, PhaseTime, PopulateResult, RunResult,
+    API_VERSION, ClassResult, Figures, KIND, Outage, Outcome, PhaseTime, PopulateResult, RunResult,
     StoreResult,
 };
 use super::threshold;
@@ -80,6 +81,7 @@ impl Reducer {
                     .filter(|c| c.store != ClassInfo::EACH_STORE);
                 self.outages
                     .route(classes.map(|c| (c.name.clone(), c.store.clone())));
+                self.outages.members(&h.stores);
                 self.header = (**h).clone();
             }
             Event::Phase(p) => {
@@ -134,6 +136,7 @@ impl Reducer {
             }
             Event::Member(m) => {
                 self.seen(m.t);
+                self.outages.member(m);
                 self.members.push(m.clone());
             }
             Event::Compactor(c) => {
@@ -244,10 +247,11 @@ impl Reducer {
         let client = self.tallies.client(total.counts.attempts);
         let host = self.host.all();
         let open = |c: &&ClassResult| !c.class.closed_loop;
-        let answered_within = classes
+        let tallies = classes
             .iter()
             .filter(open)
             .filter_map(|c| self.tallies.classes.get(&c.class.name));
+        let outages = self.outages.all(self.last);
         let validity = judge::judge(&judge::Evidence {
             environment: &self.header.environment,
             total: &total,
@@ -256,7 +260,11 @@ impl Reducer {
                 .filter(open)
                 .map(|c| c.figures.counts.offered)
                 .sum(),
-            answered_within: answered_within.map(|t| t.answered_within).sum(),
+            ok_within: tallies.clone().map(|t| t.ok_within).sum(),
+            refused_within: tallies.map(|t| t.refused_within).sum(),
+            seconds: measured_seconds,
+            outage: self.members_away() || outages.iter().any(Outage::is_a_failure),
+            interrupted: self.end.as_ref().is_some_and(|e| e.interrupted),
             saturated_records: self.saturated_records(),
             client: &client,
             host: &host,
@@ -287,7 +295,7 @@ impl Reducer {
             stores: self.store_results(),
             client,
             host,
-            outages: self.outages.all(self.last),
+            outages,
             members: self.members.clone(),
             defragmentations: self.defragmentations.clone(),
             guards: self.guards.clone(),
@@ -299,6 +307,16 @@ impl Reducer {
         };
         result.outcome.exit_code = result.exit().code();
         result
+    }
+
+    /// Whether a member could not be reached in the measure phase.
+    fn members_away(&self) -> bool {
+        let Some(start) = self.measure_start() else {
+            return false;
+        };
+        let end = self.measure_end().unwrap_or(self.last);
+        let mut all = downtimes(&self.header, &self.members).into_iter();
+        all.any(|d| d.from < end && d.until.is_none_or(|until| until > start))
     }
 
     fn store_results(&self) -> Vec<StoreResult> {
