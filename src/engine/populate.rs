@@ -83,6 +83,12 @@ pub(crate) async fn populate(
             failure.get_or_insert(reason);
         }
     }
+    // However it ended: how far it came is no estimate.
+    worker.tell(Message::Populated {
+        worker: worker.index,
+        done: filling.done.get(),
+        total,
+    });
     failure.map_or(Ok(total), Err)
 }
 

@@ -78,25 +78,30 @@ async fn watch_processes(
     t0: Nanos,
     events: UnboundedSender<Event>,
 ) {
-    let mut ended = vec![false; members.len()];
+    let mut told = vec![false; members.len()];
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     while !events.is_closed() && !members.is_empty() {
         ticks.tick().await;
-        for ((store, member), ended) in members.iter().zip(&mut ended) {
-            let end = member.end.get();
-            let told = std::mem::replace(ended, end.is_some());
-            let Some(how) = end.filter(|_| !told) else {
-                continue;
-            };
-            let _ = events.send(Event::Member(MemberEvent {
-                t: seconds_since(t0),
-                store: store.clone(),
-                endpoint: member.endpoint.clone(),
-                up: false,
-                reason: format!("its process: {how}"),
-                process: Some(how),
-            }));
+        for ((store, member), told) in members.iter().zip(&mut told) {
+            let event = ended(store, member, seconds_since(t0));
+            let before = std::mem::replace(told, event.is_some());
+            if let Some(event) = event.filter(|_| !before) {
+                let _ = events.send(Event::Member(event));
+            }
         }
     }
+}
+
+/// What there is to tell at `t` of a process that has ended; None while it runs.
+pub fn ended(store: &str, member: &LocalMember, t: f64) -> Option<MemberEvent> {
+    let how = member.end.get()?;
+    Some(MemberEvent {
+        t,
+        store: store.to_owned(),
+        endpoint: member.endpoint.clone(),
+        up: false,
+        reason: format!("its process: {how}"),
+        process: Some(how),
+    })
 }
