@@ -76,6 +76,11 @@ impl Control {
         self.until(Self::interrupted).await;
     }
 
+    /// Waits until a drain (or a stop) is asked for, or the run has failed.
+    pub(crate) async fn until_draining(&self) {
+        self.until(Self::draining).await;
+    }
+
     /// Waits until a stop is asked for.
     pub(crate) async fn until_stopping(&self) {
         self.until(Self::stopping).await;

@@ -102,12 +102,45 @@ pub struct LocalMember {
     pub name: String,
     /// Process id.
     pub pid: u32,
+    /// Client URL.
+    pub endpoint: String,
     /// Data directory.
     pub data_dir: std::path::PathBuf,
     /// The storage medium that is emulated for it.
     pub medium: Option<LocalMedium>,
     /// What was started.
     pub binary: BinaryInfo,
+    /// Whether its process has ended.
+    pub end: ProcessEnd,
+}
+
+/// Asks whoever started a process how it ended.
+#[derive(Clone)]
+pub struct ProcessEnd(Arc<dyn Fn() -> Option<String> + Send + Sync>);
+
+impl ProcessEnd {
+    /// `ask` gives the words for it ("killed by signal 9"), None while it runs.
+    pub fn new(ask: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        ProcessEnd(Arc::new(ask))
+    }
+
+    /// How it ended; None while it runs.
+    pub fn get(&self) -> Option<String> {
+        (self.0)()
+    }
+}
+
+impl Default for ProcessEnd {
+    /// Of a process that never ends.
+    fn default() -> Self {
+        ProcessEnd::new(|| None)
+    }
+}
+
+impl fmt::Debug for ProcessEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ProcessEnd").field(&self.get()).finish()
+    }
 }
 
 /// A storage medium that is emulated for a local member.

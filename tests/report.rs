@@ -953,6 +953,7 @@ fn eventful() -> Script {
         endpoint: "http://127.0.0.1:2379".to_owned(),
         up: false,
         reason: "refused".to_owned(),
+        process: None,
     };
     script.extra = vec![Event::Note(note), Event::Member(member)];
     script
@@ -1234,4 +1235,128 @@ fn the_command_renders_each_format_and_names_the_right_class() {
     fs::remove_file(dir.path().join("latency.hlog")).unwrap();
     let error = render(&args(Format::Text, None)).unwrap_err();
     assert!(error.message.contains("latency.hlog is missing"), "{error}");
+}
+
+/// An interval of the measure phase; `error` for one attempt of it.
+fn second(t: f64, ok: u64, failed: u64, error: Option<&str>) -> Event {
+    let counts = Counts {
+        offered: 10,
+        ok,
+        failed,
+        errors: error
+            .map(|name| {
+                let error = ErrorCount {
+                    count: failed.max(1),
+                    ..ErrorCount::default()
+                };
+                (name.to_owned(), error)
+            })
+            .into_iter()
+            .collect(),
+        ..Counts::default()
+    };
+    Event::Interval(Interval {
+        t,
+        length: 1.0,
+        phase: Some(Phase::Measure),
+        classes: [(LEASE.to_owned(), counts)].into(),
+        ..Interval::default()
+    })
+}
+
+/// A reducer in the measure phase of a store of these endpoints.
+fn measuring(endpoints: &[&str]) -> Reducer {
+    let mut header = Script::new().header;
+    let member = |e: &&str| MemberInfo {
+        name: format!("member-{e}"),
+        endpoint: (*e).to_owned(),
+        ..MemberInfo::default()
+    };
+    header.stores[0].members = endpoints.iter().map(member).collect();
+    let mut reducer = Reducer::new();
+    reducer.event(&Event::Header(Box::new(header)));
+    let (t, phase) = (0.0, Phase::Measure);
+    reducer.event(&Event::Phase(PhaseEvent { t, phase }));
+    reducer
+}
+
+fn reached(t: f64, endpoint: &str, up: bool) -> Event {
+    Event::Member(MemberEvent {
+        t,
+        store: "main".to_owned(),
+        endpoint: endpoint.to_owned(),
+        up,
+        reason: "refused".to_owned(),
+        process: None,
+    })
+}
+
+#[test]
+fn a_store_without_a_member_is_an_outage_though_nothing_failed() {
+    let mut reducer = measuring(&["a", "b"]);
+    let events = [
+        second(0.0, 10, 0, None),
+        reached(1.4, "a", false),
+        second(1.0, 10, 0, None),
+        reached(2.3, "b", false),
+        second(2.0, 3, 0, None),
+        second(3.0, 0, 0, None),
+        reached(4.6, "a", true),
+        second(4.0, 4, 0, None),
+        second(5.0, 10, 0, None),
+    ];
+    events.iter().for_each(|e| reducer.event(e));
+    let result = reducer.result();
+    let [outage] = &result.outages[..] else {
+        panic!("{:?}", result.outages)
+    };
+    assert_eq!(
+        (outage.first_error, outage.last_error, outage.first_success),
+        (2.3, 5.0, Some(5.0))
+    );
+    assert_eq!(outage.silent_seconds, 1.0);
+    assert_eq!(outage.unreachable.as_deref(), Some("refused"));
+    assert!(!result.validity.saturated, "{:?}", result.validity);
+    let said = text::render(&result, None);
+    let first = said.lines().next().unwrap();
+    let names =
+        "member-a was down for 3.2 s; member-b was down from 2.3 s on; nothing succeeded for 1 s";
+    assert!(first.contains(names), "{said}");
+    assert!(said.contains("no attempt failed"), "{said}");
+}
+
+#[test]
+fn a_token_that_was_renewed_is_no_outage_and_one_that_was_not_is() {
+    for (failed, outages) in [(0, 0), (2, 1)] {
+        let mut reducer = measuring(&["a"]);
+        reducer.event(&Event::Failure(FailureEvent {
+            t: 1.2,
+            class: LEASE.to_owned(),
+            error: "invalid-token".to_owned(),
+            message: "etcdserver: invalid auth token".to_owned(),
+        }));
+        for event in [
+            second(0.0, 10, 0, None),
+            second(1.0, 10 - failed, failed, Some("invalid-token")),
+            second(2.0, 10, 0, None),
+        ] {
+            reducer.event(&event);
+        }
+        assert_eq!(reducer.result().outages.len(), outages, "{failed}");
+    }
+}
+
+#[test]
+fn what_waits_for_an_etcd_that_is_away_was_not_achieved() {
+    let mut reducer = measuring(&["a"]);
+    // 12 of 115 answered, then a backlog that grows.
+    for t in 0..12 {
+        let Event::Interval(mut i) = second(f64::from(t), u64::from(t == 0) * 12, 0, None) else {
+            unreachable!()
+        };
+        i.in_flight = u64::try_from(t).unwrap() * 10;
+        reducer.event(&Event::Interval(i));
+    }
+    let inputs = reducer.result().validity.inputs;
+    assert_eq!((inputs.offered, inputs.achieved), (Some(120), 12));
 }

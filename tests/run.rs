@@ -7,6 +7,10 @@ mod common;
 mod estimate;
 #[path = "run/expired.rs"]
 mod expired;
+#[path = "run/gone.rs"]
+mod gone;
+#[path = "run/hung.rs"]
+mod hung;
 #[path = "run/interrupted.rs"]
 mod interrupted;
 #[path = "run/killed.rs"]

@@ -3,7 +3,6 @@
 use super::background::Background;
 use super::context::RunContext;
 use super::failure::Failure;
-use super::guards::Guards;
 use super::header::store_name;
 use super::load::Times;
 use super::merge::Merger;
@@ -32,7 +31,6 @@ const HEAD_START: Nanos = 100_000_000;
 pub(super) struct ActiveRun {
     pub(super) run: Arc<RunContext>,
     pub(super) phase: Phase,
-    pub(super) guards: Guards,
     pub(super) merger: Merger,
     pub(super) messages: Receiver<Message>,
     pub(super) sender: Sender<Message>,
@@ -59,7 +57,6 @@ impl ActiveRun {
         let names = OpClass::ALL.iter().map(name).collect();
         let workers = run.plan.load.workers.max(1);
         ActiveRun {
-            guards: Guards::new(&run.plan.guards),
             merger: Merger::new(workers, names, run.t0, run.anchor),
             background: Background::start(runtime, &run, &sender),
             commands: watch::channel(WorkerCommand::Connect).0,
@@ -242,7 +239,7 @@ impl ActiveRun {
         while let Some(message) = next {
             match message {
                 Message::Batch(batch) => self.merger.batch(*batch, stream),
-                Message::Event(event) => self.event(stream, &event),
+                Message::Event(event) => stream.event(&event),
                 Message::Populated {
                     worker,
                     done,
@@ -255,13 +252,13 @@ impl ActiveRun {
                     alarm,
                 } => {
                     let t = stream.t();
-                    if let Some(guard) = self.guards.alarm(t, &store, &member, &alarm) {
+                    if let Some(guard) = stream.guards.alarm(t, &store, &member, &alarm) {
                         self.guard(stream, &Event::Guard(guard));
                     }
                 }
                 Message::Status { store, status } => {
                     let t = stream.t();
-                    if let Some(guard) = self.guards.status(t, &store, &status) {
+                    if let Some(guard) = stream.guards.status(t, &store, &status) {
                         self.guard(stream, &Event::Guard(guard));
                     }
                 }
@@ -269,18 +266,14 @@ impl ActiveRun {
             }
             next = self.messages.try_recv().ok();
         }
+        if let Some(guard) = stream.take_fired() {
+            self.guard(stream, &Event::Guard(guard));
+        }
         self.look_at_locks(stream);
         if let Some(failure) = stream.failure() {
             return Err(Failure::new(failure));
         }
         Ok(reached)
-    }
-
-    pub(super) fn event(&mut self, stream: &mut Stream<'_>, event: &Event) {
-        stream.event(event);
-        if let Some(guard) = self.guards.observe(event) {
-            self.guard(stream, &Event::Guard(guard));
-        }
     }
 
     fn guard(&mut self, stream: &mut Stream<'_>, event: &Event) {
@@ -325,7 +318,7 @@ impl ActiveRun {
     /// The servers' counters, now.
     fn sample(&mut self, runtime: &tokio::runtime::Runtime, stream: &mut Stream<'_>) {
         for event in runtime.block_on(Background::once(&self.run)) {
-            self.event(stream, &event);
+            stream.event(&event);
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::report::{
     CleanupReport, End, Event, LossEvent, LossKind, Phase, Progress, RunResult, StoreSweep,
     VerifyReport,
 };
+use crate::server::ended;
 use crate::store::cleanup::{REGISTRY, RunData, cleanup_run};
 use crate::store::manifest::Written;
 
@@ -42,9 +43,14 @@ impl ActiveRun {
             }
         }
         while let Ok(message) = self.messages.try_recv() {
-            if let Message::Batch(batch) = message {
-                self.merger.batch(*batch, stream);
+            match message {
+                Message::Batch(batch) => self.merger.batch(*batch, stream),
+                Message::Event(event) => stream.event(&event),
+                _ => {}
             }
+        }
+        if failure.is_some() {
+            self.name_ended_processes(stream);
         }
         self.merger.flush(stream);
         if self.merger.saturated() > 0 {
@@ -87,6 +93,17 @@ impl ActiveRun {
         stream.event(&Event::End(end));
         stream.flush();
         stream.result()
+    }
+
+    /// A run that fails with its etcd is quicker than who looks after the process.
+    fn name_ended_processes(&self, stream: &mut Stream<'_>) {
+        for store in &self.run.plan.stores {
+            for member in &store.target.local_members {
+                if let Some(event) = ended(&store.name, member, stream.t()) {
+                    stream.event(&Event::Member(event));
+                }
+            }
+        }
     }
 
     fn verify(

@@ -1,4 +1,5 @@
-//! Guards: conditions seen in the event stream that end a run in good order. Pure: time is the events'.
+//! Guards: conditions seen in the event stream that end a run in good order. Pure: time is the events', and none in
+//! which etcdmark itself stood still.
 //!
 //! | guard | fires when |
 //! |---|---|
@@ -8,7 +9,7 @@
 //! | `quorum` | for 10 s no member had a leader, or most members were unreachable, or none answered |
 
 use crate::etcd::control::MemberStatus;
-use crate::report::{Event, GuardEvent, ServerSample};
+use crate::report::{Event, GuardEvent, Phase, ServerSample};
 use crate::workload::plan::GuardKind;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,9 @@ pub const QUOTA_SHARE: f64 = 0.8;
 pub const QUORUM_SECONDS: f64 = 10.0;
 /// Seconds after which a store's last sign of life says nothing about now (three scrapes missed).
 const STALE_SECONDS: f64 = 3.0;
+/// Seconds between two readings of the servers or the host, which come every second, that show that etcdmark stood
+/// still: it cannot tell what etcd did meanwhile.
+const STALL_SECONDS: f64 = 2.0;
 
 /// Every guard, in the order in which they are listed to the user.
 pub const ALL: [GuardKind; 4] = [
@@ -66,6 +70,10 @@ pub struct Guards {
     /// Op class → store, from the header.
     classes: BTreeMap<String, String>,
     fired: bool,
+    /// In populate, the quorum guard is on whatever was chosen: nothing is measured that would be worth the wait.
+    populating: bool,
+    /// The last reading.
+    now: Option<f64>,
 }
 
 #[derive(Debug, Default)]
@@ -103,7 +111,7 @@ impl Guards {
 
     /// Takes one event; gives the guard that it made fire, at most once in a run.
     pub fn observe(&mut self, event: &Event) -> Option<GuardEvent> {
-        if self.fired || self.kinds.is_empty() {
+        if self.fired {
             return None;
         }
         let found = match event {
@@ -119,7 +127,14 @@ impl Guards {
                     .collect();
                 None
             }
-            Event::Server(sample) => self.sample(sample),
+            Event::Phase(phase) => {
+                self.populating = phase.phase == Phase::Populate;
+                None
+            }
+            Event::Server(sample) => {
+                self.pass(sample.t);
+                self.sample(sample)
+            }
             Event::Member(member) => {
                 let state = self.stores.entry(member.store.clone()).or_default();
                 if member.up {
@@ -136,7 +151,7 @@ impl Guards {
                         });
                     }
                 }
-                self.quorum(member.t)
+                None
             }
             Event::Failure(failure)
                 if failure.error == "no-space" || failure.error == "corrupt" =>
@@ -162,10 +177,12 @@ impl Guards {
                         state.heard = state.heard.map(|_| end);
                     }
                 }
-                self.quorum(end)
+                None
             }
-            Event::Host(host) => self.quorum(host.t),
-            Event::Client(client) => self.quorum(client.t),
+            Event::Host(host) => {
+                self.pass(host.t);
+                self.quorum(host.t)
+            }
             _ => None,
         };
         self.fired |= found.is_some();
@@ -299,6 +316,20 @@ impl Guards {
         self.quorum(t)
     }
 
+    /// Time goes on up to `t`. What etcdmark slept through is taken out of all that began before.
+    fn pass(&mut self, t: f64) {
+        let before = self.now.replace(self.now.map_or(t, |now| now.max(t)));
+        let gap = t - before.unwrap_or(t);
+        if gap > STALL_SECONDS {
+            for state in self.stores.values_mut() {
+                state.heard = state.heard.map(|last| (last + gap).min(t));
+                if let Some((since, _)) = &mut state.lost {
+                    *since = (*since + gap).min(t);
+                }
+            }
+        }
+    }
+
     /// Judges the time without quorum at instant `t`.
     fn quorum(&mut self, t: f64) -> Option<GuardEvent> {
         let mut found = None;
@@ -326,7 +357,8 @@ impl Guards {
             store: store.to_owned(),
             cause,
         };
-        self.kinds.contains(&kind).then(event)
+        let always = self.populating && kind == GuardKind::Quorum;
+        (always || self.kinds.contains(&kind)).then(event)
     }
 }
 

@@ -83,6 +83,12 @@ pub(crate) async fn populate(
             failure.get_or_insert(reason);
         }
     }
+    // However it ended: how far it came is no estimate.
+    worker.tell(Message::Populated {
+        worker: worker.index,
+        done: filling.done.get(),
+        total,
+    });
     failure.map_or(Ok(total), Err)
 }
 
@@ -340,6 +346,23 @@ fn step_down(worker: &Worker, filling: &PopulateState, error: &RpcError, puts: &
     })));
 }
 
+/// Objects whose creation may have been applied, until it is answered: also if nobody waits for the answer any more.
+struct Unanswered<'a> {
+    worker: &'a Worker,
+    puts: &'a [Put],
+    answered: bool,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            for put in self.puts {
+                self.worker.objects.lose_track(put.object);
+            }
+        }
+    }
+}
+
 async fn transact(worker: &Worker, store: usize, puts: &[Put]) -> Result<TxnResponse, RpcError> {
     let class = puts.first().map_or(OpClass::NodeCreate, |p| p.class);
     let request = TxnRequest {
@@ -387,6 +410,11 @@ async fn transact(worker: &Worker, store: usize, puts: &[Put]) -> Result<TxnResp
         frame: frame.freeze(),
         timeout: Some(TIMEOUT),
     };
+    let mut unanswered = Unanswered {
+        worker,
+        puts,
+        answered: false,
+    };
     let hint = puts.first().map_or(0, |p| p.object.index);
     let reply = worker.pools[store].call(hint, call).await;
     let mut recorder = worker.recorder.borrow_mut();
@@ -400,6 +428,7 @@ async fn transact(worker: &Worker, store: usize, puts: &[Put]) -> Result<TxnResp
         bytes_received: reply.result.as_ref().map_or(0, Bytes::len),
     };
     recorder.attempt(Phase::Populate, class, &attempt, reply.result.is_ok());
+    unanswered.answered = attempt.answered || attempt.sent.is_none();
     match reply.result {
         Ok(bytes) => {
             drop(recorder);

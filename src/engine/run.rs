@@ -2,6 +2,7 @@
 
 use super::active::ActiveRun;
 use super::context::RunContext;
+use super::guards::Guards;
 use super::header;
 use super::prepare::{self, prepare};
 use super::stream::Stream;
@@ -50,9 +51,10 @@ pub fn run(plan: Plan, control: &Control, sink: &mut dyn Sink) -> Result<RunResu
     let t0 = anchor.mono - anchor.unix % SECOND;
     let (run, mut stores) = RunContext::new(prepared, control, anchor, t0);
     let mut stream = Stream::new(sink, t0);
+    stream.guards = Guards::new(&run.plan.guards);
     let mut active = ActiveRun::new(Arc::new(run), &runtime, &stores);
     let header = header::header(&active.run, &stores);
-    active.event(&mut stream, &Event::Header(Box::new(header)));
+    stream.event(&Event::Header(Box::new(header)));
     for (index, store) in stores.iter().enumerate() {
         for (level, note) in prepare::notes(&active.run.plan, index, store) {
             stream.note(level, note);

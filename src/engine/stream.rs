@@ -1,13 +1,16 @@
-//! The run's one event stream: to the caller's sink, and to the reducer that makes the result of the
+//! The run's one event stream: to the caller's sink, to the guards, and to the reducer that makes the result of the
 //! same events.
 
+use super::guards::Guards;
 use crate::clock::{self, Nanos, SECOND};
-use crate::report::{Event, HistogramLine, Note, Reducer, RunResult, Sink};
+use crate::report::{Event, GuardEvent, HistogramLine, Note, Reducer, RunResult, Sink};
 
-/// Sends everything to both; remembers the first failure of the sink and spares it from then on.
+/// Sends everything to all; remembers the first failure of the sink and spares it from then on.
 pub(crate) struct Stream<'a> {
     sink: &'a mut dyn Sink,
     reducer: Reducer,
+    pub(crate) guards: Guards,
+    fired: Option<GuardEvent>,
     t0: Nanos,
     failure: Option<String>,
 }
@@ -25,6 +28,8 @@ impl<'a> Stream<'a> {
         Stream {
             sink,
             reducer: Reducer::new(),
+            guards: Guards::default(),
+            fired: None,
             t0,
             failure: None,
         }
@@ -37,6 +42,9 @@ impl<'a> Stream<'a> {
 
     pub(crate) fn event(&mut self, event: &Event) {
         self.reducer.event(event);
+        if let Some(guard) = self.guards.observe(event) {
+            self.fired.get_or_insert(guard);
+        }
         if self.failure.is_none() {
             self.failure = self.sink.event(event).err().map(|e| e.to_string());
         }
@@ -62,6 +70,11 @@ impl<'a> Stream<'a> {
         if self.failure.is_none() {
             self.failure = self.sink.flush().err().map(|e| e.to_string());
         }
+    }
+
+    /// The guard that an event made fire since the last call.
+    pub(crate) fn take_fired(&mut self) -> Option<GuardEvent> {
+        self.fired.take()
     }
 
     /// Why the sink takes nothing any more.

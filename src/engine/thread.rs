@@ -8,14 +8,20 @@ use super::load::{Times, load};
 use super::losses::HighWater;
 use super::message::{Message, Watch};
 use super::objects::ObjectSummary;
+use super::pace::Pacer;
 use super::populate::populate;
 use super::tick::Ticker;
 use super::worker::Worker;
+use crate::clock::{self, Nanos, SECOND};
+use crate::control::Control;
 use crate::etcd::wire::{Pool, PoolError, Settings};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tokio::runtime::LocalOptions;
 use tokio::sync::watch;
+
+/// How long a populate that is to end waits for answers.
+const LAST_ANSWERS: Nanos = 5 * SECOND;
 
 /// What a run tells its workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +112,7 @@ async fn worker_main(
                         e = &mut ticking => Err(Failure::from(e)),
                         // A transaction may take a minute to fail; who stops does not wait for it.
                         () = run.control.until_halting() => Ok(0),
+                        waited = overdue(&run.control) => waited.map(|()| 0),
                     }
                 };
                 ticker.flush(&worker, false);
@@ -137,6 +144,13 @@ async fn worker_main(
         marks: worker.losses.marks(),
         lost: worker.losses.writes(),
     })
+}
+
+/// Ends when a populate that is to drain has had time to hear the answers to its last transactions.
+async fn overdue(control: &Control) -> Result<(), Failure> {
+    control.until_draining().await;
+    let mut pacer = Pacer::new(false)?;
+    Ok(pacer.until(clock::now() + LAST_ANSWERS).await?)
 }
 
 /// A worker's share of the store's connections.

@@ -120,6 +120,7 @@ impl Ticker {
                     endpoint: change.endpoint,
                     up: change.up,
                     reason: change.reason,
+                    process: None,
                 }));
             }
         }

@@ -122,9 +122,11 @@ impl LocalCluster {
                 Some(LocalMember {
                     name: m.name().to_owned(),
                     pid: m.pid()?,
+                    endpoint: m.endpoint().to_owned(),
                     data_dir: m.data_dir().to_owned(),
                     medium: m.medium(),
                     binary: self.binary.info(),
+                    end: m.end(),
                 })
             })
             .collect();

@@ -1,9 +1,10 @@
 //! One etcd process: started, signalled, waited for.
 
 use std::fs::{File, OpenOptions};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,7 +13,7 @@ use super::data_dir::io_error;
 use super::error::LocalError;
 use super::medium::MemberMedium;
 use super::supervisor;
-use crate::target::LocalMedium;
+use crate::target::{LocalMedium, ProcessEnd};
 
 const POLL: Duration = Duration::from_millis(10);
 const TAIL_LINES: usize = 10;
@@ -27,7 +28,7 @@ pub struct Member {
     binary: PathBuf,
     args: Vec<String>,
     medium: Option<MemberMedium>,
-    process: Mutex<Process>,
+    process: Arc<Mutex<Process>>,
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +58,7 @@ impl Member {
             binary,
             args,
             medium,
-            process: Mutex::default(),
+            process: Arc::default(),
         }
     }
 
@@ -91,6 +92,19 @@ impl Member {
         let mut process = self.lock();
         process.refresh();
         process.child.as_ref().map(Child::id)
+    }
+
+    /// To ask from elsewhere whether the process has ended.
+    pub(super) fn end(&self) -> ProcessEnd {
+        let process = Arc::clone(&self.process);
+        ProcessEnd::new(move || {
+            let mut process = process.lock().unwrap_or_else(PoisonError::into_inner);
+            process.refresh();
+            process.last_status.map(|status| match status.signal() {
+                Some(signal) => format!("killed by signal {signal}"),
+                None => format!("ended with exit code {}", status.code().unwrap_or(-1)),
+            })
+        })
     }
 
     /// Starts the process; it is not ready yet. Nothing happens if it runs.

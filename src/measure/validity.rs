@@ -55,8 +55,14 @@ pub struct ValidityInputs {
     pub response_p99: Option<u64>,
     /// Operations offered. None for a closed loop.
     pub offered: Option<u64>,
-    /// Of these, answered successfully before the drain deadline.
+    /// Of these, answered successfully within the phase, with what a steady load has in flight at its end.
     pub achieved: u64,
+    /// And those that etcd answered with an error: too high a rate is not the reason.
+    pub refused: u64,
+    /// Members could not be reached, or a store failed: what is missing then says nothing of the rate.
+    pub outage: bool,
+    /// The user ended the run early.
+    pub interrupted: bool,
     /// Operations due and not done at the end of the phase (in flight or queued).
     pub backlog_end: Option<u64>,
     /// Their time average over the phase.
@@ -185,7 +191,8 @@ pub struct Validity {
 /// Judges.
 pub fn judge(inputs: &ValidityInputs) -> Validity {
     let i = inputs;
-    let saturation = [achieved(i), backlog(i)];
+    let explained = i.outage || i.interrupted;
+    let saturation = [achieved(i), backlog(i)].map(|r| r.filter(|_| !explained));
     let saturated = saturation.iter().any(Option::is_some);
     let checks = [
         schedule_lag(i),
@@ -400,7 +407,8 @@ fn wall_clock(i: &ValidityInputs) -> Option<Reason> {
 fn achieved(i: &ValidityInputs) -> Option<Reason> {
     let offered = i.offered.filter(|&n| n > 0)?;
     let share = i.achieved as f64 / offered as f64;
-    (share < ACHIEVED).then(|| Reason {
+    let answered = (i.achieved + i.refused) as f64 / offered as f64;
+    (answered < ACHIEVED).then(|| Reason {
         check: Check::AchievedRate,
         verdict: Verdict::Valid,
         measured: share,

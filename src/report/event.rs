@@ -603,6 +603,9 @@ pub struct MemberEvent {
     /// Reachable now.
     pub up: bool,
     pub reason: String,
+    /// How its process ended, if etcdmark started it: "killed by signal 9".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
 }
 
 /// A step of a store's compactor.

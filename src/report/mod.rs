@@ -1,5 +1,6 @@
 //! events.jsonl, result.json and its schema; every rendering of it.
 
+mod downtime;
 pub mod event;
 pub mod files;
 pub mod hgrm;

@@ -4,6 +4,7 @@
 //! Times inside figures are integer nanoseconds and say so in their name (`_ns`); instants and
 //! lengths of the run are seconds since its t0.
 
+use super::downtime::{Downtime, downtimes};
 use super::event::{
     ClassInfo, CleanupReport, Counts, DefragmentationEvent, GuardEvent, Header, LossEvent,
     LossKind, MemberEvent, Metric, Note, Phase, VerifyReport,
@@ -11,6 +12,7 @@ use super::event::{
 use crate::exit::Exit;
 use crate::measure::percentile::Headline;
 use crate::measure::validity::{Validity, Verdict};
+use crate::rpc::errors::is_of_load;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -240,8 +242,11 @@ pub struct StoreResult {
 /// that somebody else used the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Accounts {
-    /// Every count agrees.
-    pub agree: bool,
+    /// Every count agrees; null = not all could be compared, and no other disagrees.
+    pub agree: Option<bool>,
+    /// Why some could not be compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_comparable: Option<String>,
     /// By RPC, over the load (warm-up, measure and drain).
     pub rpcs: Vec<RpcAccount>,
     /// Of the store; none without a sweep, or with writes of unknown outcome.
@@ -401,13 +406,13 @@ pub struct ClientFigures {
     pub wall_jump: f64,
 }
 
-/// A time in which one store failed attempts.
+/// A time in which one store failed attempts, or none of its members could be reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Outage {
     pub store: String,
-    /// First error, seconds since t0.
+    /// First error, or when the last member went down, seconds since t0.
     pub first_error: f64,
-    /// End of the last second with an error.
+    /// End of the last second with an error, or without a member.
     pub last_error: f64,
     /// Start of the first second without an error in which an operation succeeded.
     pub first_success: Option<f64>,
@@ -417,6 +422,17 @@ pub struct Outage {
     pub silent_seconds: f64,
     /// Failed attempts by error class.
     pub errors: BTreeMap<String, u64>,
+    /// Why no member could be reached; null = one could.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreachable: Option<String>,
+}
+
+impl Outage {
+    /// Whether more than too high a rate is behind it: nothing succeeded, and not only for want of time.
+    pub(crate) fn is_a_failure(&self) -> bool {
+        let of_load = self.errors.keys().all(|error| is_of_load(error));
+        self.silent_seconds > 0.0 && (self.unreachable.is_some() || !of_load)
+    }
 }
 
 /// How the store was filled.
@@ -482,6 +498,11 @@ impl RunResult {
         self.verify
             .as_ref()
             .map_or(noticed, |v| v.lost.max(noticed))
+    }
+
+    /// Times in which members could not be reached.
+    pub(crate) fn downtimes(&self) -> Vec<Downtime> {
+        downtimes(&self.header, &self.members)
     }
 
     /// The op class of that name, if it was measured.

@@ -134,6 +134,27 @@ pub fn is_of_the_data(name: &str) -> bool {
     [GONE, EXISTS, CONFLICT].iter().any(|c| c.name == name)
 }
 
+/// Whether an error class may come of nothing but more load than etcd carries.
+pub fn is_of_load(name: &str) -> bool {
+    ["deadline", "etcd-timed-out", "too-many-requests"].contains(&name)
+}
+
+/// Whether an attempt that failed so was not answered by etcd.
+pub fn is_unanswered(name: &str) -> bool {
+    [
+        "not-connected",
+        "connection-broken",
+        "deadline",
+        "cancelled",
+    ]
+    .contains(&name)
+}
+
+/// Whether an error class only asks for a new token: an attempt is lost by it, no operation.
+pub fn asks_for_token(name: &str) -> bool {
+    ["auth-revision-old", "invalid-token"].contains(&name)
+}
+
 /// The class of a failed attempt.
 pub fn classify(error: &RpcError) -> ErrorClass {
     match error {

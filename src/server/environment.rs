@@ -111,6 +111,8 @@ mod tests {
             data_dir: "/".into(),
             medium: None,
             binary: crate::measure::BinaryInfo::default(),
+            endpoint: String::new(),
+            end: crate::target::ProcessEnd::default(),
         }];
         assert!(capture(1, "h2", [&local]).shares_cores_with_etcd);
     }

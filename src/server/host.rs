@@ -127,6 +127,8 @@ mod tests {
             data_dir: "/".into(),
             medium: None,
             binary: crate::measure::BinaryInfo::default(),
+            endpoint: String::new(),
+            end: crate::target::ProcessEnd::default(),
         };
         let host = Host::new(vec![me]);
         let values = host.sample(0).values;
@@ -144,6 +146,8 @@ mod tests {
             data_dir: "/nowhere".into(),
             medium: None,
             binary: crate::measure::BinaryInfo::default(),
+            endpoint: String::new(),
+            end: crate::target::ProcessEnd::default(),
         };
         let mut host = Host::new(vec![gone]);
         assert!(

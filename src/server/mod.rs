@@ -13,4 +13,4 @@ pub mod scraper;
 pub mod statuses;
 pub mod timeline;
 
-pub use timeline::Timeline;
+pub use timeline::{Timeline, ended};

@@ -257,6 +257,8 @@ mod tests {
                 data_dir: "/".into(),
                 medium: None,
                 binary: crate::measure::BinaryInfo::default(),
+                endpoint: String::new(),
+                end: crate::target::ProcessEnd::default(),
             };
             target.local_members.push(local);
         }

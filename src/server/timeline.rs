@@ -1,14 +1,19 @@
-//! Everything of this room as one task: members' metrics and the host's counters, once a second.
+//! Everything of this room as one task: members' metrics and the host's counters, once a second, and the end of a
+//! process that etcdmark started.
 
 use super::host::Host;
 use super::media;
-use super::scraper::{INTERVAL, Scraper, sources};
+use super::scraper::{INTERVAL, Scraper, seconds_since, sources};
 use crate::clock::Nanos;
 use crate::etcd::http::HttpError;
-use crate::report::Event;
+use crate::report::{Event, MemberEvent};
 use crate::target::LocalMember;
 use crate::target::Target;
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
+
+/// How often the processes of local members are looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The server side of a run's timeline.
 #[derive(Debug)]
@@ -54,7 +59,8 @@ impl Timeline {
                 }
             }
         };
-        tokio::join!(hosts, self.scraper.run(t0, events));
+        let ends = watch_processes(members, t0, events.clone());
+        tokio::join!(hosts, ends, self.scraper.run(t0, events));
     }
 
     /// One reading of everything, now: before the first and after the last operation.
@@ -64,4 +70,38 @@ impl Timeline {
         events.push(Event::Host(self.host.sample(t0)));
         events
     }
+}
+
+/// Tells when a local member's process has ended, and how.
+async fn watch_processes(
+    members: &[(String, LocalMember)],
+    t0: Nanos,
+    events: UnboundedSender<Event>,
+) {
+    let mut told = vec![false; members.len()];
+    let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    while !events.is_closed() && !members.is_empty() {
+        ticks.tick().await;
+        for ((store, member), told) in members.iter().zip(&mut told) {
+            let event = ended(store, member, seconds_since(t0));
+            let before = std::mem::replace(told, event.is_some());
+            if let Some(event) = event.filter(|_| !before) {
+                let _ = events.send(Event::Member(event));
+            }
+        }
+    }
+}
+
+/// What there is to tell at `t` of a process that has ended; None while it runs.
+pub fn ended(store: &str, member: &LocalMember, t: f64) -> Option<MemberEvent> {
+    let how = member.end.get()?;
+    Some(MemberEvent {
+        t,
+        store: store.to_owned(),
+        endpoint: member.endpoint.clone(),
+        up: false,
+        reason: format!("its process: {how}"),
+        process: Some(how),
+    })
 }

@@ -19,6 +19,7 @@ pub mod files;
 pub mod patience;
 pub mod ports;
 pub mod processes;
+pub mod proxy;
 pub mod results;
 pub mod running;
 pub mod schema;

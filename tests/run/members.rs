@@ -74,7 +74,7 @@ fn three() -> Testbed {
 }
 
 /// Index of the leader.
-fn leader(testbed: &Testbed) -> usize {
+pub(crate) fn leader(testbed: &Testbed) -> usize {
     let status = |endpoint: String| {
         testbed.runtime.block_on(async {
             let mut client = etcd_client::Client::connect([endpoint], None)

@@ -61,7 +61,11 @@ fn every_store_is_defragmented_and_has_its_own_counts() {
         let accounts = store.accounts.as_ref().unwrap();
         let rpcs = accounts.rpcs.iter().filter(|r| r.method == "Defragment");
         let counts: Vec<_> = rpcs.map(|r| (r.attempts, r.answered, r.handled)).collect();
-        assert!(accounts.agree && mine > 0, "{}: {accounts:?}", store.name);
+        assert!(
+            accounts.agree == Some(true) && mine > 0,
+            "{}: {accounts:?}",
+            store.name
+        );
         assert_eq!(counts, [(mine, mine, mine)], "{}", store.name);
     }
 }

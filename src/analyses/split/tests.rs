@@ -130,6 +130,7 @@ fn run(split: bool, full: bool, block: u32) -> RunResult {
             length: 7.5,
             silent_seconds: 0.0,
             errors: BTreeMap::from([("no-space".to_owned(), 3000)]),
+            unreachable: None,
         });
     }
     run

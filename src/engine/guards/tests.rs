@@ -1,7 +1,7 @@
 use super::*;
 use crate::report::{
-    ClassInfo, Counts, FailureEvent, Header, HostSample, Interval, MemberEvent, MemberInfo,
-    StoreInfo,
+    ClassInfo, Counts, FailureEvent, Header, HostSample, Interval, MemberEvent, MemberInfo, Phase,
+    PhaseEvent, StoreInfo,
 };
 
 fn server(t: f64, member: &str, values: &[(&str, f64)]) -> Event {
@@ -26,6 +26,7 @@ fn down(t: f64, endpoint: &str, up: bool) -> Event {
         endpoint: endpoint.into(),
         up,
         reason,
+        process: None,
     })
 }
 
@@ -218,7 +219,7 @@ fn unreachable_members() {
     // Silence after samples: nobody answers, and operations do not either.
     let silent = [header(1), leader(1.0, "m1", 1.0)]
         .into_iter()
-        .chain((2..40).map(|t| interval(f64::from(t), 0)));
+        .chain((2..40).flat_map(|t| [interval(f64::from(t), 0), tick(f64::from(t) + 1.0)]));
     assert_eq!(
         first(&ALL, silent).expect("fires").cause,
         "no quorum for 10.0 s: no member answered"
@@ -226,8 +227,40 @@ fn unreachable_members() {
     // A metrics page that is lost while operations are answered is no lost quorum.
     let served = [header(1), leader(1.0, "m1", 1.0)]
         .into_iter()
-        .chain((2..40).map(|t| interval(f64::from(t), 1)));
+        .chain((2..40).flat_map(|t| [interval(f64::from(t), 1), tick(f64::from(t) + 1.0)]));
     assert!(first(&ALL, served).is_none());
+}
+
+#[test]
+fn what_etcdmark_slept_through_is_not_held_against_etcd() {
+    // 30 s of standing still: the worker hands over empty seconds, then all goes on.
+    let before = [header(1), leader(1.0, "m1", 1.0), tick(1.5)];
+    let asleep = (1..32).map(|t| interval(f64::from(t), 0));
+    let awake = (32..60).flat_map(|t| [tick(f64::from(t)), leader(f64::from(t), "m1", 1.0)]);
+    let all = before
+        .clone()
+        .into_iter()
+        .chain(asleep.clone())
+        .chain(awake);
+    assert!(first(&ALL, all).is_none());
+    // An etcd that went away meanwhile has its 10 s from then on.
+    let gone = (32..60).map(|t| tick(f64::from(t)));
+    let all = before.into_iter().chain(asleep).chain(gone);
+    let fired = first(&ALL, all).expect("fires");
+    assert!(fired.t >= 42.0, "{fired:?}");
+}
+
+#[test]
+fn populate_ends_without_a_quorum_whatever_was_chosen() {
+    let phase = |phase| Event::Phase(PhaseEvent { t: 0.0, phase });
+    let lost = || {
+        let ticks = (2..20).map(|t| tick(f64::from(t)));
+        std::iter::once(down(1.0, "a", false)).chain(ticks)
+    };
+    let begin = |p| [header(1), phase(p)].into_iter().chain(lost());
+    let fired = first(&[], begin(Phase::Populate)).expect("fires");
+    assert_eq!(fired.guard, "quorum");
+    assert!(first(&[], begin(Phase::Measure)).is_none());
 }
 
 #[test]

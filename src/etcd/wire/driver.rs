@@ -17,6 +17,8 @@ use tokio::time::Sleep;
 
 /// Deadlines are looked at this often: one timer per connection instead of one per call.
 const SWEEP: Nanos = 20_000_000;
+/// How often a connection with requests in flight is looked at, whether anything was read.
+const LOOK: Nanos = 250_000_000;
 
 /// The future of one connection.
 pub(crate) struct Driver {
@@ -33,14 +35,19 @@ pub(crate) struct Driver {
     keepalive: Keepalive,
 }
 
+/// Tells a member that hangs from one that is slow: a ping is answered by the process, whatever its disk does. Time
+/// counts only while the driver itself gets its turns: an etcdmark that stood still holds nothing against a member.
 struct Keepalive {
     pings: Option<PingPong>,
     interval: Nanos,
     timeout: Nanos,
-    /// When something was last read (to the resolution of the timer), or a first call began.
-    alive_at: Nanos,
+    looked_at: Nanos,
     reads: u64,
     was_active: bool,
+    /// How long nothing has been read while requests, or the ping, were unanswered.
+    silent: Nanos,
+    /// A ping is unanswered.
+    pinged: bool,
     pinged_at: Option<Nanos>,
 }
 
@@ -52,14 +59,16 @@ impl Driver {
         settings: &Settings,
     ) -> Self {
         let now = clock::now();
-        let interval = nanos(settings.keepalive_interval.max(KEEPALIVE_MIN));
+        let interval = nanos(settings.keepalive_interval);
         let keepalive = Keepalive {
             pings: connection.ping_pong(),
             interval,
             timeout: nanos(settings.keepalive_timeout),
-            alive_at: now,
+            looked_at: now,
             reads: 0,
             was_active: false,
+            silent: 0,
+            pinged: false,
             pinged_at: None,
         };
         Driver {
@@ -206,46 +215,51 @@ impl Future for Driver {
 
 impl Keepalive {
     fn hear_pong(&mut self, cx: &mut Context<'_>) -> Result<(), String> {
-        if self.pinged_at.is_some()
+        if self.pinged
             && let Some(pings) = &mut self.pings
             && let Poll::Ready(pong) = pings.poll_pong(cx)
         {
             pong.map_err(|e| format!("keepalive: {e}"))?;
-            self.pinged_at = None;
+            self.pinged = false;
         }
         Ok(())
     }
 
-    /// Pings a silent connection that has requests in flight (etcd forbids pings without streams);
-    /// returns when to look again.
+    /// Pings a silent connection that has requests in flight (etcd forbids pings without streams, and more than one
+    /// in 5 s); returns when to look again.
     fn tick(&mut self, now: Nanos, reads: u64, active: usize) -> Result<Nanos, String> {
-        if reads != self.reads || (active > 0 && !self.was_active) {
+        let watched = now.saturating_sub(self.looked_at).min(2 * LOOK);
+        self.looked_at = now;
+        let waited = std::mem::replace(&mut self.was_active, active > 0) || self.pinged;
+        if reads != self.reads {
             self.reads = reads;
-            self.alive_at = now;
+            self.silent = 0;
+        } else if waited {
+            self.silent += watched;
         }
-        self.was_active = active > 0;
-        if let Some(at) = self.pinged_at {
-            if now.saturating_sub(at) >= self.timeout {
+        if self.pinged {
+            if self.silent >= self.timeout {
                 return Err(format!(
-                    "keepalive ping unanswered for {:?}",
+                    "hangs: keepalive ping unanswered for {:?}",
                     Duration::from_nanos(self.timeout)
                 ));
             }
-            return Ok(at + self.timeout);
+            return Ok(now + LOOK.min(self.timeout));
         }
         if active == 0 {
             return Ok(now + self.interval);
         }
-        if now.saturating_sub(self.alive_at) < self.interval {
-            return Ok(self.alive_at + self.interval);
-        }
-        if let Some(pings) = &mut self.pings {
+        let recent = |at: Nanos| now.saturating_sub(at) < nanos(KEEPALIVE_MIN);
+        if self.silent >= self.interval
+            && !self.pinged_at.is_some_and(recent)
+            && let Some(pings) = &mut self.pings
+        {
             pings
                 .send_ping(Ping::opaque())
                 .map_err(|e| format!("keepalive: {e}"))?;
-            self.pinged_at = Some(now);
+            (self.pinged, self.pinged_at, self.silent) = (true, Some(now), 0);
         }
-        Ok(now + self.timeout.min(self.interval))
+        Ok(now + LOOK.min(self.interval))
     }
 }
 

@@ -8,6 +8,9 @@ fn quiet() -> ValidityInputs {
         response_p99: Some(8 * MS),
         offered: Some(10_000),
         achieved: 10_000,
+        refused: 0,
+        outage: false,
+        interrupted: false,
         backlog_end: Some(5),
         backlog_mean: Some(4.0),
         in_flight_seconds: Some(40.0),
@@ -87,7 +90,38 @@ fn a_generator_that_is_late_by_itself_is_invalid_beside_misses_too() {
 }
 
 #[test]
-fn a_stopped_etcd_saturates_and_never_invalidates() {
+fn what_an_outage_or_its_user_cost_a_run_is_no_saturation() {
+    let half = ValidityInputs {
+        achieved: 5_000,
+        backlog_end: Some(5_000),
+        ..quiet()
+    };
+    assert!(judge(&half).saturated);
+    let judged = |i: ValidityInputs| {
+        let v = judge(&i);
+        (v.saturated, checks(&v))
+    };
+    let (outage, interrupted) = (half.clone(), half.clone());
+    let outage = ValidityInputs {
+        outage: true,
+        ..outage
+    };
+    let interrupted = ValidityInputs {
+        interrupted: true,
+        ..interrupted
+    };
+    let refused = ValidityInputs {
+        achieved: 5_000,
+        refused: 5_000,
+        ..quiet()
+    };
+    for explained in [outage, interrupted, refused] {
+        assert_eq!(judged(explained), (false, vec![]));
+    }
+}
+
+#[test]
+fn a_stalled_etcd_saturates_and_never_invalidates() {
     // Everything due in the last half is unanswered: a p99 of +∞, half achieved, a backlog; the
     // generator fired on time and its integrals agree.
     let v = judge(&ValidityInputs {

@@ -10,10 +10,8 @@ use crate::report::result::{Accounts, RevisionAccount, RpcAccount};
 use crate::rpc::Rpc;
 use std::collections::BTreeMap;
 
-/// Revisions that a run makes beside its operations, in each store: the manifest says *settle*, then *warmup*.
-const MANIFEST_WRITES: i64 = 2;
-
-type Readings = BTreeMap<(String, String), BTreeMap<String, f64>>;
+/// By store and member: when, and what it said.
+type Readings = BTreeMap<(String, String), (f64, BTreeMap<String, f64>)>;
 
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
@@ -28,10 +26,19 @@ pub(super) struct Ledger {
     before: Option<Readings>,
     /// The last readings before what follows the drain.
     after: Option<Readings>,
+    /// Revisions that the run made beside its operations, in each store: its manifest says *settle*, then *warmup*.
+    manifest: i64,
+    /// End of the last interval.
+    end: f64,
 }
 
 impl Ledger {
     pub(super) fn phase(&mut self, phase: Phase) {
+        self.manifest = match phase {
+            Phase::Settle => 1,
+            Phase::Warmup | Phase::Measure => 2,
+            _ => self.manifest,
+        };
         match phase {
             Phase::Warmup | Phase::Measure if self.before.is_none() => {
                 self.before = Some(self.latest.clone());
@@ -45,10 +52,11 @@ impl Ledger {
 
     pub(super) fn sample(&mut self, s: &ServerSample) {
         self.latest
-            .insert((s.store.clone(), s.member.clone()), s.values.clone());
+            .insert((s.store.clone(), s.member.clone()), (s.t, s.values.clone()));
     }
 
     pub(super) fn interval(&mut self, i: &Interval) {
+        self.end = self.end.max(i.t + i.length);
         let load = matches!(i.phase, Some(Phase::Warmup | Phase::Measure | Phase::Drain));
         for (name, counts) in &i.classes {
             let Some(class) = OpClass::by_name(name) else {
@@ -116,6 +124,7 @@ impl Ledger {
             return None;
         }
         let share = |class: &OpClass| self.share(header, &store.name, *class);
+        let unread = self.unread(store);
         let rpcs = Rpc::ALL.iter().filter_map(|rpc| {
             let classes = self
                 .load
@@ -132,9 +141,14 @@ impl Ledger {
                 handled: self.handled(store, rpc.method())?,
             })
         });
+        let rpcs = rpcs.filter(|_| unread.is_none());
         let rpcs: Vec<RpcAccount> = rpcs.collect();
         let revisions = self.revision_account(store, verify, end, share);
-        if rpcs.is_empty() && revisions.is_none() {
+        let unknown = verify.map_or(0, |v| v.indeterminate);
+        let unknown = (unknown > 0).then(|| format!("{unknown} writes of unknown outcome"));
+        let reasons: Vec<String> = unread.into_iter().chain(unknown).collect();
+        let not_comparable = (!reasons.is_empty()).then(|| reasons.join("; "));
+        if rpcs.is_empty() && revisions.is_none() && not_comparable.is_none() {
             return None;
         }
         // An attempt that was sent and never answered may have been handled or not; so may what took the lock again,
@@ -153,7 +167,12 @@ impl Ledger {
                 .as_ref()
                 .is_none_or(|r| r.store == r.attempts + r.manifest + r.expired_leases + r.lock);
         Some(Accounts {
-            agree,
+            // What was not compared does not agree either.
+            agree: match (agree, &not_comparable) {
+                (true, Some(_)) => None,
+                (agree, _) => Some(agree),
+            },
+            not_comparable,
             rpcs,
             revisions,
         })
@@ -175,14 +194,30 @@ impl Ledger {
         Some(RevisionAccount {
             store: sweep.revision - before,
             attempts: i64::try_from(made.iter().map(|s| s.2).sum::<u64>()).ok()?,
-            manifest: MANIFEST_WRITES,
+            manifest: self.manifest,
             expired_leases: i64::try_from(sweep.expired_leases).ok()?,
             lock: sweep.lock_revisions,
         })
     }
 
-    /// RPCs of a method that all members counted between the readings; none when one of them was not read or has
-    /// started anew.
+    /// Which member's counters do not cover the load; None where no member has any.
+    fn unread(&self, store: &StoreInfo) -> Option<String> {
+        let (before, after) = (self.before.as_ref()?, self.after.as_ref()?);
+        let mut members = before.iter().filter(|((name, _), _)| *name == store.name);
+        members.find_map(|(key, (_, then))| {
+            let member = &key.1;
+            let Some((_, now)) = after.get(key).filter(|(t, _)| *t >= self.end) else {
+                return Some(format!(
+                    "{member}'s counters could not be read after the load"
+                ));
+            };
+            let started =
+                |values: &BTreeMap<String, f64>| values.get("process.start_time").copied();
+            (started(now) != started(then)).then(|| format!("{member} restarted"))
+        })
+    }
+
+    /// RPCs of a method that all members counted between the readings; none when one of them was not read.
     fn handled(&self, store: &StoreInfo, method: &str) -> Option<u64> {
         let (before, after) = (self.before.as_ref()?, self.after.as_ref()?);
         let of_store = |((name, _), _): &(&(String, String), _)| *name == store.name;
@@ -191,11 +226,8 @@ impl Ledger {
             return None;
         }
         let mut sum = 0.0;
-        for (key, now) in after.iter().filter(of_store) {
-            let then = before.get(key)?;
-            if now.get("process.start_time") != then.get("process.start_time") {
-                return None;
-            }
+        for (key, (_, now)) in after.iter().filter(of_store) {
+            let (_, then) = before.get(key)?;
             sum += rpcs(now, method) - rpcs(then, method);
         }
         (sum >= 0.0).then_some(sum as u64)
@@ -294,6 +326,7 @@ mod tests {
         ledger.phase(Phase::Populate);
         ledger.interval(&interval(Phase::Populate, "node-lease/create", 3));
         ledger.sample(&sample(7.0, 1.0));
+        ledger.phase(Phase::Settle);
         ledger.phase(Phase::Measure);
         ledger.interval(&interval(Phase::Measure, "node-lease/update", 10));
         ledger.phase(Phase::Drain);
@@ -312,18 +345,20 @@ mod tests {
             answered: 10,
             handled: 10,
         };
-        assert_eq!((all.agree, all.rpcs), (true, vec![rpc]));
+        assert_eq!((all.agree, all.rpcs), (Some(true), vec![rpc]));
         assert_eq!(all.revisions.unwrap().store, 17);
         for (after, revision) in [(16.0, 117), (18.0, 117), (17.0, 116), (17.0, 118)] {
             let agree = accounts(after, revision, 1.0, true).unwrap().agree;
-            assert!(!agree, "{after} {revision}");
+            assert_eq!(agree, Some(false), "{after} {revision}");
         }
     }
 
     #[test]
     fn what_cannot_be_known_is_not_claimed() {
         // A member that started anew counts from 0.
-        assert!(accounts(17.0, 117, 2.0, true).unwrap().rpcs.is_empty());
+        let anew = accounts(17.0, 117, 2.0, true).unwrap();
+        assert_eq!((anew.agree, anew.rpcs), (None, vec![]));
+        assert_eq!(anew.not_comparable.unwrap(), "m1 restarted");
         // Others may use an etcd that is not ours.
         assert_eq!(accounts(17.0, 117, 1.0, false), None);
     }

@@ -11,9 +11,15 @@ pub(super) struct Evidence<'a> {
     pub(super) total: &'a Figures,
     /// Open-loop operations offered.
     pub(super) offered: u64,
-    /// Open-loop operations answered within the measure phase, for good or ill: that they failed is said by
-    /// the misses, not by the word saturated.
-    pub(super) answered_within: u64,
+    /// Open-loop operations that succeeded within the measure phase.
+    pub(super) ok_within: u64,
+    /// And those that etcd refused: that is said by the misses, not by the word saturated.
+    pub(super) refused_within: u64,
+    /// Length of the measure phase.
+    pub(super) seconds: f64,
+    /// Members were away, or a store failed.
+    pub(super) outage: bool,
+    pub(super) interrupted: bool,
     pub(super) saturated_records: u64,
     pub(super) client: &'a ClientFigures,
     pub(super) host: &'a BTreeMap<String, Series>,
@@ -27,13 +33,20 @@ pub(super) fn judge(e: &Evidence<'_>) -> Validity {
     let backlog_end = c.in_flight_end + c.queued_end;
     // What a steady load has in flight at any instant is not a shortfall; what it has in excess, or what was
     // there from the beginning and was answered in between, is.
-    let steady = (backlog_end as f64).min(c.backlog_mean).round() as u64;
+    // What waits for an etcd that is away is no steady load: that has in flight what it achieves × how long it takes.
+    let service = e.total.successes.map_or(0.0, |s| s.mean_ns / 1e9);
+    let served = e.ok_within as f64 / e.seconds.max(1e-9) * service;
+    let steady = (backlog_end as f64).min(c.backlog_mean).min(served);
+    let steady = steady.round() as u64;
     let steady = steady.saturating_sub(c.backlog_start);
     validity::judge(&ValidityInputs {
         schedule_lag_p99: e.total.schedule_lag.map(|l| l.p99_ns),
         response_p99: e.total.headline.and_then(|h| h.p99.value()),
         offered: (e.offered > 0).then_some(e.offered),
-        achieved: (e.answered_within + steady).min(e.offered),
+        achieved: (e.ok_within + steady).min(e.offered),
+        refused: e.refused_within,
+        outage: e.outage,
+        interrupted: e.interrupted,
         backlog_end: (e.offered > 0).then_some(backlog_end),
         backlog_mean: (e.offered > 0).then_some(c.backlog_mean),
         in_flight_seconds: sampled.then_some(c.in_flight_seconds),

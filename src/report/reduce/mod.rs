@@ -10,6 +10,7 @@ mod judge;
 mod media;
 mod missing;
 mod outages;
+mod outcome;
 mod series;
 mod servers;
 mod tally;
@@ -17,12 +18,13 @@ mod tally;
 pub use accounts::rpcs;
 pub(crate) use figures::percentiles;
 
+use super::downtime::downtimes;
 use super::event::{
     ClassInfo, Counts, End, Event, Header, HistogramLine, HistogramTag, Interval, Metric, Phase,
     Progress,
 };
 use super::result::{
-    API_VERSION, ClassResult, Figures, KIND, MissingData, Outcome, PhaseTime, PopulateResult,
+    API_VERSION, ClassResult, Figures, KIND, MissingData, Outage, PhaseTime, PopulateResult,
     RunResult, StoreResult,
 };
 use super::threshold;
@@ -81,6 +83,7 @@ impl Reducer {
                     .filter(|c| c.store != ClassInfo::EACH_STORE);
                 self.outages
                     .route(classes.map(|c| (c.name.clone(), c.store.clone())));
+                self.outages.members(&h.stores);
                 self.header = (**h).clone();
             }
             Event::Phase(p) => {
@@ -135,6 +138,7 @@ impl Reducer {
             }
             Event::Member(m) => {
                 self.seen(m.t);
+                self.outages.member(m);
                 self.members.push(m.clone());
             }
             Event::Compactor(c) => {
@@ -246,10 +250,11 @@ impl Reducer {
         let client = self.tallies.client(total.counts.attempts);
         let host = self.host.all();
         let open = |c: &&ClassResult| !c.class.closed_loop;
-        let answered_within = classes
+        let tallies = classes
             .iter()
             .filter(open)
             .filter_map(|c| self.tallies.classes.get(&c.class.name));
+        let outages = self.outages.all(self.last);
         let validity = judge::judge(&judge::Evidence {
             environment: &self.header.environment,
             total: &total,
@@ -258,7 +263,11 @@ impl Reducer {
                 .filter(open)
                 .map(|c| c.figures.counts.offered)
                 .sum(),
-            answered_within: answered_within.map(|t| t.answered_within).sum(),
+            ok_within: tallies.clone().map(|t| t.ok_within).sum(),
+            refused_within: tallies.map(|t| t.refused_within).sum(),
+            seconds: measured_seconds,
+            outage: self.members_away() || outages.iter().any(Outage::is_a_failure),
+            interrupted: self.end.as_ref().is_some_and(|e| e.interrupted),
             saturated_records: self.saturated_records(),
             client: &client,
             host: &host,
@@ -286,7 +295,7 @@ impl Reducer {
             api_version: API_VERSION.to_owned(),
             kind: KIND.to_owned(),
             header: self.header.clone(),
-            outcome: self.outcome(),
+            outcome: outcome::outcome(self.end.as_ref(), self.last),
             validity,
             phases,
             measured_seconds,
@@ -296,7 +305,7 @@ impl Reducer {
             stores: self.store_results(),
             client,
             host,
-            outages: self.outages.all(self.last),
+            outages,
             members: self.members.clone(),
             defragmentations: self.defragmentations.clone(),
             guards: self.guards.clone(),
@@ -309,6 +318,16 @@ impl Reducer {
         };
         result.outcome.exit_code = result.exit().code();
         result
+    }
+
+    /// Whether a member could not be reached in the measure phase.
+    fn members_away(&self) -> bool {
+        let Some(start) = self.measure_start() else {
+            return false;
+        };
+        let end = self.measure_end().unwrap_or(self.last);
+        let mut all = downtimes(&self.header, &self.members).into_iter();
+        all.any(|d| d.from < end && d.until.is_none_or(|until| until > start))
     }
 
     fn store_results(&self) -> Vec<StoreResult> {
@@ -456,30 +475,6 @@ impl Reducer {
             in_time: &self.in_time(None),
             sequence: None,
         })
-    }
-
-    fn outcome(&self) -> Outcome {
-        match &self.end {
-            Some(end) => Outcome {
-                outcome: end.outcome.clone(),
-                error: end.error.clone(),
-                interrupted: end.interrupted,
-                t: self.last,
-                revisions: end.revisions.clone(),
-                exit_code: 0,
-            },
-            None => Outcome {
-                outcome: "killed".to_owned(),
-                error: Some(
-                    "the run's files have no end record: etcdmark was killed or is still running"
-                        .to_owned(),
-                ),
-                interrupted: false,
-                t: self.last,
-                revisions: BTreeMap::new(),
-                exit_code: 0,
-            },
-        }
     }
 
     fn populated(&self) -> Option<PopulateResult> {

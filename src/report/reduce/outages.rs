@@ -1,9 +1,9 @@
-//! Times in which etcd failed attempts, per store.
+//! Times in which etcd failed attempts, or could not be reached at all, per store.
 
-use crate::report::event::{FailureEvent, Interval};
+use crate::report::event::{Counts, FailureEvent, Interval, MemberEvent, StoreInfo};
 use crate::report::result::Outage;
-use crate::rpc::errors::is_of_the_data;
-use std::collections::BTreeMap;
+use crate::rpc::errors::{asks_for_token, is_of_the_data};
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outages {
@@ -19,6 +19,18 @@ struct PerStore {
     /// The first failure that was told since the last interval that is judged: finer than a second.
     told: Option<f64>,
     closed: Vec<Outage>,
+    /// Endpoints in use; 0 = not known.
+    endpoints: usize,
+    down: BTreeSet<String>,
+    /// Times without any member, with the reason of the last one that went: requests then wait instead of failing.
+    dark: Vec<Dark>,
+}
+
+#[derive(Clone, Debug)]
+struct Dark {
+    from: f64,
+    until: f64,
+    reason: String,
 }
 
 impl Outages {
@@ -27,11 +39,38 @@ impl Outages {
         self.store_of = classes.collect();
     }
 
+    /// How many members each store has.
+    pub(super) fn members(&mut self, stores: &[StoreInfo]) {
+        for store in stores {
+            self.stores.entry(store.name.clone()).or_default().endpoints = store.members.len();
+        }
+    }
+
+    pub(super) fn member(&mut self, event: &MemberEvent) {
+        let store = self.stores.entry(event.store.clone()).or_default();
+        let dark = store.endpoints > 0 && store.down.len() >= store.endpoints;
+        if event.up {
+            store.down.remove(&event.endpoint);
+            if let Some(last) = store.dark.last_mut().filter(|_| dark) {
+                last.until = event.t;
+            }
+            return;
+        }
+        store.down.insert(event.endpoint.clone());
+        if !dark && store.endpoints > 0 && store.down.len() >= store.endpoints {
+            store.dark.push(Dark {
+                from: event.t,
+                until: f64::INFINITY,
+                reason: event.reason.clone(),
+            });
+        }
+    }
+
     pub(super) fn failure(&mut self, failure: &FailureEvent) {
         let Some(store) = self.store_of.get(&failure.class) else {
             return;
         };
-        if is_of_the_data(&failure.error) {
+        if is_of_the_data(&failure.error) || asks_for_token(&failure.error) {
             return;
         }
         let told = &mut self.stores.entry(store.clone()).or_default().told;
@@ -61,15 +100,20 @@ impl Outages {
             let second = seconds.entry(store.as_str()).or_default();
             second.0 += counts.ok;
             let errors = counts.errors.iter();
-            for (error, e) in errors.filter(|(name, _)| !is_of_the_data(name)) {
+            for (error, e) in errors.filter(|(name, _)| is_an_outage(name, counts)) {
                 *second.1.entry(error.clone()).or_default() += e.count;
             }
         }
-        for (store, (ok, errors)) in seconds {
-            self.stores
-                .entry(store.to_owned())
-                .or_default()
-                .second(store, interval, ok, &errors);
+        for (name, store) in &mut self.stores {
+            match seconds.remove(name.as_str()) {
+                Some((ok, errors)) => store.second(name, interval, ok, &errors),
+                None if store.dark_in(interval).is_none() => {}
+                None => store.second(name, interval, 0, &BTreeMap::new()),
+            }
+        }
+        for (name, (ok, errors)) in seconds {
+            let store = self.stores.entry(name.to_owned()).or_default();
+            store.second(name, interval, ok, &errors);
         }
     }
 
@@ -94,7 +138,18 @@ impl Outages {
     }
 }
 
+/// A lost CAS is none, nor is a token that was renewed: the operation then succeeded.
+fn is_an_outage(error: &str, counts: &Counts) -> bool {
+    !is_of_the_data(error) && (counts.failed > 0 || !asks_for_token(error))
+}
+
 impl PerStore {
+    fn dark_in(&self, interval: &Interval) -> Option<&Dark> {
+        let end = interval.t + interval.length;
+        let meets = |d: &&Dark| d.from < end && d.until > interval.t;
+        self.dark.iter().find(meets)
+    }
+
     fn second(
         &mut self,
         store: &str,
@@ -102,9 +157,14 @@ impl PerStore {
         ok: u64,
         errors: &BTreeMap<String, u64>,
     ) {
-        let failed = errors.values().any(|n| *n > 0);
         let last = interval.t + interval.length;
+        let dark = self.dark_in(interval).cloned();
+        let failed = dark.is_some() || errors.values().any(|n| *n > 0);
         let told = self.told.take_if(|t| *t <= last);
+        let told = told
+            .into_iter()
+            .chain(dark.as_ref().map(|d| d.from))
+            .reduce(f64::min);
         if failed {
             let first = told.filter(|t| *t >= interval.t).unwrap_or(interval.t);
             let open = self.open.get_or_insert_with(|| Outage {
@@ -115,7 +175,9 @@ impl PerStore {
                 length: 0.0,
                 silent_seconds: 0.0,
                 errors: BTreeMap::new(),
+                unreachable: None,
             });
+            open.unreachable = open.unreachable.take().or(dark.map(|d| d.reason));
             open.last_error = open.last_error.max(last);
             for (class, n) in errors {
                 *open.errors.entry(class.clone()).or_default() += n;

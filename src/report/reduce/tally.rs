@@ -3,6 +3,7 @@
 use super::measured;
 use crate::report::event::{ClientSample, Counts, Interval, Phase};
 use crate::report::result::ClientFigures;
+use crate::rpc::errors::is_unanswered;
 use std::collections::BTreeMap;
 
 /// What happened to one op class in the measure phase.
@@ -13,8 +14,8 @@ pub(super) struct Tally {
     pub(super) last_ok: u64,
     /// Succeeded between the measure phase's begin and end: the warm-up's too, but not the drain's.
     pub(super) ok_within: u64,
-    /// Answered at all within it.
-    pub(super) answered_within: u64,
+    /// Failed within it by an answer of etcd.
+    pub(super) refused_within: u64,
 }
 
 /// When the measure phase is, as far as is known.
@@ -58,7 +59,9 @@ impl Tallies {
             }
             if within {
                 tally.ok_within += counts.ok;
-                tally.answered_within += counts.ok + counts.failed;
+                let errors = counts.errors.iter().filter(|(name, _)| is_unanswered(name));
+                let unanswered: u64 = errors.map(|(_, e)| e.count).sum();
+                tally.refused_within += counts.failed.saturating_sub(unanswered);
             }
         }
         let backlog = i.in_flight + i.queued;

@@ -4,6 +4,7 @@ mod sentence;
 mod server;
 mod table;
 
+use super::downtime::Downtime;
 use super::result::{Outage, RunResult, ThresholdResult};
 use super::{DefragmentationEvent, LossEvent};
 use crate::human::numbers::{bytes, count, seconds, things};
@@ -29,6 +30,7 @@ pub fn render(r: &RunResult, dir: Option<&Path>) -> String {
     lines.extend(server::client(r));
     lines.extend(server::store_work(r));
     lines.extend(r.defragmentations.iter().take(NOTES).map(defragmentation));
+    lines.extend(r.downtimes().iter().take(NOTES).map(downtime));
     lines.extend(r.outages.iter().map(outage));
     lines.extend(r.lost_by_store().take(NOTES).map(loss));
     lines.extend(r.guards.iter().map(|g| {
@@ -143,18 +145,46 @@ fn loss(l: &LossEvent) -> String {
     )
 }
 
+fn downtime(d: &Downtime) -> String {
+    let end = match d.until {
+        Some(t) => format!("until {}", seconds(t)),
+        None => "and not again reached".to_owned(),
+    };
+    let why = d.process.as_ref().unwrap_or(&d.reason);
+    let (store, member, endpoint) = (&d.store, &d.member, &d.endpoint);
+    let at = if member == endpoint {
+        String::new()
+    } else {
+        format!(" ({endpoint})")
+    };
+    format!(
+        "down    {store}/{member}{at} from {} {end}: {why}",
+        seconds(d.from)
+    )
+}
+
 fn outage(o: &Outage) -> String {
     let end = match o.first_success {
         Some(t) => format!("recovered at {}", seconds(t)),
         None => "not recovered".to_owned(),
     };
-    let errors: Vec<String> = o
+    let begin = match &o.unreachable {
+        Some(why) => format!(
+            "no member reachable ({why}); from {}",
+            seconds(o.first_error)
+        ),
+        None => format!("first error at {}", seconds(o.first_error)),
+    };
+    let mut errors: Vec<String> = o
         .errors
         .iter()
         .map(|(class, n)| format!("{} {class}", count(*n)))
         .collect();
+    if errors.is_empty() {
+        errors.push("no attempt failed".to_owned());
+    }
     format!(
-        "{} {}: {}; first error at {}, last at {}, {end}; {} without any success; {}",
+        "{} {}: {}; {begin}, last at {}, {end}; {} without any success; {}",
         if o.silent_seconds > 0.0 {
             "outage "
         } else {
@@ -162,7 +192,6 @@ fn outage(o: &Outage) -> String {
         },
         o.store,
         seconds(o.length),
-        seconds(o.first_error),
         seconds(o.last_error),
         seconds(o.silent_seconds),
         errors.join(", ")

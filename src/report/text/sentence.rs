@@ -4,14 +4,17 @@ use crate::exit::Exit;
 use crate::human::numbers::{count, ns, percent, rate, seconds, things};
 use crate::measure::percentile::Headline;
 use crate::measure::validity::Verdict;
+use crate::report::downtime::Downtime;
 use crate::report::files::{EVENTS, HLOG};
 use crate::report::result::{ClassResult, MemberFigures, RunResult, StoreResult};
 use crate::report::{LossEvent, LossKind};
+use std::collections::BTreeMap;
 
 /// One line. What makes the numbers worthless or the store wrong is said before any number;
 /// "saturated" before any percentile.
 pub fn sentence(r: &RunResult) -> String {
     let mut parts = ends(r);
+    parts.extend(absences(r));
     let invalid = r.validity.verdict == Verdict::Invalid;
     if invalid {
         parts.push(format!("invalid: {}", reason(r)));
@@ -132,6 +135,61 @@ fn incomplete(r: &RunResult) -> Option<String> {
         worst.metric.name(),
         worst.class,
     ))
+}
+
+/// Members that were away, and for how long nothing succeeded: what a shortfall comes of.
+fn absences(r: &RunResult) -> Vec<String> {
+    let several = r.stores.len() > 1;
+    let of = |store: &str| match several {
+        true => format!("store {store}: "),
+        false => String::new(),
+    };
+    let mut members: Vec<(String, Vec<Downtime>)> = Vec::new();
+    for d in r.downtimes() {
+        let name = format!("{}{}", of(&d.store), d.member);
+        match members.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, all)) => all.push(d),
+            None => members.push((name, vec![d])),
+        }
+    }
+    let mut parts: Vec<String> = members
+        .iter()
+        .map(|(name, all)| absence(name, all))
+        .collect();
+    let mut silent: BTreeMap<&str, f64> = BTreeMap::new();
+    for o in r.outages.iter().filter(|o| o.is_a_failure()) {
+        *silent.entry(&o.store).or_default() += o.silent_seconds;
+    }
+    parts.extend(
+        silent
+            .into_iter()
+            .map(|(store, time)| format!("{}nothing succeeded for {}", of(store), seconds(time))),
+    );
+    parts
+}
+
+fn absence(name: &str, all: &[Downtime]) -> String {
+    let [first, more @ ..] = all else {
+        return String::new();
+    };
+    if let Some(how) = &first.process {
+        let was = if how.starts_with("killed") {
+            "was "
+        } else {
+            ""
+        };
+        return format!("{name} {was}{how} at {}", seconds(first.from));
+    }
+    let what = if first.reason.contains("hangs") {
+        "hung"
+    } else {
+        "was down"
+    };
+    match (more, first.until) {
+        ([], Some(until)) => format!("{name} {what} for {}", seconds(until - first.from)),
+        ([], None) => format!("{name} {what} from {} on", seconds(first.from)),
+        _ => format!("{name} {what} {} times", all.len()),
+    }
 }
 
 /// Members that restarted and leaders that changed while measuring, unless a guard has told: without guards, nothing

@@ -159,7 +159,14 @@ pub(super) fn client(r: &RunResult) -> Vec<String> {
 /// How the store was filled, checked and emptied.
 pub(super) fn store_work(r: &RunResult) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(p) = &r.populate {
+    if let Some(p) = r.populate.as_ref().filter(|p| p.done < p.total) {
+        // No rate: how long it stood still is not known.
+        lines.push(format!(
+            "filled  {} of {}; populate did not finish",
+            count(p.done),
+            things(p.total, p.unit.trim_end_matches('s')),
+        ));
+    } else if let Some(p) = &r.populate {
         lines.push(format!(
             "filled  {} in {} ({}/s)",
             things(p.done, p.unit.trim_end_matches('s')),
@@ -208,8 +215,8 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
         lines.extend(v.examples.iter().map(|e| format!("        {e}")));
     }
     for store in &r.stores {
-        let accounts = store.accounts.as_ref().filter(|a| !a.agree);
-        lines.extend(accounts.map(|a| disagreement(&store.name, a)));
+        let accounts = store.accounts.as_ref();
+        lines.extend(accounts.and_then(|a| doubt(&store.name, a)));
     }
     if r.outcome.outcome == "killed" && r.cleanup.is_none() {
         let mut commands: Vec<&str> = Vec::new();
@@ -242,8 +249,12 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
     lines
 }
 
-/// What one of two did not count right. Said only when it happens.
-fn disagreement(store: &str, a: &Accounts) -> String {
+/// What one of two did not count right, or cannot be compared. Said only when it happens.
+fn doubt(store: &str, a: &Accounts) -> Option<String> {
+    if a.agree != Some(false) {
+        let why = a.not_comparable.as_ref()?;
+        return Some(format!("counts  {store} not comparable: {why}"));
+    }
     let rpcs = a.rpcs.iter().filter(|r| r.handled != r.answered).map(|r| {
         let (handled, answered) = (count(r.handled), count(r.answered));
         format!(
@@ -259,5 +270,5 @@ fn disagreement(store: &str, a: &Accounts) -> String {
         )
     });
     let all: Vec<String> = rpcs.chain(revisions).collect();
-    format!("counts  {store} DISAGREES: {}", all.join("; "))
+    Some(format!("counts  {store} DISAGREES: {}", all.join("; ")))
 }
