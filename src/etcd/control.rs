@@ -4,7 +4,7 @@
 //! ones that were given: the member list is read, never followed. Every call has the command timeout.
 
 pub use super::control_types::{Alarm, ControlError, MemberEntry, MemberStatus, Page, RangeSpec};
-use super::tls;
+use super::channel::channel;
 use crate::etcd::diagnosis::second_look;
 use crate::target::Target;
 use etcd_client::{
@@ -37,7 +37,7 @@ impl Member {
     /// Connects to one endpoint and, with credentials, logs in. An etcd without authentication takes
     /// credentials silently, as for etcdctl.
     pub async fn connect(target: &Target, endpoint: &str) -> Result<Member, ControlError> {
-        let channel = match tls::channel(target, endpoint).await {
+        let channel = match channel(target, endpoint).await {
             Ok(channel) => etcd_client::Channel::Tonic(channel),
             Err(e) => return Err(second_look(target, endpoint, e).await.into()),
         };

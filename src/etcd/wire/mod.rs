@@ -21,6 +21,7 @@ mod pool;
 mod settings;
 mod tonic;
 
+pub(crate) use dial::{Dialer, Io};
 pub use dial::probe;
 pub use pool::{Pool, PoolError, ReachabilityChange};
 pub use settings::Settings;
