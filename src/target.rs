@@ -37,19 +37,37 @@ pub struct Target {
     pub local_members: Vec<LocalMember>,
 }
 
-/// PEM bytes, in memory only (a `--kind` cluster's keys never touch the disk).
+/// What TLS needs, in memory only (a `--kind` cluster's keys never touch the disk).
 #[derive(Clone, Default)]
 pub struct TlsMaterial {
-    /// Trusted CA certificates; none = refuse unless `insecure_skip_verify`.
-    pub ca: Option<Vec<u8>>,
+    /// Trusted CA certificates; none = the system's.
+    pub ca: Option<Pem>,
     /// Client certificate chain.
-    pub cert: Option<Vec<u8>>,
+    pub cert: Option<Pem>,
     /// Client private key.
-    pub key: Option<Vec<u8>>,
+    pub key: Option<Pem>,
     /// Accept any server certificate.
     pub insecure_skip_verify: bool,
     /// Verify the server certificate for this name instead of the endpoint's host.
     pub server_name: Option<String>,
+}
+
+/// The content of a PEM file, and what messages call it. It may be a key: no `Debug` of the content.
+#[derive(Clone)]
+pub struct Pem {
+    /// The content.
+    pub bytes: Vec<u8>,
+    /// What named it: `--cacert`, `ETCDCTL_CACERT`, `cacert`; or where it is, for a file on another machine.
+    pub named_by: String,
+    /// Its path.
+    pub path: String,
+}
+
+/// `--cacert /etc/etcd/ca.crt`.
+impl fmt::Display for Pem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.named_by, self.path)
+    }
 }
 
 impl fmt::Debug for TlsMaterial {

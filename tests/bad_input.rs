@@ -4,6 +4,8 @@
 
 mod common;
 
+#[path = "bad_input/certificates.rs"]
+mod certificates;
 #[path = "bad_input/environment.rs"]
 mod environment;
 #[path = "bad_input/faults.rs"]

@@ -2,6 +2,7 @@
 
 use super::CliError;
 use super::overrides::{self, Override, OverrideEtcd};
+use crate::etcd::endpoints;
 use crate::etcd::external::{self, EtcdAccess, Naming};
 use crate::kind;
 use crate::target::{MemberChoice, Target};
@@ -111,6 +112,10 @@ impl ClusterFlags {
         let mut found = EtcdChoice::default();
         let mut endpoints = self.endpoints.clone();
         if let Some(value) = env("ETCDCTL_ENDPOINTS").filter(|_| endpoints.is_empty()) {
+            self::endpoints::without_credentials(
+                std::iter::once(value.as_str()),
+                "ETCDCTL_ENDPOINTS",
+            )?;
             match access {
                 Access::Read => endpoints = value.split(',').map(str::to_owned).collect(),
                 Access::Write => found.ignored.push(format!(
@@ -152,13 +157,14 @@ impl ClusterFlags {
 
     /// The overrides with their servers checked as --endpoints are.
     fn override_servers(&self, tls: bool) -> Result<Vec<Override>, CliError> {
+        endpoints::without_credentials(self.overrides.iter().map(String::as_str), "--overrides")?;
         let mut all = overrides::parse(&self.overrides)?;
         for o in &mut all {
             let first = o
                 .resources
                 .first()
                 .map_or(String::new(), |r| overrides::name(*r));
-            o.servers = external::urls(&o.servers, tls, &format!("--overrides {first}#"))?;
+            o.servers = endpoints::urls(&o.servers, tls, &format!("--overrides {first}#"))?;
         }
         Ok(all)
     }

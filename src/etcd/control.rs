@@ -3,8 +3,8 @@
 //! One client per endpoint, so that a dead member never poisons the others, and the endpoints are the
 //! ones that were given: the member list is read, never followed. Every call has the command timeout.
 
+use super::channel::channel;
 pub use super::control_types::{Alarm, ControlError, MemberEntry, MemberStatus, Page, RangeSpec};
-use super::tls;
 use crate::etcd::diagnosis::second_look;
 use crate::target::Target;
 use etcd_client::{
@@ -37,7 +37,7 @@ impl Member {
     /// Connects to one endpoint and, with credentials, logs in. An etcd without authentication takes
     /// credentials silently, as for etcdctl.
     pub async fn connect(target: &Target, endpoint: &str) -> Result<Member, ControlError> {
-        let channel = match tls::channel(target, endpoint).await {
+        let channel = match channel(target, endpoint).await {
             Ok(channel) => etcd_client::Channel::Tonic(channel),
             Err(e) => return Err(second_look(target, endpoint, e).await.into()),
         };

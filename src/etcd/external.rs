@@ -1,7 +1,8 @@
 //! An external etcd, as a user names it: by etcdctl's flags or by the same fields of a file, with etcdctl's
 //! environment behind them. Errors name the flag or field, its value and what would be right.
 
-use crate::target::{Credentials, Target, TlsMaterial};
+use super::endpoints::urls;
+use crate::target::{Credentials, Pem, Target, TlsMaterial};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -86,8 +87,8 @@ impl EtcdAccess {
         env: &impl Fn(&str) -> Option<String>,
     ) -> Result<Option<TlsMaterial>, AccessError> {
         let file = |flag: &Option<PathBuf>, name: &str, var: &str| match (flag, env(var)) {
-            (Some(path), _) => read(path, &named.word(name)).map(Some),
-            (None, Some(path)) => read(Path::new(&path), var).map(Some),
+            (Some(path), _) => read(path, named.word(name)).map(Some),
+            (None, Some(path)) => read(Path::new(&path), var.to_owned()).map(Some),
             (None, None) => Ok(None),
         };
         let tls = TlsMaterial {
@@ -132,16 +133,6 @@ impl EtcdAccess {
             .map(String::as_str)
             .chain(servers.iter().copied());
         let secure = all.any(|e| e.starts_with("https://"));
-        let trusts = tls
-            .as_ref()
-            .is_some_and(|t| t.ca.is_some() || t.insecure_skip_verify);
-        if secure && !trusts {
-            return refuse(format!(
-                "https endpoints need {} FILE (or ETCDCTL_CACERT), or {}",
-                named.word("cacert"),
-                named.word("insecure-skip-tls-verify")
-            ));
-        }
         if !secure && (self.cacert.is_some() || self.cert.is_some()) {
             return refuse(format!(
                 "{} and {} work only with https endpoints, but {} gives {}",
@@ -156,8 +147,9 @@ impl EtcdAccess {
         let command = text(&self.command_timeout, "ETCDCTL_COMMAND_TIMEOUT");
         let (dial_flag, command_flag) = (named.word("dial-timeout"), named.word("command-timeout"));
         let metrics = named.word("metrics-endpoints");
+        let pages: Vec<String> = self.metrics_endpoints.iter().map(|u| base_of(u)).collect();
         Ok(Target {
-            metrics_endpoints: urls(&self.metrics_endpoints, false, &metrics)?,
+            metrics_endpoints: urls(&pages, false, &metrics)?,
             tls,
             credentials: credentials(
                 named,
@@ -171,48 +163,25 @@ impl EtcdAccess {
     }
 }
 
-fn read(path: &Path, what: &str) -> Result<Vec<u8>, AccessError> {
-    std::fs::read(path).map_err(|source| AccessError::Read {
-        what: what.to_owned(),
-        path: path.to_owned(),
-        source,
-    })
+/// The URL of a metrics page, as Prometheus has it, without its `/metrics`.
+fn base_of(url: &str) -> String {
+    let url = url.trim().trim_end_matches('/');
+    url.strip_suffix("/metrics").unwrap_or(url).to_owned()
 }
 
-/// Adds the scheme that etcdctl would and checks the form; doubles of the same text are refused.
-///
-/// # Errors
-/// What is wrong, in words.
-pub fn urls(named: &[String], tls: bool, flag: &str) -> Result<Vec<String>, AccessError> {
-    let mut urls: Vec<String> = Vec::new();
-    for raw in named.iter().map(|g| g.trim()) {
-        let url = match raw.split_once("://") {
-            Some(("http" | "https", _)) => raw.to_owned(),
-            Some((scheme, _)) => {
-                return refuse(format!(
-                    "{flag} {raw:?}: {scheme}:// is not http:// or https://"
-                ));
-            }
-            None if tls => format!("https://{raw}"),
-            None => format!("http://{raw}"),
-        };
-        let url = url.trim_end_matches('/').to_owned();
-        let parsed: Option<http::Uri> = url.parse().ok();
-        let port = parsed.as_ref().and_then(|u| u.port_u16());
-        let bare = parsed
-            .as_ref()
-            .is_some_and(|u| matches!(u.path(), "" | "/") && u.query().is_none());
-        if !bare || port.is_none_or(|p| p == 0) {
-            return refuse(format!(
-                "{flag} {raw:?} is not http://HOST:PORT or https://HOST:PORT (etcd's client port is 2379)"
-            ));
-        }
-        if urls.contains(&url) {
-            return refuse(format!("{flag} names {url} twice; remove one"));
-        }
-        urls.push(url);
+fn read(path: &Path, named_by: String) -> Result<Pem, AccessError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Pem {
+            bytes,
+            named_by,
+            path: path.display().to_string(),
+        }),
+        Err(source) => Err(AccessError::Read {
+            what: named_by,
+            path: path.to_owned(),
+            source,
+        }),
     }
-    Ok(urls)
 }
 
 /// etcdctl's rule: `--user name:password`, unless `--password` is given too. In a file there is no password, and the
@@ -309,9 +278,14 @@ mod tests {
             let tls = access.tls(Naming::Fields, &env)?;
             access.target(Naming::Fields, tls, &[], &env)
         };
+        let both = EtcdAccess {
+            endpoints: vec!["http://a:1".to_owned()],
+            cacert: Some("/dev/null".into()),
+            ..EtcdAccess::default()
+        };
         assert_eq!(
-            target(&access, &[]).unwrap_err().to_string(),
-            "https endpoints need cacert FILE (or ETCDCTL_CACERT), or insecureSkipTlsVerify"
+            target(&both, &[]).unwrap_err().to_string(),
+            "cacert and cert work only with https endpoints, but endpoints gives http://a:1"
         );
         // The environment stands behind the file as behind the flags; a password alone is another arm's.
         let env = [

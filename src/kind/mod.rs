@@ -16,7 +16,7 @@ mod tests;
 
 pub use error::KindError;
 
-use super::target::{Target, TlsMaterial};
+use super::target::{Pem, Target, TlsMaterial};
 use engine::{Engine, Output, Runner};
 use manifest::Flags;
 use nodes::Node;
@@ -245,10 +245,14 @@ fn flags(engine: &dyn Runner, node: &Node) -> Result<Flags, KindError> {
 
 /// CA, client certificate and key, into memory only.
 fn certificates(engine: &dyn Runner, node: &Node, flags: &Flags) -> Result<TlsMaterial, KindError> {
-    let pem = |file: &str| -> Result<Option<Vec<u8>>, KindError> {
+    let pem = |file: &str| -> Result<Option<Pem>, KindError> {
         let read = engine.run(&["exec", &node.name, "cat", file])?;
         let is_pem = read.stdout.windows(10).any(|w| w == b"-----BEGIN");
-        Ok((read.success && is_pem).then_some(read.stdout))
+        Ok((read.success && is_pem).then(|| Pem {
+            bytes: read.stdout,
+            named_by: format!("node {}:", node.name),
+            path: file.to_owned(),
+        }))
     };
     let missing = |what: &str, tried: String| KindError::NoCertificate {
         node: node.name.clone(),

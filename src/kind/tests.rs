@@ -1,6 +1,7 @@
 //! Against recorded answers of `docker`; the real thing is in `scripts/full/kind.sh`.
 
 use super::*;
+use crate::target::Pem;
 use std::cell::RefCell;
 
 const MANIFEST: &str = include_str!("testdata/etcd.yaml");
@@ -144,7 +145,7 @@ fn a_published_port() {
     assert_eq!(found.target.endpoints, ["https://127.0.0.1:32379"]);
     assert!(!found.target.owned && found.target.metrics_endpoints.is_empty());
     let tls = found.target.tls.expect("TLS");
-    let text = |pem: Option<Vec<u8>>| String::from_utf8(pem.expect("PEM")).expect("text");
+    let text = |pem: Option<Pem>| String::from_utf8(pem.expect("PEM").bytes).expect("text");
     assert!(text(tls.ca).contains("etcd/ca.crt"));
     assert!(text(tls.cert).contains("etcd/healthcheck-client.crt"));
     assert!(text(tls.key).contains("etcd/healthcheck-client.key"));
@@ -283,7 +284,7 @@ fn certificates_fall_back_and_say_what_was_tried() {
     )
     .expect("found");
     let cert = found.target.tls.and_then(|t| t.cert).expect("certificate");
-    assert!(String::from_utf8_lossy(&cert).contains("apiserver-etcd-client.crt"));
+    assert!(String::from_utf8_lossy(&cert.bytes).contains("apiserver-etcd-client.crt"));
     let e = error(&Recorded::new(&[DEMO]).without("client"), "demo");
     assert!(
         e.contains("a client certificate with its key") && e.contains("etcd/server.crt"),

@@ -17,7 +17,7 @@ use super::member::Member;
 use super::options::{LocalOptions, LocalTls};
 use super::readiness::wait_ready;
 use crate::target::Target;
-use crate::target::{LocalMember, TlsMaterial};
+use crate::target::{LocalMember, Pem, TlsMaterial};
 
 /// A port that was free may be taken before etcd binds it: so often is a start repeated with other ports.
 const PORT_ATTEMPTS: usize = 5;
@@ -290,15 +290,20 @@ fn tls_flags(tls: &LocalTls) -> Vec<String> {
 }
 
 fn read_tls(tls: &LocalTls) -> Result<TlsMaterial, LocalError> {
-    let read = |path: &Path| std::fs::read(path).map_err(io_error("cannot read", path));
+    let read = |named_by: &str, path: &Path| {
+        let bytes = std::fs::read(path).map_err(io_error("cannot read", path))?;
+        let (named_by, path) = (named_by.to_owned(), path.display().to_string());
+        Ok::<_, LocalError>(Pem {
+            bytes,
+            named_by,
+            path,
+        })
+    };
+    let (cert, key) = tls.client.as_ref().map(|(c, k)| (c, k)).unzip();
     Ok(TlsMaterial {
-        ca: Some(read(&tls.ca)?),
-        cert: tls
-            .client
-            .as_ref()
-            .map(|(cert, _)| read(cert))
-            .transpose()?,
-        key: tls.client.as_ref().map(|(_, key)| read(key)).transpose()?,
+        ca: Some(read("CA", &tls.ca)?),
+        cert: cert.map(|path| read("certificate", path)).transpose()?,
+        key: key.map(|path| read("key", path)).transpose()?,
         ..TlsMaterial::default()
     })
 }

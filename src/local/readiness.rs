@@ -72,10 +72,10 @@ async fn read(endpoint: &str, tls: Option<&TlsMaterial>) -> Result<(), String> {
 fn tls_options(tls: &TlsMaterial) -> TlsOptions {
     let mut options = TlsOptions::new();
     if let Some(ca) = &tls.ca {
-        options = options.ca_certificate(Certificate::from_pem(ca));
+        options = options.ca_certificate(Certificate::from_pem(&ca.bytes));
     }
     if let (Some(cert), Some(key)) = (&tls.cert, &tls.key) {
-        options = options.identity(Identity::from_pem(cert, key));
+        options = options.identity(Identity::from_pem(&cert.bytes, &key.bytes));
     }
     options
 }

@@ -226,7 +226,15 @@ fn workloads_and_numbers() {
             &["--members", "--endpoints"],
         ),
         case("run --user root:pw", 2, &["--user", "external etcd"]),
-        case("run --endpoints https://127.0.0.1:1", 2, &["--cacert"]),
+        case(
+            "inspect --endpoints http://root:hunter2@127.0.0.1:1",
+            2,
+            &[
+                "--endpoints has a user in a URL",
+                "--user NAME",
+                "--password",
+            ],
+        ),
         case(
             "run --endpoints http://127.0.0.1:1 --cacert /no/such",
             2,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use etcdmark::local::LocalTls;
-use etcdmark::target::TlsMaterial;
+use etcdmark::target::{Pem, TlsMaterial};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
     KeyPair, KeyUsagePurpose,
@@ -35,11 +35,15 @@ impl Tls {
 
     /// What a client presents to trust this CA; with no certificate of its own where `client` is none.
     pub fn material(&self, client: Option<&str>) -> TlsMaterial {
-        let read = |file: String| std::fs::read(self.path(&file)).unwrap();
+        let read = |flag: &str, file: String| Pem {
+            bytes: std::fs::read(self.path(&file)).unwrap(),
+            named_by: flag.to_owned(),
+            path: self.path(&file).display().to_string(),
+        };
         TlsMaterial {
-            ca: Some(read("ca.crt".to_owned())),
-            cert: client.map(|name| read(format!("{name}.crt"))),
-            key: client.map(|name| read(format!("{name}.key"))),
+            ca: Some(read("--cacert", "ca.crt".to_owned())),
+            cert: client.map(|name| read("--cert", format!("{name}.crt"))),
+            key: client.map(|name| read("--key", format!("{name}.key"))),
             ..TlsMaterial::default()
         }
     }

@@ -120,7 +120,7 @@ impl Dialer {
     }
 
     /// TCP, and TLS for https.
-    async fn open(&self) -> Result<Io, DialError> {
+    pub(crate) async fn open(&self) -> Result<Io, DialError> {
         let explain = |e: &io::Error| tls::explain(&self.endpoint, &self.material, self.timeout, e);
         let tcp = TcpStream::connect((self.host.as_str(), self.port))
             .await
@@ -154,13 +154,13 @@ impl Dialer {
         let endpoint = self.endpoint.clone();
         if self.tls.is_none() {
             DialError::PlainToTls { endpoint }
-        } else if self.material.cert.is_none() {
+        } else {
             // The alert that says so can be lost: the server closes with our preface unread, and the
             // reset overtakes it. Little else closes right after a completed handshake.
-            DialError::NoClientCertificate { endpoint }
-        } else {
-            let reason = "closed without an answer".to_owned();
-            DialError::ClientCertificateRejected { endpoint, reason }
+            match &self.material.cert {
+                None => DialError::NoClientCertificate { endpoint },
+                Some(cert) => tls::rejected(endpoint, cert, None),
+            }
         }
     }
 

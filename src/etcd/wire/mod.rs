@@ -22,6 +22,7 @@ mod settings;
 mod tonic;
 
 pub use dial::probe;
+pub(crate) use dial::{Dialer, Io};
 pub use pool::{Pool, PoolError, ReachabilityChange};
 pub use settings::Settings;
 

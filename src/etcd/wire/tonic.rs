@@ -4,7 +4,8 @@ use super::dial::Dialer;
 use super::settings::Settings;
 use super::{Call, Reply, Transport};
 use crate::clock;
-use crate::etcd::tls::{self, DialError};
+use crate::etcd::channel;
+use crate::etcd::tls::DialError;
 use crate::rpc::{Rpc, RpcError};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::HeaderValue;
@@ -45,13 +46,11 @@ impl TonicConnection {
         settings: &Settings,
         token: Option<HeaderValue>,
     ) -> Result<Self, DialError> {
-        let material = dialer.material();
-        let channel = tls::tonic_endpoint(&dialer.endpoint, material, dialer.timeout)?
-            .http2_max_concurrent_reset_streams(2 * settings.max_in_flight + 1024)
-            .http2_max_local_error_reset_streams(None)
-            .connect()
-            .await
-            .map_err(|e| tls::explain(&dialer.endpoint, material, dialer.timeout, &e))?;
+        let channel = channel::connect(dialer, |plan| {
+            plan.http2_max_concurrent_reset_streams(2 * settings.max_in_flight + 1024)
+                .http2_max_local_error_reset_streams(None)
+        })
+        .await?;
         Ok(TonicConnection {
             grpc: Grpc::new(channel).max_decoding_message_size(usize::MAX),
             token: RefCell::new(token),
