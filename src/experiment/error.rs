@@ -111,7 +111,7 @@ pub enum ExperimentError {
         trial: u32,
         /// Its arm.
         arm: String,
-        source: HookError,
+        source: Box<HookError>,
         /// Its files.
         directory: PathBuf,
     },

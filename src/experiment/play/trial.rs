@@ -82,7 +82,7 @@ impl Runner<'_> {
         let failed = |source: HookError| ExperimentError::Hook {
             trial: trial.trial,
             arm: trial.arm.clone(),
-            source,
+            source: Box::new(source),
             directory: files.path().to_owned(),
         };
         let control = Control::default();
