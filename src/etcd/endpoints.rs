@@ -46,7 +46,8 @@ fn url(raw: &str, tls: bool, flag: &str) -> Result<String, AccessError> {
     let quotes = ['"', '\'', '`', '\u{201c}', '\u{201d}', ' '];
     let mut bare = raw.trim_matches(quotes);
     // A list in brackets; an IPv6 address is in a pair of its own.
-    if bare.matches('[').count() != bare.matches(']').count() || bare.starts_with("[http") {
+    let list = ["[http", "[\"", "['"].iter().any(|s| bare.starts_with(s));
+    if list || bare.matches('[').count() != bare.matches(']').count() {
         bare = bare.strip_prefix('[').unwrap_or(bare);
         bare = bare.strip_suffix(']').unwrap_or(bare);
         bare = bare.trim_matches(quotes);

@@ -183,7 +183,7 @@ fn the_first_sentence_says_what_is_known_and_no_more() {
         },
         60.0,
     );
-    expect!["100 MiB of 2 GiB in use, and nothing has ever compacted this etcd: full in 3 h 55 min at this rate; with a compactor keep the quota of 2 GiB"].assert_eq(&said);
+    expect!["100 MiB of 2 GiB in use, and nothing has ever compacted this etcd: full in 3 h 55 min at this rate; let something compact it, then keep the quota of 2 GiB"].assert_eq(&said);
     let said = summary(&none, 60.0);
     expect!["100 MiB of 2 GiB in use; full in 3 h 55 min if nothing compacts (not by kube-apiserver, the last compaction lies 6,050 writes back, 60.5 s at this rate); keep the quota of 2 GiB"].assert_eq(&said);
     let said = summary(
@@ -202,7 +202,7 @@ fn the_first_sentence_says_what_is_known_and_no_more() {
         &|s| s.ended_early = Some(EndedEarly::Lost("no member answers".to_owned())),
         12.0,
     );
-    expect!["incomplete: no member answers after 12 s of 60 s; no forecast, since what was written then is not known (file 200 MiB, 100 MiB in use when it last answered)"].assert_eq(&said);
+    expect!["incomplete: etcd was lost after 12 s of 60 s (no member answers): no forecast, because it is not known what was written then; when it last answered, the file had 200 MiB, 100 MiB in use"].assert_eq(&said);
     let alarms_unknown = EtcdFacts {
         alarms: None,
         ..known(Quota::Known(2 << 30))
