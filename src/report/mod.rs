@@ -1,6 +1,7 @@
 //! events.jsonl, result.json and its schema; every rendering of it.
 
 mod downtime;
+mod ended;
 pub mod event;
 pub mod files;
 pub mod hgrm;
