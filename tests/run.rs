@@ -33,3 +33,5 @@ mod secure;
 mod stalled;
 #[path = "run/stopped.rs"]
 mod stopped;
+#[path = "run/workers.rs"]
+mod workers;
