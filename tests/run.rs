@@ -39,3 +39,5 @@ mod secure;
 mod stalled;
 #[path = "run/stopped.rs"]
 mod stopped;
+#[path = "run/workers.rs"]
+mod workers;
