@@ -64,7 +64,7 @@ pub enum ExperimentError {
         /// The arm.
         arm: String,
         /// Which member, and what etcd said.
-        source: LeaderError,
+        source: Box<LeaderError>,
     },
     /// An etcd that an arm names cannot be used.
     #[error("arm {arm}, store {store}: {source}")]
@@ -83,7 +83,7 @@ pub enum ExperimentError {
         trial: u32,
         /// Its arm.
         arm: String,
-        source: RunError,
+        source: Box<RunError>,
     },
     /// A trial failed on its way.
     #[error(

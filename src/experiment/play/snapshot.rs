@@ -61,7 +61,7 @@ impl Runner<'_> {
         let filled = filled.map_err(|source| ExperimentError::Run {
             trial: trial.trial,
             arm: trial.arm.clone(),
-            source,
+            source: Box::new(source),
         })?;
         if let Some(reason) = filled.outcome.error {
             let (trial, arm) = (trial.trial, trial.arm.clone());

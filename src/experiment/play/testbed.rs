@@ -81,7 +81,7 @@ impl Testbed {
                 let led = testbed.block_on(leader::lead(&started.target(), index));
                 led.map_err(|source| ExperimentError::Leader {
                     arm: arm.to_owned(),
-                    source,
+                    source: Box::new(source),
                 })?;
             }
             let started = RunningEtcd::Local(Box::new(started), etcd.target());

@@ -113,7 +113,7 @@ impl Runner<'_> {
         let result = played.map_err(|source| ExperimentError::Run {
             trial: trial.trial,
             arm: trial.arm.clone(),
-            source,
+            source: Box::new(source),
         })?;
         let after = match hook {
             Some(hook) if !Outcome::of(&result).is_whole() => {
