@@ -275,12 +275,6 @@ fn what_makes_no_sense_there_is_refused_by_name() {
         ),
         (
             old,
-            "endpoints: [\"https://b:1\"]",
-            "",
-            "arms.1.etcd: https endpoints need cacert FILE (or ETCDCTL_CACERT)".to_owned(),
-        ),
-        (
-            old,
             "endpoints: [\"b\"]",
             "",
             "arms.1.etcd: endpoints \"b\" is not http://HOST:PORT".to_owned(),
