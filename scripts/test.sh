@@ -100,7 +100,7 @@ older etcds: nothing was run, there is no tests/versions.rs"
 fi
 
 step "the ten slowest tests"
-cat "$work"/*.log | sed -n 's/^test \(.*\) \.\.\. [a-zA-Z]* <\([0-9.]*\)s>$/\2 s  \1/p' | sort -rn | head -n 10
+cat "$work"/*.log | sed -n 's/^test \(.*\) \.\.\. [a-zA-Z]* <\([0-9.]*\)s>$/\2 s  \1/p' | sort -rn | sed -n '1,10p'
 
 step "versions of etcd"
 printf '%s\n' "$used"

@@ -1,6 +1,7 @@
 //! Ports of loopback.
 
-use std::net::TcpListener;
+use std::net::{Shutdown, TcpListener};
+use std::time::Duration;
 
 /// A port on which nobody listens.
 pub fn free() -> u16 {
@@ -22,6 +23,10 @@ pub fn babbler(answer: &'static [u8]) -> String {
         for mut socket in listener.incoming().take(20).flatten() {
             let _ = socket.read(&mut [0; 64]);
             let _ = socket.write_all(answer);
+            // A socket that is closed with bytes unread resets the connection, and the answer is lost.
+            let _ = socket.shutdown(Shutdown::Write);
+            let _ = socket.set_read_timeout(Some(Duration::from_secs(5)));
+            let _ = std::io::copy(&mut socket, &mut std::io::sink());
         }
     });
     url
