@@ -26,6 +26,8 @@ const COMMANDS: [&str; 11] = [
     "disk",
 ];
 
+const SUBCOMMANDS: &[&str] = &["experiment list", "experiment show"];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -38,9 +40,7 @@ fn expect(file: &str, text: &str) {
 /// What a command prints for `--help` on a terminal of 100 columns.
 fn help(command: &str) -> String {
     let mut etcdmark = Command::new(common::command::BINARY);
-    if !command.is_empty() {
-        etcdmark.arg(command);
-    }
+    etcdmark.args(command.split_whitespace());
     etcdmark.arg("--help").env_clear().env("COLUMNS", "100");
     let out = common::output(&mut etcdmark);
     assert_eq!(out.code, 0, "etcdmark {command} --help: {out:?}");
@@ -49,11 +49,10 @@ fn help(command: &str) -> String {
 
 #[test]
 fn help_texts_are_as_committed() {
-    for command in COMMANDS {
-        let name = if command.is_empty() {
-            "etcdmark"
-        } else {
-            command
+    for command in COMMANDS.iter().chain(SUBCOMMANDS) {
+        let name = match *command {
+            "" => "etcdmark".to_owned(),
+            command => command.replace(' ', "-"),
         };
         let text = help(command);
         let long = text.lines().find(|l| l.chars().count() > 100);
@@ -75,7 +74,8 @@ fn every_command_has_a_help_file() {
         .collect();
     assert_eq!(commands, COMMANDS[1..], "COMMANDS of this test");
     let page = std::fs::read_to_string(root().join("docs/reference/cli.md")).unwrap();
-    for command in commands {
+    let subcommands = SUBCOMMANDS.iter().map(|c| c.replace(' ', "-"));
+    for command in commands.into_iter().map(str::to_owned).chain(subcommands) {
         assert!(
             page.contains(&format!("(help/{command}.txt)")),
             "docs/reference/cli.md does not link help/{command}.txt"
