@@ -2,7 +2,7 @@
 # From a clone to a measurement: installs what is missing, provides an etcd, builds etcdmark and runs the main
 # workload for about half a minute against a throwaway etcd on this machine.
 #
-# scripts/quickstart.sh [FLAGS OF `etcdmark run`…]      for example: scripts/quickstart.sh --nodes 5000
+# scripts/quickstart.sh [ARGUMENTS OF `etcdmark run`…]      for example: scripts/quickstart.sh --nodes 5000
 # Needs: a Rust toolchain; network for crates and etcd the first time. Root is used where it is there.
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -35,15 +35,36 @@ etcd=$(tail -n 1 "$work/etcd")
 say "etcd ${etcd%% *}: ${etcd#* }"
 etcdmark=target/quick/etcdmark
 
-results=${ETCDMARK_QUICKSTART_OUT:-$repo_root/etcdmark-results/quickstart-$(date +%Y%m%d-%H%M%S)}
-step "run: a hollow cluster's traffic against etcd ${etcd%% *}, half a minute"
+# given FLAG… -- ARGUMENT…: whether one of the flags is among the arguments, as --flag VALUE or --flag=VALUE.
+given() {
+    local flags=() flag argument
+    while [ "$1" != -- ]; do
+        flags+=("$1")
+        shift
+    done
+    shift
+    for argument in "$@"; do
+        for flag in "${flags[@]}"; do
+            [ "${argument%%=*}" != "$flag" ] || return 0
+        done
+    done
+    return 1
+}
+own=()
+given --etcd --etcd-version --endpoints --kind -- "$@" || own+=(--etcd "${etcd#* }")
+results=
+if ! given --out -- "$@"; then
+    results=${ETCDMARK_QUICKSTART_OUT:-$repo_root/etcdmark-results/quickstart-$(date +%Y%m%d-%H%M%S)}
+    own+=(--out "$results")
+fi
+step "run: a hollow cluster's traffic, half a minute unless --duration says otherwise"
 code=0
-"$etcdmark" run cluster --etcd "${etcd#* }" --out "$results" "$@" || code=$?
+"$etcdmark" run "${own[@]}" "$@" || code=$?
 
 say ""
-if [ -d "$results" ]; then
+if [ -n "$results" ] && [ -d "$results" ]; then
     say "results: $results (events.jsonl, latency.hlog, result.json)"
-    say "to print the result again: $etcdmark report $results"
+    say "to print the result again: $etcdmark report $(printf %q "$results")"
 fi
 say "for all flags: $etcdmark run --help"
 exit "$code"
