@@ -3,6 +3,10 @@
 
 use super::*;
 use crate::common::bare_etcd::BareEtcd;
+use crate::common::patience::until;
+use crate::common::ports;
+use crate::common::running::Running;
+use std::net::TcpStream;
 use std::path::PathBuf;
 
 /// A directory in which `openssl` has made things.
@@ -140,6 +144,34 @@ fn auto_tls_works() {
         "",
         &["pass it itself with --cacert", "openssl s_client -connect"],
     );
+}
+
+#[test]
+fn a_web_server_is_no_etcd_that_wants_a_client_certificate() {
+    let made = Made::new();
+    made.own("web", "rsa:2048", "");
+    let port = ports::free();
+    let mut server = Command::new("openssl");
+    server
+        .args([
+            "s_server", "-www", "-quiet", "-cert", "web.crt", "-key", "web.key", "-accept",
+        ])
+        .arg(format!("127.0.0.1:{port}"))
+        .current_dir(made.0.path());
+    let _server = Running::spawn(&mut server);
+    until("the web server listens", || {
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+    for flags in ["--cacert web.crt", SKIP] {
+        let out = run_in(
+            made.0.path(),
+            &format!("inspect --endpoints https://127.0.0.1:{port} {flags}"),
+        );
+        assert_eq!(out.code, 2, "{out:?}");
+        let message = one_message(flags, &out.stderr);
+        assert!(message.contains("not an etcd"), "{message}");
+        assert!(message.contains("HTTP/2"), "{message}");
+    }
 }
 
 #[test]

@@ -134,6 +134,14 @@ impl Dialer {
                     .connect(name, tcp)
                     .await
                     .map_err(|e| explain(&e))?;
+                // Every etcd agrees on h2, and grpc-go refuses servers that do not; a web server may only hang up
+                // when it reads our preface, which looks like a missing client certificate.
+                if stream.get_ref().1.alpn_protocol().is_none() {
+                    return Err(DialError::NotEtcd {
+                        endpoint: self.endpoint.clone(),
+                        reason: "its TLS server does not offer HTTP/2".to_owned(),
+                    });
+                }
                 Ok(Io::Tls(Box::new(stream)))
             }
         }
