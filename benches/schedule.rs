@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use etcdmark::clock::SECOND;
-use etcdmark::schedule::{Arrivals, Chain, Periodic, Source, Stripe, Timetable};
+use etcdmark::schedule::{Arrivals, Chain, Periodic, Share, Source, Stripe, Timetable};
 use etcdmark::schedule::{Process, RateProfile, Schedule, Segment};
 use std::hint::black_box;
 
@@ -28,13 +28,13 @@ fn schedules(c: &mut Criterion) {
         ("poisson", Process::Poisson, &constant),
         ("poisson ramp", Process::Poisson, &ramp),
     ] {
-        let mut arrivals = Arrivals::new(process, rate, 1, Stripe::WHOLE);
+        let mut arrivals = Arrivals::new(process, rate, 1, Share::of_each(Stripe::WHOLE));
         group.bench_function(name, |b| {
             b.iter(|| arrivals.by_ref().take(BATCH).fold(0, |_, a| black_box(a.1)));
         });
     }
     if let Some(eighth) = Stripe::new(3, 8) {
-        let mut arrivals = Arrivals::new(Process::Poisson, &constant, 1, eighth);
+        let mut arrivals = Arrivals::new(Process::Poisson, &constant, 1, Share::of_each(eighth));
         group.bench_function("poisson, part 3 of 8", |b| {
             b.iter(|| arrivals.by_ref().take(BATCH).fold(0, |_, a| black_box(a.1)));
         });
@@ -49,7 +49,7 @@ fn schedules(c: &mut Criterion) {
         spread: true,
     };
     for members in [1_000, 100_000, 1_000_000] {
-        let mut periodic = Periodic::new(&chain, members, 1, Stripe::WHOLE);
+        let mut periodic = Periodic::new(&chain, members, 1, &Share::of_each(Stripe::WHOLE));
         group.bench_function(format!("periodic, {members} members"), |b| {
             b.iter(|| {
                 periodic
@@ -96,7 +96,13 @@ fn cluster() -> Timetable {
     ];
     let mut timetable = Timetable::new();
     for (i, (schedule, members)) in actors.iter().enumerate() {
-        if let Some(source) = Source::new(schedule, *members, 1, &i.to_string(), Stripe::WHOLE) {
+        if let Some(source) = Source::new(
+            schedule,
+            *members,
+            1,
+            &i.to_string(),
+            Share::of_each(Stripe::WHOLE),
+        ) {
             timetable.add(source);
         }
     }

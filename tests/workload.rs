@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "workload/cells.rs"]
+mod cells;
 mod common;
 #[path = "workload/rates.rs"]
 mod rates;

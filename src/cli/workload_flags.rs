@@ -63,7 +63,7 @@ pub struct WorkloadFlags {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub workers: Option<String>,
 
-    /// Connections per store, across all workers [load.connections: one per 250 in flight, 8 to 64]
+    /// Connections per store, across all workers, the same number for each member and worker [load.connections: one per 250 in flight, 8 to 64]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub connections: Option<String>,
 

@@ -3,13 +3,13 @@
 
 use super::message::Message;
 use super::recorder::{Operation, Outcome};
-use super::think::Thinking;
 use super::worker::Worker;
 use crate::clock::{self, Nanos};
 use crate::human::grouped;
 use crate::kube::ObjectRef;
 use crate::kube::actors::Session;
 use crate::report::{Event, Note, Phase};
+use crate::schedule::Stripe;
 use crate::workload::{AtCap, Load};
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -76,7 +76,7 @@ pub(crate) struct Admission {
     /// Whether it was said that the room is full.
     told_crowded: Cell<bool>,
     /// Sessions whose think times are under way.
-    pub(crate) thinking: Thinking,
+    pub(crate) thinking: Cell<u64>,
     backlog: RefCell<VecDeque<Waiter>>,
     /// Behind the session that writes their object.
     waiting: RefCell<HashMap<ObjectRef, VecDeque<Waiter>>>,
@@ -87,16 +87,16 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// One worker's share.
-    pub(crate) fn new(load: &Load) -> Self {
-        let workers = load.workers.max(1);
+    /// One worker's part of the cap and of the room.
+    pub(crate) fn new(load: &Load, part: Stripe) -> Self {
+        let cap = part.share_of(load.max_in_flight as u64).max(1);
         Admission {
             in_flight: Cell::new(0),
             open: Cell::new(0),
-            cap: load.max_in_flight.div_ceil(workers).max(1),
-            room: (MOST_WAITING / workers as u64).max(1),
+            cap: usize::try_from(cap).unwrap_or(usize::MAX),
+            room: part.share_of(MOST_WAITING).max(1),
             told_crowded: Cell::new(false),
-            thinking: Thinking::new(),
+            thinking: Cell::new(0),
             backlog: RefCell::default(),
             waiting: RefCell::default(),
             ended: Notify::new(),
@@ -111,7 +111,7 @@ impl Admission {
 
     /// Sessions that are due and wait for the cap or for their object.
     pub(crate) fn queued(&self) -> u64 {
-        let busy = self.in_flight.get() as u64 + self.thinking.count();
+        let busy = self.in_flight.get() as u64 + self.thinking.get();
         self.open.get().saturating_sub(busy)
     }
 

@@ -1,5 +1,6 @@
 //! One RPC of a step: sent, counted, timed, decoded; a failure counted by its class.
 
+use super::connections::hint;
 use super::recorder::Attempt;
 use super::routes::Route;
 use super::session::{Context, Failed};
@@ -58,7 +59,7 @@ impl Worker {
             timeout: route.timeout,
         };
         let reply = self.pools[route.store]
-            .call(context.object.index, call)
+            .call(hint(context.object), call)
             .await;
         let mut recorder = self.recorder.borrow_mut();
         recorder.in_flight.end(begun, reply.done);

@@ -1,5 +1,6 @@
-//! What a run and all its workers share: nothing of it changes while they are at work.
+//! What a run and all its workers share.
 
+use super::leases::SharedLeases;
 use super::populations::populations;
 use super::prepare::{Prepared, PreparedStore};
 use super::routes::Routes;
@@ -11,7 +12,7 @@ use crate::kube::Objects;
 use crate::kube::actors::Population;
 use crate::workload::Plan;
 
-/// Read-only, but for `control`, which drains or stops the run.
+/// Read-only, but for `control`, which drains or stops the run, and the leases that Events share.
 #[derive(Debug)]
 pub(crate) struct RunContext {
     pub(crate) plan: Plan,
@@ -21,6 +22,7 @@ pub(crate) struct RunContext {
     pub(crate) stores: Vec<StoreAccess>,
     pub(crate) objects: Objects,
     pub(crate) populations: Vec<Population>,
+    pub(crate) leases: SharedLeases,
     pub(crate) anchor: Anchor,
     /// The monotonic instant of the run's t = 0.
     pub(crate) t0: Nanos,
@@ -76,6 +78,7 @@ impl RunContext {
             stores: access.collect(),
             objects,
             populations: populations(&plan),
+            leases: SharedLeases::default(),
             plan,
             anchor,
             t0,

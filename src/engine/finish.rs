@@ -19,6 +19,7 @@ use crate::report::{
 use crate::server::ended;
 use crate::store::cleanup::{REGISTRY, RunData, cleanup_run};
 use crate::store::manifest::Written;
+use std::time::Duration;
 
 impl ActiveRun {
     /// Ends workers, verifies, cleans up, and says how it ended.
@@ -95,14 +96,26 @@ impl ActiveRun {
         stream.result()
     }
 
-    /// A run that fails with its etcd is quicker than who looks after the process.
+    /// A run that fails with its etcd is quicker than who looks after the process, and than the kernel: the connections
+    /// of a killed process break before it has ended.
     fn name_ended_processes(&self, stream: &mut Stream<'_>) {
-        for store in &self.run.plan.stores {
-            for member in &store.target.local_members {
-                if let Some(event) = ended(&store.name, member, stream.t()) {
-                    stream.event(&Event::Member(event));
-                }
-            }
+        let members = self.run.plan.stores.iter().flat_map(|store| {
+            let members = store.target.local_members.iter();
+            members.map(move |member| (&store.name, member))
+        });
+        let find = || {
+            members
+                .clone()
+                .filter_map(|(store, m)| ended(store, m, stream.t()))
+        };
+        let until = clock::now() + SECOND / 2;
+        let mut found: Vec<_> = find().collect();
+        while found.is_empty() && members.clone().next().is_some() && clock::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+            found = find().collect();
+        }
+        for event in found {
+            stream.event(&Event::Member(event));
         }
     }
 

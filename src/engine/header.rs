@@ -6,7 +6,6 @@ use crate::kube::OpClass;
 use crate::report::{ClassInfo, EVENTS_VERSION, Header, MemberInfo, StoreInfo};
 use crate::rpc::WireKind;
 use crate::schedule::Schedule;
-use crate::schedule::Stripe;
 use crate::server::environment;
 use crate::store::cleanup::REGISTRY;
 use crate::store::preflight::ClusterFacts;
@@ -107,7 +106,7 @@ fn classes(run: &RunContext) -> Vec<ClassInfo> {
     let mut rows: Vec<(OpClass, bool)> = Vec::new();
     for actor in &plan.actors {
         let closed = matches!(actor.schedule, Schedule::Closed { .. });
-        let model = plan.model(actor, Stripe::WHOLE);
+        let model = plan.model(actor);
         let created = model.population().into_iter().map(|p| p.class);
         for class in created.chain(model.classes()) {
             if !rows.iter().any(|(c, _)| *c == class) {

@@ -1,10 +1,9 @@
-//! etcd leases of one worker: which were granted, and the shared ones for events
+//! etcd leases: those that a worker knows, and the ones that Events of all workers share
 //! (k8s.io/apiserver `pkg/storage/etcd3/lease_manager.go`).
 
 use crate::clock::{Nanos, SECOND};
 use std::collections::HashMap;
-use std::rc::Rc;
-use tokio::sync::Notify;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The apiserver's `LeaseManagerConfig.MaxObjectCount`.
 const MAX_OBJECTS: u64 = 1000;
@@ -44,29 +43,50 @@ impl Grant {
     }
 }
 
+/// The leases that Events share, one for each events client of each apiserver, whatever worker plays it.
 #[derive(Debug, Default)]
-struct Slot {
-    lease: Option<usize>,
+pub(crate) struct SharedLeases {
+    slots: Mutex<HashMap<usize, Arc<tokio::sync::Mutex<SharedLease>>>>,
+}
+
+impl SharedLeases {
+    /// The slot of this number. Who locks it holds it while it grants, as the apiserver does: the others wait.
+    pub(crate) fn slot(&self, slot: usize) -> Arc<tokio::sync::Mutex<SharedLease>> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(slot).or_default())
+    }
+}
+
+/// The current lease of a slot.
+#[derive(Debug, Default)]
+pub(crate) struct SharedLease {
+    grant: Option<Grant>,
     uses: u64,
-    granting: Option<Rc<Notify>>,
 }
 
-/// What a session has to do for its shared lease.
-#[derive(Debug)]
-pub(crate) enum LeaseDecision {
-    /// Use this one.
-    Use(usize),
-    /// Grant a new one, then call [`Leases::add_shared`] or [`Leases::failed`].
-    Grant,
-    /// Another session is granting it: wait, then ask again.
-    Wait(Rc<Notify>),
+impl SharedLease {
+    /// The lease for one more object; none when a new one is due. Every call counts as an object, as in the apiserver.
+    pub(crate) fn attach(&mut self, reuse_seconds: u64, now: Nanos) -> Option<Grant> {
+        let young = |g: &Grant| now.saturating_sub(g.answered) < reuse_seconds * SECOND;
+        let grant = self.grant.filter(young)?;
+        (self.uses < MAX_OBJECTS).then(|| {
+            self.uses += 1;
+            grant
+        })
+    }
+
+    /// A new lease, with its first object.
+    pub(crate) fn renew(&mut self, grant: Grant) {
+        (self.grant, self.uses) = (Some(grant), 1);
+    }
 }
 
-/// All etcd leases of a worker.
+/// All etcd leases that a worker knows.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
     grants: Vec<Grant>,
-    slots: HashMap<usize, Slot>,
+    /// Numbers of shared ones, by store and id.
+    shared: HashMap<(usize, i64), usize>,
 }
 
 impl Leases {
@@ -101,46 +121,16 @@ impl Leases {
         grant.is_some_and(|g| !std::mem::replace(&mut g.lost, true))
     }
 
-    /// The shared lease of a slot; every call counts as an attached object, as in the apiserver.
-    pub(crate) fn shared(&mut self, slot: usize, reuse_seconds: u64, now: Nanos) -> LeaseDecision {
-        let slot = self.slots.entry(slot).or_default();
-        if let Some(notify) = &slot.granting {
-            return LeaseDecision::Wait(Rc::clone(notify));
-        }
-        let fresh = slot
-            .lease
-            .and_then(|i| self.grants.get(i).map(|g| (i, g)))
-            .filter(|(_, g)| {
-                now.saturating_sub(g.answered) < reuse_seconds * SECOND && slot.uses < MAX_OBJECTS
-            });
-        match fresh {
-            Some((index, _)) => {
-                slot.uses += 1;
-                LeaseDecision::Use(index)
-            }
+    /// The number of a shared lease.
+    pub(crate) fn number(&mut self, grant: Grant) -> usize {
+        let key = (grant.store, grant.id);
+        match self.shared.get(&key) {
+            Some(number) => *number,
             None => {
-                slot.granting = Some(Rc::new(Notify::new()));
-                LeaseDecision::Grant
+                let number = self.add(grant);
+                self.shared.insert(key, number);
+                number
             }
-        }
-    }
-
-    /// The slot's new lease is there.
-    pub(crate) fn add_shared(&mut self, slot: usize, grant: Grant) -> usize {
-        let index = self.add(grant);
-        let slot = self.slots.entry(slot).or_default();
-        slot.lease = Some(index);
-        slot.uses = 1;
-        if let Some(notify) = slot.granting.take() {
-            notify.notify_waiters();
-        }
-        index
-    }
-
-    /// The grant failed; the next session tries again.
-    pub(crate) fn failed(&mut self, slot: usize) {
-        if let Some(notify) = self.slots.entry(slot).or_default().granting.take() {
-            notify.notify_waiters();
         }
     }
 }
@@ -164,24 +154,21 @@ mod tests {
 
     #[test]
     fn a_lease_serves_60_s_or_1000_objects() {
-        let mut leases = Leases::default();
-        assert!(matches!(leases.shared(0, 60, 0), LeaseDecision::Grant));
-        assert!(matches!(leases.shared(0, 60, 0), LeaseDecision::Wait(_)));
-        let first = leases.add_shared(0, Grant::new(0, 7, 0, 0, 3660));
+        let mut shared = SharedLease::default();
+        let id = |g: Option<Grant>| g.map(|g| g.id);
+        assert_eq!(id(shared.attach(60, 0)), None);
+        shared.renew(Grant::new(0, 7, 0, 0, 3660));
         for _ in 1..1000 {
-            assert!(matches!(leases.shared(0, 60, SECOND), LeaseDecision::Use(i) if i == first));
+            assert_eq!(id(shared.attach(60, SECOND)), Some(7));
         }
-        assert!(matches!(leases.shared(0, 60, SECOND), LeaseDecision::Grant));
-        let second = leases.add_shared(0, Grant::new(0, 8, SECOND, SECOND, 3660));
-        assert!(matches!(leases.shared(0, 60, 60 * SECOND), LeaseDecision::Use(i) if i == second));
-        assert!(matches!(
-            leases.shared(0, 60, 61 * SECOND),
-            LeaseDecision::Grant
-        ));
-        leases.failed(0);
-        assert!(matches!(
-            leases.shared(0, 60, 61 * SECOND),
-            LeaseDecision::Grant
-        ));
+        assert_eq!(id(shared.attach(60, SECOND)), None);
+        shared.renew(Grant::new(0, 8, SECOND, SECOND, 3660));
+        assert_eq!(id(shared.attach(60, 60 * SECOND)), Some(8));
+        assert_eq!(id(shared.attach(60, 61 * SECOND)), None);
+        let mut leases = Leases::default();
+        let own = leases.add(Grant::new(0, 7, 0, 0, 15));
+        let first = leases.number(Grant::new(0, 8, 0, 0, 3660));
+        assert_ne!(own, first);
+        assert_eq!(leases.number(Grant::new(0, 8, 0, 0, 3660)), first);
     }
 }

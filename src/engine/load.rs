@@ -7,11 +7,10 @@ use super::pace::Pacer;
 use super::tick::Ticker;
 use super::worker::Worker;
 use crate::clock::{self, Nanos, SECOND};
-use crate::kube::actors::Model;
+use crate::kube::actors::{Model, Session};
 use crate::report::{Event, Note, Phase};
-use crate::schedule::Schedule;
-use crate::schedule::{Source, Timetable};
-use std::cell::RefCell;
+use crate::schedule::{Cells, Schedule, Share, Source, Stripe, Timetable};
+use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 
@@ -44,8 +43,6 @@ const TURN: usize = 32;
 /// How often a worker looks whether it shall drain.
 const LOOK: Nanos = 50_000_000;
 
-type Models = Vec<RefCell<Box<dyn Model>>>;
-
 /// Plays the load to its end and drains.
 pub(crate) async fn load(
     worker: &Rc<Worker>,
@@ -53,28 +50,19 @@ pub(crate) async fn load(
     mut times: Times,
     ticker: &mut Ticker,
 ) -> io::Result<()> {
-    let models: Rc<Models> = Rc::new(models.into_iter().map(RefCell::new).collect());
+    let models: Vec<Rc<dyn Model>> = models.into_iter().map(Rc::from).collect();
     let (mut timetable, actors) = timetable(worker, &models);
     let mut pacer = Pacer::new(worker.run.plan.load.spin)?;
-    worker.admission.thinking.within(times);
-    let thinking = tokio::task::spawn_local({
-        let (worker, pacer) = (Rc::clone(worker), Pacer::new(worker.run.plan.load.spin)?);
-        async move {
-            let _watch = worker.watch();
-            worker.admission.thinking.run(pacer).await
-        }
-    });
-    for (actor, a) in worker.run.plan.actors.iter().enumerate() {
-        if let Schedule::Closed { concurrency } = a.schedule {
-            for client in 0..worker.part.share_of(concurrency) {
-                let clients = worker.part.share_of(concurrency);
+    worker.within(times);
+    for (actor, model) in worker.run.plan.actors.iter().zip(&models) {
+        if let Schedule::Closed { concurrency } = actor.schedule {
+            let clients = Rc::new(Clients::new(worker.part, model, times));
+            for client in (0..concurrency).filter(|c| clients.share.owns(*c)) {
+                let begin = worker.run.plan.begins(times.start, client, concurrency);
                 tokio::task::spawn_local(closed_loop(
                     Rc::clone(worker),
-                    Rc::clone(&models),
-                    actor,
-                    client,
-                    clients,
-                    times,
+                    Rc::clone(&clients),
+                    begin,
                 ));
             }
         }
@@ -85,7 +73,7 @@ pub(crate) async fn load(
         if worker.run.control.draining() && now < times.end {
             times.end = now;
             ticker.phases(times);
-            worker.admission.thinking.within(times);
+            worker.within(times);
         }
         ticker.catch_up(worker);
         let end = times.end;
@@ -111,7 +99,7 @@ pub(crate) async fn load(
             let Some(due) = timetable.pop() else { break };
             begun += 1;
             let (actor, periodic) = actors[due.source];
-            let session = models[actor].borrow_mut().session(due.index, due.round);
+            let session = models[actor].session(due.index, due.round);
             if let Some(session) = session {
                 worker.admit(Arrival {
                     session,
@@ -132,9 +120,7 @@ pub(crate) async fn load(
             .await?;
     }
     let deadline = times.end.saturating_add(times.drain);
-    let drained = drain(worker, deadline, ticker, &mut pacer).await;
-    thinking.abort();
-    drained
+    drain(worker, deadline, ticker, &mut pacer).await
 }
 
 /// Says that the generator did not get to all of its schedule: the offered rate is less than was asked for.
@@ -171,18 +157,13 @@ async fn drain(
 }
 
 /// The open-loop actors' sources, with each source's actor and whether it is periodic.
-fn timetable(worker: &Worker, models: &Models) -> (Timetable, Vec<(usize, bool)>) {
+fn timetable(worker: &Worker, models: &[Rc<dyn Model>]) -> (Timetable, Vec<(usize, bool)>) {
     let mut timetable = Timetable::new();
     let mut actors = Vec::new();
     for (i, actor) in worker.run.plan.actors.iter().enumerate() {
-        let members = models[i].borrow().members();
-        let source = Source::new(
-            &actor.schedule,
-            members,
-            worker.run.plan.seed,
-            &actor.name,
-            worker.part,
-        );
+        let share = share(worker.part, &models[i]);
+        let (members, seed) = (models[i].members(), worker.run.plan.seed);
+        let source = Source::new(&actor.schedule, members, seed, &actor.name, share);
         if let Some(source) = source {
             timetable.add(source);
             actors.push((i, matches!(actor.schedule, Schedule::Periodic { .. })));
@@ -191,50 +172,65 @@ fn timetable(worker: &Worker, models: &Models) -> (Timetable, Vec<(usize, bool)>
     (timetable, actors)
 }
 
-/// One client of a closed loop: its next operation begins when the last one was answered.
-async fn closed_loop(
-    worker: Rc<Worker>,
-    models: Rc<Models>,
-    actor: usize,
-    client: u64,
-    clients: u64,
+/// What a part plays of an actor.
+fn share(part: Stripe, model: &Rc<dyn Model>) -> Share {
+    // To each its own type: the schedule knows cells, not models.
+    let cells: Rc<dyn Cells> = Rc::<dyn Model>::clone(model);
+    Share::new(part, cells)
+}
+
+/// The clients of an actor's closed loop that live in this worker. They take its arrivals in turn.
+struct Clients {
+    model: Rc<dyn Model>,
+    share: Share,
+    next: Cell<u64>,
     times: Times,
-) {
-    let _watch = worker.watch();
-    let mut pacer = match Pacer::new(false) {
-        Ok(pacer) => pacer,
-        Err(_) => return,
-    };
-    let begin = worker.run.plan.begins(times.start, client, clients);
-    while clock::now() < begin && clock::now() < times.end && !worker.run.control.draining() {
-        let look = begin.min(clock::now() + LOOK);
-        if pacer.until(look).await.is_err() {
-            return;
+}
+
+impl Clients {
+    fn new(part: Stripe, model: &Rc<dyn Model>, times: Times) -> Self {
+        Clients {
+            model: Rc::clone(model),
+            share: share(part, model),
+            next: Cell::new(0),
+            times,
         }
     }
-    let mut turn = client;
+
+    fn next(&self) -> Option<Session> {
+        let index = self.share.next(self.next.get())?;
+        self.next.set(index + 1);
+        self.model.session(index, 0)
+    }
+}
+
+/// One client of a closed loop: its next operation begins when the last one was answered.
+async fn closed_loop(worker: Rc<Worker>, clients: Rc<Clients>, begin: Nanos) {
+    let _watch = worker.watch();
+    if !worker.timers.until(begin).await {
+        return;
+    }
     loop {
         let now = clock::now();
-        if now >= times.end || worker.run.control.draining() || worker.admission.closing.get() {
+        let closing = worker.admission.closing.get() || worker.run.control.draining();
+        if now >= clients.times.end || closing {
             return;
         }
-        let index = turn * worker.part.of() + worker.part.part();
-        turn += clients;
-        let Some(session) = models[actor].borrow_mut().session(index, 0) else {
+        let Some(session) = clients.next() else {
             return;
         };
         if session.writes() && worker.objects.get(session.object).busy() {
             // Another client has it: take the next object, once something has moved.
             tokio::select! {
                 () = worker.admission.ended.notified() => {}
-                _ = pacer.until(now + SECOND / 1000) => {}
+                _ = worker.timers.until(now + SECOND / 1000) => {}
             }
             continue;
         }
         let arrival = Arrival {
             session,
             intended: now,
-            phase: times.phase(now),
+            phase: clients.times.phase(now),
             closed: true,
             periodic: false,
         };

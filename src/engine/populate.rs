@@ -1,9 +1,9 @@
 //! Fills the store: a closed loop of transactions that create several objects each, bounded by
 //! operations and bytes, stepping down where the server allows less.
 
+use super::connections::hint;
 use super::failure::Failure;
 use super::message::Message;
-use super::pace::Pacer;
 use super::recorder::Attempt;
 use super::worker::Worker;
 use crate::clock::{self, Nanos};
@@ -70,8 +70,10 @@ pub(crate) async fn populate(
         max_bytes: Cell::new(settings.max_bytes.max(1)),
     });
     let mut writers = tokio::task::JoinSet::new();
-    let (start, n) = (clock::now(), settings.concurrency.max(1) as u64);
-    for i in 0..n {
+    let (start, n) = (clock::now(), settings.concurrency as u64);
+    // One at least: every worker has a part to fill.
+    let mine = (0..n.max(part.of())).filter(|i| part.owns(*i));
+    for i in mine {
         let begin = worker.run.plan.begins(start, i, n);
         writers.spawn_local(work(Rc::clone(worker), Rc::clone(&filling), begin));
     }
@@ -93,16 +95,8 @@ pub(crate) async fn populate(
 }
 
 async fn work(worker: Rc<Worker>, filling: Rc<PopulateState>, begin: Nanos) -> Result<(), Failure> {
-    if clock::now() < begin {
-        let mut pacer = Pacer::new(false).map_err(|e| Failure::of("populate", e))?;
-        while clock::now() < begin && filling.next.get().is_some() && !worker.run.control.draining()
-        {
-            let look = begin.min(clock::now() + LOOK);
-            pacer
-                .until(look)
-                .await
-                .map_err(|e| Failure::of("populate", e))?;
-        }
+    while clock::now() < begin && filling.next.get().is_some() && !worker.run.control.draining() {
+        worker.timers.until(begin.min(clock::now() + LOOK)).await;
     }
     while !worker.run.control.draining() {
         let Some((batch, store)) = next_batch(&worker, &filling) else {
@@ -415,7 +409,7 @@ async fn transact(worker: &Worker, store: usize, puts: &[Put]) -> Result<TxnResp
         puts,
         answered: false,
     };
-    let hint = puts.first().map_or(0, |p| p.object.index);
+    let hint = puts.first().map_or(0, |p| hint(p.object));
     let reply = worker.pools[store].call(hint, call).await;
     let mut recorder = worker.recorder.borrow_mut();
     recorder.in_flight.end(ready, clock::now());

@@ -1,6 +1,7 @@
 //! A worker's thread: connects, fills its part of the store, plays the load, drains, and hands its
 //! state back.
 
+use super::connections;
 use super::context::RunContext;
 use super::failure::Failure;
 use super::leases::Grant;
@@ -13,8 +14,8 @@ use super::populate::populate;
 use super::tick::Ticker;
 use super::worker::Worker;
 use crate::clock::{self, Nanos, SECOND};
-use crate::control::Control;
 use crate::etcd::wire::{Pool, PoolError, Settings};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tokio::runtime::LocalOptions;
@@ -86,13 +87,20 @@ async fn worker_main(
     let mut pools = Vec::new();
     for (i, store) in run.plan.stores.iter().enumerate() {
         pools.push(
-            connect(&run, index, i)
+            connect(&run, i)
                 .await
                 .map_err(|e| Failure::of(format!("store {}", store.name), e))?,
         );
     }
     let worker = Worker::new(index, Arc::clone(&run), pools, messages);
-    let part = worker.part;
+    let timing = tokio::task::spawn_local({
+        let (worker, pacer) = (Rc::clone(&worker), Pacer::new(run.plan.load.spin)?);
+        async move {
+            let _watch = worker.watch();
+            let e = worker.timers.run(pacer).await;
+            worker.tell(Message::Failed(Failure::of("timers", e)));
+        }
+    });
     worker.tell(Message::Done);
     let mut ticker = Ticker::new(run.t0);
     loop {
@@ -109,10 +117,10 @@ async fn worker_main(
                     tokio::pin!(filling, ticking);
                     tokio::select! {
                         filled = &mut filling => filled,
-                        e = &mut ticking => Err(Failure::from(e)),
+                        () = &mut ticking => Ok(0),
                         // A transaction may take a minute to fail; who stops does not wait for it.
                         () = run.control.until_halting() => Ok(0),
-                        waited = overdue(&run.control) => waited.map(|()| 0),
+                        () = overdue(&worker) => Ok(0),
                     }
                 };
                 ticker.flush(&worker, false);
@@ -124,7 +132,7 @@ async fn worker_main(
                     .plan
                     .actors
                     .iter()
-                    .map(|actor| run.plan.model(actor, part))
+                    .map(|actor| run.plan.model(actor))
                     .collect();
                 load(&worker, models, times, &mut ticker)
                     .await
@@ -135,6 +143,7 @@ async fn worker_main(
             WorkerCommand::End => break,
         }
     }
+    timing.abort();
     for pool in &worker.pools {
         pool.close().await;
     }
@@ -147,27 +156,23 @@ async fn worker_main(
 }
 
 /// Ends when a populate that is to drain has had time to hear the answers to its last transactions.
-async fn overdue(control: &Control) -> Result<(), Failure> {
-    control.until_draining().await;
-    let mut pacer = Pacer::new(false)?;
-    Ok(pacer.until(clock::now() + LAST_ANSWERS).await?)
+async fn overdue(worker: &Worker) {
+    worker.run.control.until_draining().await;
+    worker.timers.until(clock::now() + LAST_ANSWERS).await;
 }
 
 /// A worker's share of the store's connections.
-async fn connect(run: &RunContext, worker: usize, store: usize) -> Result<Pool, PoolError> {
+async fn connect(run: &RunContext, store: usize) -> Result<Pool, PoolError> {
     let (load, access) = (&run.plan.load, &run.stores[store]);
     let workers = load.workers.max(1);
-    let connections = (load.connections + workers - 1 - worker % workers) / workers;
+    let connections = connections::per_worker(load.connections, workers, access.endpoints.len());
     let settings = Settings {
         wire: load.wire,
         auth: access.auth.clone(),
         client_api_version: run.plan.cluster.kubernetes_version.client_api_version(),
-        max_in_flight: load
-            .max_in_flight
-            .div_ceil(workers)
-            .max(run.plan.populate.concurrency),
+        max_in_flight: load.max_in_flight.max(run.plan.populate.concurrency),
         ..Settings::default()
     };
     let target = &run.plan.stores[store].target;
-    Pool::connect(target, &access.endpoints, connections.max(1), settings).await
+    Pool::connect(target, &access.endpoints, connections, settings).await
 }

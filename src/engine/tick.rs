@@ -2,12 +2,10 @@
 
 use super::load::Times;
 use super::message::Message;
-use super::pace::Pacer;
 use super::worker::Worker;
 use crate::clock::{self, Nanos, SECOND};
 use crate::report::{Event, MemberEvent, Phase};
 use rustix::time::{ClockId, clock_gettime};
-use std::io;
 use tokio_metrics::RuntimeMonitor;
 
 /// Knows which interval is being filled and what was handed over last. Intervals end on whole seconds since t0,
@@ -95,15 +93,9 @@ impl Ticker {
     }
 
     /// Ticks for ever, beside something else.
-    pub(crate) async fn run(&mut self, worker: &Worker) -> io::Error {
-        let mut pacer = match Pacer::new(false) {
-            Ok(pacer) => pacer,
-            Err(e) => return e,
-        };
+    pub(crate) async fn run(&mut self, worker: &Worker) {
         loop {
-            if let Err(e) = pacer.until(self.next()).await {
-                return e;
-            }
+            worker.timers.until(self.next()).await;
             self.catch_up(worker);
         }
     }

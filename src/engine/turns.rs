@@ -80,10 +80,13 @@ impl Worker {
         self.release(held.take());
         self.leave();
         let intended = context.intended.saturating_add(think);
-        let goes_on = self.admission.thinking.until(intended).await;
+        let thinking = &self.admission.thinking;
+        thinking.set(thinking.get() + 1);
+        let goes_on = self.timers.until(intended).await;
+        thinking.set(thinking.get() - 1);
         let ready = clock::now();
         self.come_back(goes_on).await;
-        context.phase = self.admission.thinking.phase(intended);
+        context.phase = self.phase(intended);
         context.intended = intended;
         context.ready = ready;
         goes_on

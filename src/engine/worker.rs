@@ -4,15 +4,18 @@
 use super::admission::Admission;
 use super::context::RunContext;
 use super::leases::Leases;
+use super::load::Times;
 use super::losses::Losses;
 use super::maintenance::Maintenance;
 use super::message::{Message, Watch};
 use super::objects::ObjectStates;
 use super::recorder::Recorder;
-use crate::clock;
+use super::timers::Timers;
+use crate::clock::{self, Nanos};
 use crate::etcd::wire::Pool;
+use crate::report::Phase;
 use crate::schedule::Stripe;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -25,6 +28,9 @@ pub(crate) struct Worker {
     /// One per store.
     pub(crate) pools: Vec<Pool>,
     pub(crate) admission: Admission,
+    pub(crate) timers: Timers,
+    /// Of the load, once it is known.
+    times: Cell<Option<Times>>,
     pub(crate) objects: ObjectStates,
     pub(crate) leases: RefCell<Leases>,
     pub(crate) losses: Losses,
@@ -48,7 +54,9 @@ impl Worker {
             index,
             part,
             pools,
-            admission: Admission::new(&run.plan.load),
+            admission: Admission::new(&run.plan.load, part),
+            timers: Timers::new(),
+            times: Cell::new(None),
             objects: ObjectStates::new(part, &run.populations),
             leases: RefCell::default(),
             losses: Losses::new(run.stores.iter().map(|s| s.cluster)),
@@ -66,6 +74,20 @@ impl Worker {
             worker: self.index,
             messages: self.messages.clone(),
         }
+    }
+
+    /// The load's instants, also when its end comes earlier than was planned: a step that would be due after the end is
+    /// not begun, and its session is over.
+    pub(crate) fn within(&self, times: Times) {
+        self.times.set(Some(times));
+        self.timers.end_at(times.end);
+    }
+
+    /// The phase of an operation that is intended at this instant.
+    pub(crate) fn phase(&self, intended: Nanos) -> Phase {
+        self.times
+            .get()
+            .map_or(Phase::Populate, |t| t.phase(intended))
     }
 
     /// Tells the run something; a run that has gone does not listen any more.

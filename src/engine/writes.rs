@@ -6,8 +6,8 @@ use super::routes::store_of;
 use crate::clock::Nanos;
 use crate::kube::actors::{LeaseUse, Session, Step};
 use crate::kube::{ObjectRef, Objects, Write};
+use crate::schedule;
 use crate::schedule::Schedule;
-use crate::schedule::{self, Stripe};
 use crate::workload::{Actor, Plan};
 
 /// Sessions of an actor that are looked at.
@@ -91,7 +91,7 @@ fn of_actor(
     tail: bool,
 ) -> ActorWrites {
     let schedule = &actor.schedule;
-    let mut model = plan.model(actor, Stripe::WHOLE);
+    let model = plan.model(actor);
     let members = model.members();
     let (mut looked_at, mut all) = (0, Vec::new());
     let first = match schedule {

@@ -1,6 +1,6 @@
 //! One stream of arrivals for a whole actor, constant or Poisson, at a rate that may change over time.
 
-use super::Stripe;
+use super::Share;
 use super::profile::Warp;
 use crate::clock::Nanos;
 use crate::rng::{exponential, mix};
@@ -16,8 +16,8 @@ pub struct Arrivals {
     cursor: usize,
     process: Process,
     seed: u64,
-    of: u64,
-    /// The next index of this part.
+    share: Share,
+    /// Where the next index of this part is looked for.
     next: u64,
     /// Poisson: how many gaps `sum` holds.
     summed: u64,
@@ -26,15 +26,15 @@ pub struct Arrivals {
 }
 
 impl Arrivals {
-    /// The arrivals i of the schedule with i ≡ part (mod of).
-    pub fn new(process: Process, rate: &RateProfile, seed: u64, stripe: Stripe) -> Self {
+    /// The arrivals of the schedule that belong to this share.
+    pub fn new(process: Process, rate: &RateProfile, seed: u64, share: Share) -> Self {
         Arrivals {
             warp: Warp::new(rate),
             cursor: 0,
             process,
             seed,
-            of: stripe.of(),
-            next: stripe.part(),
+            share,
+            next: 0,
             summed: 0,
             sum: 0.0,
         }
@@ -44,9 +44,9 @@ impl Arrivals {
 impl Iterator for Arrivals {
     type Item = (u64, Nanos);
 
-    /// None once the rate stays zero (or time runs out, after 584 years).
+    /// None once the rate stays zero (or time runs out, after 584 years), or for a share without cells.
     fn next(&mut self) -> Option<(u64, Nanos)> {
-        let index = self.next;
+        let index = self.share.next(self.next)?;
         let count = match self.process {
             Process::Constant => index as f64,
             Process::Poisson => {
@@ -59,7 +59,7 @@ impl Iterator for Arrivals {
             }
         };
         let at = self.warp.inverse_from(count, &mut self.cursor)?;
-        self.next = index.checked_add(self.of)?;
+        self.next = index.checked_add(1)?;
         Some((index, at))
     }
 }
@@ -69,10 +69,11 @@ mod tests {
     use super::*;
     use crate::clock::SECOND;
     use crate::schedule::Segment;
+    use crate::schedule::Stripe;
     use proptest::prelude::*;
 
     fn whole(process: Process, rate: &RateProfile) -> Arrivals {
-        Arrivals::new(process, rate, 7, Stripe::WHOLE)
+        Arrivals::new(process, rate, 7, Share::of_each(Stripe::WHOLE))
     }
 
     #[test]
@@ -137,7 +138,7 @@ mod tests {
     fn two_seeds_differ_and_one_repeats() {
         let rate = RateProfile::constant(10.0);
         let of = |seed| -> Vec<_> {
-            Arrivals::new(Process::Poisson, &rate, seed, Stripe::WHOLE)
+            Arrivals::new(Process::Poisson, &rate, seed, Share::of_each(Stripe::WHOLE))
                 .take(50)
                 .collect()
         };
@@ -169,10 +170,10 @@ mod tests {
             p in profiles(), process in processes(), seed: u64, of in 1..9_u64,
         ) {
             let n = 400;
-            let all: Vec<_> = Arrivals::new(process, &p, seed, Stripe::WHOLE).take(n).collect();
+            let all: Vec<_> = Arrivals::new(process, &p, seed, Share::of_each(Stripe::WHOLE)).take(n).collect();
             let mut union: Vec<_> = (0..of)
                 .filter_map(|w| Stripe::new(w, of))
-                .flat_map(|s| Arrivals::new(process, &p, seed, s).take_while(|a| a.0 < n as u64))
+                .flat_map(|s| Arrivals::new(process, &p, seed, Share::of_each(s)).take_while(|a| a.0 < n as u64))
                 .collect();
             union.sort_unstable();
             prop_assert_eq!(union, all);
@@ -183,7 +184,7 @@ mod tests {
             p in profiles(), process in processes(), seed: u64, until in 1..10_u64,
         ) {
             let end = until * SECOND;
-            let ats: Vec<u64> = Arrivals::new(process, &p, seed, Stripe::WHOLE)
+            let ats: Vec<u64> = Arrivals::new(process, &p, seed, Share::of_each(Stripe::WHOLE))
                 .map(|a| a.1)
                 .take_while(|&at| at < end)
                 .collect();

@@ -7,6 +7,7 @@ mod arrivals;
 mod periodic;
 mod profile;
 mod rate_profile;
+mod share;
 mod spec;
 mod timetable;
 
@@ -14,13 +15,14 @@ pub use arrivals::Arrivals;
 pub use periodic::{Chain, Periodic, PeriodicInstant};
 pub use profile::Warp;
 pub use rate_profile::{RateProfile, Segment};
+pub use share::{Cells, Share};
 pub use spec::{Process, Schedule, Tail};
 pub use timetable::{Due, Source, Timetable};
 
 use crate::clock::Nanos;
 
-/// The share `part`/`of` of a plan: what one worker, process or host plays. Takes every arrival and
-/// every member whose index is congruent to `part` modulo `of`.
+/// The part `part`/`of` of a plan's cells: what one worker, process or host owns, namely the cells whose number is
+/// congruent to `part` modulo `of`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stripe {
     part: u64,
@@ -54,30 +56,6 @@ impl Stripe {
     /// How many of the indices 0..count belong to this part.
     pub fn share_of(self, count: u64) -> u64 {
         count / self.of + u64::from(count % self.of > self.part)
-    }
-
-    /// The `n`-th index of this part among 0..count, wrapping round; None when it has none of them.
-    pub fn nth(self, n: u64, count: u64) -> Option<u64> {
-        let mine = self.share_of(count);
-        (mine > 0).then(|| (n % mine) * self.of + self.part)
-    }
-
-    /// The index among 0..count that an arrival or a member of this part means: a member means itself,
-    /// arrivals go round.
-    pub fn pick(self, index: u64, count: u64) -> Option<u64> {
-        if index < count && self.owns(index) {
-            return Some(index);
-        }
-        self.nth(index / self.of, count)
-    }
-
-    /// A part of this part: `inner` of the stripe is the same as the global stripe
-    /// (`inner.part × of + part`, `inner.of × of`). A process with part w/W cuts it among its workers so.
-    pub fn cut(self, inner: Stripe) -> Stripe {
-        Stripe {
-            part: inner.part * self.of + self.part,
-            of: inner.of * self.of,
-        }
     }
 }
 
@@ -146,7 +124,7 @@ mod tests {
     use crate::schedule::RateProfile;
 
     #[test]
-    fn stripes_partition_and_nest() {
+    fn stripes_partition() {
         for count in 0..40 {
             for of in 1..7 {
                 let parts: u64 = (0..of)
@@ -155,24 +133,12 @@ mod tests {
                     .sum();
                 assert_eq!(parts, count);
                 for s in (0..of).filter_map(|w| Stripe::new(w, of)) {
-                    let mine: Vec<u64> = (0..s.share_of(count))
-                        .filter_map(|n| s.nth(n, count))
-                        .collect();
-                    let owned: Vec<u64> = (0..count).filter(|i| s.owns(*i)).collect();
-                    assert_eq!(mine, owned);
-                    assert_eq!(s.nth(mine.len() as u64, count), mine.first().copied());
+                    let owned = (0..count).filter(|i| s.owns(*i)).count();
+                    assert_eq!(s.share_of(count), owned as u64);
                 }
             }
         }
         assert_eq!(Stripe::new(3, 3), None);
-        let outer = Stripe::new(1, 3).unwrap();
-        let inner: Vec<Stripe> = (0..2)
-            .map(|w| outer.cut(Stripe::new(w, 2).unwrap()))
-            .collect();
-        for i in 0..60 {
-            let owners = inner.iter().filter(|s| s.owns(i)).count();
-            assert_eq!(owners, usize::from(outer.owns(i)));
-        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A population whose members each act periodically with jitter: kubelets that renew their Leases,
 //! holders of leader locks, apiservers.
 
-use super::Stripe;
+use super::Share;
 use super::profile::Warp;
 use crate::clock::Nanos;
 use crate::rng::{mix, unit};
@@ -65,22 +65,21 @@ impl Periodic {
     /// The most members a population can have.
     pub const MAX_MEMBERS: u64 = u32::MAX as u64;
 
-    /// The members m of 0..count (at most [`Periodic::MAX_MEMBERS`]) with m ≡ part (mod of).
-    pub fn new(chain: &Chain<'_>, count: u64, seed: u64, stripe: Stripe) -> Self {
+    /// The members of 0..count (at most [`Periodic::MAX_MEMBERS`]) that belong to this share.
+    pub fn new(chain: &Chain<'_>, count: u64, seed: u64, share: &Share) -> Self {
         let period = chain.period.max(1) as f64;
         let (low, width) = (chain.low.max(0.0), (chain.high - chain.low).max(0.0));
         let count = count.min(Self::MAX_MEMBERS);
-        let step = usize::try_from(stripe.of()).unwrap_or(usize::MAX);
-        let mine = (stripe.part()..count).step_by(step);
-        // Counts are below 2^32, so nothing is cut off; an iterator that knows its length allocates once.
-        let heap = mine
-            .map(|m| m as u32)
-            .map(|member| {
-                let u = unit(mix(seed, u64::from(member), 0));
-                let at = (period * if chain.spread { u } else { low + width * u }) as Nanos;
-                Reverse(Entry { at, member, k: 0 })
-            })
-            .collect();
+        // Counted first: to double a list of millions on the way costs memory.
+        let mut heap = Vec::with_capacity(usize::try_from(share.share_of(count)).unwrap_or(0));
+        // Counts are below 2^32, so nothing is cut off.
+        let mine = (0..count).filter(|m| share.owns(*m)).map(|m| m as u32);
+        heap.extend(mine.map(|member| {
+            let u = unit(mix(seed, u64::from(member), 0));
+            let at = (period * if chain.spread { u } else { low + width * u }) as Nanos;
+            Reverse(Entry { at, member, k: 0 })
+        }));
+        let heap = BinaryHeap::from(heap);
         let warp = Warp::new(chain.intensity);
         Periodic {
             heap,
@@ -136,6 +135,7 @@ mod tests {
     use super::*;
     use crate::clock::SECOND;
     use crate::schedule::Segment;
+    use crate::schedule::Stripe;
     use proptest::prelude::*;
     use std::collections::HashMap;
 
@@ -153,7 +153,7 @@ mod tests {
             },
             count,
             11,
-            stripe,
+            &Share::of_each(stripe),
         )
     }
 
@@ -210,7 +210,7 @@ mod tests {
             tail: None,
             spread: false,
         };
-        let ats = Periodic::new(&chain, 1, 11, Stripe::WHOLE).map(|b| (b.at, b.k));
+        let ats = Periodic::new(&chain, 1, 11, &Share::of_each(Stripe::WHOLE)).map(|b| (b.at, b.k));
         let ats: Vec<(Nanos, u64)> = ats.take(3).collect();
         assert_eq!(ats, [(PERIOD, 0), (2 * PERIOD, 1), (3 * PERIOD, 2)]);
     }
@@ -231,7 +231,9 @@ mod tests {
             spread: true,
         };
         let mut beats: HashMap<u64, Vec<Nanos>> = HashMap::new();
-        for b in Periodic::new(&chain, 5, 11, Stripe::WHOLE).take_while(|b| b.at < 2000 * PERIOD) {
+        for b in Periodic::new(&chain, 5, 11, &Share::of_each(Stripe::WHOLE))
+            .take_while(|b| b.at < 2000 * PERIOD)
+        {
             beats.entry(b.member).or_default().push(b.at);
         }
         for (member, ats) in beats {

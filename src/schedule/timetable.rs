@@ -1,6 +1,6 @@
 //! The sources of one worker, merged into one sequence of due instants.
 
-use super::Stripe;
+use super::Share;
 use super::arrivals::Arrivals;
 use super::periodic::{Chain, Periodic};
 use crate::clock::Nanos;
@@ -24,13 +24,13 @@ impl Source {
         members: u64,
         seed: u64,
         name: &str,
-        stripe: Stripe,
+        share: Share,
     ) -> Option<Self> {
         let seed = stream(seed, name);
         match schedule {
-            Schedule::Arrivals { process, rate } => Some(Source::Arrivals(Arrivals::new(
-                *process, rate, seed, stripe,
-            ))),
+            Schedule::Arrivals { process, rate } => {
+                Some(Source::Arrivals(Arrivals::new(*process, rate, seed, share)))
+            }
             Schedule::Periodic {
                 period,
                 low,
@@ -48,7 +48,7 @@ impl Source {
                     spread: *spread,
                 };
                 Some(Source::Periodic(Periodic::new(
-                    &chain, members, seed, stripe,
+                    &chain, members, seed, &share,
                 )))
             }
             Schedule::Closed { .. } => None,
@@ -167,6 +167,7 @@ impl Timetable {
 mod tests {
     use super::*;
     use crate::clock::SECOND;
+    use crate::schedule::Stripe;
     use crate::schedule::{Process, RateProfile};
     use proptest::prelude::*;
 
@@ -191,7 +192,13 @@ mod tests {
     fn table(schedules: &[(Schedule, u64)], stripe: Stripe) -> Timetable {
         let mut t = Timetable::new();
         for (i, (s, members)) in schedules.iter().enumerate() {
-            if let Some(source) = Source::new(s, *members, 3, &format!("actor-{i}"), stripe) {
+            if let Some(source) = Source::new(
+                s,
+                *members,
+                3,
+                &format!("actor-{i}"),
+                Share::of_each(stripe),
+            ) {
                 t.add(source);
             }
         }
@@ -241,7 +248,7 @@ mod tests {
                 0,
                 1,
                 "a",
-                Stripe::WHOLE
+                Share::of_each(Stripe::WHOLE)
             )
             .is_none()
         );

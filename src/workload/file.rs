@@ -183,7 +183,7 @@ pub struct LoadSpec {
     /// Engine threads. Default: 1 up to 4 cores, then one per 4 cores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<u64>,
-    /// Connections per store, across all workers. Default: maxInFlight / 250, from 8 to 64.
+    /// Connections per store, across all workers, rounded up to the same number for each member and worker. Default: maxInFlight / 250, from 8 to 64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
     /// Requests in flight, across all workers. Default: 10 × rate × limit, from 64 to 10,000.

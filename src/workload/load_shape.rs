@@ -22,18 +22,24 @@ pub(super) fn load(
     let workers = whole("load.workers", workers, 1, 256)?;
     let in_flight = *spec
         .max_in_flight
-        .get_or_insert(default_in_flight(rates, actors, limits));
+        .get_or_insert(default_in_flight(rates, actors, limits).max(workers));
     let in_flight = whole("load.maxInFlight", in_flight, 1, 1_000_000)?;
     // An etcd behind TLS allows 250 streams per connection (the default of Go's HTTP/2 server).
     let connections = *spec
         .connections
         .get_or_insert(in_flight.div_ceil(250).clamp(8, 64).max(workers));
     let connections = whole("load.connections", connections, 1, 10_000)?;
-    if connections < workers {
-        let message = format!(
-            "{connections} is fewer than the {workers} workers; use at least {workers}, or fewer workers"
-        );
-        return Err(FieldError::at("load.connections", message));
+    // A worker with nothing to send on, or nothing to send, would leave its part of the load out.
+    for (field, n) in [
+        ("load.maxInFlight", in_flight),
+        ("load.connections", connections),
+    ] {
+        if n < workers {
+            let message = format!(
+                "{n} is fewer than the {workers} workers; use at least {workers}, or fewer workers"
+            );
+            return Err(FieldError::at(field, message));
+        }
     }
     let max_attempts = whole(
         "load.maxAttempts",

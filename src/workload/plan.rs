@@ -7,7 +7,7 @@ use crate::kube::actors::{Model, Scope, Settings};
 use crate::kube::{ActorKind, Cluster};
 use crate::kube::{OpClass, Resource};
 use crate::rpc::WireKind;
-use crate::schedule::{Schedule, Stripe};
+use crate::schedule::Schedule;
 use crate::target::Target;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -80,9 +80,9 @@ impl Plan {
         Traffic::new(&self.actors, &self.cluster, stores, self.seed).event_spacing()
     }
 
-    /// The model of one of its actors, for one part of the plan.
-    pub fn model(&self, actor: &Actor, part: Stripe) -> Box<dyn Model> {
-        actor.model(&self.cluster, self.stores.len(), part, self.seed)
+    /// The model of one of its actors.
+    pub fn model(&self, actor: &Actor) -> Box<dyn Model> {
+        actor.model(&self.cluster, self.stores.len(), self.seed)
     }
 
     /// Lets load and populate come up over `ramp`: a rate's own ramp from 0 is stretched to it, any other rate
@@ -147,19 +147,13 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Its model, for one part of the plan.
-    pub(super) fn model(
-        &self,
-        cluster: &Cluster,
-        stores: usize,
-        part: Stripe,
-        seed: u64,
-    ) -> Box<dyn Model> {
+    /// Its model.
+    pub(super) fn model(&self, cluster: &Cluster, stores: usize, seed: u64) -> Box<dyn Model> {
         (self.kind.model)(&Scope {
             settings: &self.settings,
             cluster,
             stores: stores as u64,
-            part,
+            schedule: &self.schedule,
             seed,
         })
     }
@@ -256,7 +250,7 @@ pub struct Phases {
 pub struct Load {
     /// Engine threads.
     pub workers: usize,
-    /// Connections per store, over all workers.
+    /// Connections per store, over all workers; rounded up to the same number for each member and worker.
     pub connections: usize,
     /// Operations in flight, over all workers.
     pub max_in_flight: usize,

@@ -4,7 +4,7 @@ use super::plan::Actor;
 use crate::clock::{Nanos, SECOND};
 use crate::kube::actors::{Model, populations};
 use crate::kube::{Cluster, OpClass, Resource};
-use crate::schedule::{Schedule, Stripe, peak_rate};
+use crate::schedule::{Schedule, peak_rate};
 
 /// An op class of the load.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub(super) struct Traffic<'a> {
 impl<'a> Traffic<'a> {
     /// Of actors in a cluster with so many stores.
     pub(super) fn new(actors: &'a [Actor], cluster: &Cluster, stores: usize, seed: u64) -> Self {
-        let model = |a: &'a Actor| (a, a.model(cluster, stores, Stripe::WHOLE, seed));
+        let model = |a: &'a Actor| (a, a.model(cluster, stores, seed));
         Traffic {
             actors: actors.iter().map(model).collect(),
         }

@@ -10,12 +10,19 @@ use etcdmark::kube::actors::{
 };
 use etcdmark::kube::{ActorKind, OpClass};
 use etcdmark::report::{Collector, RunResult};
+use etcdmark::schedule::Cells;
 use etcdmark::workload::{Overrides, RunSettings, Source};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 #[derive(Debug)]
 struct Panics;
+
+impl Cells for Panics {
+    fn cells(&self) -> Option<u64> {
+        Some(1)
+    }
+}
 
 impl Model for Panics {
     fn population(&self) -> Vec<Population> {
@@ -26,7 +33,7 @@ impl Model for Panics {
         1
     }
 
-    fn session(&mut self, _: u64, _: u64) -> Option<Session> {
+    fn session(&self, _: u64, _: u64) -> Option<Session> {
         let thread = std::thread::current();
         assert!(
             !thread

@@ -75,7 +75,7 @@ fn assert_lost<'a>(ended: &'a Ended, kinds: &[&str]) -> &'a Value {
         first.starts_with("failed: ") && first.contains(failed),
         "{said:?}"
     );
-    assert!(said.stdout.contains(" lost; "), "{said:?}");
+    assert!(said.words().contains(&format!(", {lost} lost")), "{said:?}");
     assert!(!said.stdout.contains("none lost"), "{said:?}");
     let losses = ended.result["losses"].as_array().unwrap();
     for kind in kinds {

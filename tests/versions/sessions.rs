@@ -6,7 +6,7 @@ use etcdmark::kube::actors::{Model, Population, Row, RowObject, Scope, Script, S
 use etcdmark::kube::actors::{Step, Think};
 use etcdmark::kube::{ActorKind, Kind, ObjectRef, OpClass};
 use etcdmark::report::{Collector, Counts, Event, Phase, RunResult};
-use etcdmark::schedule::{Process, RateProfile, Schedule};
+use etcdmark::schedule::{Cells, Process, RateProfile, Schedule};
 use etcdmark::workload::{Actor, Overrides, RunSettings, Source};
 use etcdmark::{clock, engine};
 use std::sync::Arc;
@@ -51,6 +51,12 @@ impl Playing {
     }
 }
 
+impl Cells for Playing {
+    fn cells(&self) -> Option<u64> {
+        None
+    }
+}
+
 impl Model for Playing {
     fn population(&self) -> Vec<Population> {
         vec![Population {
@@ -65,7 +71,7 @@ impl Model for Playing {
         1
     }
 
-    fn session(&mut self, index: u64, _: u64) -> Option<Session> {
+    fn session(&self, index: u64, _: u64) -> Option<Session> {
         Some((self.play)(&self.script, index))
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Context, Failed, frame};
 use crate::clock::{self, Nanos};
-use crate::engine::leases::{Grant, LeaseDecision};
+use crate::engine::leases::Grant;
 use crate::engine::worker::Worker;
 use crate::kube::{OpClass, requests};
 use crate::rpc::messages::LeaseGrantResponse;
@@ -34,28 +34,21 @@ impl Worker {
         ttl: i64,
         reuse: u64,
     ) -> Result<usize, Failed> {
-        loop {
-            let decision = self.leases.borrow_mut().shared(slot, reuse, clock::now());
-            match decision {
-                LeaseDecision::Use(lease) => return Ok(lease),
-                LeaseDecision::Wait(notify) => notify.notified().await,
-                LeaseDecision::Grant => {
-                    let mut granting = *context;
-                    granting.follows(clock::now());
-                    let operation = self.offer_next(&granting, class);
-                    let grant =
-                        self.operation(operation, async || self.grant(&granting, class, ttl).await);
-                    let grant = grant.await;
-                    let mut leases = self.leases.borrow_mut();
-                    return match grant {
-                        Ok((grant, _)) => Ok(leases.add_shared(slot, grant)),
-                        Err(Failed) => {
-                            leases.failed(slot);
-                            Err(Failed)
-                        }
-                    };
-                }
+        let slot = self.run.leases.slot(slot);
+        let mut shared = slot.lock().await;
+        let grant = match shared.attach(reuse, clock::now()) {
+            Some(grant) => grant,
+            None => {
+                let mut granting = *context;
+                granting.follows(clock::now());
+                let operation = self.offer_next(&granting, class);
+                let (grant, _) = self
+                    .operation(operation, async || self.grant(&granting, class, ttl).await)
+                    .await?;
+                shared.renew(grant);
+                grant
             }
-        }
+        };
+        Ok(self.leases.borrow_mut().number(grant))
     }
 }

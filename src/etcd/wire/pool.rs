@@ -8,6 +8,7 @@ use super::{Call, Link, Reply, Transport};
 use crate::clock;
 use crate::etcd::auth::{self, Auth, AuthError};
 use crate::etcd::tls::DialError;
+use crate::rng::mix;
 use crate::rpc::RpcError;
 use crate::rpc::errors::wants_new_token;
 use crate::target::Target;
@@ -18,6 +19,8 @@ use std::rc::Rc;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+/// How many channels a call tries at random before it looks for any.
+const TRIES: usize = 8;
 /// Member events kept until they are taken.
 const EVENTS_KEPT: usize = 10_000;
 
@@ -215,7 +218,7 @@ impl Pool {
         self.members.events.borrow_mut().drain(..).collect()
     }
 
-    /// Sends one request on channel `hint % channels()`, or on the next healthy one. With none healthy it
+    /// Sends one request on channel `hint % channels()`, or on another healthy one. With none healthy it
     /// waits, at most the call's timeout. Never sends twice: a failed attempt is the caller's to repeat.
     /// Dropping the future cancels the request.
     pub async fn call(&self, hint: u64, call: Call) -> Reply {
@@ -265,8 +268,11 @@ impl Pool {
 
     fn pick(&self, hint: u64) -> Option<Link> {
         let n = self.channels.len();
-        let first = usize::try_from(hint % n as u64).unwrap_or(0);
-        (0..n).find_map(|i| self.channels[(first + i) % n].link())
+        let at = |hint: u64| usize::try_from(hint % n as u64).unwrap_or(0);
+        // Where that one is down each request goes elsewhere, so that no neighbour gets all of them.
+        let tries = std::iter::successors(Some(hint), |h| Some(mix(*h, 1, 0))).take(TRIES);
+        let chosen = tries.map(at).find_map(|i| self.channels[i].link());
+        chosen.or_else(|| self.channels.iter().find_map(|c| c.link()))
     }
 
     /// Waits for a change; the reply of a call that has waited too long.

@@ -10,7 +10,7 @@
 use super::{Apart, DefaultArrivals, Definition, Exceptions, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
-use crate::schedule::Sessions;
+use crate::schedule::{Cells, Sessions};
 use std::time::Duration;
 
 pub(super) const DEFINITION: Definition = Definition {
@@ -58,6 +58,12 @@ impl ApiserverLease {
     }
 }
 
+impl Cells for ApiserverLease {
+    fn cells(&self) -> Option<u64> {
+        Some(self.apiservers)
+    }
+}
+
 impl Model for ApiserverLease {
     fn population(&self) -> Vec<Population> {
         vec![Population {
@@ -73,7 +79,7 @@ impl Model for ApiserverLease {
         self.apiservers * self.loops()
     }
 
-    fn session(&mut self, index: u64, _: u64) -> Option<Session> {
+    fn session(&self, index: u64, _: u64) -> Option<Session> {
         if self.apiservers == 0 {
             return None;
         }

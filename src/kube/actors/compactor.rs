@@ -8,6 +8,7 @@
 use super::{DefaultArrivals, Definition, Exceptions, Form, Members};
 use super::{Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
+use crate::schedule::Cells;
 use std::time::Duration;
 
 pub(super) const DEFINITION: Definition = Definition {
@@ -40,6 +41,12 @@ struct Compactor {
     stores: u64,
 }
 
+impl Cells for Compactor {
+    fn cells(&self) -> Option<u64> {
+        Some(self.members())
+    }
+}
+
 impl Model for Compactor {
     fn population(&self) -> Vec<Population> {
         Vec::new()
@@ -49,7 +56,8 @@ impl Model for Compactor {
         self.apiservers.saturating_mul(self.stores)
     }
 
-    fn session(&mut self, member: u64, _: u64) -> Option<Session> {
+    fn session(&self, index: u64, _: u64) -> Option<Session> {
+        let member = index.checked_rem(self.members())?;
         Some(Session::new(
             Kind::CompactRev,
             member,

@@ -3,7 +3,7 @@
 
 use super::{Field, Model, Settings};
 use crate::kube::Cluster;
-use crate::schedule::{Process, Stripe};
+use crate::schedule::{Process, Schedule};
 use std::time::Duration;
 
 /// A kind of actor.
@@ -180,8 +180,8 @@ pub struct Scope<'a> {
     pub cluster: &'a Cluster,
     /// Stores of the workload.
     pub stores: u64,
-    /// The part of the plan that the model plays.
-    pub part: Stripe,
+    /// When its sessions begin.
+    pub schedule: &'a Schedule,
     /// The plan's seed.
     pub seed: u64,
 }

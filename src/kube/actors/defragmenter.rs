@@ -6,6 +6,7 @@
 use super::{DefaultArrivals, Definition, Exceptions, Form, Members};
 use super::{Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
+use crate::schedule::Cells;
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "defragmenter",
@@ -34,6 +35,12 @@ pub(super) const DEFINITION: Definition = Definition {
 #[derive(Debug)]
 struct Defragmenter;
 
+impl Cells for Defragmenter {
+    fn cells(&self) -> Option<u64> {
+        Some(1)
+    }
+}
+
 impl Model for Defragmenter {
     fn population(&self) -> Vec<Population> {
         Vec::new()
@@ -43,7 +50,7 @@ impl Model for Defragmenter {
         1
     }
 
-    fn session(&mut self, _: u64, _: u64) -> Option<Session> {
+    fn session(&self, _: u64, _: u64) -> Option<Session> {
         // It is about no object: that of a quiet client stands for none.
         let step = Step::Defragment(OpClass::Defragment);
         Some(Session::new(Kind::Probe, 0, &[step]))

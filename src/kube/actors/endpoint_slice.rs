@@ -6,7 +6,7 @@
 use super::{DefaultArrivals, Definition, Exceptions, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
-use crate::schedule::Stripe;
+use crate::schedule::Cells;
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "endpointSlice",
@@ -21,7 +21,6 @@ pub(super) const DEFINITION: Definition = Definition {
         Box::new(EndpointSlice {
             services: scope.cluster.services,
             slices: scope.cluster.slices_per_service(),
-            part: scope.part,
         })
     },
 };
@@ -30,7 +29,12 @@ pub(super) const DEFINITION: Definition = Definition {
 struct EndpointSlice {
     services: u64,
     slices: u64,
-    part: Stripe,
+}
+
+impl Cells for EndpointSlice {
+    fn cells(&self) -> Option<u64> {
+        Some(self.services)
+    }
 }
 
 impl Model for EndpointSlice {
@@ -47,10 +51,9 @@ impl Model for EndpointSlice {
         self.services
     }
 
-    fn session(&mut self, index: u64, occurrence: u64) -> Option<Session> {
-        let turn = index / self.part.of();
-        let service = self.part.nth(turn, self.services)?;
-        let slice = (turn / self.part.share_of(self.services) + occurrence) % self.slices;
+    fn session(&self, index: u64, occurrence: u64) -> Option<Session> {
+        let service = index.checked_rem(self.services)?;
+        let slice = (index / self.services + occurrence) % self.slices;
         Some(Session::new(
             Kind::EndpointSlice,
             service * self.slices + slice,

@@ -6,7 +6,7 @@
 use super::{Ceiling, DefaultArrivals, Definition, Exceptions, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
-use crate::schedule::Stripe;
+use crate::schedule::Cells;
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "endpoints",
@@ -28,7 +28,6 @@ pub(super) const DEFINITION: Definition = Definition {
     model: |scope| {
         Box::new(Endpoints {
             services: scope.cluster.services,
-            part: scope.part,
         })
     },
 };
@@ -36,7 +35,12 @@ pub(super) const DEFINITION: Definition = Definition {
 #[derive(Debug)]
 struct Endpoints {
     services: u64,
-    part: Stripe,
+}
+
+impl Cells for Endpoints {
+    fn cells(&self) -> Option<u64> {
+        Some(self.services)
+    }
 }
 
 impl Model for Endpoints {
@@ -53,8 +57,8 @@ impl Model for Endpoints {
         self.services
     }
 
-    fn session(&mut self, index: u64, _: u64) -> Option<Session> {
-        let service = self.part.nth(index / self.part.of(), self.services)?;
+    fn session(&self, index: u64, _: u64) -> Option<Session> {
+        let service = index.checked_rem(self.services)?;
         Some(Session::new(
             Kind::Endpoints,
             service,

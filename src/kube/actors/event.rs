@@ -8,8 +8,8 @@ use super::{Accepts, DefaultArrivals, Definition, Exceptions, Field, Form, Membe
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::objects::reported_by_scheduler;
 use crate::kube::{Kind, OpClass};
-use crate::rng::mix;
-use crate::schedule::Stripe;
+use crate::rng::{mix, unit};
+use crate::schedule::{Cells, RateProfile, Schedule};
 use std::time::Duration;
 
 pub(super) const DEFINITION: Definition = Definition {
@@ -50,8 +50,8 @@ const TTL: Field = Field {
 
 /// The apiserver's lease reuse, seconds at most.
 const MAX_REUSE_SECONDS: u64 = 60;
-/// How many earlier Events a series update chooses from.
-const RECENT: usize = 64;
+/// From how many earlier arrivals a series update chooses its Event.
+const RECENT: u64 = 64;
 
 #[derive(Debug)]
 struct Event {
@@ -59,10 +59,47 @@ struct Event {
     ttl: i64,
     reuse: u64,
     clients: u64,
-    part: Stripe,
     seed: u64,
-    recent: Vec<u64>,
-    created: u64,
+    recent: Recent,
+}
+
+/// The arrivals from which a series update chooses, counted back from its own.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    /// So many may still be under way: the clients of a closed loop.
+    after: u64,
+    /// And so many before them.
+    of: u64,
+}
+
+impl Recent {
+    /// Only Events that half their TTL has left are chosen, as far as the rate tells their age.
+    fn new(schedule: &Schedule, ttl: u64) -> Recent {
+        match schedule {
+            Schedule::Arrivals { rate, .. } => {
+                let arrivals = lowest(rate) * ttl as f64 / 2.0;
+                Recent {
+                    after: 0,
+                    of: (arrivals as u64).clamp(1, RECENT),
+                }
+            }
+            Schedule::Closed { concurrency } => Recent {
+                after: *concurrency,
+                of: RECENT,
+            },
+            Schedule::Periodic { .. } => Recent {
+                after: 0,
+                of: RECENT,
+            },
+        }
+    }
+}
+
+/// The lowest rate that is not zero, per second; 0 where there is none.
+fn lowest(rate: &RateProfile) -> f64 {
+    let segments = rate.segments.iter().flat_map(|s| [s.from, s.to]);
+    let rates = segments.chain([rate.then]).filter(|r| *r > 0.0);
+    rates.reduce(f64::min).unwrap_or(0.0)
 }
 
 impl Event {
@@ -74,11 +111,32 @@ impl Event {
             ttl: i64::try_from(ttl + reuse).unwrap_or(i64::MAX),
             reuse,
             clients: scope.cluster.apiservers.max(1) * 2,
-            part: scope.part,
             seed: scope.seed,
-            recent: Vec::with_capacity(RECENT),
-            created: 0,
+            recent: Recent::new(scope.schedule, ttl),
         }
+    }
+
+    /// The Event that an arrival updates: the last one created before the arrival that is drawn. None for one that
+    /// creates its own.
+    fn updated(&self, arrival: u64) -> Option<u64> {
+        let draw = self.draw(arrival);
+        if !self.is_series(draw) {
+            return None;
+        }
+        let back = 1 + self.recent.after + draw % self.recent.of;
+        let from = arrival.checked_sub(back)?;
+        let earliest = from.saturating_sub(RECENT);
+        (earliest..=from)
+            .rev()
+            .find(|i| !self.is_series(self.draw(*i)))
+    }
+
+    fn draw(&self, arrival: u64) -> u64 {
+        mix(self.seed, 0x65_76_65_6e, arrival)
+    }
+
+    fn is_series(&self, draw: u64) -> bool {
+        unit(draw) < self.series_share
     }
 
     /// Of the events client that an Event's reporter has: the scheduler's go through events.k8s.io.
@@ -94,22 +152,28 @@ impl Event {
     }
 }
 
+impl Cells for Event {
+    fn cells(&self) -> Option<u64> {
+        None
+    }
+
+    /// That of the Event.
+    fn cell(&self, arrival: u64) -> u64 {
+        self.updated(arrival).unwrap_or(arrival)
+    }
+}
+
 impl Model for Event {
     fn population(&self) -> Vec<Population> {
         Vec::new()
     }
 
     fn members(&self) -> u64 {
-        self.part.of()
+        1
     }
 
-    fn session(&mut self, index: u64, occurrence: u64) -> Option<Session> {
-        let arrival = index + occurrence * self.part.of();
-        let draw = mix(self.seed, 0x65_76_65_6e, arrival);
-        let series = (draw >> 11) as f64 / (1u64 << 53) as f64;
-        if series < self.series_share && !self.recent.is_empty() {
-            let which = usize::try_from(draw % self.recent.len() as u64).unwrap_or(0);
-            let event = self.recent[which];
+    fn session(&self, arrival: u64, _: u64) -> Option<Session> {
+        if let Some(event) = self.updated(arrival) {
             return Some(Session::new(
                 Kind::Event,
                 event,
@@ -126,13 +190,6 @@ impl Model for Event {
                 ],
             ));
         }
-        if self.recent.len() < RECENT {
-            self.recent.push(arrival);
-        } else {
-            let at = usize::try_from(self.created % RECENT as u64).unwrap_or(0);
-            self.recent[at] = arrival;
-        }
-        self.created += 1;
         Some(Session::new(
             Kind::Event,
             arrival,

@@ -7,7 +7,7 @@
 use super::{Accepts, Apart, DefaultArrivals, Definition, Exceptions, Field, Form, Members, Value};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
-use crate::schedule::Sessions;
+use crate::schedule::{Cells, Sessions};
 use std::time::Duration;
 
 pub(super) const DEFINITION: Definition = Definition {
@@ -56,6 +56,12 @@ struct LeaderLease {
     standbys: u64,
 }
 
+impl Cells for LeaderLease {
+    fn cells(&self) -> Option<u64> {
+        Some(self.locks)
+    }
+}
+
 impl Model for LeaderLease {
     fn population(&self) -> Vec<Population> {
         vec![Population {
@@ -71,7 +77,7 @@ impl Model for LeaderLease {
         self.locks * (1 + self.standbys)
     }
 
-    fn session(&mut self, index: u64, _: u64) -> Option<Session> {
+    fn session(&self, index: u64, _: u64) -> Option<Session> {
         if self.locks == 0 {
             return None;
         }

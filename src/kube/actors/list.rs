@@ -7,7 +7,7 @@
 use super::{Accepts, DefaultArrivals, Definition, Exceptions, Field, Form, Members, Scope, Value};
 use super::{Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
-use crate::schedule::Stripe;
+use crate::schedule::Cells;
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "list",
@@ -39,7 +39,6 @@ struct List {
     per_cell: u64,
     /// What creates the objects; none for Events, which the event actor makes.
     create: Option<OpClass>,
-    part: Stripe,
 }
 
 impl List {
@@ -82,8 +81,13 @@ impl List {
             cells,
             per_cell,
             create,
-            part: scope.part,
         }
+    }
+}
+
+impl Cells for List {
+    fn cells(&self) -> Option<u64> {
+        Some(self.cells)
     }
 }
 
@@ -102,9 +106,9 @@ impl Model for List {
         1
     }
 
-    fn session(&mut self, index: u64, _: u64) -> Option<Session> {
-        // The object only says which worker's connection is used: the list is of all of them.
-        let object = self.part.pick(index, self.cells)?;
+    fn session(&self, index: u64, _: u64) -> Option<Session> {
+        // The object only says which connection is used: the list is of all of them.
+        let object = index.checked_rem(self.cells)?;
         let step = Step::List(self.class);
         Some(Session::new(self.kind, object * self.per_cell, &[step]))
     }

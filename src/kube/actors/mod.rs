@@ -20,7 +20,7 @@ pub use session::{Session, Turn};
 pub use step::{LeaseUse, Population, Step};
 
 use crate::kube::OpClass;
-use crate::schedule::Sessions;
+use crate::schedule::{Cells, Sessions};
 
 macro_rules! kinds {
     ($($file:ident,)*) => {
@@ -45,8 +45,9 @@ kinds! {
     defragmenter,
 }
 
-/// What every actor answers.
-pub trait Model: std::fmt::Debug + Send {
+/// What every actor answers. A model has no state: what it says of an index depends on the index, the cluster and the
+/// seed. Its cells are those of the objects that it writes: an arrival is about an object of its cell.
+pub trait Model: Cells {
     /// Objects that must exist before the load, with the op class that creates them.
     fn population(&self) -> Vec<Population>;
 
@@ -54,8 +55,8 @@ pub trait Model: std::fmt::Debug + Send {
     fn members(&self) -> u64;
 
     /// The session of the `index`-th arrival (open or closed loop), or of the member `index` (periodic
-    /// schedule) at its `occurrence`-th time. None when this part of the plan has nothing to do.
-    fn session(&mut self, index: u64, occurrence: u64) -> Option<Session>;
+    /// schedule) at its `occurrence`-th time. None when there is no object.
+    fn session(&self, index: u64, occurrence: u64) -> Option<Session>;
 
     /// How often each op class of the load is sent per second when this many sessions begin per second, over all
     /// members; without what only conflicts cause.

@@ -6,7 +6,7 @@
 use super::{DefaultArrivals, Definition, Exceptions, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
-use crate::schedule::Stripe;
+use crate::schedule::Cells;
 use std::time::Duration;
 
 pub(super) const DEFINITION: Definition = Definition {
@@ -25,7 +25,6 @@ pub(super) const DEFINITION: Definition = Definition {
     model: |scope| {
         Box::new(NodeLease {
             nodes: scope.cluster.nodes,
-            part: scope.part,
         })
     },
 };
@@ -33,7 +32,12 @@ pub(super) const DEFINITION: Definition = Definition {
 #[derive(Debug)]
 struct NodeLease {
     nodes: u64,
-    part: Stripe,
+}
+
+impl Cells for NodeLease {
+    fn cells(&self) -> Option<u64> {
+        Some(self.nodes)
+    }
 }
 
 impl Model for NodeLease {
@@ -50,8 +54,8 @@ impl Model for NodeLease {
         self.nodes
     }
 
-    fn session(&mut self, index: u64, _: u64) -> Option<Session> {
-        let node = self.part.pick(index, self.nodes)?;
+    fn session(&self, index: u64, _: u64) -> Option<Session> {
+        let node = index.checked_rem(self.nodes)?;
         Some(Session::new(
             Kind::NodeLease,
             node,

@@ -8,7 +8,7 @@
 use super::{DefaultArrivals, Definition, Exceptions, Form, Members};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
-use crate::schedule::Stripe;
+use crate::schedule::Cells;
 use std::time::Duration;
 
 pub(super) const DEFINITION: Definition = Definition {
@@ -26,7 +26,6 @@ pub(super) const DEFINITION: Definition = Definition {
     model: |scope| {
         Box::new(NodeStatus {
             nodes: scope.cluster.nodes,
-            part: scope.part,
         })
     },
 };
@@ -34,7 +33,12 @@ pub(super) const DEFINITION: Definition = Definition {
 #[derive(Debug)]
 struct NodeStatus {
     nodes: u64,
-    part: Stripe,
+}
+
+impl Cells for NodeStatus {
+    fn cells(&self) -> Option<u64> {
+        Some(self.nodes)
+    }
 }
 
 impl Model for NodeStatus {
@@ -55,8 +59,8 @@ impl Model for NodeStatus {
         self.nodes
     }
 
-    fn session(&mut self, index: u64, _: u64) -> Option<Session> {
-        let node = self.part.pick(index, self.nodes)?;
+    fn session(&self, index: u64, _: u64) -> Option<Session> {
+        let node = index.checked_rem(self.nodes)?;
         Some(Session::new(
             Kind::Node,
             node,

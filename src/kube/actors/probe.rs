@@ -3,7 +3,7 @@
 use super::{Accepts, DefaultArrivals, Definition, Exceptions, Field, Form, Members, Value};
 use super::{LeaseUse, Model, Population, Session, Step};
 use crate::kube::{Kind, OpClass};
-use crate::schedule::Process;
+use crate::schedule::{Cells, Process};
 
 pub(super) const DEFINITION: Definition = Definition {
     name: "probe",
@@ -38,6 +38,12 @@ struct Probe {
     writes: bool,
 }
 
+impl Cells for Probe {
+    fn cells(&self) -> Option<u64> {
+        Some(1)
+    }
+}
+
 impl Model for Probe {
     fn population(&self) -> Vec<Population> {
         vec![Population {
@@ -52,7 +58,7 @@ impl Model for Probe {
         1
     }
 
-    fn session(&mut self, index: u64, occurrence: u64) -> Option<Session> {
+    fn session(&self, index: u64, occurrence: u64) -> Option<Session> {
         let turn = index + occurrence;
         let step = if self.writes && turn % 2 == 1 {
             Step::Update {

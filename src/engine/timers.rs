@@ -1,18 +1,18 @@
-//! Think times: sessions that wait before their next step, woken in order by one pacer of the worker.
+//! Timers: tasks of a worker that wait for an instant, woken in order by one pacer. Sessions that think, clients of a
+//! closed loop and writers of populate may be thousands; each costs an entry here, not an open file.
 
-use super::load::Times;
 use super::pace::Pacer;
 use crate::clock::{self, Nanos};
-use crate::report::Phase;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use tokio::sync::{Notify, oneshot};
 
-/// The sessions of a worker that think.
+/// The tasks of a worker that wait.
 #[derive(Debug)]
-pub(crate) struct Thinking {
-    times: Cell<Times>,
+pub(crate) struct Timers {
+    /// Nobody waits for this instant, or for a later one.
+    end: Cell<Nanos>,
     /// By the instant at which they go on, then in the order in which they came.
     waiting: RefCell<BTreeMap<(Nanos, u64), oneshot::Sender<()>>>,
     came: Cell<u64>,
@@ -20,44 +20,27 @@ pub(crate) struct Thinking {
     sooner: Notify,
 }
 
-impl Thinking {
-    /// Nobody thinks, and nobody may: the load has not begun.
+impl Timers {
+    /// Nobody waits.
     pub(crate) fn new() -> Self {
-        let times = Times {
-            start: 0,
-            measure: 0,
-            end: 0,
-            drain: 0,
-        };
-        Thinking {
-            times: Cell::new(times),
+        Timers {
+            end: Cell::new(Nanos::MAX),
             waiting: RefCell::default(),
             came: Cell::new(0),
             sooner: Notify::new(),
         }
     }
 
-    /// The load's instants; also when its end comes earlier than was planned. A step that would be due after the
-    /// end is not begun: its session is over.
-    pub(crate) fn within(&self, times: Times) {
-        self.times.set(times);
+    /// Who waits for this instant or for a later one is told that it does not come.
+    pub(crate) fn end_at(&self, end: Nanos) {
+        self.end.set(end);
         // To drop their senders is to tell them.
-        drop(self.waiting.borrow_mut().split_off(&(times.end, 0)));
+        drop(self.waiting.borrow_mut().split_off(&(end, 0)));
     }
 
-    /// The phase of a step that is intended at this instant.
-    pub(crate) fn phase(&self, intended: Nanos) -> Phase {
-        self.times.get().phase(intended)
-    }
-
-    /// How many think.
-    pub(crate) fn count(&self) -> u64 {
-        self.waiting.borrow().len() as u64
-    }
-
-    /// Returns at or after `at`, never before; false when the load ends first.
+    /// Returns at or after `at`, never before; false at once when the end comes first.
     pub(crate) async fn until(&self, at: Nanos) -> bool {
-        if at >= self.times.get().end {
+        if at >= self.end.get() {
             return false;
         }
         if at <= clock::now() {
@@ -78,7 +61,10 @@ impl Thinking {
     }
 
     /// Wakes them in their turn, for ever.
-    pub(crate) async fn run(&self, mut pacer: Pacer) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// The pacer's.
+    pub(crate) async fn run(&self, mut pacer: Pacer) -> io::Error {
         loop {
             let next = self.waiting.borrow().first_key_value().map(|(k, _)| k.0);
             match next {
@@ -92,7 +78,9 @@ impl Thinking {
                 }
                 Some(at) => tokio::select! {
                     () = self.sooner.notified() => {}
-                    waited = pacer.until(at) => waited?,
+                    waited = pacer.until(at) => if let Err(e) = waited {
+                        return e;
+                    },
                 },
             }
         }
@@ -102,24 +90,14 @@ impl Thinking {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::rc::Rc;
 
     const MS: Nanos = 1_000_000;
 
-    fn times(end: Nanos) -> Times {
-        Times {
-            start: 0,
-            measure: 0,
-            end,
-            drain: 0,
-        }
-    }
-
-    async fn within<T>(test: impl Future<Output = T>, thinking: &Rc<Thinking>) -> T {
+    async fn with_timers(test: impl Future<Output = ()>, timers: &Timers) {
         let pacer = Pacer::new(false).unwrap();
         tokio::select! {
-            done = test => done,
-            failed = thinking.run(pacer) => panic!("{failed:?}"),
+            () = test => {}
+            failed = timers.run(pacer) => panic!("{failed:?}"),
         }
     }
 
@@ -134,47 +112,44 @@ mod tests {
     #[test]
     fn each_goes_on_in_its_turn_however_they_came() {
         block_on(async {
-            let thinking = Rc::new(Thinking::new());
-            assert!(!thinking.until(clock::now()).await, "no load, no step");
-            thinking.within(times(Nanos::MAX));
-            let now = clock::now();
+            let timers = Timers::new();
+            // Far enough away that all of them wait before the first is due, even where this thread stands still.
+            let now = clock::now() + 2_000 * MS;
             let order = RefCell::new(Vec::new());
             let one = async |ms: Nanos| {
                 let at = now + ms * MS;
-                assert!(thinking.until(at).await);
+                assert!(timers.until(at).await);
                 assert!(clock::now() >= at);
                 order.borrow_mut().push(ms);
             };
-            within(
-                async { tokio::join!(one(30), one(10), one(20), one(0)) },
-                &thinking,
-            )
-            .await;
+            let all = async {
+                tokio::join!(one(30), one(10), one(20), one(0));
+            };
+            with_timers(all, &timers).await;
             assert_eq!(*order.borrow(), [0, 10, 20, 30]);
-            assert_eq!(thinking.count(), 0);
         });
     }
 
     #[test]
-    fn the_end_of_the_load_ends_who_would_go_on_after_it() {
+    fn the_end_ends_who_would_go_on_after_it() {
         block_on(async {
-            let thinking = Rc::new(Thinking::new());
-            thinking.within(times(Nanos::MAX));
+            let timers = Timers::new();
             let now = clock::now();
-            let before = thinking.until(now + 20 * MS);
-            let after = thinking.until(now + 3_600_000 * MS);
+            let before = timers.until(now + 20 * MS);
+            let after = timers.until(now + 3_600_000 * MS);
             let drain = async {
-                while thinking.count() < 2 {
+                while timers.waiting.borrow().len() < 2 {
                     tokio::task::yield_now().await;
                 }
-                thinking.within(times(now + 30 * MS));
-                assert_eq!(thinking.count(), 1);
+                timers.end_at(now + 60_000 * MS);
+                assert_eq!(timers.waiting.borrow().len(), 1);
             };
-            let all = async { tokio::join!(before, after, drain) };
-            let (before, after, ()) = within(all, &thinking).await;
-            assert!(before && !after);
-            assert!(!thinking.until(now + 30 * MS).await);
-            assert!(clock::now() - now < 10_000 * MS);
+            let all = async {
+                let (before, after, ()) = tokio::join!(before, after, drain);
+                assert!(before && !after);
+                assert!(!timers.until(now + 60_000 * MS).await);
+            };
+            with_timers(all, &timers).await;
         });
     }
 }
