@@ -1,6 +1,7 @@
 //! The number of workers decides who sends the load, not what is sent.
 
-use crate::common::{Testbed, store};
+use crate::common::command::shell;
+use crate::common::{Testbed, events, output, store};
 use crate::play::Run;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -67,4 +68,22 @@ fn the_load_is_the_same_with_any_number_of_workers() {
     }
     assert_eq!(all[0], all[1]);
     assert_eq!(all[0], all[2]);
+}
+
+/// A closed loop of 800 clients where a process may open 300 files: each client is there, none needs a file.
+#[test]
+fn a_closed_loop_has_all_its_clients_however_few_files_may_be_open() {
+    let out = tempfile::tempdir().unwrap();
+    let out = out.path().join("out");
+    let run = format!(
+        "ulimit -n 300 && exec \"$ETCDMARK\" run node-heartbeats --nodes 2000 --warmup 0s --duration 3s --quiet \
+         --set phases.settle=0s --set actors.node-leases.concurrency=800 --set primary=[] --out {}",
+        out.display()
+    );
+    let said = output(&mut shell("bash", &run));
+    assert!(said.is_well(), "{said:?}");
+    let in_flight = events(&out).into_iter().filter(|e| e["type"] == "interval");
+    let most = in_flight.filter_map(|e| e["in_flight"].as_u64()).max();
+    // At the instant of an interval some clients are between two requests.
+    assert!((700..=810).contains(&most.unwrap()), "{most:?}");
 }
