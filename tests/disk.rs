@@ -13,6 +13,7 @@ use etcdmark::local::Medium;
 use etcdmark::measure::encoded::decode;
 use rustix::process::Signal;
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A directory on the disk.
@@ -152,7 +153,7 @@ fn the_verdict_comes_first_and_the_threshold_decides_the_exit_code() {
     assert_eq!(held.code, 0, "{}", held.stderr);
     assert_eq!(missed.code, 99, "{}", missed.stderr);
     let (held, missed) = (held.stdout, missed.stdout);
-    let first = format!("{}: fdatasync p99 ", path(&dir));
+    let first = format!("{}: fdatasync p99 over time ", path(&dir));
     assert!(
         held.starts_with(&first) && held.contains(" sequential syncs/s"),
         "{held}"
@@ -189,6 +190,22 @@ fn a_medium_is_saved_for_each_directory_and_never_over_a_file() {
     // What `run --medium` reads is what is checked: quantiles that rise to 1.
     let medium = Medium::load(file.to_str().unwrap()).unwrap();
     assert_eq!(medium.name, "prod-disk");
+    // A date is a file's name, too.
+    let dated = files.path().join("2026-11-26.yaml");
+    let save_dated = [
+        "--duration",
+        "300ms",
+        "-q",
+        "--save-medium",
+        dated.to_str().unwrap(),
+    ];
+    let out = disk(&[&[path(&dir)], &save_dated[..]].concat());
+    assert_eq!(out.code, 0, "{}", out.stderr);
+    assert_eq!(
+        Medium::load(dated.to_str().unwrap()).unwrap().name,
+        "measured-2026-11-26"
+    );
+    std::fs::remove_file(&dated).unwrap();
     let points = medium.spec.sync.quantiles.unwrap();
     assert!(points.len() > 8, "{points:?}");
 
@@ -300,7 +317,7 @@ fn a_disk_that_is_nearly_full_is_refused_and_one_that_fills_up_is_left_in_time()
     let fills = r#"
         $ETCDMARK disk "$DIR" --duration 100s -q & pid=$!
         sleep 1; head -c 150M /dev/zero >"$DIR/other"
-        wait $pid; code=$?; ls -A "$DIR"; df --output=used -k "$DIR" | tail -n 1; exit $code"#;
+        wait $pid; code=$?; echo; ls -A "$DIR"; df --output=used -k "$DIR" | tail -n 1; exit $code"#;
     if let Some(out) = with_small_disk("300m", fills) {
         let (stdout, stderr) = (out.stdout, out.stderr);
         assert_eq!(out.code, 1, "{stderr}");
@@ -309,8 +326,11 @@ fn a_disk_that_is_nearly_full_is_refused_and_one_that_fills_up_is_left_in_time()
             stderr.contains(": full: ") && stderr.contains("30 MiB must stay free"),
             "{stderr}"
         );
+        // What was measured until then is not thrown away.
+        assert!(stdout.contains("fdatasync p99 over time"), "{stdout}");
+        assert!(stdout.contains("the measurement failed: "), "{stdout}");
         // What is left is what somebody else wrote.
-        let mut lines = stdout.lines();
+        let mut lines = stdout.rsplit_once("\n\n").unwrap().1.lines();
         assert_eq!(lines.next(), Some("other"), "{stdout}");
         assert_eq!(lines.next().map(str::trim), Some("153600"), "{stdout}");
     }
@@ -381,4 +401,70 @@ fn a_killed_measurement_leaves_nothing() {
     until("the janitor has cleaned up", || {
         names(named.path()).is_empty()
     });
+}
+
+/// A stop of most of a second is one of thousands of syncs, but a good part of the time: the p99 over syncs does not see
+/// it, the judged one does.
+#[test]
+fn a_stop_is_judged_by_the_time_that_it_takes() {
+    let dir = on_disk();
+    let limit = ["--max-p99", "300ms"];
+    let mut child = started(&[&[path(&dir), "-q"], &limit[..]].concat());
+    for _ in 0..3 {
+        std::thread::sleep(Duration::from_millis(200));
+        child.signal(Signal::STOP);
+        std::thread::sleep(Duration::from_millis(700));
+        child.signal(Signal::CONT);
+    }
+    child.until("it goes on", || true);
+    child.signal(Signal::INT);
+    let out = child.output();
+    let r = parsed(&out);
+    let d = &r.directories[0];
+    let (over_syncs, over_time) = (d.fdatasync.unwrap().p99_ns, d.over_time.unwrap().p99_ns);
+    // Unless all three stops came between two syncs, where the process spends a fraction of its time.
+    assert!(over_time > 300_000_000, "{d:?}");
+    assert!(over_syncs < 300_000_000, "{d:?}");
+    assert_eq!(r.limits.p99_ns, 10_000_000);
+    let etcd = disk(&[
+        path(&dir),
+        "--duration",
+        "1s",
+        "--pattern",
+        "etcd",
+        "-q",
+        "-o",
+        "json",
+    ]);
+    let r = parsed(&etcd);
+    assert!(r.directories[0].commit.unwrap().count >= 2, "{r:?}");
+    empty(&dir);
+}
+
+#[test]
+fn a_result_of_fio_is_judged_by_its_bins() {
+    let dir = on_disk();
+    let file = dir.path().join("fio.json");
+    let fio = |bins: &str| {
+        let text = format!(
+            r#"{{"jobs": [{{"jobname": "wal", "sync": {{"lat_ns": {{"mean": 1.0, "N": 1001, "percentile":
+            {{"99.000000": 300000}} {bins}}}}}}}]}}"#
+        );
+        std::fs::write(&file, text).unwrap();
+        disk(&["--fio", file.to_str().unwrap(), "--max-p99", "10ms"])
+    };
+    let over = fio(r#", "bins": {"200000": 1000, "400000000": 1}"#);
+    assert_eq!(over.code, 99, "{over:?}");
+    assert!(
+        over.stdout.starts_with("wal: fdatasync p99 over time 4"),
+        "{over:?}"
+    );
+    let within = fio(r#", "bins": {"200000": 1001}"#);
+    assert_eq!(within.code, 0, "{within:?}");
+    let unknown = fio("");
+    assert_eq!(unknown.code, 2, "{unknown:?}");
+    assert!(
+        unknown.stderr.contains("--output-format=json+"),
+        "{unknown:?}"
+    );
 }

@@ -5,7 +5,8 @@ use super::progress::Line;
 use super::{CliError, signals};
 use crate::clock::Nanos;
 use crate::control::Control;
-use crate::disk::{self, Budget, DiskError, DiskResult, Pattern, Progress, Request, medium, text};
+use crate::disk::{self, Budget, DiskError, DiskResult, Measured, Pattern, Progress, Request};
+use crate::disk::{fio, medium, text};
 use crate::exit::Exit;
 use crate::human::Span;
 use crate::human::numbers::{ns, rate};
@@ -29,10 +30,11 @@ Examples:
   etcdmark disk /mnt/nvme /mnt/gp3 --duration 5m       compare two disks
   etcdmark disk /var/lib/etcd --max-p99 10ms           exit code 99 when it is slower
   etcdmark disk /var/lib/etcd --save-medium prod.yaml  save as a medium for emulation
-  etcdmark disk . --pattern fio --passes 1             the fio job in etcd's documentation")]
+  etcdmark disk . --pattern fio --passes 1             the fio job in etcd's documentation
+  etcdmark disk --fio fio.json                         judge a result of fio")]
 pub struct Args {
     /// Directories on the disks to measure
-    #[arg(required = true, value_name = "DIR")]
+    #[arg(required_unless_present = "fio", value_name = "DIR")]
     pub dirs: Vec<PathBuf>,
     /// Write pattern
     #[arg(long, value_enum, default_value_t, value_name = "PATTERN")]
@@ -43,12 +45,19 @@ pub struct Args {
     /// Write N whole files per directory, instead of for a duration (wal: 64 MB each, fio: 22 MiB each)
     #[arg(long, value_name = "N", conflicts_with = "duration")]
     pub passes: Option<u64>,
-    /// Exit with code 99 if the fdatasync p99 of a directory exceeds this, such as 10ms
+    /// Exit with code 99 if the fdatasync p99 over time of a directory exceeds this, such as 10ms
     #[arg(long, value_name = "DURATION")]
     pub max_p99: Option<String>,
     /// Save the measured distribution as a medium file for emulation; once for each DIR, in order
     #[arg(long, value_name = "FILE")]
     pub save_medium: Vec<PathBuf>,
+    /// Measure nothing: judge the fdatasyncs in this JSON result of fio (--output-format=json+)
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["dirs", "pattern", "duration", "passes", "save_medium", "named_files"]
+    )]
+    pub fio: Option<PathBuf>,
     /// Use named files on every file system; they are removed at the end
     #[arg(long)]
     pub named_files: bool,
@@ -65,16 +74,17 @@ pub struct Args {
 /// # Errors
 /// What is wrong with a flag or a directory, before anything is written; what failed.
 pub fn run(args: &Args) -> Result<Exit, CliError> {
+    let max_p99 = args.max_p99.as_deref();
+    let max_p99 = max_p99.map(|t| span("--max-p99", t)).transpose()?;
+    if let Some(file) = &args.fio {
+        return judge_fio(file, max_p99, args.output);
+    }
     let request = Request {
         dirs: args.dirs.clone(),
         pattern: args.pattern,
         budget: budget(args)?,
         named: args.named_files,
-        max_p99: args
-            .max_p99
-            .as_deref()
-            .map(|t| span("--max-p99", t))
-            .transpose()?,
+        max_p99,
     };
     media(args)?;
     let control = Control::default();
@@ -88,13 +98,45 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
     };
     let measured = disk::measure(&request, &|| control.draining(), &mut tell);
     line.close();
-    let result = measured.map_err(refuse)?;
-    save(args, &result)?;
+    let Measured { result, failure } = measured.map_err(refuse)?;
+    // Before anything else can fail: a minute's figures are worth more than a file.
     match args.output {
         Format::Text => print(&text::render(&result))?,
         Format::Json => print_json(&result)?,
     }
-    Ok(exit(&result))
+    save(args, &result)?;
+    match failure {
+        Some(failure) => Err(CliError::failure(failure)),
+        None => Ok(exit(&result)),
+    }
+}
+
+/// Prints the verdicts on what fio measured.
+fn judge_fio(file: &Path, max_p99: Option<Nanos>, output: Format) -> Result<Exit, CliError> {
+    let wrong =
+        |e: &dyn std::fmt::Display| CliError::usage(format!("--fio {}: {e}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|e| wrong(&e))?;
+    let jobs = fio::read(&text).map_err(|e| wrong(&e))?;
+    match output {
+        Format::Text => {
+            for job in &jobs {
+                print(&format!("{}\n", job.verdict))?;
+            }
+        }
+        Format::Json => print_json(&jobs)?,
+    }
+    let Some(max) = max_p99 else {
+        return Ok(Exit::Ok);
+    };
+    let exceeds: Vec<Option<bool>> = jobs.iter().map(|j| j.exceeds(max)).collect();
+    if exceeds.contains(&Some(true)) {
+        return Ok(Exit::Threshold);
+    }
+    if exceeds.contains(&None) {
+        let e = "--max-p99 cannot be judged without bins: run fio with --output-format=json+";
+        return Err(wrong(&e));
+    }
+    Ok(Exit::Ok)
 }
 
 fn refuse(e: DiskError) -> CliError {
@@ -171,8 +213,9 @@ fn save(args: &Args, result: &DiskResult) -> Result<(), CliError> {
         };
         if result.outcome != "completed" {
             complain(&format!(
-                "--save-medium {}: not written: interrupted",
-                file.display()
+                "--save-medium {}: not written: {}",
+                file.display(),
+                result.outcome
             ));
             continue;
         }

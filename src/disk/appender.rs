@@ -1,10 +1,12 @@
 //! Appends and fdatasyncs in one directory, and the change from one file to the next.
 
+use super::backend::{self, Backend};
 use super::error::DiskError;
 use super::pattern::{Pattern, RECORD_BYTES};
 use super::place::Place;
 use super::scratch::{Scratch, ScratchFile};
 use crate::clock::{self, Nanos};
+use crate::measure::Hist;
 use crate::rng::mix;
 use std::os::unix::fs::FileExt;
 
@@ -32,6 +34,8 @@ pub(super) struct Appender {
     /// Files that are full.
     passes: u64,
     record: Vec<u8>,
+    /// Commits beside it, where the pattern has them.
+    backend: Option<Backend>,
 }
 
 impl Appender {
@@ -46,6 +50,10 @@ impl Appender {
             true => Some(scratch.file(pattern.file_bytes(), true)?),
             false => None,
         };
+        let backend = match pattern.commits() {
+            true => Some(Backend::new(scratch.beside(backend::FILE_BYTES)?)),
+            false => None,
+        };
         // Noise, so that a file system that compresses has nothing to gain.
         let words = (0..RECORD_BYTES.div_ceil(8)).flat_map(|i| mix(7, i, 0).to_le_bytes());
         Ok(Appender {
@@ -57,6 +65,7 @@ impl Appender {
             appends: 0,
             passes: 0,
             record: words.take(RECORD_BYTES as usize).collect(),
+            backend,
         })
     }
 
@@ -73,6 +82,11 @@ impl Appender {
     /// Whether the file system sets blocks aside.
     pub(super) fn preallocated(&self) -> bool {
         self.file.preallocated
+    }
+
+    /// Times of the backend's commits, ns, where the pattern has them.
+    pub(super) fn commits(&self) -> Option<Hist> {
+        self.backend.as_ref().map(Backend::times)
     }
 
     /// Whole files done.
@@ -94,7 +108,7 @@ impl Appender {
         written.map_err(|e| fault("cannot write", e))?;
         self.appends += 1;
         let full = self.appends == self.pattern.appends();
-        if full && self.pattern == Pattern::Wal {
+        if full && self.pattern.ahead() {
             // `cut` (server/storage/wal/wal.go) truncates the segment to what was written, then syncs.
             let end = self.file.file.set_len(offset + RECORD_BYTES);
             end.map_err(|e| fault("cannot truncate", e))?;
@@ -103,6 +117,11 @@ impl Appender {
         let synced = rustix::fs::fdatasync(&self.file.file);
         let done = clock::now();
         synced.map_err(|e| fault("fdatasync failed", e.into()))?;
+        if let Some(backend) = &mut self.backend {
+            backend
+                .append(done)
+                .map_err(|e| fault("a backend commit failed", e))?;
+        }
         if full {
             self.roll()?;
         }

@@ -9,7 +9,7 @@ use super::place;
 use super::recorder::Recorder;
 use super::result::DiskResult;
 use super::scratch::Scratch;
-use super::summary::summarize;
+use super::summary::{Ended, summarize};
 use super::turns::{Budget, order};
 use crate::clock::{self, Nanos};
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub struct Request {
     pub budget: Budget,
     /// Files with names even where none are needed.
     pub named: bool,
-    /// The p99 of fdatasync that every directory must stay at or below, ns.
+    /// The p99 of fdatasync over time that every directory must stay at or below, ns.
     pub max_p99: Option<Nanos>,
 }
 
@@ -40,18 +40,27 @@ pub struct Progress {
     pub directories: Vec<(String, Option<Nanos>, f64)>,
 }
 
+/// What a measurement found, and what ended it early.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    pub result: DiskResult,
+    /// In one line; none where it was completed or stopped.
+    pub failure: Option<String>,
+}
+
 /// Measures. `stop` is asked before every append: true ends the measurement with what there is. `tell` is called
 /// after every turn.
 ///
 /// # Errors
-/// What is wrong with a directory, before anything is written; then what failed. Nothing is left there.
+/// What is wrong with a directory, before anything is measured; nothing is left there. What fails later ends the
+/// measurement with what there is.
 pub fn measure(
     request: &Request,
     stop: &dyn Fn() -> bool,
     tell: &mut dyn FnMut(&Progress),
-) -> Result<DiskResult, DiskError> {
+) -> Result<Measured, DiskError> {
     let hint = match request.pattern {
-        Pattern::Wal => "; free some space, or use --pattern fio, which needs less",
+        Pattern::Wal | Pattern::Etcd => "; free some space, or use --pattern fio, which needs less",
         Pattern::Fio => "; free some space",
     };
     let places = place::look(&request.dirs, request.pattern.footprint(), hint)?;
@@ -71,8 +80,21 @@ pub fn measure(
             busy_before,
         });
     }
-    let completed = take_turns(&mut directories, request.budget, stop, tell)?;
-    Ok(summarize(request, started, &directories, completed))
+    let turns = take_turns(&mut directories, request.budget, stop, tell);
+    let measured = directories.iter().any(|d| d.recorder.sync.len() > 0);
+    let ended = match &turns {
+        Ok(true) => Ended::Completed,
+        Ok(false) => Ended::Interrupted,
+        Err(e) => Ended::Failed(e),
+    };
+    let result = summarize(request, started, &directories, ended);
+    match turns {
+        Err(e) if !measured => Err(e),
+        turns => Ok(Measured {
+            result,
+            failure: turns.err().map(|e| e.to_string()),
+        }),
+    }
 }
 
 /// Round after round, until nothing is left to do (true) or `stop` (false).

@@ -119,10 +119,14 @@ fn name_of(text: &str) -> String {
     };
     let name: String = text.chars().map(plain).collect();
     let parts: Vec<&str> = name.split('-').filter(|p| !p.is_empty()).collect();
-    match parts.join("-").chars().take(NAME).collect::<String>() {
-        name if name.is_empty() => "measured".to_owned(),
-        name => name,
-    }
+    let name = parts.join("-");
+    // A name begins with a letter, and a date does not.
+    let name = match name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        true => name,
+        false => format!("measured-{name}"),
+    };
+    let name: String = name.chars().take(NAME).collect();
+    name.trim_end_matches('-').to_owned()
 }
 
 #[cfg(test)]
@@ -165,9 +169,18 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn every_name_is_one_that_media_may_have(text in ".{0,80}") {
+            let name = name_of(&text);
+            proptest::prop_assert!(crate::document::check_name("metadata.name", &name).is_ok(), "{}", name);
+        }
+    }
+
     #[test]
     fn names_are_what_files_allow() {
         assert_eq!(name_of("Prod gp3 (us-east)"), "prod-gp3-us-east");
         assert_eq!(name_of("..."), "measured");
+        assert_eq!(name_of("2026-11-26"), "measured-2026-11-26");
     }
 }

@@ -1,5 +1,7 @@
 //! What is written: etcd's write-ahead log, or the fio job that etcd's documentation points to.
 
+use super::backend;
+
 /// Bytes of one append: the mean size of etcd's WAL writes in the measurement behind the fio job
 /// (IBM, *Using Fio to Tell Whether Your Storage is Fast Enough for Etcd*, linked from etcd's hardware page).
 pub const RECORD_BYTES: u64 = 2300;
@@ -10,6 +12,8 @@ pub enum Pattern {
     /// etcd's WAL: segments of 64 MB, the next one preallocated
     #[default]
     Wal,
+    /// the same, with etcd's backend commit every 100 ms in a file beside it
+    Etcd,
     /// fio --rw=write --ioengine=sync --fdatasync=1 --size=22m --bs=2300, repeated
     Fio,
 }
@@ -19,6 +23,7 @@ impl Pattern {
     pub fn name(self) -> &'static str {
         match self {
             Pattern::Wal => "wal",
+            Pattern::Etcd => "etcd",
             Pattern::Fio => "fio",
         }
     }
@@ -28,7 +33,7 @@ impl Pattern {
     /// etcd's `SegmentSizeBytes` is `64 * 1000 * 1000` (server/storage/wal/wal.go); fio's `22m` is 22 MiB.
     pub fn file_bytes(self) -> u64 {
         match self {
-            Pattern::Wal => 64_000_000,
+            Pattern::Wal | Pattern::Etcd => 64_000_000,
             Pattern::Fio => 22 << 20,
         }
     }
@@ -39,19 +44,29 @@ impl Pattern {
     /// fio writes whole blocks only.
     pub fn appends(self) -> u64 {
         match self {
-            Pattern::Wal => self.file_bytes().div_ceil(RECORD_BYTES),
+            Pattern::Wal | Pattern::Etcd => self.file_bytes().div_ceil(RECORD_BYTES),
             Pattern::Fio => self.file_bytes() / RECORD_BYTES,
         }
     }
 
     /// Whether the next file is preallocated while this one is written to (server/storage/wal/file_pipeline.go).
     pub fn ahead(self) -> bool {
-        self == Pattern::Wal
+        self != Pattern::Fio
     }
 
-    /// Bytes that lie on the disk at the same time, at most: a file and the next one.
+    /// Whether backend commits go on beside it.
+    pub fn commits(self) -> bool {
+        self == Pattern::Etcd
+    }
+
+    /// Bytes that lie on the disk at the same time, at most: a file, the next one and that of the backend.
     pub fn footprint(self) -> u64 {
-        2 * self.file_bytes() + RECORD_BYTES
+        let backend = if self.commits() {
+            backend::FILE_BYTES
+        } else {
+            0
+        };
+        2 * self.file_bytes() + RECORD_BYTES + backend
     }
 }
 

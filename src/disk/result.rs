@@ -24,7 +24,7 @@ pub struct DiskResult {
     pub version: String,
     /// When it began, RFC 3339.
     pub started: String,
-    /// `completed` or `interrupted`.
+    /// `completed`, `interrupted` or `failed`.
     pub outcome: String,
     /// The exit code these findings call for.
     pub exit_code: u8,
@@ -34,7 +34,7 @@ pub struct DiskResult {
     pub pattern: PatternInfo,
     /// What etcd's documentation asks for.
     pub limits: DiskLimits,
-    /// `--max-p99`, ns.
+    /// `--max-p99`, ns, of fdatasync over time.
     pub max_p99_ns: Option<u64>,
     /// In the order given.
     pub directories: Vec<DirectoryResult>,
@@ -55,7 +55,7 @@ pub struct Machine {
 /// What was written.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PatternInfo {
-    /// `wal` or `fio`.
+    /// `wal`, `etcd` or `fio`.
     pub name: String,
     /// Bytes of one append.
     pub record_bytes: u64,
@@ -70,6 +70,8 @@ pub struct PatternInfo {
 pub struct DiskLimits {
     /// The p99 of fdatasync should be below this, ns (FAQ).
     pub p99_ns: u64,
+    /// The p99 of a backend commit should be below this, ns (FAQ).
+    pub commit_p99_ns: u64,
     /// Sequential syncs per second that are required (hardware recommendations).
     pub syncs_required: f64,
     /// Sequential syncs per second that are recommended for heavily loaded clusters (the same page).
@@ -104,12 +106,17 @@ pub struct DirectoryResult {
     pub seconds: f64,
     /// Sequential syncs per second: `syncs / seconds`.
     pub syncs_per_second: f64,
-    /// fdatasync; null when there was none.
+    /// fdatasync over time: each counts with its length, as a write meets it that arrives at any instant. What is judged.
+    /// Null when there was none.
+    pub over_time: Option<Percentiles>,
+    /// fdatasync over syncs: each counts once, so that a long stop hardly shows. Null when there was none.
     pub fdatasync: Option<Percentiles>,
-    /// How much the p99 can be relied on.
+    /// How much the p99 over time can be relied on.
     pub sample: Option<Sample>,
     /// write(2) before it.
     pub write: Option<Percentiles>,
+    /// Backend commits beside the appends; null for a pattern without.
+    pub commit: Option<Percentiles>,
     /// fdatasyncs that took longer than `limits.p99_ns`.
     pub over_limit: OverLimit,
     /// The course of time.

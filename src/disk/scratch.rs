@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 /// File systems on which a file needs no name to be synced as etcd's files are.
 const SAME_WITHOUT_NAME: [&str; 6] = ["ext2", "ext3", "ext4", "xfs", "tmpfs", "ramfs"];
 
+/// Number in the name of the file that stays.
+const BESIDE: usize = 2;
+
 /// Makes scratch files in one directory.
 #[derive(Debug)]
 pub(super) struct Scratch {
@@ -63,12 +66,15 @@ impl Scratch {
             janitor: None,
         };
         if named {
-            scratch.janitor = Janitor::start(&[scratch.name(0), scratch.name(1)]);
+            scratch.janitor = Janitor::start(&[0, 1, BESIDE].map(|n| scratch.name(n)));
         }
-        scratch.create().map_err(|source| DiskError::NotWritable {
-            path: given.to_owned(),
-            source,
-        })?;
+        let first = scratch.next_name();
+        scratch
+            .create(first)
+            .map_err(|source| DiskError::NotWritable {
+                path: given.to_owned(),
+                source,
+            })?;
         Ok(scratch)
     }
 
@@ -86,12 +92,22 @@ impl Scratch {
     /// fallocate that changes the size. `or_extend`: where the file system cannot, set the length, as etcd does; fio
     /// goes on without.
     pub(super) fn file(&mut self, bytes: u64, or_extend: bool) -> Result<ScratchFile, DiskError> {
+        let name = self.next_name();
+        self.make(name, bytes, or_extend)
+    }
+
+    /// A file that stays while the others change.
+    pub(super) fn beside(&mut self, bytes: u64) -> Result<ScratchFile, DiskError> {
+        self.make(self.name(BESIDE), bytes, true)
+    }
+
+    fn make(&self, name: PathBuf, bytes: u64, or_extend: bool) -> Result<ScratchFile, DiskError> {
         let failed = |what| {
             let given = self.given.clone();
             move |e: io::Error| DiskError::io(&given, what, e)
         };
         let (creating, allocating) = (failed("cannot create a file"), failed("cannot preallocate"));
-        let mut made = self.create().map_err(creating)?;
+        let mut made = self.create(name).map_err(creating)?;
         match allocate(&made.file, bytes) {
             Ok(()) => made.preallocated = true,
             Err(Errno::OPNOTSUPP) if or_extend => made.file.set_len(bytes).map_err(allocating)?,
@@ -102,14 +118,17 @@ impl Scratch {
     }
 
     fn name(&self, n: usize) -> PathBuf {
-        // Two, as at most two exist at a time.
-        let name = format!(".etcdmark-disk-{}-{}", std::process::id(), n % 2);
+        let name = format!(".etcdmark-disk-{}-{n}", std::process::id());
         self.dir.join(name)
     }
 
-    fn create(&mut self) -> io::Result<ScratchFile> {
-        let name = self.name(self.made);
+    fn next_name(&mut self) -> PathBuf {
         self.made += 1;
+        // Two, as at most two exist at a time.
+        self.name(self.made % 2)
+    }
+
+    fn create(&self, name: PathBuf) -> io::Result<ScratchFile> {
         let scratch = |file, name| ScratchFile {
             file,
             preallocated: false,

@@ -2,8 +2,10 @@
 
 use super::compare::compare;
 use super::directory::Directory;
+use super::error::DiskError;
 use super::judge::{self, limits, sentence, standing};
 use super::measure::Request;
+use super::over_time;
 use super::pattern::RECORD_BYTES;
 use super::recorder::Recorder;
 use super::result::{
@@ -12,17 +14,25 @@ use super::result::{
 };
 use crate::clock::{Nanos, UnixNanos};
 use crate::exit::Exit;
+use crate::measure::effective_sample_size;
 use crate::measure::encoded::encode;
-use crate::measure::percentile::PercentileInterval;
-use crate::measure::{Offered, effective_sample_size};
 use crate::report::reduce::percentiles;
 
-/// The result of a measurement that began at `started` and was (or was not) `completed`.
+/// How a measurement ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Ended<'a> {
+    Completed,
+    Interrupted,
+    /// By what; the figures of before stand.
+    Failed(&'a DiskError),
+}
+
+/// The result of a measurement that began at `started`.
 pub(super) fn summarize(
     request: &Request,
     started: UnixNanos,
     directories: &[Directory],
-    completed: bool,
+    ended: Ended<'_>,
 ) -> DiskResult {
     let results: Vec<DirectoryResult> = (0..directories.len())
         .map(|i| result(directories, i))
@@ -30,18 +40,23 @@ pub(super) fn summarize(
     let mut notes = judge::notes(&results);
     notes.extend(directories.iter().filter_map(unguarded));
     let started = jiff::Timestamp::from_nanosecond(i128::from(started)).unwrap_or_default();
-    let outcome = if completed {
-        "completed"
-    } else {
-        "interrupted"
+    let outcome = match ended {
+        Ended::Completed => "completed",
+        Ended::Interrupted => "interrupted",
+        Ended::Failed(_) => "failed",
     };
+    if let Ended::Failed(e) = ended {
+        notes.push(format!(
+            "the measurement failed: {e}; the figures are of what was measured before"
+        ));
+    }
     DiskResult {
         api_version: API_VERSION.to_owned(),
         kind: KIND.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         outcome: outcome.to_owned(),
-        exit_code: exit(&results, request.max_p99, completed).code(),
+        exit_code: exit(&results, request.max_p99, ended).code(),
         machine: machine(),
         pattern: PatternInfo {
             name: request.pattern.name().to_owned(),
@@ -82,13 +97,17 @@ fn result(all: &[Directory], i: usize) -> DirectoryResult {
     let (place, recorder) = (d.appender.place(), &d.recorder);
     let directory = place.given.display().to_string();
     let fdatasync = recorder.sync.histogram().and_then(percentiles);
+    let over_time = recorder
+        .sync
+        .histogram()
+        .and_then(|h| percentiles(over_time::by_length(h).histogram()?));
     let sample = sample(recorder);
     let per_second = recorder.per_second();
     let in_memory = place.file_system.in_memory();
     let others = all.iter().enumerate().filter(|(j, _)| *j != i);
     DirectoryResult {
-        verdict: sentence(&directory, fdatasync, sample, per_second, in_memory),
-        standing: standing(fdatasync.map(|f| f.p99_ns), sample),
+        verdict: sentence(&directory, over_time, sample, per_second, in_memory),
+        standing: standing(over_time.map(|f| f.p99_ns), sample),
         file_system: FileSystemInfo {
             kind: place.file_system.kind.clone(),
             source: place.file_system.source.clone(),
@@ -118,9 +137,14 @@ fn result(all: &[Directory], i: usize) -> DirectoryResult {
         syncs: recorder.sync.len(),
         seconds: recorder.busy as f64 / 1e9,
         syncs_per_second: per_second,
+        over_time,
         fdatasync,
         sample,
         write: recorder.write.histogram().and_then(percentiles),
+        commit: d
+            .appender
+            .commits()
+            .and_then(|c| percentiles(c.histogram()?)),
         over_limit: OverLimit {
             count: recorder.slow.0,
             seconds: recorder.slow.1 as f64 / 1e9,
@@ -134,36 +158,26 @@ fn result(all: &[Directory], i: usize) -> DirectoryResult {
     }
 }
 
-/// The interval of the p99, by the effective sample size.
+/// The interval of the p99 over time.
 fn sample(recorder: &Recorder) -> Option<Sample> {
     let effective = effective_sample_size(&recorder.sequence.finish());
-    let all = Offered {
-        successes: recorder.sync.histogram(),
-        offered: recorder.sync.len(),
-        missed: 0,
-    };
-    let PercentileInterval { low, high } = all.interval(0.99, effective, 0.95)?;
-    Some(Sample {
-        effective,
-        p99_low_ns: low.value()?,
-        p99_high_ns: high.and_then(|h| h.value()),
-    })
+    over_time::sample(recorder.sync.histogram()?, effective)
 }
 
-/// Interrupted, or over `--max-p99`, which a directory without a sync is.
-fn exit(results: &[DirectoryResult], max_p99: Option<Nanos>, completed: bool) -> Exit {
+/// Failed, interrupted, or over `--max-p99`, which a directory without a sync is.
+fn exit(results: &[DirectoryResult], max_p99: Option<Nanos>, ended: Ended<'_>) -> Exit {
     let over = |max| {
         results
             .iter()
-            .any(|d| d.fdatasync.is_none_or(|f| f.p99_ns > max))
+            .any(|d| d.over_time.is_none_or(|f| f.p99_ns > max))
     };
     let threshold = match max_p99 {
         Some(max) if over(max) => Exit::Threshold,
         _ => Exit::Ok,
     };
-    threshold.and(if completed {
-        Exit::Ok
-    } else {
-        Exit::Interrupted
+    threshold.and(match ended {
+        Ended::Completed => Exit::Ok,
+        Ended::Interrupted => Exit::Interrupted,
+        Ended::Failed(_) => Exit::Failure,
     })
 }

@@ -47,6 +47,22 @@ impl Hist {
         }
     }
 
+    /// Records a value so many times.
+    pub fn record_n(&mut self, ns: Nanos, n: u64) {
+        if n == 0 {
+            return;
+        }
+        if self.inner.is_none() {
+            self.inner = layout().map(Box::new);
+        }
+        if ns > HIGHEST {
+            self.saturated += n;
+        }
+        if let Some(h) = &mut self.inner {
+            h.saturating_record_n(ns.min(HIGHEST), n);
+        }
+    }
+
     /// Takes what was recorded, for an interval; what stays is empty.
     #[must_use]
     pub fn take(&mut self) -> Hist {
