@@ -81,7 +81,7 @@ pub fn measure(
         });
     }
     let turns = take_turns(&mut directories, request.budget, stop, tell);
-    let measured = directories.iter().any(|d| d.recorder.sync.len() > 0);
+    let measured = directories.iter().any(|d| !d.recorder.sync.is_empty());
     let ended = match &turns {
         Ok(true) => Ended::Completed,
         Ok(false) => Ended::Interrupted,

@@ -296,6 +296,31 @@ mod tests {
         }
     }
 
+    /// What the sources say: mean and quantiles, ms.
+    type Published = (&'static str, f64, &'static [(f64, f64)]);
+
+    #[test]
+    fn presets_have_the_mean_and_the_quantiles_of_their_sources() {
+        let sources: &[Published] = &[
+            ("local-ssd", 0.2, &[]),
+            ("gp3", 0.70, &[]),
+            ("network-ssd", 1.27, &[(0.99, 2.4), (0.999, 15.8)]),
+            ("openai-2018", 2.0, &[]),
+            ("hdd", 10.0, &[]),
+            ("gp2-exhausted", 0.94, &[(0.926, 1.0), (0.99963, 256.0)]),
+            ("stalls", 2.0, &[]),
+        ];
+        for (name, mean, quantiles) in sources {
+            let medium = Medium::load(name).unwrap();
+            let found = medium.sync.mean() / 1e6;
+            assert!((found / mean - 1.0).abs() < 0.01, "{name}: mean {found} ms");
+            for (p, value) in *quantiles {
+                let found = medium.sync.at(*p) as f64 / 1e6;
+                assert!((found / value - 1.0).abs() < 0.01, "{name}: {p} {found} ms");
+            }
+        }
+    }
+
     #[test]
     fn wrong_files_are_told_by_place_value_and_remedy() {
         for (spec, want) in [

@@ -20,6 +20,14 @@ impl SyncTime {
         }
     }
 
+    /// The mean, ns.
+    pub fn mean(&self) -> f64 {
+        match self {
+            SyncTime::Constant(time) => *time as f64,
+            SyncTime::Quantiles(quantiles) => quantiles.mean(),
+        }
+    }
+
     /// The median, ns.
     pub fn median(&self) -> Nanos {
         self.at(0.5)
@@ -37,6 +45,19 @@ pub struct Quantiles {
 impl Quantiles {
     pub(super) fn new(points: Vec<(f64, Nanos)>) -> Self {
         Quantiles { points }
+    }
+
+    /// The mean, ns: ∫ exp over each log-linear piece, (v1 - v0) / ln(v1 / v0).
+    pub fn mean(&self) -> f64 {
+        let (mut sum, mut before) = (0.0, None);
+        for &(p, v) in &self.points {
+            let v = v as f64;
+            let (p0, v0) = before.unwrap_or((0.0, v));
+            let piece = if v > v0 { (v - v0) / (v / v0).ln() } else { v };
+            sum += (p - p0) * piece;
+            before = Some((p, v));
+        }
+        sum
     }
 
     /// The value at `u` in [0, 1], ns.
@@ -120,6 +141,12 @@ mod tests {
             let found = all[at] as f64;
             assert!((found / want - 1.0).abs() < 0.1, "{at}: {found} {want}");
         }
+        let mean = all.iter().map(|v| *v as f64).sum::<f64>() / all.len() as f64;
+        assert!(
+            (mean / time.mean() - 1.0).abs() < 0.05,
+            "{mean} {}",
+            time.mean()
+        );
         assert_eq!(SyncTime::Constant(5).at(0.9), 5);
     }
 
