@@ -16,7 +16,8 @@ pub enum Exit {
     Invalid = 98,
     /// A threshold of the workload was missed.
     Threshold = 99,
-    /// Interrupted by the user (Ctrl-C, SIGTERM).
+    /// Interrupted by the user (Ctrl-C), or by a signal that would have ended the process: TERM, HUP, QUIT, ALRM, USR1, USR2,
+    /// XCPU.
     Interrupted = 130,
 }
 

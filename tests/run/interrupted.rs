@@ -1,6 +1,8 @@
 //! Ctrl-C and SIGTERM, once and twice; keys that are kept; a populate that is resumed.
 
-use crate::common::{Testbed, command::until_unlocked, etcdmark};
+use crate::common::command::{shell, until_unlocked};
+use crate::common::results::reached;
+use crate::common::{Running, Testbed, etcdmark};
 use crate::play::{QUICK, Run, SLOW};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -9,7 +11,13 @@ use serde_json::Value;
 fn once_drains_reports_and_cleans_up() {
     let testbed = Testbed::new();
     let endpoints = testbed.endpoints();
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [
+        Signal::INT,
+        Signal::TERM,
+        Signal::HUP,
+        Signal::QUIT,
+        Signal::XCPU,
+    ] {
         let more = ["--endpoints", &endpoints, "--duration", "300s"];
         let mut run = Run::start(&[&QUICK, &more]);
         run.until_second(1);
@@ -29,6 +37,33 @@ fn once_drains_reports_and_cleans_up() {
         assert!(ended.result["cleanup"]["keys"].as_u64() >= Some(180));
         testbed.assert_empty();
     }
+}
+
+#[test]
+fn what_nohup_ignores_stays_ignored_and_a_file_that_may_not_grow_leaves_no_key() {
+    let testbed = Testbed::new();
+    let load = "node-heartbeats --nodes 60 --warmup 0s --set phases.settle=0s -q";
+    let home = tempfile::tempdir().unwrap();
+    let run = |before: &str, duration: &str, out: &str| {
+        let (endpoints, dir) = (testbed.endpoints(), home.path().display());
+        let script = format!(
+            "{before}; exec \"$ETCDMARK\" run {load} --duration {duration} --endpoints {endpoints} --out {dir}/{out}"
+        );
+        Running::spawn(&mut shell("bash", &script))
+    };
+    let mut child = run("trap '' HUP", "3s", "nohup");
+    let begun = child.until("it measures", || {
+        reached(&home.path().join("nohup"), "measure")
+    });
+    assert!(begun, "{}", child.stderr());
+    child.signal(Signal::HUP);
+    let said = child.output();
+    assert!(said.is_well(), "{said:?}");
+    // Blocks of 1 KiB: the histograms of some seconds are more.
+    let said = run("ulimit -f 8", "60s", "small").output();
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stderr.contains("File too large"), "{said:?}");
+    testbed.assert_empty();
 }
 
 #[test]
