@@ -21,6 +21,7 @@ use crate::report::{RunDirectory, RunResult, Sink, Tee, json, text};
 use crate::store::manifest;
 use crate::target::Target;
 use crate::workload::{GuardKind, Plan, ResolvedWorkload, RoutedStore, RunSettings};
+use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 
 /// Flags of `etcdmark run`.
@@ -354,13 +355,28 @@ fn guard_list(args: &Args) -> Result<Vec<GuardKind>, CliError> {
     }
 }
 
+/// Six characters that nobody takes for others, and that make no words. In containers every process may be number 1, so
+/// a process id does not tell runs apart.
+fn six_random() -> String {
+    const LETTERS: &[u8] = b"23456789bcdfghjkmnpqrstvwxz";
+    // The hasher's keys are random for each process.
+    let mut bits = RandomState::new().hash_one(clock::unix_now());
+    let mut letter = || {
+        let n = LETTERS.len() as u64;
+        let at = usize::try_from(bits % n).unwrap_or(0);
+        bits /= n;
+        char::from(LETTERS[at])
+    };
+    (0..6).map(|_| letter()).collect()
+}
+
 fn run_id(args: &Args) -> Result<String, CliError> {
     let Some(id) = &args.run_id else {
         let now = jiff::Timestamp::now();
         return Ok(format!(
             "{}-{}",
             now.strftime("%Y%m%d-%H%M%S"),
-            std::process::id()
+            six_random()
         ));
     };
     let fits = !id.is_empty()
@@ -376,4 +392,23 @@ fn run_id(args: &Args) -> Result<String, CliError> {
         "--run-id {id:?} is not valid: use 1 to 63 lowercase letters, digits and hyphens, and do not start with \
          a hyphen"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::six_random;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn ids_of_one_second_differ_and_are_readable() {
+        let ids: BTreeSet<String> = (0..1000).map(|_| six_random()).collect();
+        assert!(ids.len() >= 999, "{}", ids.len());
+        for id in &ids {
+            assert_eq!(id.len(), 6);
+            assert!(
+                !id.contains(['0', '1', 'o', 'l', 'i', 'a', 'e', 'u', 'y']),
+                "{id}"
+            );
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The directory under which the members' data and logs lie: a temporary one that goes, or the user's that stays.
 
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, DirEntry, File};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,8 +32,12 @@ impl DataDir {
             }
         };
         std::fs::create_dir_all(path).map_err(refused("cannot create it"))?;
-        let mut entries = std::fs::read_dir(path).map_err(refused("cannot read it"))?;
-        if entries.next().is_some() {
+        let entries = std::fs::read_dir(path).map_err(refused("cannot read it"))?;
+        // What mkfs puts at the root of ext4 is nobody's.
+        let content = |e: &std::io::Result<DirEntry>| {
+            e.as_ref().map_or(true, |e| e.file_name() != "lost+found")
+        };
+        if entries.into_iter().any(|e| content(&e)) {
             let path = path.to_owned();
             return Err(LocalError::DataDirInUse { flag, path });
         }
@@ -168,6 +172,8 @@ mod tests {
     fn a_named_directory_must_be_empty_and_stays() {
         let parent = tempfile::tempdir().unwrap();
         let named = parent.path().join("a/b");
+        drop(DataDir::named("--data-dir", &named).unwrap());
+        std::fs::create_dir(named.join("lost+found")).unwrap();
         drop(DataDir::named("--data-dir", &named).unwrap());
         assert!(named.is_dir());
         std::fs::write(named.join("x"), "").unwrap();

@@ -14,11 +14,21 @@ pub struct FileSystem {
     /// What is mounted (`/dev/nvme0n1p1`), from `/proc/self/mountinfo`.
     pub source: Option<String>,
     pub mount_point: Option<PathBuf>,
+    /// Whether what is written ends in memory: also behind a loop device, an overlay's upper directory or a RAM disk. No
+    /// where that cannot be seen, as from within a container.
+    pub in_memory: bool,
 }
+
+/// Loop devices and overlays that are looked through, at most.
+const DEPTH: u32 = 8;
 
 impl FileSystem {
     /// Looks `path` up, which must exist.
     pub fn of(path: &Path) -> Result<Self, LocalError> {
+        Self::look(path, DEPTH)
+    }
+
+    fn look(path: &Path, depth: u32) -> Result<Self, LocalError> {
         let path = path
             .canonicalize()
             .map_err(io_error("cannot resolve", path))?;
@@ -35,7 +45,17 @@ impl FileSystem {
             (Some(name), None) => name.to_owned(),
             (None, None) => format!("{magic:#x}"),
         };
+        let below = mount.as_ref().and_then(Mount::below).filter(|_| depth > 0);
+        let below = below.and_then(|path| Self::look(&path, depth - 1).ok());
+        let ram = |m: &Mount| {
+            ["/dev/ram", "/dev/zram"]
+                .iter()
+                .any(|d| m.source.starts_with(d))
+        };
         Ok(FileSystem {
+            in_memory: matches!(kind.as_str(), "tmpfs" | "ramfs" | "devtmpfs")
+                || mount.as_ref().is_some_and(ram)
+                || below.is_some_and(|b| b.in_memory),
             kind,
             source: mount.as_ref().map(|m| m.source.clone()),
             mount_point: mount.map(|m| m.point),
@@ -44,7 +64,7 @@ impl FileSystem {
 
     /// Whether it lives in memory, where fsync costs nothing and says nothing of a disk.
     pub fn in_memory(&self) -> bool {
-        matches!(self.kind.as_str(), "tmpfs" | "ramfs")
+        self.in_memory
     }
 }
 
@@ -87,6 +107,23 @@ struct Mount {
     kind: String,
     source: String,
     point: PathBuf,
+    /// Options of the file system itself.
+    options: String,
+}
+
+impl Mount {
+    /// What it lies on: an overlay's upper directory, a loop device's file.
+    fn below(&self) -> Option<PathBuf> {
+        if self.kind == "overlay" {
+            let mut options = self.options.split(',');
+            let upper = options.find_map(|o| o.strip_prefix("upperdir="))?;
+            return Some(PathBuf::from(unescape(upper)));
+        }
+        let device = self.source.strip_prefix("/dev/")?;
+        let file = format!("/sys/block/{device}/loop/backing_file");
+        let file = std::fs::read_to_string(file).ok()?;
+        Some(PathBuf::from(file.trim_end_matches('\n')))
+    }
 }
 
 /// The mount that `path` (absolute, resolved) lies on: the longest mount point, and of equal ones the last, which hides
@@ -113,6 +150,7 @@ fn mount_of(mountinfo: &str, path: &Path) -> Option<Mount> {
                 kind: kind.to_owned(),
                 source: unescape(source),
                 point,
+                options: right.next().unwrap_or_default().to_owned(),
             });
         }
     }
@@ -166,11 +204,22 @@ mod tests {
     }
 
     #[test]
+    fn an_overlay_lies_on_its_upper_directory() {
+        let table =
+            "40 1 0:50 / / rw - overlay overlay rw,lowerdir=/l,upperdir=/up\\040per,workdir=/w";
+        let mount = mount_of(table, Path::new("/var")).unwrap();
+        assert_eq!(mount.below(), Some(PathBuf::from("/up per")));
+        let dev = FileSystem::of(Path::new("/dev/shm")).unwrap();
+        assert!(dev.in_memory, "{dev:?}");
+    }
+
+    #[test]
     fn it_reads_as_a_sentence() {
         let fs = FileSystem {
             kind: "ext4".into(),
             source: Some("/dev/vda".into()),
             mount_point: Some("/".into()),
+            in_memory: false,
         };
         assert_eq!(fs.to_string(), "ext4 on /dev/vda at /");
     }
