@@ -1,5 +1,6 @@
 //! How to reach one etcd cluster. Secrets never appear in `Debug`.
 
+use crate::human::shell::word;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -171,20 +172,38 @@ pub struct LocalMedium {
 }
 
 impl Target {
-    /// What a command that is told to the user needs besides its endpoints, in brackets; often nothing.
-    pub fn access(&self) -> &'static str {
-        match (&self.named_by, &self.tls, &self.credentials) {
-            (Some(_), ..) | (None, None, None) => "",
-            (None, Some(_), None) => " (and the same certificates)",
-            (None, None, Some(_)) => " (and the same user)",
-            (None, Some(_), Some(_)) => " (and the same certificates and user)",
+    /// What a command that is told to the user needs besides its endpoints, with a space before; often nothing. A password
+    /// is never in it.
+    pub fn access(&self) -> String {
+        if self.named_by.is_some() {
+            return String::new();
         }
+        let mut flags = String::new();
+        if let Some(tls) = &self.tls {
+            for (flag, file) in [
+                ("--cacert", &tls.ca),
+                ("--cert", &tls.cert),
+                ("--key", &tls.key),
+            ] {
+                if let Some(file) = file {
+                    flags += &format!(" {flag} {}", word(&file.path));
+                }
+            }
+            if tls.insecure_skip_verify {
+                flags += " --insecure-skip-tls-verify";
+            }
+        }
+        if let Some(credentials) = &self.credentials {
+            flags += &format!(" --user {}", word(&credentials.user));
+            flags += " (with the password in ETCDCTL_PASSWORD)";
+        }
+        flags
     }
 
     /// The flags that name this etcd in a command that is told to the user, with those of the run's other stores.
     pub fn named(&self) -> String {
         let named = self.all_named_by.as_ref().or(self.named_by.as_ref());
-        let endpoints = || format!("--endpoints {}", self.endpoints.join(","));
+        let endpoints = || format!("--endpoints {}", word(&self.endpoints.join(",")));
         named.cloned().unwrap_or_else(endpoints)
     }
 

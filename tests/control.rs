@@ -392,7 +392,7 @@ async fn a_full_etcd_is_refused_and_can_be_cleaned() {
         &["NOSPACE", "alarm disarm"],
     )
     .await;
-    assert_eq!(inspect(&target).await.unwrap().alarms.len(), 1);
+    assert_eq!(inspect(&target).await.unwrap().alarms.unwrap().len(), 1);
     let out = etcdmark_cleanup(&target, &["--all"]);
     assert!(
         out.contains("does not shrink") && out.contains("etcdctl"),

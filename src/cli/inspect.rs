@@ -47,8 +47,8 @@ pub struct Inspection {
     pub quota_bytes: Option<i64>,
     /// The quota in words.
     pub quota: String,
-    /// Raised alarms, `NOSPACE on member 8e9e05c52164694d`.
-    pub alarms: Vec<String>,
+    /// Raised alarms, `NOSPACE on member 8e9e05c52164694d`; null when they could not be read.
+    pub alarms: Option<Vec<String>>,
     /// Keys in all; None when the user may not count them.
     pub keys: Option<i64>,
     /// Keys by resource, as they are after `/registry/`; whole where Kubernetes has another prefix
@@ -62,6 +62,9 @@ pub struct Inspection {
     pub runs: BTreeMap<String, i64>,
     /// What could not be seen, and why.
     pub notes: Vec<String>,
+    /// What a command needs to reach this etcd: its name in flags, and files.
+    #[serde(skip)]
+    pub reached_by: (String, String),
     /// The same of each etcd of --overrides.
     pub overrides: Vec<Inspection>,
 }
@@ -173,13 +176,31 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
     } = preflight::reach(target).await?;
     let mut seen = Inspection {
         store: "main".to_owned(),
+        reached_by: (target.named(), target.access()),
         ..Inspection::default()
     };
     seen.notes.extend(
         down.into_iter()
             .map(|(e, why)| format!("{e} is down: {why}")),
     );
-    let entries = cluster.members().await.unwrap_or_default();
+    let entries = match cluster.members().await {
+        Ok(entries) => entries,
+        Err(e) => {
+            seen.notes.push(format!("cannot list the members: {e}"));
+            Vec::new()
+        }
+    };
+    let asked = |id: u64| members.iter().any(|m| m.member_id == id);
+    for other in entries.iter().filter(|e| !asked(e.id)) {
+        let urls = match other.client_urls.as_slice() {
+            [] => "not started".to_owned(),
+            urls => urls.join(", "),
+        };
+        let (name, id) = (&other.name, other.id);
+        seen.notes.push(format!(
+            "member {name} ({id:x}, {urls}) was not asked: name it in --endpoints to see it"
+        ));
+    }
     let quota = quota::find(target, &members).await;
     (seen.quota_bytes, seen.quota) = (quota.known(), quota.to_string());
     let urls = quota::metrics_urls(target);
@@ -229,7 +250,7 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
         Ok(alarms) => {
             let say =
                 |a: &crate::etcd::control::Alarm| format!("{} on member {:x}", a.kind, a.member_id);
-            seen.alarms = alarms.iter().map(say).collect();
+            seen.alarms = Some(alarms.iter().map(say).collect());
         }
         Err(e) => seen.notes.push(format!("cannot read alarms: {e}")),
     }
@@ -302,10 +323,10 @@ fn text_of_one(seen: &Inspection) -> String {
             let _ = writeln!(t, "    {e}");
         }
     }
-    let alarms = if seen.alarms.is_empty() {
-        "none".to_owned()
-    } else {
-        seen.alarms.join(", ")
+    let alarms = match seen.alarms.as_deref() {
+        None => "unknown".to_owned(),
+        Some([]) => "none".to_owned(),
+        Some(some) => some.join(", "),
     };
     let _ = writeln!(t, "alarms: {alarms}");
     let _ = writeln!(
@@ -336,8 +357,10 @@ fn text_of_one(seen: &Inspection) -> String {
     for (run, n) in &seen.runs {
         let _ = writeln!(
             t,
-            "  {n:>10}  {}/{run} (delete: etcdmark cleanup --run-id {run})",
-            manifest::HOME
+            "  {n:>10}  {}/{run} (delete: etcdmark cleanup {} --run-id {run}{})",
+            manifest::HOME,
+            seen.reached_by.0,
+            seen.reached_by.1
         );
     }
     for note in &seen.notes {

@@ -277,7 +277,7 @@ mod tests {
             ),
             (
                 ["--nodes", "-5"],
-                "--nodes -5: nodes: -5 is not a whole number (0 to 18446744073709551615)",
+                "--nodes -5: nodes: -5 is not a whole number, 0 or more",
             ),
             (
                 ["--duration", "30"],

@@ -61,7 +61,13 @@ pub(crate) fn describe(error: &Error, text: &str) -> String {
         Error::SerdeUnknownVariant {
             variant, expected, ..
         } => {
-            let other = || format!("{variant:?} is not known{}", hint(variant, expected));
+            let other = || {
+                format!(
+                    "{variant:?} is not known{}{}",
+                    hint(variant, expected),
+                    command_for(variant)
+                )
+            };
             format!("{key}{}", earlier(variant).unwrap_or_else(other))
         }
         Error::DuplicateMappingKey { key: Some(k), .. } => {
@@ -88,9 +94,19 @@ pub(crate) fn describe(error: &Error, text: &str) -> String {
     }
 }
 
+/// Where a file of another kind belongs.
+fn command_for(kind: &str) -> &'static str {
+    match kind {
+        "Workload" => "; a workload's file is for: etcdmark run FILE",
+        "Experiment" => "; an experiment's file is for: etcdmark experiment FILE",
+        "Medium" => "; a medium's file is for: etcdmark run --medium FILE",
+        _ => "",
+    }
+}
+
 fn type_name(ty: &str) -> String {
     match ty {
-        "u64" | "u32" | "usize" => "a whole number (0 to 18446744073709551615)".to_owned(),
+        "u64" | "u32" | "usize" => "a whole number, 0 or more".to_owned(),
         "f64" => "a number".to_owned(),
         t if t.contains("float") => "a number".to_owned(),
         "bool" => "true or false".to_owned(),

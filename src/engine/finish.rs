@@ -4,6 +4,7 @@ use super::active::{ActiveRun, revision};
 use super::header::cleanup_command;
 use super::losses::revision_went_back;
 use super::message::Message;
+use super::pace::Pacer;
 use super::prepare::PreparedStore;
 use super::routes::store_of;
 use super::stream::Stream;
@@ -19,7 +20,6 @@ use crate::report::{
 use crate::server::ended;
 use crate::store::cleanup::{REGISTRY, RunData, cleanup_run};
 use crate::store::manifest::Written;
-use std::time::Duration;
 
 impl ActiveRun {
     /// Ends workers, verifies, cleans up, and says how it ended.
@@ -51,7 +51,7 @@ impl ActiveRun {
             }
         }
         if failure.is_some() {
-            self.name_ended_processes(stream);
+            self.name_ended_processes(runtime, stream);
         }
         self.merger.flush(stream);
         if self.merger.saturated() > 0 {
@@ -98,7 +98,7 @@ impl ActiveRun {
 
     /// A run that fails with its etcd is quicker than who looks after the process, and than the kernel: the connections
     /// of a killed process break before it has ended.
-    fn name_ended_processes(&self, stream: &mut Stream<'_>) {
+    fn name_ended_processes(&self, runtime: &tokio::runtime::Runtime, stream: &mut Stream<'_>) {
         let members = self.run.plan.stores.iter().flat_map(|store| {
             let members = store.target.local_members.iter();
             members.map(move |member| (&store.name, member))
@@ -111,7 +111,10 @@ impl ActiveRun {
         let until = clock::now() + SECOND / 2;
         let mut found: Vec<_> = find().collect();
         while found.is_empty() && members.clone().next().is_some() && clock::now() < until {
-            std::thread::sleep(Duration::from_millis(20));
+            let soon = async { Pacer::new(false)?.until(clock::now() + SECOND / 50).await };
+            if runtime.block_on(soon).is_err() {
+                break;
+            }
             found = find().collect();
         }
         for event in found {
@@ -291,7 +294,8 @@ fn teller<'a, 's>(
 ) -> impl FnMut(u64, u64) + use<'a, 's> {
     let mut told = 0;
     move |done, total| {
-        if clock::now().saturating_sub(told) > SECOND / 4 {
+        // The last line that is left to read is that all is done.
+        if done == total || clock::now().saturating_sub(told) > SECOND / 4 {
             told = clock::now();
             let t = told.saturating_sub(t0) as f64 / SECOND as f64;
             let unit = "keys".to_owned();

@@ -61,7 +61,7 @@ pub(super) fn cleanup_command(plan: &Plan, store: &Store) -> String {
         true => " --yes-this-etcd-is-mine",
         false => "",
     };
-    format!("etcdmark cleanup {named} --run-id {run}{access}{mine}")
+    format!("etcdmark cleanup {named} --run-id {run}{mine}{access}")
 }
 
 /// The row of a store.

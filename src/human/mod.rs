@@ -1,7 +1,8 @@
-//! Numbers as people read and write them.
+//! Numbers, and words of commands, as people read and write them.
 
 mod grouped;
 pub mod numbers;
+pub mod shell;
 pub mod units;
 
 pub(crate) use grouped::grouped;

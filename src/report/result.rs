@@ -440,13 +440,21 @@ impl RunResult {
         {
             exit = exit.and(Exit::Failure);
         }
-        if self.validity.verdict == Verdict::Invalid {
+        if self.validity.verdict == Verdict::Invalid || self.measured_nothing() {
             exit = exit.and(Exit::Invalid);
         }
         if self.thresholds.iter().any(|t| !t.passed) {
             exit = exit.and(Exit::Threshold);
         }
         exit
+    }
+
+    /// A load that ended as planned, in whose measure phase no operation was due: it says nothing of etcd.
+    pub fn measured_nothing(&self) -> bool {
+        let counts = |c: &ClassResult| c.figures.counts.offered + c.figures.counts.ok;
+        self.outcome.outcome == "completed"
+            && self.missing.is_empty()
+            && self.classes.iter().map(counts).sum::<u64>() == 0
     }
 
     /// What etcd lost: not what is missing from a store that did not go back while another process had the run's

@@ -49,7 +49,7 @@ fn text_is_what_report_prints_and_progress_goes_to_stderr() {
     let ended = Run::start(&[&loud, &["--duration", "2s"], &etcd]).finish();
     let said = &ended.said;
     assert!(said.stderr.contains("store main: etcd "), "{said:?}");
-    let preflight = said.stderr.find("info: will write ");
+    let preflight = said.stderr.find("info: estimate: ");
     let measure = said.stderr.find("measure: ");
     assert!(preflight.is_some() && preflight < measure, "{said:?}");
     let report = etcdmark(&["report", ended.out().to_str().unwrap()]);

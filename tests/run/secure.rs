@@ -1,6 +1,7 @@
 //! Mutual TLS, and user and password.
 
-use crate::common::{self, Testbed, etcdmark};
+use crate::common::command::shell;
+use crate::common::{self, Testbed, etcdmark, output};
 use crate::play::{QUICK, Run};
 use etcd_client::{Client, ConnectOptions, Permission};
 use etcdmark::control::Control;
@@ -35,6 +36,58 @@ fn mutual_tls_carries_a_run_and_its_cleanup() {
         said.stdout,
         "nothing to delete: this store holds no keys of any run\n"
     );
+}
+
+#[test]
+fn the_commands_that_are_told_run_as_they_are_printed() {
+    let tls = common::tls();
+    let testbed = Testbed::of(common::etcd::with_tls(&tls));
+    let endpoints = testbed.endpoints();
+    let path = |file| tls.path(file).to_str().unwrap().to_owned();
+    let ca = path("the ca.crt");
+    std::fs::copy(tls.path("ca.crt"), &ca).unwrap();
+    let (cert, key) = (path("client.crt"), path("client.key"));
+    #[rustfmt::skip]
+    let access = ["--endpoints", &endpoints, "--cacert", &ca, "--cert", &cert, "--key", &key];
+    let quick = ["node-heartbeats", "--nodes", "10", "--warmup", "0s", "-q"];
+    let home = tempfile::tempdir().unwrap();
+    let out = home.path().join("my results");
+    let times = [
+        "--set",
+        "phases.settle=0s",
+        "--duration",
+        "2s",
+        "--keep-data",
+    ];
+    let more = ["--out", out.to_str().unwrap()];
+    let run = etcdmark(&[&["run"], &quick[..], &times, &access, &more].concat());
+    assert_eq!(run.code, 0, "{run:?}");
+    let play = |command: &str| {
+        let line = command.replacen("etcdmark ", "\"$ETCDMARK\" ", 1);
+        let said = output(&mut shell("sh", &line));
+        assert_eq!(said.code, 0, "{command}: {said:?}");
+    };
+    // Lines are broken between words.
+    let told = run.words();
+    let report = told.rsplit_once("to print again: ").unwrap().1;
+    play(report.trim_end_matches(')'));
+    let seen = etcdmark(&[&["inspect"], &access[..]].concat());
+    let delete = seen.stdout.split_once("(delete: ").unwrap().1;
+    play(delete.split_once(")\n").unwrap().0);
+    let seen = etcdmark(&[&["inspect"], &access[..]].concat());
+    assert!(!seen.stdout.contains("(delete: "), "{seen:?}");
+}
+
+#[test]
+fn members_that_were_not_asked_are_named() {
+    let testbed = Testbed::of(common::etcd::of_three());
+    let all = testbed.endpoints();
+    let first = all.split(',').next().unwrap();
+    let seen = etcdmark(&["inspect", "--endpoints", first]);
+    let named = seen.stdout.matches(" was not asked: ").count();
+    assert_eq!(named, 2, "{seen:?}");
+    let seen = etcdmark(&["inspect", "--endpoints", &all]);
+    assert!(!seen.stdout.contains(" was not asked: "), "{seen:?}");
 }
 
 /// Turns authentication on: `root` (password `root`), and `bench` (password `secret`) whose role may only

@@ -89,7 +89,7 @@ impl Summary {
         self.live_cluster = found.is_none_or(|o| o.count > 0);
         let endpoints = target.endpoints.join(",");
         let access = match &target.named_by {
-            Some(_) => " (with the certificates in the node's /etc/kubernetes/pki/etcd)",
+            Some(_) => " (with the certificates in the node's /etc/kubernetes/pki/etcd)".to_owned(),
             None => target.access(),
         };
         let alarms = cluster.alarms().await.unwrap_or_default();

@@ -5,6 +5,7 @@ use super::document::{Comparison, ExperimentResult, Table, TrialState};
 use super::metric::{Metric, Scale};
 use super::phrases;
 use crate::experiment::level::LevelName;
+use crate::human::shell::word;
 use crate::measure::validity::Verdict;
 use crate::report::text::wrap;
 use std::path::Path;
@@ -33,7 +34,9 @@ pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
         let dir = dir.display();
         wrap(
             &format!(
-                "files   {dir} (to print again: etcdmark report {dir}; for one trial: etcdmark report {dir}/{first})"
+                "files   {dir} (to print again: etcdmark report {}; for one trial: etcdmark report {})",
+                word(&dir.to_string()),
+                word(&format!("{dir}/{first}"))
             ),
             &mut out,
         );

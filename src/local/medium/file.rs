@@ -372,7 +372,7 @@ mod tests {
         let said = Medium::parse("t.yaml", &text).unwrap_err().to_string();
         assert_eq!(
             said,
-            "t.yaml:2:7: kind: \"Workload\" is not known; known: Medium"
+            "t.yaml:2:7: kind: \"Workload\" is not known; known: Medium; a workload's file is for: etcdmark run FILE"
         );
         let said = Medium::load("local-nvm").unwrap_err().to_string();
         assert!(

@@ -7,7 +7,8 @@ mod table;
 use super::downtime::Downtime;
 use super::result::{Outage, RunResult, ThresholdResult};
 use super::{DefragmentationEvent, LossEvent};
-use crate::human::numbers::{bytes, count, seconds, things};
+use crate::human::numbers::{bytes, count, percent, rate, seconds, things};
+use crate::human::shell::word;
 use crate::measure::validity::Verdict;
 use std::path::Path;
 
@@ -65,7 +66,7 @@ pub fn render(r: &RunResult, dir: Option<&Path>) -> String {
         lines.push(format!(
             "files   {} (to print again: etcdmark report {})",
             dir.display(),
-            dir.display()
+            word(&dir.display().to_string())
         ));
     }
     let mut out = sentence(r);
@@ -198,13 +199,22 @@ fn outage(o: &Outage) -> String {
     )
 }
 
+/// A threshold's figure in the unit that its expression has.
+fn figure(expression: &str, value: f64) -> String {
+    let after = expression
+        .split_once(':')
+        .map_or(expression, |(_, rest)| rest);
+    match after.split(['<', '>']).next().map(str::trim) {
+        Some("missed" | "errors" | "achieved") => percent(value),
+        Some("rate") => format!("{}/s", rate(value)),
+        _ => seconds(value),
+    }
+}
+
 fn threshold(t: &ThresholdResult) -> String {
     let verdict = if t.passed { "passed" } else { "MISSED" };
     let found = match (&t.value, &t.reason) {
-        (Some(v), _) => format!("{v:.6}")
-            .trim_end_matches('0')
-            .trim_end_matches('.')
-            .to_owned(),
+        (Some(v), _) => figure(&t.expression, *v),
         (None, Some(reason)) => reason.clone(),
         (None, None) => "no value".to_owned(),
     };

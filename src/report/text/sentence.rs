@@ -67,6 +67,10 @@ pub fn fault(r: &RunResult) -> Option<String> {
         };
         return Some(format!("{part}{remedy}"));
     }
+    if r.measured_nothing() && r.exit() == Exit::Invalid {
+        let why = "nothing was measured: no request was due in the measure phase";
+        return Some(format!("{why}; use a longer --duration, or more --nodes"));
+    }
     if r.exit() == Exit::Invalid {
         let what = r.validity.reasons.first();
         let what = what.map_or("", |reason| reason.what_to_change.as_str());
