@@ -201,7 +201,10 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
             "member {name} ({id:x}, {urls}) was not asked: name it in --endpoints to see it"
         ));
     }
-    let quota = quota::find(target, &members).await;
+    seen.notes.extend(preflight::without_status(&members));
+    let quotas = quota::of_members(target, &members).await;
+    let quota = quota::smallest(&quotas);
+    seen.notes.extend(quota::difference(&quotas));
     (seen.quota_bytes, seen.quota) = (quota.known(), quota.to_string());
     let urls = quota::metrics_urls(target);
     if members.iter().all(|m| m.leader == 0) {

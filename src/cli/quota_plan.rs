@@ -135,12 +135,15 @@ async fn one(
 ) -> Result<StorePlan, PreflightError> {
     let refused = |e| PreflightError::from_control(e, &target);
     let reached = preflight::reach(&target).await?;
-    let quota = quota::find(&target, &reached.members).await;
+    let quotas = quota::of_members(&target, &reached.members).await;
+    let quota = quota::smallest(&quotas);
     let mut notes: Vec<String> = reached
         .down
         .iter()
         .map(|(e, why)| format!("{e} is down: {why}"))
         .collect();
+    notes.extend(preflight::without_status(&reached.members));
+    notes.extend(quota::difference(&quotas));
     let alarms = match reached.cluster.alarms().await {
         Ok(alarms) => {
             let named = alarms.iter();

@@ -6,7 +6,8 @@
 use super::channel::channel;
 pub use super::control_types::{Alarm, ControlError, MemberEntry, MemberStatus, Page, RangeSpec};
 use crate::etcd::diagnosis::second_look;
-use crate::target::Target;
+use crate::etcd::quota::metrics_urls;
+use crate::target::{Target, TlsMaterial};
 use etcd_client::{
     AlarmAction, AlarmType, Client, ConnectOptions, DeleteOptions, Error as EtcdError, KeyValue,
     LeaseTimeToLiveOptions, Txn, TxnResponse, WatchOptions, WatchStream,
@@ -20,9 +21,12 @@ const MAX_ANSWER: usize = 256 << 20;
 #[derive(Clone)]
 pub struct Member {
     endpoint: String,
-    timeout: Duration,
+    pub(super) timeout: Duration,
     pub(super) owned: bool,
     pub(super) client: Client,
+    /// Where its metrics are.
+    pub(super) metrics: Option<String>,
+    pub(super) tls: Option<TlsMaterial>,
 }
 
 impl std::fmt::Debug for Member {
@@ -60,12 +64,14 @@ impl Member {
             }
             other => other?,
         };
-        let owned = target.owned;
+        let at = target.endpoints.iter().position(|e| e == endpoint);
         Ok(Member {
             endpoint: endpoint.to_owned(),
             timeout,
-            owned,
+            owned: target.owned,
             client,
+            metrics: at.and_then(|i| metrics_urls(target).into_iter().nth(i)),
+            tls: target.tls.clone(),
         })
     }
 
@@ -86,27 +92,6 @@ impl Member {
         self.client
             .kv_client()
             .max_decoding_message_size(MAX_ANSWER)
-    }
-
-    /// `Maintenance/Status`.
-    pub async fn status(&self) -> Result<MemberStatus, ControlError> {
-        let mut m = self.client.maintenance_client();
-        let s = self.call("Status", m.status()).await?;
-        let h = s.header();
-        Ok(MemberStatus {
-            endpoint: self.endpoint.clone(),
-            cluster_id: h.map_or(0, |h| h.cluster_id()),
-            member_id: h.map_or(0, |h| h.member_id()),
-            leader: s.leader(),
-            version: s.version().to_owned(),
-            db_size: s.db_size(),
-            db_size_in_use: s.raft_used_db_size(),
-            quota: (s.db_size_quota() > 0).then(|| s.db_size_quota()),
-            revision: h.map_or(0, |h| h.revision()),
-            raft_term: s.raft_term(),
-            is_learner: s.is_learner(),
-            errors: s.errors().to_vec(),
-        })
     }
 
     /// `Watch` over `[from, to)` from a revision on (0 = now), until it is dropped.

@@ -105,6 +105,9 @@ pub struct MemberStatus {
     pub is_learner: bool,
     /// etcd's own complaints ("etcdserver: no leader").
     pub errors: Vec<String>,
+    /// The user may not ask for it: a read and the member's metrics tell. They have no complaints, and of another leader not
+    /// who it is.
+    pub from_metrics: bool,
 }
 
 /// One row of the member list.

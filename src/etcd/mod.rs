@@ -11,5 +11,6 @@ pub mod http;
 mod maintenance;
 pub mod prometheus;
 pub mod quota;
+mod status;
 pub mod tls;
 pub mod wire;

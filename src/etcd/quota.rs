@@ -69,21 +69,53 @@ impl std::fmt::Display for Quota {
 
 /// The smallest quota that any member states, by `Status` or by its metrics.
 pub async fn find(target: &Target, members: &[MemberStatus]) -> Quota {
-    if let Some(smallest) = members.iter().filter_map(|m| m.quota).min() {
-        return Quota::Known(smallest);
-    }
-    for url in metrics_urls(target) {
-        let page = http::get(&url, target.tls.as_ref(), target.dial_timeout).await;
+    smallest(&of_members(target, members).await)
+}
+
+/// What each member states that does, by endpoint: `Status` does from 3.6 on, else its metrics.
+pub async fn of_members(target: &Target, members: &[MemberStatus]) -> Vec<(String, Quota)> {
+    let said = |m: &MemberStatus| Some((m.endpoint.clone(), Quota::Known(m.quota?)));
+    let mut all: Vec<(String, Quota)> = members.iter().filter_map(said).collect();
+    for (i, url) in metrics_urls(target).iter().enumerate() {
+        let endpoint = target.endpoints.get(i).unwrap_or(url);
+        if all.iter().any(|(known, _)| known == endpoint) {
+            continue;
+        }
+        let page = http::get(url, target.tls.as_ref(), target.dial_timeout).await;
         let value = |p: String| prometheus::value(&p, "etcd_server_quota_backend_bytes");
         if let Some(value) = page.ok().and_then(value) {
-            return if value > 0.0 {
-                Quota::Known(value as i64)
-            } else {
-                Quota::Off
+            let quota = match value > 0.0 {
+                true => Quota::Known(value as i64),
+                false => Quota::Off,
             };
+            all.push((endpoint.clone(), quota));
         }
     }
-    Quota::Assumed
+    all
+}
+
+/// The one that counts: the member with it is full first.
+pub fn smallest(all: &[(String, Quota)]) -> Quota {
+    let known = all.iter().filter_map(|(_, q)| q.known()).min();
+    match known {
+        Some(bytes) => Quota::Known(bytes),
+        None if all.is_empty() => Quota::Assumed,
+        None => Quota::Off,
+    }
+}
+
+/// That members have different quotas, which nobody means to: the first one that is full stops all writes.
+pub fn difference(all: &[(String, Quota)]) -> Option<String> {
+    let (_, first) = all.first()?;
+    if all.iter().all(|(_, q)| q == first) {
+        return None;
+    }
+    let each: Vec<String> = all.iter().map(|(e, q)| format!("{e} {q}")).collect();
+    Some(format!(
+        "the members have different quotas ({}): the smallest counts, because one full member stops all writes; set the same \
+         --quota-backend-bytes on every member",
+        each.join(", ")
+    ))
 }
 
 /// Where the metrics of each member are: the metrics endpoints, else the endpoints themselves.
@@ -97,4 +129,25 @@ pub fn metrics_urls(target: &Target) -> Vec<String> {
         .iter()
         .map(|b| format!("{}/metrics", b.trim_end_matches('/')))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_quota_counts_and_a_difference_is_told() {
+        let of = |all: &[(&str, Quota)]| -> Vec<(String, Quota)> {
+            all.iter().map(|(e, q)| ((*e).to_owned(), *q)).collect()
+        };
+        let gib = |n: i64| Quota::Known(n << 30);
+        let differ = of(&[("a", gib(8)), ("b", gib(2)), ("c", Quota::Off)]);
+        assert_eq!(smallest(&differ), gib(2));
+        let told = difference(&differ).unwrap();
+        assert!(told.contains("a 8 GiB, b 2 GiB, c none"), "{told}");
+        let same = of(&[("a", gib(8)), ("b", gib(8))]);
+        assert_eq!((smallest(&same), difference(&same)), (gib(8), None));
+        assert_eq!(smallest(&of(&[("a", Quota::Off)])), Quota::Off);
+        assert_eq!((smallest(&[]), difference(&[])), (Quota::Assumed, None));
+    }
 }

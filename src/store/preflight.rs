@@ -129,7 +129,8 @@ pub async fn check(
     let entries = cluster.members().await.map_err(refused)?;
     alarms(&cluster.alarms().await.map_err(refused)?)?;
     let chosen = choose(target.members, &members)?;
-    let quota = quota::find(target, &members).await;
+    let quotas = quota::of_members(target, &members).await;
+    let quota = quota::smallest(&quotas);
     let most = |f: fn(&MemberStatus) -> i64| members.iter().map(f).max().unwrap_or(0);
     let mut facts = ClusterFacts {
         cluster_id: members.first().map_or(0, |m| m.cluster_id),
@@ -142,6 +143,7 @@ pub async fn check(
         chosen,
         quota,
     };
+    facts.notes.extend(quota::difference(&quotas));
     facts
         .notes
         .extend(facts.quota.known().and_then(quota::warning));
@@ -277,6 +279,16 @@ pub fn choose(
     Ok(chosen)
 }
 
+/// What a user who may not call `Status` is told, once.
+pub fn without_status(members: &[MemberStatus]) -> Option<String> {
+    let one = members.iter().find(|m| m.from_metrics)?;
+    Some(format!(
+        "this user may not call Status: etcd {} refuses it to users without the role root. Version, leader \
+         and sizes come from /metrics; etcd's own complaints are not seen",
+        one.version
+    ))
+}
+
 fn notes(
     down: &[(String, String)],
     members: &[MemberStatus],
@@ -288,6 +300,7 @@ fn notes(
             format!("{e} is not used; the run continues with the other endpoints: {why}")
         })
         .collect();
+    notes.extend(without_status(members));
     let voters = entries.iter().filter(|e| !e.is_learner).count();
     if voters > members.len() + down.len() {
         notes.push(format!(

@@ -43,6 +43,16 @@ pub enum PreflightError {
         /// Prefix.
         prefix: String,
     },
+    /// etcd refuses a member's status to this user, and its metrics cannot be read either.
+    #[error(
+        "user {user:?} may not call Status at {endpoint}, and its metrics cannot be read either: pass --metrics-endpoints (on \
+         kubeadm nodes http://127.0.0.1:2381), or a user with the role root (etcd 3.6.5 refuses Status to all others)"
+    )]
+    NoStatus {
+        /// User.
+        user: String,
+        endpoint: String,
+    },
     /// Not etcd's gRPC services.
     #[error("{endpoint} is not an etcd: {reason}; is --endpoints the client port (2379)?")]
     NotEtcd {
@@ -224,6 +234,11 @@ impl PreflightError {
             || (*code == 16 && target.credentials.is_none())
         {
             PreflightError::NoUser { endpoint }
+        } else if has("permission denied") && *call == "Status" {
+            PreflightError::NoStatus {
+                user: user(),
+                endpoint,
+            }
         } else if has("permission denied") {
             PreflightError::NoPermission {
                 user: user(),
