@@ -2,6 +2,7 @@
 
 use super::tls::{DialError, explain};
 use super::wire::{Dialer, Io, probe};
+use crate::clock::{self, Nanos};
 use crate::target::Target;
 use http::Uri;
 use hyper_util::rt::TokioIo;
@@ -12,14 +13,33 @@ use tonic::transport::{Channel, Endpoint};
 use tower_service::Service;
 
 /// A connected channel to one endpoint, for control calls, watches and etcd-client's `Client::from_channel`. The
-/// endpoint is probed first, since TLS 1.3 tells of a missing client certificate only at the first read.
+/// endpoint is probed first, since TLS 1.3 tells of a missing client certificate only at the first read. In the seconds after
+/// an etcd, or its container, has started, its port refuses, resets or closes connections: such an answer is believed once it
+/// has been the same for the dial timeout.
 ///
 /// # Errors
 /// A [`DialError`] that names the remedy.
 pub async fn channel(target: &Target, endpoint: &str) -> Result<Channel, DialError> {
-    probe(target, endpoint).await?;
+    let until = clock::now() + clock::nanos(target.dial_timeout);
+    while let Err(e) = probe(target, endpoint).await {
+        if !boots(&e) || clock::now() + AGAIN > until {
+            return Err(e);
+        }
+        tokio::time::sleep(Duration::from_nanos(AGAIN)).await;
+    }
     let dialer = Dialer::new(target, endpoint)?;
     connect(&dialer, |plan| plan).await
+}
+
+/// How long after a refusal an etcd that may be starting is asked again, ns.
+const AGAIN: Nanos = clock::SECOND / 5;
+
+/// What a port says whose etcd is not ready yet, among others.
+fn boots(e: &DialError) -> bool {
+    matches!(
+        e,
+        DialError::Unreachable { .. } | DialError::PlainToTls { .. } | DialError::TlsToPlain { .. }
+    )
 }
 
 /// A connected channel with a keepalive that gives up a member that hangs (etcd allows a ping in 5 s) and what else `settings` sets.

@@ -17,10 +17,12 @@ mod tests;
 pub use error::KindError;
 
 use super::target::{Pem, Target, TlsMaterial};
+use crate::clock::{self, Nanos, SECOND};
 use engine::{Engine, Output, Runner};
 use manifest::Flags;
 use nodes::Node;
 use reach::{AccessPath, Candidate};
+use std::time::Duration;
 
 /// A kind cluster's etcd.
 #[derive(Clone, Debug)]
@@ -51,9 +53,23 @@ pub fn find(name: &str) -> Result<Target, KindError> {
     discover(name).map(|cluster| cluster.target)
 }
 
+/// How long a node's ports may refuse connections: etcd's dial timeout, `--dial-timeout` by default.
+const BOOT: Nanos = 2 * SECOND;
+
 /// As [`find`], with the members and what the user should know.
 pub fn discover(name: &str) -> Result<KindCluster, KindError> {
-    discover_with(&Engine::from_environment()?, &reach::answers, name)
+    // In the seconds after a container has started its ports refuse connections.
+    let until = clock::now() + BOOT;
+    let answers = |candidate: &Candidate| {
+        while !reach::answers(candidate) {
+            if clock::now() >= until {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        true
+    };
+    discover_with(&Engine::from_environment()?, &answers, name)
 }
 
 /// As [`discover`], with the engine's client and the reachability test given.

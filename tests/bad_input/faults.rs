@@ -8,6 +8,7 @@ use etcd_client::{
     AlarmAction, AlarmOptions, AlarmType, Client, ConnectOptions, Permission, PermissionType,
 };
 use std::net::TcpListener;
+use std::time::Duration;
 
 /// Refused by a command that writes and by one that only reads.
 fn both(endpoints: &str, flags: &str, code: i32, says: &[&str]) {
@@ -314,4 +315,33 @@ pub(super) fn raise(testbed: &Testbed, action: AlarmAction, alarm: AlarmType) {
         options.with_member(member);
         admin.alarm(action, alarm, Some(options)).await.unwrap();
     });
+}
+
+/// The port of an etcd that starts refuses connections, and may close them at once; neither is believed before the dial
+/// timeout has passed.
+#[test]
+fn an_etcd_that_starts_is_waited_for() {
+    for closes_at_once in [false, true] {
+        let port = ports::free();
+        let flags = [
+            "--endpoints",
+            &format!("http://127.0.0.1:{port}"),
+            "--dial-timeout",
+            "60s",
+        ];
+        let mut inspect = Running::spawn(&mut command(&[&["inspect"], &flags[..]].concat()));
+        if closes_at_once {
+            let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+            // One probe at least is answered so.
+            drop(listener.accept().unwrap());
+            drop(listener.accept().unwrap());
+        } else {
+            std::thread::sleep(Duration::from_millis(700));
+        }
+        assert!(!inspect.ended(), "{}", inspect.stderr());
+        let _etcd = BareEtcd::start_at(port);
+        let said = inspect.output();
+        assert_eq!(said.code, 0, "{said:?}");
+        assert!(said.stdout.contains("leader"), "{said:?}");
+    }
 }

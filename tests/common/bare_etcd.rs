@@ -23,12 +23,31 @@ impl BareEtcd {
     /// A member of its own, as soon as it listens; `scheme` is that of its client URL.
     pub fn start(scheme: &str, flags: &[String]) -> BareEtcd {
         let peer = ports::nobody();
-        BareEtcd::spawn("m", scheme, &peer, &format!("m={peer}"), flags)
+        BareEtcd::spawn(
+            ports::free(),
+            "m",
+            scheme,
+            &peer,
+            &format!("m={peer}"),
+            flags,
+        )
     }
 
-    fn spawn(name: &str, scheme: &str, peer: &str, initial: &str, flags: &[String]) -> BareEtcd {
+    /// The same, at this port.
+    pub fn start_at(port: u16) -> BareEtcd {
+        let peer = ports::nobody();
+        BareEtcd::spawn(port, "m", "http", &peer, &format!("m={peer}"), &[])
+    }
+
+    fn spawn(
+        port: u16,
+        name: &str,
+        scheme: &str,
+        peer: &str,
+        initial: &str,
+        flags: &[String],
+    ) -> BareEtcd {
         let data = tempfile::tempdir().unwrap();
-        let port = ports::free();
         let url = format!("{scheme}://127.0.0.1:{port}");
         let mut command = Command::new(etcd::etcd_path());
         command
@@ -69,7 +88,14 @@ impl BareEtcd {
         });
         let initial: Vec<String> = members.collect();
         let state = ["--initial-cluster-state".to_owned(), "existing".to_owned()];
-        let learner = BareEtcd::spawn("late", "http", &peer, &initial.join(","), &state);
+        let learner = BareEtcd::spawn(
+            ports::free(),
+            "late",
+            "http",
+            &peer,
+            &initial.join(","),
+            &state,
+        );
         eventually("the learner answers", async || {
             match Client::connect([&learner.url], None).await {
                 Ok(mut client) => client.status().await.is_ok(),
