@@ -97,8 +97,11 @@ fn answer(evidence: &Evidence<'_>, trials: &MediaTrials<'_>, arms: &[ArmSummary]
     }
     if trials.open.len() > 1 {
         let up_to = |a: &ArmSummary| {
+            // Beyond the last level nothing was tried.
+            let last = a.highest_level.as_ref() == trials.open.last().copied();
+            let at_least = if last { "at least " } else { "" };
             let level = a.highest_level.as_ref().map_or("none", LevelName::as_str);
-            format!("{} {level}", a.arm)
+            format!("{} {at_least}{level}", a.arm)
         };
         let arms: Vec<String> = arms.iter().map(up_to).collect();
         let arms = arms.join(", ");

@@ -6,6 +6,7 @@ use crate::experiment::{ExperimentPlan, StoredTrial, reduce};
 use crate::kube::OpClass;
 use crate::measure::percentile::Headline;
 use crate::measure::validity::Verdict;
+use crate::report::VerifyReport;
 use crate::report::{
     ClassInfo, ClassResult, ErrorCount, Figures, Headlines, MemberFigures, Outage, Phase,
     PhaseTime, Reducer, RunResult, StoreResult,
@@ -229,6 +230,29 @@ fn a_quota_that_was_not_reached_isolates_nothing() {
         |filled: &dyn Fn(&str) -> bool| reduce(&plan, &found(&plan, filled), &Split).answer;
     expect!["Lease renewals p99 at 1,000 Events/s, against shared: split ×0.5 (0.5 to 0.5), differs; shared did not reach the quota of 64 MiB; split costs +0.1 cores (+0.1 to +0.1) and +40 MiB (+40 MiB to +40 MiB) of memory (95 % intervals over 6 blocks)"].assert_eq(&answer(&|_| false));
     expect!["Lease renewals p99 at 1,000 Events/s, against shared: split ×0.5 (0.5 to 0.5), differs; at a full quota of 64 MiB 31 % of Lease renewals fail in shared, none in split, which did not reach the quota; split costs +0.1 cores (+0.1 to +0.1) and +40 MiB (+40 MiB to +40 MiB) of memory (95 % intervals over 6 blocks)"].assert_eq(&answer(&|arm| arm == "shared"));
+}
+
+#[test]
+fn lost_writes_come_before_every_effect_and_a_level_alone_rests_on_no_comparison() {
+    let plan = plan();
+    let mut stored = found(&plan, |_| true);
+    let run = stored[3].result.as_mut().unwrap();
+    run.verify = Some(VerifyReport {
+        lost: 7,
+        ..VerifyReport::default()
+    });
+    let answer = reduce(&plan, &stored, &Split).answer;
+    let arm = &plan.trials[3].arm;
+    let first = format!(
+        "acknowledged writes were lost in 1 of 24 trials (the first one: trial 4, arm {arm}); Lease renewals"
+    );
+    assert!(answer.starts_with(&first), "{answer}");
+    let mut quota = plan.clone();
+    quota.trials.retain(|t| t.level == *"quota");
+    quota.levels.retain(|l| *l == *"quota");
+    let answer = reduce(&quota, &found(&quota, |_| true), &Split).answer;
+    assert!(answer.starts_with("at a full quota"), "{answer}");
+    assert!(!answer.contains("so far"), "{answer}");
 }
 
 #[test]

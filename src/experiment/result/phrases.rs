@@ -113,8 +113,11 @@ pub fn clause(c: &Comparison) -> String {
     format!("{} {}", c.arm, effect(c))
 }
 
-/// What the sentence rests on.
+/// What the comparisons of a sentence rest on; nothing where it has none.
 pub fn basis(plan: &ExperimentPlan, about: &[&Comparison]) -> String {
+    if about.is_empty() {
+        return String::new();
+    }
     let blocks = about.iter().map(|c| c.blocks).min().unwrap_or(0);
     let plural = if blocks == 1 { "" } else { "s" };
     if about.iter().any(|c| c.low.is_some()) {

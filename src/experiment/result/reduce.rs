@@ -72,10 +72,13 @@ pub fn reduce(
     };
     let findings = analysis.answer(&evidence);
     let complete = stored.iter().all(StoredTrial::settled);
-    let found = match plan.smoke {
+    let mut found = match plan.smoke {
         true => format!("smoke test, no conclusion: {}", findings.answer),
         false => findings.answer,
     };
+    if let Some(lost) = lost(plan, stored) {
+        found = format!("{lost}; {found}");
+    }
     let answer = if complete {
         found
     } else {
@@ -104,6 +107,23 @@ pub fn reduce(
         data: findings.data,
         trials,
     }
+}
+
+/// An etcd that lost what it acknowledged is worse than any effect: said before it.
+fn lost(plan: &ExperimentPlan, stored: &[StoredTrial]) -> Option<String> {
+    let lost = |(_, stored): &(&TrialPlan, &StoredTrial)| {
+        let run = stored.result.as_ref();
+        run.is_some_and(|r| r.lost_writes() > 0 || r.lost_by_store().next().is_some())
+    };
+    let all: Vec<_> = plan.trials.iter().zip(stored).filter(lost).collect();
+    let (first, _) = all.first()?;
+    Some(format!(
+        "acknowledged writes were lost in {} of {} trials (the first one: trial {}, arm {})",
+        all.len(),
+        stored.len(),
+        first.trial,
+        first.arm
+    ))
 }
 
 fn unreadable(plan: &ExperimentPlan, stored: &[StoredTrial]) -> Vec<String> {
