@@ -26,7 +26,7 @@ use std::time::Duration;
 
 /// Deadline of one transaction.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// How often a writer whose turn has not come looks whether anything is left.
+/// How often a writer that waits for the ramp looks whether anything is left.
 const LOOK: Nanos = 50_000_000;
 /// Bytes that a put costs besides key and value (compare, headers).
 const OVERHEAD: usize = 48;
@@ -36,8 +36,11 @@ const OVERHEAD: usize = 48;
 struct PopulateState {
     /// Objects of this worker.
     total: u64,
+    /// When it began.
+    start: Nanos,
     /// The object to take next; none when all are taken.
     next: Cell<Option<Place>>,
+    taken: Cell<u64>,
     populations: Vec<Population>,
     part: Stripe,
     done: Cell<u64>,
@@ -62,7 +65,9 @@ pub(crate) async fn populate(
     let settings = &worker.run.plan.populate;
     let filling = Rc::new(PopulateState {
         total,
+        start: clock::now(),
         next: Cell::new(Place::default().or_later(part, populations)),
+        taken: Cell::new(0),
         populations: populations.to_vec(),
         part,
         done: Cell::new(0),
@@ -70,12 +75,10 @@ pub(crate) async fn populate(
         max_bytes: Cell::new(settings.max_bytes.max(1)),
     });
     let mut writers = tokio::task::JoinSet::new();
-    let (start, n) = (clock::now(), settings.concurrency as u64);
-    // One at least: every worker has a part to fill.
-    let mine = (0..n.max(part.of())).filter(|i| part.owns(*i));
-    for i in mine {
-        let begin = worker.run.plan.begins(start, i, n);
-        writers.spawn_local(work(Rc::clone(worker), Rc::clone(&filling), begin));
+    // One writer at least: every worker has a part to fill.
+    let writers_in_all = (settings.concurrency as u64).max(part.of());
+    for _ in 0..part.share_of(writers_in_all) {
+        writers.spawn_local(work(Rc::clone(worker), Rc::clone(&filling)));
     }
     let mut failure = None;
     while let Some(joined) = writers.join_next().await {
@@ -94,11 +97,14 @@ pub(crate) async fn populate(
     failure.map_or(Ok(total), Err)
 }
 
-async fn work(worker: Rc<Worker>, filling: Rc<PopulateState>, begin: Nanos) -> Result<(), Failure> {
-    while clock::now() < begin && filling.next.get().is_some() && !worker.run.control.draining() {
-        worker.timers.until(begin.min(clock::now() + LOOK)).await;
-    }
+async fn work(worker: Rc<Worker>, filling: Rc<PopulateState>) -> Result<(), Failure> {
     while !worker.run.control.draining() {
+        let share = filling.taken.get() as f64 / filling.total.max(1) as f64;
+        let due = worker.run.plan.fills(filling.start, share);
+        if clock::now() < due && filling.next.get().is_some() {
+            worker.timers.until(due.min(clock::now() + LOOK)).await;
+            continue;
+        }
         let Some((batch, store)) = next_batch(&worker, &filling) else {
             break;
         };
@@ -194,6 +200,7 @@ fn next_batch(worker: &Worker, filling: &PopulateState) -> Option<(Vec<Put>, usi
         next = place.after(part, populations);
     }
     filling.next.set(next);
+    filling.taken.set(filling.taken.get() + puts.len() as u64);
     Some((puts, store))
 }
 

@@ -54,7 +54,7 @@ pub struct Plan {
     pub guards: Vec<GuardKind>,
     /// Allow a store that holds a live cluster's keys.
     pub allow_live_cluster: bool,
-    /// How long populate's and closed loops' clients take to come up ([`Plan::ramp_up`]); zero: at once.
+    /// How long populate and closed loops' clients take to come up ([`Plan::ramp_up`]); zero: at once.
     pub ramp: Duration,
     /// The effective workload, for the result's header.
     pub source: serde_json::Value,
@@ -71,6 +71,13 @@ impl Plan {
     pub fn begins(&self, start: Nanos, i: u64, n: u64) -> Nanos {
         let ramp = clock::nanos(self.ramp);
         start.saturating_add(ramp / n.max(1) * i)
+    }
+
+    /// The earliest instant at which populate may go on after a share of its objects, 0–1: at once, or where the rate rises
+    /// from 0 over the ramp and fills the store at its end.
+    pub fn fills(&self, start: Nanos, share: f64) -> Nanos {
+        let ramp = clock::nanos(self.ramp) as f64;
+        start.saturating_add((ramp * share.clamp(0.0, 1.0).sqrt()) as Nanos)
     }
 
     /// The mean distance of two Events, ns: Event i is named as if it had happened i such steps after

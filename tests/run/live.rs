@@ -35,6 +35,10 @@ fn a_live_cluster_is_refused_or_loaded_gently_and_keeps_its_keys() {
     note("a store in use (1 key of a live Kubernetes cluster under /registry/)");
     note("the guards quota, alarm, leader-change, quorum are active");
 
+    // So is the filling: its rate rises for 30 s.
+    let filled = ended.result["populate"]["seconds"].as_f64();
+    assert!(filled >= Some(25.0), "{filled:?}");
+
     // 60 renewals a second in the end; a triangle of 30 s before.
     let offered: Vec<u64> = all
         .iter()
