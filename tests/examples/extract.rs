@@ -6,6 +6,14 @@ use std::path::{Path, PathBuf};
 /// Commands that no test runs: how they start, and why.
 pub(crate) const WHY_NOT: &[(&str, &str)] = &[
     (
+        "fio ",
+        "is not installed with the tests; scripts/bench-disk.sh runs it",
+    ),
+    (
+        "etcdmark disk --fio",
+        "needs the file that fio makes; tests/disk.rs has one",
+    ),
+    (
         "scripts/quickstart.sh",
         "builds etcdmark and runs `etcdmark run`",
     ),
