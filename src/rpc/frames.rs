@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 /// Bytes of the whole frame, by its prefix; bounded, since the peer chose it.
 pub(crate) fn expected_len(frame: &[u8]) -> usize {
     match frame {
-        [_, a, b, c, d, ..] => 5 + (u32::from_be_bytes([*a, *b, *c, *d]) as usize).min(64 << 20),
+        [_, a, b, c, d, ..] => 5 + u32::from_be_bytes([*a, *b, *c, *d]) as usize,
         _ => 0,
     }
 }

@@ -386,10 +386,15 @@ async fn read_message(response: Response<RecvStream>) -> Result<Bytes, RpcError>
     }
     let mut message = Bytes::new();
     let mut more = BytesMut::new();
+    let mut read = 0;
     while let Some(chunk) = body.data().await {
         let chunk = chunk.map_err(|e| broken(&e))?;
         // Only fails when the stream has gone, which the next read tells.
         let _ = body.flow_control().release_capacity(chunk.len());
+        read += chunk.len();
+        // What is announced is reserved: so it is looked at before it comes.
+        let announced = if message.is_empty() { &chunk } else { &message };
+        fits(read.max(expected_len(announced)))?;
         if message.is_empty() && more.is_empty() {
             message = chunk;
         } else {
@@ -411,6 +416,22 @@ async fn read_message(response: Response<RecvStream>) -> Result<Bytes, RpcError>
             "the answer ended without a grpc-status".into(),
         )),
     }
+}
+
+/// The largest answer that is read, bytes: a list of a hundred thousand large Nodes.
+const MAX_ANSWER: usize = 1 << 30;
+
+/// Whether an answer of so many bytes is read; its error is the one that grpc-go's clients have for it.
+fn fits(bytes: usize) -> Result<(), RpcError> {
+    if bytes <= MAX_ANSWER {
+        return Ok(());
+    }
+    Err(RpcError::Status {
+        code: 8,
+        message: format!(
+            "etcdmark: received message larger than max ({bytes} vs. {MAX_ANSWER} bytes): list fewer or smaller objects"
+        ),
+    })
 }
 
 /// An error before anything of the request was queued.
@@ -447,5 +468,15 @@ mod tests {
             (reply.sent, reply.result),
             (Some(5), Err(RpcError::Broken("x".into())))
         );
+    }
+
+    #[test]
+    fn an_answer_is_refused_by_what_it_announces() {
+        // Compressed: no; 2 GiB follow.
+        let first = [0, 0x80, 0, 0, 0, 1];
+        let refused = fits(expected_len(&first)).unwrap_err();
+        assert!(refused.to_string().contains("larger than max"), "{refused}");
+        assert_eq!(fits(expected_len(&[0, 0, 0, 0, 1, 1])), Ok(()));
+        assert!(fits(MAX_ANSWER + 1).is_err());
     }
 }
