@@ -3,7 +3,7 @@
 use super::RpcError;
 use bytes::{Bytes, BytesMut};
 
-/// Bytes of the whole frame, by its prefix; bounded, since the peer chose it.
+/// Bytes of the whole frame, as its prefix says: the peer chose it, so it is checked before it is believed.
 pub(crate) fn expected_len(frame: &[u8]) -> usize {
     match frame {
         [_, a, b, c, d, ..] => 5 + u32::from_be_bytes([*a, *b, *c, *d]) as usize,
