@@ -1,6 +1,7 @@
 //! What `--dir`, `--wal-dir`, `--medium` and `--split` name: a value each, and what its arm can be called.
 
 use super::changes::Changes;
+use super::names::LONGEST;
 use crate::experiment::error::ExperimentError;
 use std::path::{Component, Path, PathBuf};
 
@@ -121,7 +122,8 @@ fn words(path: &Path) -> Vec<String> {
     }
 }
 
-/// A name for each: its last word, and as many of those before it as it takes to tell it from the others.
+/// A name for each: its last word, and as many of those before it as it takes to tell it from the others. What is longer
+/// than a name may be is cut at its front, and what is alike then is numbered.
 pub(super) fn names(arms: &[FlagArm]) -> Vec<String> {
     let last = |one: &FlagArm, n: usize| one.words[one.words.len().saturating_sub(n)..].join("-");
     let name = |(i, one): (usize, &FlagArm)| {
@@ -133,7 +135,25 @@ pub(super) fn names(arms: &[FlagArm]) -> Vec<String> {
         let n = (1..=one.words.len()).find(alone).unwrap_or(1);
         last(one, n)
     };
-    arms.iter().enumerate().map(name).collect()
+    let mut all: Vec<String> = Vec::new();
+    for name in arms.iter().enumerate().map(name) {
+        let mut fitted = end_of(&name, LONGEST);
+        let mut n = 1;
+        while all.contains(&fitted) {
+            n += 1;
+            let number = format!("-{n}");
+            fitted = end_of(&name, LONGEST - number.len()) + &number;
+        }
+        all.push(fitted);
+    }
+    all
+}
+
+/// The last characters of a name, without a dash or a dot at its front.
+fn end_of(name: &str, longest: usize) -> String {
+    // Letters, digits, dashes and dots: a byte each.
+    let end = &name[name.len().saturating_sub(longest)..];
+    end.trim_start_matches(['-', '.']).to_owned()
 }
 
 #[cfg(test)]
@@ -182,6 +202,16 @@ mod tests {
         let volume = "/x/pvc-0b5f1c1e-2f0a-4d52-9c61-4c7a1f1b8e33";
         for name in called(&[("/x/.Cache é", None), (volume, None)], &["../.yaml"]) {
             assert_eq!(label(&name), Ok(()), "{name}");
+        }
+        // Kubernetes' volumes of two pods, as the kubelet mounts them, with a log apart.
+        let pod = |uid: &str| {
+            format!("/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~csi/pvc-0b5f1c1e-2f0a-4d52-9c61-4c7a1f1b8e33/mount")
+        };
+        let (a, b) = (pod("6f1c"), pod("7a2d"));
+        let names = called(&[(&a, Some(&b)), (&b, Some(&a)), (&a, None), (&b, None)], &[]);
+        for (i, name) in names.iter().enumerate() {
+            assert_eq!(label(name), Ok(()), "{name}");
+            assert!(!names[..i].contains(name), "{names:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::experiment::error::ExperimentError;
 /// Arms at most.
 const MAX_ARMS: usize = 50;
 /// Characters of a name at most.
-const LONGEST: usize = 40;
+pub(super) const LONGEST: usize = 40;
 
 /// A name that cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
