@@ -272,16 +272,28 @@ fn load(r: &RunResult) -> String {
         .iter()
         .any(|c| c.figures.headline.is_some_and(|h| missed(&h.p99)));
     let carried = if carried { "carried" } else { "not carried" };
-    let probe = r.classes.iter().all(|c| c.class.name.starts_with("probe/"));
-    match nodes(r) {
-        Some(1) if !probe => format!("1 node's traffic {carried}"),
-        Some(n) if !probe => format!("{} nodes' traffic {carried}", count(n)),
+    match nodes(r).filter(|_| follows_nodes(r)) {
+        Some(1) => format!("1 node's traffic {carried}"),
+        Some(n) => format!("{} nodes' traffic {carried}", count(n)),
         _ => format!(
             "{}: {}/s {carried}",
             r.header.workload,
             rate(r.total.offered_rate)
         ),
     }
+}
+
+/// Whether the rate of any actor follows the nodes: else the sentence claims nothing of them.
+fn follows_nodes(r: &RunResult) -> bool {
+    let plan = &r.header.plan;
+    let actors = ["/spec/actors", "/actors"];
+    let actors = actors.into_iter().find_map(|at| plan.pointer(at)?.as_array());
+    actors.is_none_or(|all| {
+        all.iter().any(|a| {
+            let per_node = ["ratePerNode", "ratePerService"].iter().any(|f| a[*f].is_number());
+            per_node || matches!(a["kind"].as_str(), Some("nodeLease" | "nodeStatus"))
+        })
+    })
 }
 
 /// The one number of the workload.
