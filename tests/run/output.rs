@@ -71,3 +71,27 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let result = json(&out.join("result.json"));
     assert_eq!(result["outcome"]["outcome"], "completed");
 }
+
+#[test]
+fn nodes_traffic_is_claimed_only_where_a_rate_follows_the_nodes() {
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
+    for (workload, first) in [
+        ("leader-leases", "leader-leases: "),
+        ("node-heartbeats", "300 nodes' traffic "),
+    ] {
+        let quick = [
+            "--warmup",
+            "0s",
+            "--set",
+            "phases.settle=0s",
+            "--duration",
+            "4s",
+            "-q",
+        ];
+        let more = [workload, "--nodes", "300", "--endpoints", &endpoints];
+        let ended = Run::start(&[&more, &quick]).finish();
+        assert!(ended.said.is_well(), "{:?}", ended.said);
+        assert!(ended.said.stdout.starts_with(first), "{:?}", ended.said);
+    }
+}

@@ -205,10 +205,15 @@ mod tests {
         }
         // Kubernetes' volumes of two pods, as the kubelet mounts them, with a log apart.
         let pod = |uid: &str| {
-            format!("/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~csi/pvc-0b5f1c1e-2f0a-4d52-9c61-4c7a1f1b8e33/mount")
+            format!(
+                "/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~csi/pvc-0b5f1c1e-2f0a-4d52-9c61-4c7a1f1b8e33/mount"
+            )
         };
         let (a, b) = (pod("6f1c"), pod("7a2d"));
-        let names = called(&[(&a, Some(&b)), (&b, Some(&a)), (&a, None), (&b, None)], &[]);
+        let names = called(
+            &[(&a, Some(&b)), (&b, Some(&a)), (&a, None), (&b, None)],
+            &[],
+        );
         for (i, name) in names.iter().enumerate() {
             assert_eq!(label(name), Ok(()), "{name}");
             assert!(!names[..i].contains(name), "{names:?}");

@@ -287,10 +287,14 @@ fn load(r: &RunResult) -> String {
 fn follows_nodes(r: &RunResult) -> bool {
     let plan = &r.header.plan;
     let actors = ["/spec/actors", "/actors"];
-    let actors = actors.into_iter().find_map(|at| plan.pointer(at)?.as_array());
+    let actors = actors
+        .into_iter()
+        .find_map(|at| plan.pointer(at)?.as_array());
     actors.is_none_or(|all| {
         all.iter().any(|a| {
-            let per_node = ["ratePerNode", "ratePerService"].iter().any(|f| a[*f].is_number());
+            let per_node = ["ratePerNode", "ratePerService"]
+                .iter()
+                .any(|f| a[*f].is_number());
             per_node || matches!(a["kind"].as_str(), Some("nodeLease" | "nodeStatus"))
         })
     })
