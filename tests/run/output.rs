@@ -2,7 +2,7 @@
 
 use crate::common::command::closed_pipe;
 use crate::common::etcd::etcd_flags;
-use crate::common::{Running, command, etcdmark, json};
+use crate::common::{Running, Testbed, command, etcdmark, json};
 use crate::play::{QUICK, Run};
 use serde_json::Value;
 
