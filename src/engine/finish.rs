@@ -240,8 +240,14 @@ impl ActiveRun {
                         also(&mut all.left, line);
                     }
                     // Without its manifest, nobody would find what is left.
-                    if !matches!(runtime.block_on(prepared.claim.release()), Ok(true)) {
-                        also(&mut all.left, left());
+                    match runtime.block_on(prepared.claim.release()) {
+                        Ok(true) => {}
+                        Ok(false) => also(&mut all.left, left()),
+                        Err(e) => {
+                            stream
+                                .note("warning", format!("manifest of store {}: {e}", store.name));
+                            also(&mut all.left, left());
+                        }
                     }
                 }
                 Some(Err(e)) => {
