@@ -179,6 +179,7 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
         reached_by: (target.named(), target.access()),
         ..Inspection::default()
     };
+    let some_down = !down.is_empty();
     seen.notes.extend(
         down.into_iter()
             .map(|(e, why)| format!("{e} is down: {why}")),
@@ -191,7 +192,9 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
         }
     };
     let asked = |id: u64| members.iter().any(|m| m.member_id == id);
-    for other in entries.iter().filter(|e| !asked(e.id)) {
+    // Which of the others is one that is down, its URLs may not tell.
+    let others = entries.iter().filter(|e| !asked(e.id));
+    for other in others.filter(|_| !some_down) {
         let urls = match other.client_urls.as_slice() {
             [] => "not started".to_owned(),
             urls => urls.join(", "),

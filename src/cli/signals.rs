@@ -1,18 +1,24 @@
-//! Signals that would end the process: the first one drains, a second one stops.
+//! Signals that would end the process: the first one drains, a second Ctrl-C or TERM stops.
 
 use super::output::complain;
 use crate::control::Control;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-/// Signals that end a process which does not handle them, and that a terminal, a shell, a scheduler or an init system
-/// sends: Ctrl-C and `kill`, a closed terminal, Ctrl-\, `ulimit -t`, timers, users' own. (man 7 signal)
-fn fatal() -> [SignalKind; 8] {
+/// Who sends these wants the process to end, and sends them again when it takes too long: Ctrl-C, `kill`, Ctrl-\.
+fn asked() -> [SignalKind; 3] {
     [
         SignalKind::interrupt(),
         SignalKind::terminate(),
-        SignalKind::hangup(),
         SignalKind::quit(),
+    ]
+}
+
+/// These end a process that does not handle them, and may come again without anybody's haste: a closed terminal sends HUP
+/// more than once, and XCPU (`ulimit -St`) comes each further second. (man 7 signal)
+fn fatal() -> [SignalKind; 5] {
+    [
+        SignalKind::hangup(),
         SignalKind::alarm(),
         SignalKind::user_defined1(),
         SignalKind::user_defined2(),
@@ -20,8 +26,9 @@ fn fatal() -> [SignalKind; 8] {
     ]
 }
 
-/// Watches for all of them on a runtime of its own until the process ends; `first` is said to the first one. What was
-/// ignored when the process began (`nohup`) stays so. A file that may not grow further (XFSZ) is an error of its write.
+/// Watches for all of them on a runtime of its own until the process ends; `first` is said to the first one. HUP and its like
+/// stay ignored where they were when the process began (`nohup`); INT does not: a shell without job control ignores it for
+/// what it starts in the background. A file that may not grow further (XFSZ) is an error of its write.
 ///
 /// # Errors
 /// When the handlers cannot be installed.
@@ -32,9 +39,12 @@ pub fn watch(control: Control, first: &'static str) -> std::io::Result<()> {
     let mut signals = Vec::new();
     let too_large = {
         let _guard = runtime.enter();
+        for kind in asked() {
+            signals.push((signal(kind)?, true));
+        }
         for kind in fatal() {
             if !ignored(kind) {
-                signals.push(signal(kind)?);
+                signals.push((signal(kind)?, false));
             }
         }
         // Caught and not ignored: a local etcd would inherit that.
@@ -44,14 +54,15 @@ pub fn watch(control: Control, first: &'static str) -> std::io::Result<()> {
         runtime.block_on(async {
             let _too_large = too_large;
             let (sender, mut came) = mpsc::unbounded_channel();
-            for signal in signals {
-                tokio::spawn(forward(signal, sender.clone()));
+            for (signal, stops) in signals {
+                tokio::spawn(forward(signal, stops, sender.clone()));
             }
-            while came.recv().await.is_some() {
-                if control.draining() {
-                    complain("stopping now");
-                } else {
-                    complain(first);
+            while let Some(stops) = came.recv().await {
+                match (control.interrupted(), stops) {
+                    (true, false) => continue,
+                    (true, true) => complain("stopping now"),
+                    (false, _) if control.draining() => complain("stopping now"),
+                    (false, _) => complain(first),
                 }
                 control.interrupt();
             }
@@ -63,9 +74,9 @@ pub fn watch(control: Control, first: &'static str) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn forward(mut signal: Signal, to: mpsc::UnboundedSender<()>) {
+async fn forward(mut signal: Signal, stops: bool, to: mpsc::UnboundedSender<bool>) {
     while signal.recv().await.is_some() {
-        if to.send(()).is_err() {
+        if to.send(stops).is_err() {
             return;
         }
     }

@@ -277,7 +277,7 @@ mod tests {
             ),
             (
                 ["--nodes", "-5"],
-                "--nodes -5: nodes: -5 is not a whole number, 0 or more",
+                "--nodes -5: nodes: -5 is not a whole number, 0 or more, of at most 19 digits",
             ),
             (
                 ["--duration", "30"],

@@ -84,6 +84,12 @@ impl Appender {
         self.file.preallocated
     }
 
+    /// No more appends: waits for the backend's commits.
+    pub(super) fn finish(&mut self) -> Result<(), DiskError> {
+        let finished = self.backend.as_mut().map_or(Ok(()), Backend::finish);
+        finished.map_err(|e| DiskError::io(&self.place.given, "a backend commit failed", e))
+    }
+
     /// Times of the backend's commits, ns, where the pattern has them.
     pub(super) fn commits(&self) -> Option<Hist> {
         self.backend.as_ref().map(Backend::times)

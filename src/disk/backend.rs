@@ -53,7 +53,7 @@ impl Backend {
         }
     }
 
-    /// One entry was appended: a page changed. Begins a commit where one is due, and no other one goes on.
+    /// One entry was appended: a page changed. Begins a commit where one is due; one may wait behind the one that goes on.
     ///
     /// # Errors
     /// What a commit failed with.
@@ -76,6 +76,21 @@ impl Backend {
         }
     }
 
+    /// Waits for the commits that were begun: their times, and faults, count.
+    ///
+    /// # Errors
+    /// What one failed with.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        drop(self.pages.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        match self.lock().fault.take() {
+            Some(e) => Err(e),
+            None => Ok(()),
+        }
+    }
+
     /// Times of the commits, ns.
     pub(super) fn times(&self) -> Hist {
         self.lock().times.clone()
@@ -88,10 +103,7 @@ impl Backend {
 
 impl Drop for Backend {
     fn drop(&mut self) {
-        drop(self.pages.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        let _ = self.finish();
     }
 }
 

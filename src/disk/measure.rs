@@ -80,7 +80,11 @@ pub fn measure(
             busy_before,
         });
     }
-    let turns = take_turns(&mut directories, request.budget, stop, tell);
+    let mut turns = take_turns(&mut directories, request.budget, stop, tell);
+    for directory in &mut directories {
+        let finished = directory.appender.finish();
+        turns = turns.and_then(|completed| finished.map(|()| completed));
+    }
     let measured = directories.iter().any(|d| !d.recorder.sync.is_empty());
     let ended = match &turns {
         Ok(true) => Ended::Completed,

@@ -106,7 +106,7 @@ fn command_for(kind: &str) -> &'static str {
 
 fn type_name(ty: &str) -> String {
     match ty {
-        "u64" | "u32" | "usize" => "a whole number, 0 or more".to_owned(),
+        "u64" | "u32" | "usize" => "a whole number, 0 or more, of at most 19 digits".to_owned(),
         "f64" => "a number".to_owned(),
         t if t.contains("float") => "a number".to_owned(),
         "bool" => "true or false".to_owned(),

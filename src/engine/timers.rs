@@ -135,7 +135,7 @@ mod tests {
         block_on(async {
             let timers = Timers::new();
             let now = clock::now();
-            let before = timers.until(now + 20 * MS);
+            let before = timers.until(now + 2_000 * MS);
             let after = timers.until(now + 3_600_000 * MS);
             let drain = async {
                 while timers.waiting.borrow().len() < 2 {

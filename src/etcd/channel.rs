@@ -14,8 +14,8 @@ use tower_service::Service;
 
 /// A connected channel to one endpoint, for control calls, watches and etcd-client's `Client::from_channel`. The
 /// endpoint is probed first, since TLS 1.3 tells of a missing client certificate only at the first read. In the seconds after
-/// an etcd, or its container, has started, its port refuses, resets or closes connections: such an answer is believed once it
-/// has been the same for the dial timeout.
+/// an etcd, or its container, has started, its port refuses, resets or closes connections: it is asked again until the dial
+/// timeout has passed.
 ///
 /// # Errors
 /// A [`DialError`] that names the remedy.

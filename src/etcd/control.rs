@@ -6,7 +6,7 @@
 use super::channel::channel;
 pub use super::control_types::{Alarm, ControlError, MemberEntry, MemberStatus, Page, RangeSpec};
 use crate::etcd::diagnosis::second_look;
-use crate::etcd::quota::metrics_urls;
+use crate::etcd::quota::metrics_of;
 use crate::target::{Target, TlsMaterial};
 use etcd_client::{
     AlarmAction, AlarmType, Client, ConnectOptions, DeleteOptions, Error as EtcdError, KeyValue,
@@ -70,7 +70,7 @@ impl Member {
             timeout,
             owned: target.owned,
             client,
-            metrics: at.and_then(|i| metrics_urls(target).into_iter().nth(i)),
+            metrics: at.and_then(|i| metrics_of(target).into_iter().nth(i)),
             tls: target.tls.clone(),
         })
     }

@@ -77,7 +77,9 @@ pub async fn of_members(target: &Target, members: &[MemberStatus]) -> Vec<(Strin
     let said = |m: &MemberStatus| Some((m.endpoint.clone(), Quota::Known(m.quota?)));
     let mut all: Vec<(String, Quota)> = members.iter().filter_map(said).collect();
     for (i, url) in metrics_urls(target).iter().enumerate() {
-        let endpoint = target.endpoints.get(i).unwrap_or(url);
+        // Of fewer or more pages than endpoints there is no telling whose they are.
+        let whose = metrics_of(target).len();
+        let endpoint = target.endpoints.get(i).filter(|_| whose > 0).unwrap_or(url);
         if all.iter().any(|(known, _)| known == endpoint) {
             continue;
         }
@@ -116,6 +118,15 @@ pub fn difference(all: &[(String, Quota)]) -> Option<String> {
          --quota-backend-bytes on every member",
         each.join(", ")
     ))
+}
+
+/// The metrics pages of the endpoints, in their order; none where there are fewer or more.
+pub fn metrics_of(target: &Target) -> Vec<String> {
+    let urls = metrics_urls(target);
+    match urls.len() == target.endpoints.len() {
+        true => urls,
+        false => Vec::new(),
+    }
 }
 
 /// Where the metrics of each member are: the metrics endpoints, else the endpoints themselves.

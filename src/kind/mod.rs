@@ -60,16 +60,14 @@ const BOOT: Nanos = 2 * SECOND;
 pub fn discover(name: &str) -> Result<KindCluster, KindError> {
     // In the seconds after a container has started its ports refuse connections.
     let until = clock::now() + BOOT;
-    let answers = |candidate: &Candidate| {
-        while !reach::answers(candidate) {
-            if clock::now() >= until {
-                return false;
+    loop {
+        match discover_with(&Engine::from_environment()?, &reach::answers, name) {
+            Err(KindError::NoWay(_)) if clock::now() < until => {
+                std::thread::sleep(Duration::from_millis(200));
             }
-            std::thread::sleep(Duration::from_millis(200));
+            found => return found,
         }
-        true
-    };
-    discover_with(&Engine::from_environment()?, &answers, name)
+    }
 }
 
 /// As [`discover`], with the engine's client and the reachability test given.

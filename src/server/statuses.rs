@@ -32,7 +32,7 @@ pub async fn watch(cluster: &ControlClient, mut found: impl FnMut(&MemberStatus)
                 None => *pause -= 1,
                 Some(Err(_)) => *pause = PAUSE,
                 // What metrics say comes with the metrics, and without the leader's name.
-                Some(Ok(status)) if status.from_metrics => {}
+                Some(Ok(status)) if status.from_metrics => *pause = u32::MAX,
                 Some(Ok(status)) if !found(status) => return,
                 Some(Ok(_)) => {}
             }

@@ -267,7 +267,12 @@ pub fn choose(
         let reason = match choice {
             MemberChoice::Leader => {
                 let leader = members.first().map_or(0, |m| m.leader);
-                format!("the leader is member {leader:x}, which --endpoints does not name")
+                match members.iter().any(|m| m.from_metrics) {
+                    true => "the leader is another member: name it in --endpoints".to_owned(),
+                    false => {
+                        format!("the leader is member {leader:x}, which --endpoints does not name")
+                    }
+                }
             }
             _ => "--endpoints names only the leader; add the followers".to_owned(),
         };

@@ -22,6 +22,10 @@ fn once_drains_reports_and_cleans_up() {
         let mut run = Run::start(&[&QUICK, &more]);
         run.until_second(1);
         run.signal(signal);
+        // A terminal that closes says so more than once, and a CPU limit each second: nobody's haste.
+        if signal == Signal::HUP || signal == Signal::XCPU {
+            run.signal(signal);
+        }
         let ended = run.finish();
         let said = &ended.said;
         assert_eq!(said.code, 130, "{said:?}");

@@ -70,28 +70,25 @@ struct Recent {
     after: u64,
     /// And so many before them.
     of: u64,
+    /// How far back the last one that creates an Event is looked for, beyond that.
+    search: u64,
 }
 
 impl Recent {
-    /// Only Events that half their TTL has left are chosen, as far as the rate tells their age.
-    fn new(schedule: &Schedule, ttl: u64) -> Recent {
-        match schedule {
+    /// The arrival that is chosen is younger than half the TTL, as far as the rate tells its age; where it updates an Event
+    /// itself, the one that does not may be older.
+    fn new(schedule: &Schedule, ttl: u64, series_share: f64) -> Recent {
+        // All of these are updates once in a million times.
+        let search = (1e-6_f64.ln() / series_share.ln()).ceil().clamp(1.0, 1e6) as u64;
+        let (after, of) = match schedule {
             Schedule::Arrivals { rate, .. } => {
                 let arrivals = lowest(rate) * ttl as f64 / 2.0;
-                Recent {
-                    after: 0,
-                    of: (arrivals as u64).clamp(1, RECENT),
-                }
+                (0, (arrivals as u64).clamp(1, RECENT))
             }
-            Schedule::Closed { concurrency } => Recent {
-                after: *concurrency,
-                of: RECENT,
-            },
-            Schedule::Periodic { .. } => Recent {
-                after: 0,
-                of: RECENT,
-            },
-        }
+            Schedule::Closed { concurrency } => (*concurrency, RECENT),
+            Schedule::Periodic { .. } => (0, RECENT),
+        };
+        Recent { after, of, search }
     }
 }
 
@@ -112,7 +109,7 @@ impl Event {
             reuse,
             clients: scope.cluster.apiservers.max(1) * 2,
             seed: scope.seed,
-            recent: Recent::new(scope.schedule, ttl),
+            recent: Recent::new(scope.schedule, ttl, scope.settings.number(&SERIES_SHARE)),
         }
     }
 
@@ -125,7 +122,7 @@ impl Event {
         }
         let back = 1 + self.recent.after + draw % self.recent.of;
         let from = arrival.checked_sub(back)?;
-        let earliest = from.saturating_sub(RECENT);
+        let earliest = from.saturating_sub(self.recent.search);
         (earliest..=from)
             .rev()
             .find(|i| !self.is_series(self.draw(*i)))
