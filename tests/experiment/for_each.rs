@@ -114,7 +114,7 @@ fn wrong_flags_and_templates_are_refused_by_name() {
         ),
         (
             &["--dir", "nvme"],
-            "--dir nvme: name: \"on-nvme\" is given twice",
+            "arms on-nvme and on-nvme-2 are the same",
         ),
         (
             &["--wal-dir", "log", "--wal-dir", "log"],
