@@ -7,6 +7,7 @@ use super::channel::channel;
 pub use super::control_types::{Alarm, ControlError, MemberEntry, MemberStatus, Page, RangeSpec};
 use crate::etcd::diagnosis::second_look;
 use crate::etcd::quota::metrics_of;
+use crate::etcd::tls::DialError;
 use crate::target::{Target, TlsMaterial};
 use etcd_client::{
     AlarmAction, AlarmType, Client, ConnectOptions, DeleteOptions, Error as EtcdError, KeyValue,
@@ -390,10 +391,12 @@ fn translate(endpoint: &str, call: &'static str, e: &EtcdError) -> ControlError 
         EtcdError::GRpcStatus(s) => {
             // A status made by the client carries its cause; one that etcd sent does not.
             match std::error::Error::source(s) {
-                Some(cause) if chain(cause).contains("connect") => ControlError::NotConnected {
-                    endpoint,
-                    reason: chain(cause),
-                },
+                Some(cause) if undialled(cause) || chain(cause).contains("connect") => {
+                    ControlError::NotConnected {
+                        endpoint,
+                        reason: chain(cause),
+                    }
+                }
                 Some(cause) => ControlError::Status {
                     endpoint,
                     call,
@@ -413,6 +416,18 @@ fn translate(endpoint: &str, call: &'static str, e: &EtcdError) -> ControlError 
             reason: chain(other),
         },
     }
+}
+
+/// Whether no connection could be had: nothing was sent, and another member may be asked.
+fn undialled(e: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(e);
+    while let Some(e) = next {
+        if e.is::<DialError>() {
+            return true;
+        }
+        next = e.source();
+    }
+    false
 }
 
 /// An error with its causes, without repeating one that says the same.
