@@ -114,6 +114,10 @@ fn wrong_flags_and_templates_are_refused_by_name() {
         ),
         (
             &["--dir", "nvme"],
+            "error: --dir nvme: given twice; name it once",
+        ),
+        (
+            &["--dir", "./nvme"],
             "arms on-nvme and on-nvme-2 are the same",
         ),
         (

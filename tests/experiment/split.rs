@@ -75,7 +75,7 @@ fn a_wrong_split_is_refused_by_name() {
         ),
         (
             &["--split", "leases", "--split", "leases"],
-            "--split leases: name: \"split-leases\" is given twice",
+            "--split leases: given twice; name it once",
         ),
         (
             &["--dir", "missing"],

@@ -95,7 +95,16 @@ pub(super) fn flag_arms(changes: &Changes) -> Result<Vec<FlagArm>, ExperimentErr
     let dirs = dirs.map(|(i, dir)| FlagArm::dir(dir, wals.get(i).or(wals.first())));
     let media = changes.media.iter().map(|m| FlagArm::medium(m));
     let splits = changes.splits.iter().map(|s| FlagArm::split(s));
-    Ok(dirs.chain(media).chain(splits).collect())
+    let arms: Vec<FlagArm> = dirs.chain(media).chain(splits).collect();
+    let flags: Vec<String> = arms.iter().map(FlagArm::flags).collect();
+    let mut twice = flags.iter().enumerate();
+    match twice.find(|(i, one)| flags[..*i].contains(one)) {
+        Some((_, one)) => Err(ExperimentError::at(
+            one.as_str(),
+            "given twice; name it once",
+        )),
+        None => Ok(arms),
+    }
 }
 
 /// A path's parts, each fit for an arm's name.
