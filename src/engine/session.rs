@@ -119,8 +119,7 @@ impl Worker {
                 class,
                 reread,
                 lease,
-                upsert,
-            } => self.update(context, class, reread, lease, upsert).await,
+            } => self.update(context, class, reread, lease).await,
             Step::Get(class) => self.get(context, class).await,
             Step::List(class) => self.list(context, class).await,
             Step::Grant(class, ttl) => {

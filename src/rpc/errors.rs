@@ -121,9 +121,6 @@ const fn class(name: &'static str, effect: Effect, advice: Advice) -> ErrorClass
     }
 }
 
-/// An update found that its object is not in the store (removed by its lease or by somebody else);
-/// nothing was sent.
-pub const GONE: ErrorClass = class("object-gone", NO, A::GiveUp);
 /// A create found that its object is in the store (the apiserver's 409 AlreadyExists).
 pub const EXISTS: ErrorClass = class("already-exists", NO, A::GiveUp);
 /// An update lost to other writers as often as the apiserver tries.
@@ -131,7 +128,7 @@ pub const CONFLICT: ErrorClass = class("conflict", NO, A::GiveUp);
 
 /// Whether an error class is about what the store holds: etcd answered as it should.
 pub fn is_of_the_data(name: &str) -> bool {
-    [GONE, EXISTS, CONFLICT].iter().any(|c| c.name == name)
+    [EXISTS, CONFLICT].iter().any(|c| c.name == name)
 }
 
 /// Whether an error class may come of nothing but more load than etcd carries.

@@ -110,6 +110,37 @@ fn an_old_copy_of_the_data_is_noticed_at_once() {
 }
 
 #[test]
+fn what_somebody_deleted_is_lost_and_created_again_without_a_failure() {
+    let testbed = Testbed::new();
+    let mut run = start(&testbed.endpoints());
+    run.until_second(4);
+    let leases = testbed
+        .keys()
+        .into_iter()
+        .filter(|k| k.contains("/leases/"));
+    let leases: Vec<String> = leases.collect();
+    assert_eq!(leases.len(), 60, "{leases:?}");
+    let mut client = testbed.client();
+    for key in leases {
+        let deleted = testbed.runtime.block_on(client.delete(key, None)).unwrap();
+        assert_eq!(deleted.deleted(), 1);
+    }
+    let ended = run.finish();
+    let (said, verify) = (&ended.said, &ended.result["verify"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(verify["lost"].as_u64() >= Some(60), "{verify}");
+    assert_eq!(ended.result["losses"][0]["kind"], "vanished", "{said:?}");
+    // client-go's lease controller creates what it does not find; only the loss is held against etcd.
+    let classes = ended.result["classes"].as_array().unwrap();
+    let renewals = classes
+        .iter()
+        .find(|c| c["class"]["name"] == "node-lease/update");
+    let renewals = &renewals.unwrap()["figures"]["counts"];
+    assert!(renewals["ok"].as_u64() > Some(600), "{renewals}");
+    assert_eq!(renewals["failed"], 0, "{renewals}");
+}
+
+#[test]
 fn an_empty_data_directory_is_noticed_at_once() {
     let testbed = Testbed::new();
     let mut run = start(&testbed.endpoints());

@@ -86,7 +86,6 @@ fn update(class: OpClass) -> Step {
         class,
         reread: None,
         lease: LeaseUse::None,
-        upsert: false,
     }
 }
 

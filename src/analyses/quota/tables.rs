@@ -258,7 +258,7 @@ fn matrix(all: &[Filling<'_>]) -> Table {
     }
 }
 
-/// `197 object-gone`; `0`.
+/// `197 deadline`; `0`.
 fn others(other: &BTreeMap<String, u64>) -> String {
     let named: Vec<String> = other
         .iter()

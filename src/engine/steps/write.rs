@@ -5,7 +5,7 @@ use crate::clock::Nanos;
 use crate::engine::worker::Worker;
 use crate::kube::actors::LeaseUse;
 use crate::kube::{OpClass, requests};
-use crate::rpc::errors::{CONFLICT, EXISTS, GONE};
+use crate::rpc::errors::{CONFLICT, EXISTS};
 use crate::rpc::messages::{ResponseHeader, TxnOutcome, TxnResponse};
 
 impl Worker {
@@ -32,22 +32,19 @@ impl Worker {
         Ok(done)
     }
 
+    /// What is not in the store (its create failed, its lease expired, somebody removed it) is created, as the kubelet's
+    /// lease controller, client-go's leader election and event recorder and the Endpoints controllers do: its cost is
+    /// etcd's, and no operation fails for what an earlier one left out.
     pub(in crate::engine) async fn update(
         &self,
         context: &mut Context,
         class: OpClass,
         reread: Option<OpClass>,
         lease: LeaseUse,
-        upsert: bool,
     ) -> Result<Nanos, Failed> {
         let id = self.lease_id(context, lease);
         for _ in 0..self.run.plan.load.max_attempts.max(1) {
             let state = self.objects.get(context.object);
-            if !state.exists() && !upsert {
-                let message = "the object does not exist in the store";
-                self.refused(context, class, &GONE, message);
-                return Err(Failed);
-            }
             let frame = self.with_value(context, state.version, |key, value| {
                 frame(|out| {
                     if state.exists() {

@@ -88,7 +88,6 @@ impl Model for ApiserverLease {
             class: OpClass::MasterLeaseUpdate,
             reread: None,
             lease: LeaseUse::Granted,
-            upsert: true,
         };
         let get = Step::Get(OpClass::MasterLeaseGet);
         let grant = Step::Grant(OpClass::MasterLeaseGrant, TTL_SECONDS);
@@ -100,7 +99,6 @@ impl Model for ApiserverLease {
                     class: OpClass::ApiserverLeaseUpdate,
                     reread: None,
                     lease: LeaseUse::None,
-                    upsert: false,
                 }],
             ),
             1 => Session::new(

@@ -61,7 +61,6 @@ impl Model for EndpointSlice {
                 class: OpClass::EndpointSliceUpdate,
                 reread: None,
                 lease: LeaseUse::None,
-                upsert: false,
             }],
         ))
     }

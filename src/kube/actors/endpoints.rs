@@ -66,7 +66,6 @@ impl Model for Endpoints {
                 class: OpClass::EndpointsUpdate,
                 reread: None,
                 lease: LeaseUse::None,
-                upsert: false,
             }],
         ))
     }

@@ -181,8 +181,6 @@ impl Model for Event {
                         class: OpClass::EventPatch,
                         reread: None,
                         lease: LeaseUse::Granted,
-                        // client-go creates the Event when its PATCH finds none: it has expired.
-                        upsert: true,
                     },
                 ],
             ));

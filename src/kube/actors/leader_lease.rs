@@ -88,7 +88,6 @@ impl Model for LeaderLease {
                 class: OpClass::LeaderLeaseUpdate,
                 reread: Some(OpClass::LeaderLeaseGet),
                 lease: LeaseUse::None,
-                upsert: false,
             }
         } else {
             Step::Get(OpClass::LeaderLeaseGet)

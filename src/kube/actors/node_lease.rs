@@ -63,7 +63,6 @@ impl Model for NodeLease {
                 class: OpClass::NodeLeaseUpdate,
                 reread: Some(OpClass::NodeLeaseGet),
                 lease: LeaseUse::None,
-                upsert: false,
             }],
         ))
     }

@@ -68,7 +68,6 @@ impl Model for NodeStatus {
                 class: OpClass::NodeStatusUpdate,
                 reread: None,
                 lease: LeaseUse::None,
-                upsert: false,
             }],
         ))
     }

@@ -65,7 +65,6 @@ impl Model for Probe {
                 class: OpClass::ProbeUpdate,
                 reread: None,
                 lease: LeaseUse::None,
-                upsert: false,
             }
         } else {
             Step::Get(OpClass::ProbeGet)

@@ -29,7 +29,7 @@ pub enum LeaseUse {
 pub enum Step {
     /// Create the object.
     Create(OpClass, LeaseUse),
-    /// Update it; `reread` is the GET that a client with a stale copy sends before it tries again
+    /// Update it, or create it where it is not in the store; `reread` is the GET that a client with a stale copy sends before it tries again
     /// (none: GuaranteedUpdate retries from the failed transaction's own range).
     Update {
         /// Counted as.
@@ -38,8 +38,6 @@ pub enum Step {
         reread: Option<OpClass>,
         /// Lease.
         lease: LeaseUse,
-        /// Create it when it does not exist (GuaranteedUpdate with ignoreNotFound).
-        upsert: bool,
     },
     /// Read it.
     Get(OpClass),
