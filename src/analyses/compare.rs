@@ -22,29 +22,33 @@ impl Analysis for Compare {
     }
 }
 
-/// The first primary metric, of every arm on the last level that was played: the sentence that fits most experiments.
+/// Every primary metric, of every arm on the last level that was played: the sentence that fits most experiments.
 pub(super) fn answer(evidence: &Evidence<'_>) -> String {
-    let first = evidence.comparisons.iter().filter(|c| c.primary);
-    let Some(metric) = evidence.plan.primary.first() else {
+    let plan = evidence.plan;
+    let Some(first) = plan.primary.first() else {
         return "no metric to compare".to_owned();
     };
-    let about: Vec<&Comparison> = first
-        .filter(|c| c.metric == *metric && c.arm_median.is_some() | (c.blocks > 0))
-        .collect();
-    let Some(level) = about.last().map(|c| c.level.clone()) else {
-        return format!("no complete block measures {metric} yet");
+    let of = |c: &&Comparison| c.primary && c.blocks > 0;
+    let primary = || evidence.comparisons.iter().filter(of);
+    let Some(level) = primary().rfind(|c| c.metric == *first) else {
+        return format!("no complete block measures {first} yet");
     };
-    let parts: Vec<String> = about
-        .iter()
-        .filter(|c| c.level == level)
-        .map(|c| phrases::clause(c))
-        .collect();
-    let title = Metric::parse(metric).map_or(metric.clone(), |m| m.title());
-    let on = level.between(" on level ", "");
+    let about: Vec<&Comparison> = primary().filter(|c| c.level == level.level).collect();
+    let parts = plan.primary.iter().filter_map(|metric| {
+        let of: Vec<&Comparison> = about
+            .iter()
+            .filter(|c| c.metric == *metric)
+            .copied()
+            .collect();
+        let title = Metric::parse(metric).map_or(metric.clone(), |m| m.title());
+        (!of.is_empty()).then(|| format!("{title}: {}", phrases::clauses(&of)))
+    });
+    let parts: Vec<String> = parts.collect();
     format!(
-        "{title}{on}, against {}: {}{}",
-        evidence.plan.baseline,
+        "Against {}{}, {}{}",
+        plan.baseline,
+        level.level.between(" on level ", ""),
         parts.join("; "),
-        phrases::basis(evidence.plan, &about)
+        phrases::basis(plan.smoke, &about)
     )
 }

@@ -7,6 +7,7 @@ use crate::experiment::analysis::{Analysis, Evidence, Findings};
 use crate::experiment::result::document::Comparison;
 use crate::experiment::result::metric::Metric;
 use crate::experiment::result::phrases;
+use crate::human::numbers::bytes;
 
 /// The analysis.
 #[derive(Debug)]
@@ -20,40 +21,57 @@ impl Analysis for Versions {
     fn answer(&self, evidence: &Evidence<'_>) -> Findings {
         Findings {
             answer: answer(evidence),
+            notes: scope(evidence).into_iter().collect(),
             ..Findings::default()
         }
     }
 }
 
-/// The newest version against the baseline, on every level.
+/// What memory and CPU are those of, and what they do not speak of.
+fn scope(evidence: &Evidence<'_>) -> Option<String> {
+    let stores = evidence.runs.iter().flatten().flat_map(|r| &r.stores);
+    let members = stores.flat_map(|s| &s.members);
+    let largest = members.filter_map(|m| m.db_size_max).reduce(f64::max)?;
+    Some(format!(
+        "memory and CPU are those of a database of {} at most; watch streams, compactions and snapshots (--snapshot-count) \
+         are not played",
+        bytes(largest)
+    ))
+}
+
+/// The newest version against the baseline: the first primary metric on every level, the others on the last one.
 fn answer(evidence: &Evidence<'_>) -> String {
     let plan = evidence.plan;
-    let (Some(newest), Some(metric)) = (plan.others().last(), plan.primary.first()) else {
+    let (Some(newest), Some(first)) = (plan.others().last(), plan.primary.first()) else {
         return "no comparison".to_owned();
     };
-    let about: Vec<&Comparison> = evidence
-        .comparisons
-        .iter()
-        .filter(|c| c.metric == *metric && c.arm == newest.name && c.blocks > 0)
-        .collect();
-    if about.is_empty() {
-        return format!("no complete block measures {metric} yet");
-    }
+    let of = |c: &&Comparison| c.primary && c.arm == newest.name && c.blocks > 0;
+    let about: Vec<&Comparison> = evidence.comparisons.iter().filter(of).collect();
+    let Some(last) = about.iter().rfind(|c| c.metric == *first).map(|c| &c.level) else {
+        return format!("no complete block measures {first} yet");
+    };
     let version = |arm: &str| {
         let found = plan.arm(arm).and_then(|a| a.stores.first());
         let found = found.filter(|s| !s.version.is_empty());
         found.map_or(arm.to_owned(), |s| s.version.clone())
     };
-    let parts: Vec<String> = about
-        .iter()
-        .map(|c| format!("{}{}", c.level.between("", " "), phrases::effect(c)))
+    let told: Vec<&Comparison> = (about.into_iter())
+        .filter(|c| c.metric == *first || c.level == *last)
         .collect();
+    let parts = plan.primary.iter().filter_map(|metric| {
+        let of = told.iter().filter(|c| c.metric == *metric);
+        let parts: Vec<String> = of
+            .map(|c| format!("{}{}", c.level.between("", " "), phrases::effect(c)))
+            .collect();
+        let title = Metric::parse(metric).map_or(metric.clone(), |m| m.title());
+        (!parts.is_empty()).then(|| format!("{title}: {}", parts.join("; ")))
+    });
+    let parts: Vec<String> = parts.collect();
     format!(
-        "etcd {} against {}, {}: {}{}",
+        "etcd {} against {}, {}{}",
         version(&newest.name),
         version(&plan.baseline),
-        Metric::parse(metric).map_or(metric.clone(), |m| m.title()),
         parts.join("; "),
-        phrases::basis(plan, &about)
+        phrases::basis(plan.smoke, &told)
     )
 }

@@ -79,8 +79,7 @@ fn answer(evidence: &Evidence<'_>, trials: &MediaTrials<'_>, arms: &[ArmSummary]
     };
     let clauses = |metric: &str, about: &[&Comparison]| {
         let title = Metric::parse(metric).map_or(metric.to_owned(), |m| m.title());
-        let clauses: Vec<String> = about.iter().map(|c| phrases::clause(c)).collect();
-        format!("{title}: {}", clauses.join("; "))
+        format!("{title}: {}", phrases::clauses(about))
     };
     let mut sentences = Vec::new();
     if let Some(level) = trials.open.first() {
@@ -90,7 +89,7 @@ fn answer(evidence: &Evidence<'_>, trials: &MediaTrials<'_>, arms: &[ArmSummary]
         let about: Vec<&Comparison> = primary.into_iter().flat_map(|(_, about)| about).collect();
         let level = level.between(" on level ", "");
         if !parts.is_empty() {
-            let basis = phrases::basis(plan, &about);
+            let basis = phrases::basis(plan.smoke, &about);
             let parts = parts.join("; ");
             sentences.push(format!("Against {}{level}, {parts}{basis}", plan.baseline));
         }

@@ -55,7 +55,7 @@ impl Analysis for Split {
             format!(
                 "{}{}",
                 parts.join("; "),
-                phrases::basis(evidence.plan, &about)
+                phrases::basis(evidence.plan.smoke, &about)
             )
         };
         let (tables, notes) = Tables {
@@ -153,11 +153,10 @@ impl Flood {
         } else {
             String::new()
         };
-        let arms: Vec<String> = about.iter().map(|c| phrases::clause(c)).collect();
         Some(format!(
             "{title}{beside}, against {}: {}",
             evidence.plan.baseline,
-            arms.join("; ")
+            phrases::clauses(about)
         ))
     }
 }

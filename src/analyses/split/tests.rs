@@ -244,7 +244,7 @@ fn lost_writes_come_before_every_effect_and_a_level_alone_rests_on_no_comparison
     let answer = reduce(&plan, &stored, &Split).answer;
     let arm = &plan.trials[3].arm;
     let first = format!(
-        "acknowledged writes were lost in 1 of 24 trials (the first one: trial 4, arm {arm}); Lease renewals"
+        "acknowledged writes were lost in 1 of 24 trials (the first one: trial 4, arm {arm}, level quota); Lease renewals"
     );
     assert!(answer.starts_with(&first), "{answer}");
     let mut quota = plan.clone();
@@ -253,6 +253,37 @@ fn lost_writes_come_before_every_effect_and_a_level_alone_rests_on_no_comparison
     let answer = reduce(&quota, &found(&quota, |_| true), &Split).answer;
     assert!(answer.starts_with("at a full quota"), "{answer}");
     assert!(!answer.contains("so far"), "{answer}");
+}
+
+#[test]
+fn a_guard_and_saturation_are_told_in_the_answer_with_the_reason() {
+    let plan = plan();
+    let mut stored = found(&plan, |_| true);
+    let plain = reduce(&plan, &stored, &Split).answer;
+    let run = stored[1].result.as_mut().unwrap();
+    run.guards.push(crate::report::GuardEvent {
+        t: 3.0,
+        guard: "leader-change".to_owned(),
+        store: "main".to_owned(),
+        cause: "etcd-0 lost the leadership".to_owned(),
+    });
+    let run = stored[2].result.as_mut().unwrap();
+    (run.total.offered_rate, run.total.achieved_rate) = (900.0, 420.0);
+    run.validity.saturated = true;
+    let (first, second) = (&plan.trials[1], &plan.trials[2]);
+    let answer = reduce(&plan, &stored, &Split).answer;
+    assert_eq!(
+        answer,
+        format!(
+            "a guard ended the load in 1 of 24 trials (the first one: trial 2, arm {}, level {}: leader-change: etcd-0 \
+             lost the leadership); {plain}; etcd was saturated in 1 of 24 trials (the first one: trial 3, arm {}, level \
+             {}: offered 900/s, achieved 420/s)",
+            first.arm,
+            first.level.as_str(),
+            second.arm,
+            second.level.as_str()
+        )
+    );
 }
 
 #[test]

@@ -157,6 +157,7 @@ pub(crate) fn middle(values: impl Iterator<Item = f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::result::phrases;
 
     fn values(of: &[f64]) -> Vec<Option<MetricValue>> {
         of.iter()
@@ -248,5 +249,56 @@ mod tests {
         assert!((c.estimate.unwrap() - 0.2).abs() < 1e-12);
         let c = compare(&missed, &values(&[0.0; 6]), &values(&[0.0; 6]));
         assert_eq!(c.reading, Reading::Equivalent);
+    }
+
+    #[test]
+    fn equivalent_arms_share_a_clause_and_a_sentence_says_what_it_rests_on() {
+        let named = |c: Comparison, arm: &str| Comparison {
+            arm: arm.to_owned(),
+            ..c
+        };
+        let same = [1.0, 3.0, 2.0, 5.0, 4.0, 8.0];
+        let slow = named(p99(&[1.0; 6], &[2.0; 6]), "slow");
+        let alike = named(p99(&same, &same), "alike");
+        let too = named(p99(&same, &same), "too");
+        let missed = named(p99(&[1.0; 6], &[MISS; 6]), "dead");
+        let few = named(p99(&[1.0; 2], &[2.0; 2]), "few");
+        let told = phrases::clauses(&[&alike, &slow, &too]);
+        let slower = "slow ×2 (2 to 2), differs";
+        assert_eq!(
+            told,
+            format!("equivalent within 10 %: alike, too; {slower}")
+        );
+        assert!(phrases::clauses(&[&alike, &slow]).starts_with("alike ×1 (1 to 1), equivalent"));
+        for (smoke, about, basis) in [
+            (
+                false,
+                vec![&slow, &alike],
+                " (95 % intervals over 6 blocks)",
+            ),
+            (
+                false,
+                vec![&slow, &missed],
+                " (6 blocks; 95 % intervals where given)",
+            ),
+            (
+                false,
+                vec![&slow, &few],
+                " (2 to 6 blocks; 95 % intervals where given)",
+            ),
+            (
+                false,
+                vec![&few],
+                " (so far, 2 blocks: an interval needs at least 6)",
+            ),
+            (
+                true,
+                vec![&few],
+                " (2 blocks: an interval needs at least 6)",
+            ),
+            (false, vec![], ""),
+        ] {
+            assert_eq!(phrases::basis(smoke, &about), basis);
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::document::Comparison;
 use super::metric::{Scale, Unit};
-use crate::experiment::plan::ExperimentPlan;
 use crate::human::numbers::{bytes, rate, seconds, things, three};
 use crate::measure::paired::{MIN_BLOCKS, MeanInterval, Reading};
 
@@ -113,21 +112,53 @@ pub fn clause(c: &Comparison) -> String {
     format!("{} {}", c.arm, effect(c))
 }
 
+/// The arms of one metric and level, those alike in one clause: `x ×2.1 (2 to 2.2), differs; equivalent within 10 %: y, z`.
+pub fn clauses(about: &[&Comparison]) -> String {
+    let same = |c: &Comparison| {
+        let alike = c.reading == Reading::Equivalent;
+        let of = |o: &&&Comparison| o.reading == Reading::Equivalent && o.delta == c.delta;
+        let all: Vec<_> = about.iter().filter(of).collect();
+        (alike && all.len() > 1).then_some(all)
+    };
+    let mut told: Vec<String> = Vec::new();
+    for c in about {
+        let clause = match same(c) {
+            None => clause(c),
+            Some(all) => {
+                let arms: Vec<&str> = all.iter().map(|o| o.arm.as_str()).collect();
+                format!("{}: {}", reading(c), arms.join(", "))
+            }
+        };
+        if !told.contains(&clause) {
+            told.push(clause);
+        }
+    }
+    told.join("; ")
+}
+
 /// What the comparisons of a sentence rest on; nothing where it has none.
-pub fn basis(plan: &ExperimentPlan, about: &[&Comparison]) -> String {
+pub fn basis(smoke: bool, about: &[&Comparison]) -> String {
     if about.is_empty() {
         return String::new();
     }
-    let blocks = about.iter().map(|c| c.blocks).min().unwrap_or(0);
-    let plural = if blocks == 1 { "" } else { "s" };
-    if about.iter().any(|c| c.low.is_some()) {
-        return format!(" (95 % intervals over {blocks} blocks)");
+    let all = about.iter().map(|c| c.blocks);
+    let least = all.clone().min().unwrap_or(0);
+    let blocks = match all.max() {
+        Some(most) if most > least => format!("{least} to {}", things(most, "block")),
+        _ => things(least, "block"),
+    };
+    let with = about.iter().filter(|c| c.low.is_some()).count();
+    if with == about.len() {
+        return format!(" (95 % intervals over {blocks})");
     }
-    let why = if plan.smoke { "" } else { "so far, " };
-    if blocks < MIN_BLOCKS as u64 {
-        format!(" ({why}{blocks} block{plural}: an interval needs at least {MIN_BLOCKS})")
+    if with > 0 {
+        return format!(" ({blocks}; 95 % intervals where given)");
+    }
+    let why = if smoke { "" } else { "so far, " };
+    if least < MIN_BLOCKS as u64 {
+        format!(" ({why}{blocks}: an interval needs at least {MIN_BLOCKS})")
     } else {
-        format!(" ({blocks} blocks)")
+        format!(" ({blocks})")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::comparison::comparisons;
 use super::document::{API_VERSION, ExperimentResult, KIND, TrialResult, TrialState};
+use super::faults;
 use super::leadership;
 use super::metric::Metric;
 use super::outcome::Outcome;
@@ -76,8 +77,11 @@ pub fn reduce(
         true => format!("smoke test, no conclusion: {}", findings.answer),
         false => findings.answer,
     };
-    if let Some(lost) = lost(plan, stored) {
-        found = format!("{lost}; {found}");
+    for first in [faults::guards(plan, stored), faults::lost(plan, stored)] {
+        found = first.map_or(found.clone(), |first| format!("{first}; {found}"));
+    }
+    if let Some(saturated) = faults::saturated(plan, stored) {
+        found = format!("{found}; {saturated}");
     }
     let answer = if complete {
         found
@@ -107,23 +111,6 @@ pub fn reduce(
         data: findings.data,
         trials,
     }
-}
-
-/// An etcd that lost what it acknowledged is worse than any effect: said before it.
-fn lost(plan: &ExperimentPlan, stored: &[StoredTrial]) -> Option<String> {
-    let lost = |(_, stored): &(&TrialPlan, &StoredTrial)| {
-        let run = stored.result.as_ref();
-        run.is_some_and(|r| r.lost_writes() > 0 || r.lost_by_store().next().is_some())
-    };
-    let all: Vec<_> = plan.trials.iter().zip(stored).filter(lost).collect();
-    let (first, _) = all.first()?;
-    Some(format!(
-        "acknowledged writes were lost in {} of {} trials (the first one: trial {}, arm {})",
-        all.len(),
-        stored.len(),
-        first.trial,
-        first.arm
-    ))
 }
 
 fn unreadable(plan: &ExperimentPlan, stored: &[StoredTrial]) -> Vec<String> {
