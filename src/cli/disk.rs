@@ -205,28 +205,33 @@ fn parent(file: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-/// Writes the media of a measurement that was not cut short.
+/// Writes the media of a measurement that was not cut short, as many as can be written.
+///
+/// # Errors
+/// The first one; further ones are told.
 fn save(args: &Args, result: &DiskResult) -> Result<(), CliError> {
+    let mut saved = Ok(());
     for (file, directory) in args.save_medium.iter().zip(&result.directories) {
-        let failed = |e: &dyn std::fmt::Display| {
-            CliError::failure(format!("--save-medium {}: {e}", file.display()))
-        };
+        let flag = format!("--save-medium {}", file.display());
         if result.outcome != "completed" {
-            complain(&format!(
-                "--save-medium {}: not written: {}",
-                file.display(),
-                result.outcome
-            ));
+            complain(&format!("{flag}: not written: {}", result.outcome));
             continue;
         }
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        let yaml = medium::render(result, directory, &name).map_err(|e| failed(&e))?;
+        let yaml = medium::render(result, directory, &name).map_err(|e| e.to_string());
         // Not over one that came into being in the meantime.
-        std::fs::File::create_new(file)
-            .and_then(|mut f| f.write_all(yaml.as_bytes()))
-            .map_err(|e| failed(&e))?;
+        let written = yaml.and_then(|yaml| {
+            let made = std::fs::File::create_new(file);
+            let written = made.and_then(|mut f| f.write_all(yaml.as_bytes()));
+            written.map_err(|e| e.to_string())
+        });
+        match (written, &saved) {
+            (Ok(()), _) => {}
+            (Err(e), Ok(())) => saved = Err(CliError::failure(format!("{flag}: {e}"))),
+            (Err(e), Err(_)) => complain(&format!("{flag}: {e}")),
+        }
     }
-    Ok(())
+    saved
 }
 
 /// `disk: 42 %  /mnt/nvme p99 0.9 ms, 1,900/s  /mnt/gp3 p99 2.5 ms, 640/s`.

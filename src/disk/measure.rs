@@ -75,7 +75,7 @@ pub fn measure(
     for ((place, scratch), busy_before) in places.into_iter().zip(scratches).zip(busy) {
         directories.push(Directory {
             appender: Appender::new(place, scratch, request.pattern)?,
-            recorder: Recorder::default(),
+            recorder: Recorder::new(),
             spent: 0,
             busy_before,
         });

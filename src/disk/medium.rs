@@ -5,7 +5,9 @@ use crate::document::{ApiVersion, Metadata};
 use crate::human::Span;
 use crate::human::numbers::count;
 use crate::local::Files;
-use crate::local::medium::{MediumFile, MediumKind, MediumSpec, QuantileSpec, SyncSpec};
+use crate::local::medium::{
+    LONGEST_SEQUENCE, MediumFile, MediumKind, MediumSpec, QuantileSpec, SequenceSpec, SyncSpec,
+};
 use crate::measure::encoded::{EncodedError, decode};
 use crate::measure::percentile::value_at_rank;
 use hdrhistogram::Histogram;
@@ -44,7 +46,7 @@ pub fn render(
     if directory.syncs == 0 {
         return Err(MediumTextError::Empty);
     }
-    let h = decode(&directory.histogram)?;
+    let (sync, kept) = sync(directory)?;
     let medium = MediumFile {
         api_version: ApiVersion::V1Alpha2,
         kind: MediumKind::Medium,
@@ -54,10 +56,7 @@ pub fn render(
         },
         spec: MediumSpec {
             files: Files::All,
-            sync: SyncSpec {
-                constant: None,
-                quantiles: Some(quantiles(&h)),
-            },
+            sync,
             stalls: None,
         },
     };
@@ -69,7 +68,7 @@ pub fn render(
     }
     // Names of files and devices may hold anything; a comment ends with its line.
     let line = format!(
-        "{} of {}: {on}; {} fdatasyncs, pattern {}, {}, etcdmark {}",
+        "{} of {}: {on}; {} fdatasyncs, {kept}, pattern {}, {}, etcdmark {}",
         directory.directory,
         result.machine.hostname,
         count(directory.syncs),
@@ -83,6 +82,38 @@ pub fn render(
     ))
 }
 
+/// All that was measured in its order, where a medium may be that long, else its distribution; and that in words.
+fn sync(directory: &DirectoryResult) -> Result<(SyncSpec, String), MediumTextError> {
+    let none = SyncSpec {
+        constant: None,
+        quantiles: None,
+        sequence: None,
+    };
+    let (n, first) = (directory.syncs, &directory.first);
+    if first.len() as u64 == n {
+        let times = first.iter().map(|ns| time(*ns)).collect();
+        let sync = SyncSpec {
+            sequence: Some(SequenceSpec(times)),
+            ..none
+        };
+        return Ok((sync, "in their order".to_owned()));
+    }
+    let h = decode(&directory.histogram)?;
+    let sync = SyncSpec {
+        quantiles: Some(quantiles(&h)),
+        ..none
+    };
+    let most = count(LONGEST_SEQUENCE as u64);
+    let kept =
+        format!("their distribution (the order of up to {most} is kept: use a shorter --duration)");
+    Ok((sync, kept))
+}
+
+/// As a medium may have it.
+fn time(ns: u64) -> Span {
+    Span(Duration::from_nanos(three_digits(ns).max(1)).min(LONGEST))
+}
+
 /// What is in a histogram of ns; the last quantile is 1.
 fn quantiles(h: &Histogram<u64>) -> Vec<QuantileSpec> {
     let n = h.len();
@@ -93,11 +124,7 @@ fn quantiles(h: &Histogram<u64>) -> Vec<QuantileSpec> {
         .map(|&p| {
             let rank = ((p * n as f64).ceil() as u64).clamp(1, n.max(1));
             let ns = value_at_rank(h, rank).unwrap_or(1).min(h.max());
-            let time = Duration::from_nanos(three_digits(ns).max(1)).min(LONGEST);
-            QuantileSpec {
-                p,
-                value: Span(time),
-            }
+            QuantileSpec { p, value: time(ns) }
         })
         .collect()
 }
@@ -132,7 +159,10 @@ fn name_of(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::text::tests;
+    use crate::local::Medium;
     use crate::measure::Hist;
+    use crate::measure::encoded::encode;
 
     fn of(values: impl IntoIterator<Item = u64>) -> Vec<(f64, String)> {
         let mut h = Hist::new();
@@ -170,6 +200,39 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn what_is_written_is_what_is_read(
+            syncs in proptest::collection::vec(1..100_000_000_000_u64, 1..400),
+            name in ".{0,80}",
+            directory in ".{0,20}",
+            longer in proptest::bool::ANY,
+        ) {
+            let mut h = Hist::new();
+            syncs.iter().for_each(|ns| h.record(*ns));
+            let mut result = tests::result(serde_json::json!([tests::directory(&directory, 1, serde_json::Value::Null)]));
+            let measured = &mut result.directories[0];
+            measured.histogram = encode(h.histogram().unwrap()).unwrap();
+            measured.syncs = syncs.len() as u64 + u64::from(longer);
+            measured.first = syncs.clone();
+            let text = render(&result, &result.directories[0], &name).unwrap();
+            let medium = Medium::parse("m.yaml", &text).unwrap();
+            proptest::prop_assert_eq!(medium.spec.sync.quantiles.is_some(), longer);
+            if let Some(list) = &medium.spec.sync.sequence {
+                let times: Vec<Span> = syncs.iter().map(|ns| time(*ns)).collect();
+                proptest::prop_assert_eq!(&list.0, &times);
+            }
+            let mean = syncs.iter().map(|ns| time(*ns).nanos() as f64).sum::<f64>() / syncs.len() as f64;
+            // Between two quantiles of few syncs anything may lie.
+            proptest::prop_assert!(longer || (medium.sync.mean() / mean - 1.0).abs() < 1e-9);
+            let again = serde_saphyr::to_string(&MediumFile {
+                api_version: ApiVersion::V1Alpha2,
+                kind: MediumKind::Medium,
+                metadata: Metadata { name: medium.name.clone(), description: None },
+                spec: medium.spec.clone(),
+            }).unwrap();
+            proptest::prop_assert_eq!(Medium::parse("m.yaml", &again).unwrap(), medium);
+        }
+
         #[test]
         fn every_name_is_one_that_media_may_have(text in ".{0,80}") {
             let name = name_of(&text);

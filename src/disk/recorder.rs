@@ -3,6 +3,7 @@
 use super::judge::LIMIT_P99;
 use super::result::Turn;
 use crate::clock::Nanos;
+use crate::local::medium::LONGEST_SEQUENCE;
 use crate::measure::stats::Moments;
 use crate::measure::{BatchMeansBuilder, Hist};
 
@@ -13,6 +14,8 @@ pub(super) struct Recorder {
     pub(super) write: Hist,
     /// Syncs in their order, for the effective sample size.
     pub(super) sequence: BatchMeansBuilder,
+    /// The first syncs themselves, ns, for a medium's file.
+    pub(super) first: Vec<Nanos>,
     /// Time in write and fdatasync, ns.
     pub(super) busy: Nanos,
     /// Syncs that took longer than etcd's limit, and how long they took together, ns.
@@ -22,11 +25,22 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
+    /// With room for all that it keeps: nothing is allocated between two syncs.
+    pub(super) fn new() -> Self {
+        Recorder {
+            first: Vec::with_capacity(LONGEST_SEQUENCE),
+            ..Recorder::default()
+        }
+    }
+
     /// Takes one append, ns.
     pub(super) fn record(&mut self, write: Nanos, sync: Nanos) {
         self.write.record(write);
         self.sync.record(sync);
         self.sequence.record(sync as f64);
+        if self.first.len() < LONGEST_SEQUENCE {
+            self.first.push(sync);
+        }
         self.busy += write + sync;
         if sync > LIMIT_P99 {
             self.slow.0 += 1;
@@ -72,6 +86,7 @@ mod tests {
         r.end_turn(6_000_000_000);
         r.end_turn(7_000_000_000);
         assert_eq!((r.sync.len(), r.write.len()), (3, 3));
+        assert_eq!(r.first, [200_000, LIMIT_P99, LIMIT_P99 + 1]);
         assert_eq!(r.busy, 4_000 + 200_000 + 2 * LIMIT_P99 + 1);
         assert_eq!(r.slow, (1, LIMIT_P99 + 1));
         let turns: Vec<(f64, u64, Nanos)> =

@@ -123,6 +123,9 @@ pub struct DirectoryResult {
     pub turns: Vec<Turn>,
     /// All fdatasyncs, ns: an HdrHistogram in V2 deflate encoding, base64, as in a `.hlog`.
     pub histogram: String,
+    /// The first fdatasyncs in their order, ns: for a medium's file, not in the result's.
+    #[serde(skip)]
+    pub first: Vec<u64>,
 }
 
 /// A file system.

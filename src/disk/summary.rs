@@ -154,6 +154,7 @@ fn result(all: &[Directory], i: usize) -> DirectoryResult {
             .sync
             .histogram()
             .map_or(String::new(), |h| encode(h).unwrap_or_default()),
+        first: recorder.first.clone(),
         directory,
     }
 }

@@ -186,12 +186,12 @@ fn identity(d: &DirectoryResult) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use expect_test::expect;
     use serde_json::{Value, json};
 
-    fn directory(name: &str, ms: u64, device: Value) -> Value {
+    pub(in crate::disk) fn directory(name: &str, ms: u64, device: Value) -> Value {
         let figures = |ns: u64| {
             json!({"count": 4000, "mean_ns": ns, "min_ns": ns / 2, "p50_ns": ns, "p90_ns": 2 * ns,
                    "p99_ns": 4 * ns, "p99.9_ns": 5 * ns, "max_ns": 6 * ns})
@@ -208,21 +208,28 @@ mod tests {
         })
     }
 
-    #[test]
-    fn verdicts_come_first_then_what_explains_them() {
-        let device = json!({"name": "vda", "partition": "vda1", "model": "QEMU disk", "rotational": false,
-                            "virtual": "virtio", "write_cache": "write back", "disks": ["vda"]});
+    pub(in crate::disk) fn result(directories: Value) -> DiskResult {
         let result = json!({
             "apiVersion": "etcdmark/v1alpha2", "kind": "DiskResult", "version": "0.1.0", "started": "",
             "outcome": "completed", "exit_code": 99, "machine": {"hostname": "h", "kernel": "Linux"},
             "pattern": {"name": "wal", "record_bytes": 2300, "file_bytes": 64_000_000, "appends_per_file": 27_827},
             "limits": {"p99_ns": 10_000_000, "commit_p99_ns": 25_000_000, "syncs_required": 50.0, "syncs_recommended": 500.0, "sources": []},
             "max_p99_ns": 5_000_000,
-            "directories": [directory("/a", 1, device), directory("/b", 4, Value::Null)],
+            "directories": directories,
             "comparisons": [{"faster": "/a", "slower": "/b", "ratio": 4.0, "interval": [3.9, 4.1], "pairs": 60}],
             "notes": ["others used the disk"],
         });
-        let result: DiskResult = serde_json::from_value(result).unwrap();
+        serde_json::from_value(result).unwrap()
+    }
+
+    #[test]
+    fn verdicts_come_first_then_what_explains_them() {
+        let device = json!({"name": "vda", "partition": "vda1", "model": "QEMU disk", "rotational": false,
+                            "virtual": "virtio", "write_cache": "write back", "disks": ["vda"]});
+        let result = result(json!([
+            directory("/a", 1, device),
+            directory("/b", 4, Value::Null)
+        ]));
         expect![[r#"
             /a: its verdict
             /b: its verdict

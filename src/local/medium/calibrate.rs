@@ -99,6 +99,7 @@ fn even(probe: &Probe) -> Emulation {
                 sync: SyncSpec {
                     constant: Some(Span(std::time::Duration::from_nanos(DELAY))),
                     quantiles: None,
+                    sequence: None,
                 },
                 stalls: None,
             },

@@ -10,7 +10,6 @@ use super::file::{Files, Medium};
 use super::gate::{Gate, GateEvent, HeldSync};
 use crate::clock::Nanos;
 use crate::measure::{DelayBook, Delays, FileDelays};
-use crate::rng::{mix, unit};
 
 /// The medium under one member, for as long as the member exists (its process may be started again).
 #[derive(Debug)]
@@ -101,7 +100,7 @@ impl Emulation {
             return Err(held.id);
         }
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let mut asked = self.medium.sync.at(unit(mix(self.seed, 0, number)));
+        let mut asked = self.medium.sync.of(self.seed, number);
         let anyway = cost.total();
         let short = asked > 0 && asked < anyway;
         if let Some(stalls) = &self.medium.stalls {

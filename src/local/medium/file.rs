@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::presets::{PRESETS, preset};
-use super::timing::{Quantiles, Stalls, SyncTime};
+use super::sequence::{LONGEST_SEQUENCE, SequenceSpec};
+use super::timing::{Quantiles, Sequence, Stalls, SyncTime};
 use crate::document::parse_yaml;
 use crate::document::{ApiVersion, Metadata};
 use crate::document::{DocumentError, FieldError, check_name, locate, nearest};
@@ -53,6 +55,25 @@ pub struct MediumSpec {
     pub stalls: Option<StallSpec>,
 }
 
+impl MediumSpec {
+    /// For a run's header: a sequence by its length and digest.
+    pub(super) fn summary(&self) -> serde_json::Value {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        if let Some(list) = &self.sync.sequence {
+            let text = value["sync"]["sequence"].to_string();
+            let digest: String = Sha256::digest(text)
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect();
+            value["sync"]["sequence"] = serde_json::json!({
+                "syncs": list.0.len(),
+                "sha256": digest,
+            });
+        }
+        value
+    }
+}
+
 /// Files of etcd.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -79,7 +100,7 @@ impl Files {
     }
 }
 
-/// Time of one sync. Set exactly one of the two fields.
+/// Time of one sync. Set exactly one of the fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SyncSpec {
@@ -90,6 +111,10 @@ pub struct SyncSpec {
     /// of the value; below the first one, the value is constant. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantiles: Option<Vec<QuantileSpec>>,
+    /// Times of consecutive syncs, as `etcdmark disk --save-medium` measured them: played in this order, so that bursts
+    /// stay bursts, from a position that depends on the seed, and again from the beginning. At most 200,000. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<SequenceSpec>,
 }
 
 /// One quantile.
@@ -195,13 +220,25 @@ fn not_found(name: &str) -> MediumError {
 
 fn resolve(file: MediumFile) -> Result<Medium, FieldError> {
     check_name("metadata.name", &file.metadata.name)?;
-    let sync = match (&file.spec.sync.constant, &file.spec.sync.quantiles) {
-        (Some(constant), None) => {
-            SyncTime::Constant(within("sync.constant", *constant, Span::seconds(0))?)
-        }
-        (None, Some(list)) => SyncTime::Quantiles(quantiles(list)?),
+    let sync = match &file.spec.sync {
+        SyncSpec {
+            constant: Some(constant),
+            quantiles: None,
+            sequence: None,
+        } => SyncTime::Constant(within("sync.constant", *constant, Span::seconds(0))?),
+        SyncSpec {
+            constant: None,
+            quantiles: Some(list),
+            sequence: None,
+        } => SyncTime::Quantiles(quantiles(list)?),
+        SyncSpec {
+            constant: None,
+            quantiles: None,
+            sequence: Some(list),
+        } => SyncTime::Sequence(sequence(list)?),
         _ => {
-            let message = "give either `constant: 2ms` or `quantiles: [{p: 0.5, value: 200us}, …]`";
+            let message = "give exactly one of `constant: 2ms`, `quantiles: [{p: 0.5, value: 200us}, …]` and `sequence: 200us \
+                           210us …`";
             return Err(FieldError::at("sync", message));
         }
     };
@@ -251,6 +288,24 @@ fn quantiles(list: &[QuantileSpec]) -> Result<Quantiles, FieldError> {
             Err(FieldError::at("sync.quantiles", message))
         }
     }
+}
+
+fn sequence(list: &SequenceSpec) -> Result<Sequence, FieldError> {
+    let wrong = |message: String| FieldError::at("sync.sequence", message);
+    if list.0.len() > LONGEST_SEQUENCE {
+        let n = list.0.len();
+        return Err(wrong(format!(
+            "has {n} times; use at most {LONGEST_SEQUENCE}"
+        )));
+    }
+    let nanosecond = Span(std::time::Duration::from_nanos(1));
+    let times = list.0.iter().enumerate().map(|(i, time)| {
+        let within = within("", *time, nanosecond);
+        within.map_err(|e| wrong(format!("time {}: {}", i + 1, e.message)))
+    });
+    let times = times.collect::<Result<Vec<_>, _>>()?;
+    Sequence::new(times)
+        .ok_or_else(|| wrong("is empty; write one time at least, `sequence: 200us`".to_owned()))
 }
 
 fn stalls(spec: StallSpec) -> Result<Stalls, FieldError> {
@@ -339,7 +394,25 @@ mod tests {
             ),
             (
                 "  sync: {}\n",
-                "t.yaml:5:9: sync: give either `constant: 2ms` or `quantiles: [{p: 0.5, value: 200us}, …]`",
+                "t.yaml:5:9: sync: give exactly one of `constant: 2ms`, `quantiles: [{p: 0.5, value: 200us}, …]` and \
+                 `sequence: 200us 210us …`",
+            ),
+            (
+                "  sync: {constant: 2ms, sequence: 2ms}\n",
+                "t.yaml:5:9: sync: give exactly one of `constant: 2ms`, `quantiles: [{p: 0.5, value: 200us}, …]` and \
+                 `sequence: 200us 210us …`",
+            ),
+            (
+                "  sync: {sequence: 2ms 3}\n",
+                "t.yaml:5:20: sequence: \"3\" is not a duration: write a number with a unit, such as 10s, 5m or 100ms",
+            ),
+            (
+                "  sync: {sequence: \"\"}\n",
+                "t.yaml:5:20: sync.sequence: is empty; write one time at least, `sequence: 200us`",
+            ),
+            (
+                "  sync: {sequence: 2ms 2h}\n",
+                "t.yaml:5:20: sync.sequence: time 2: 2h is out of range; use 1ns to 1m",
             ),
             (
                 "  sync:\n    quantiles:\n      - {p: 0.5, value: 2ms}\n      - {p: 0.5, value: 3ms}\n",
@@ -364,6 +437,23 @@ mod tests {
         ] {
             assert_eq!(error(spec), want);
         }
+    }
+
+    #[test]
+    fn the_longest_sequence_is_read_and_its_summary_is_short() {
+        let times = vec!["412us"; LONGEST_SEQUENCE].join("\n      ");
+        let text = format!("{HEAD}  sync:\n    sequence: >\n      {times}\n");
+        let medium = Medium::parse("t.yaml", &text).unwrap();
+        assert_eq!(medium.sync.median(), 412_000);
+        let summary = medium.spec.summary().to_string();
+        assert!(summary.contains("\"syncs\":200000"), "{summary}");
+        assert!(summary.len() < 200, "{summary}");
+        let more = format!("{text}      1ms\n");
+        let said = Medium::parse("t.yaml", &more).unwrap_err().to_string();
+        assert!(
+            said.ends_with("sync.sequence: has 200001 times; use at most 200000"),
+            "{said}"
+        );
     }
 
     #[test]

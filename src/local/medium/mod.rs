@@ -10,6 +10,7 @@ mod file;
 mod gate;
 mod presets;
 mod seccomp;
+mod sequence;
 mod timing;
 
 pub use file::{
@@ -17,7 +18,8 @@ pub use file::{
     SyncSpec, medium_schema_text,
 };
 pub use presets::{PRESETS, Preset};
-pub use timing::{Quantiles, Stalls, SyncTime};
+pub use sequence::{LONGEST_SEQUENCE, SequenceSpec};
+pub use timing::{Quantiles, Sequence, Stalls, SyncTime};
 
 use std::collections::BTreeMap;
 use std::io;
@@ -180,7 +182,7 @@ impl MemberMedium {
         LocalMedium {
             info: MediumInfo {
                 name: e.medium.name.clone(),
-                spec: serde_json::to_value(&e.medium.spec).unwrap_or_default(),
+                spec: e.medium.spec.summary(),
                 seed: e.seed,
                 wal: cost(e.wal.1),
                 db: cost(e.db.1),

@@ -1,6 +1,7 @@
 //! How long syncs take: pure functions of a number in [0, 1) and of the time since the start.
 
 use crate::clock::Nanos;
+use crate::rng::{mix, unit};
 
 /// The time of one sync.
 #[derive(Clone, Debug, PartialEq)]
@@ -9,14 +10,25 @@ pub enum SyncTime {
     Constant(Nanos),
     /// A distribution.
     Quantiles(Quantiles),
+    /// What was measured, in its order.
+    Sequence(Sequence),
 }
 
 impl SyncTime {
+    /// The time of the sync with this number: independent draws, or a sequence from where the seed says, round and round.
+    pub fn of(&self, seed: u64, number: u64) -> Nanos {
+        match self {
+            SyncTime::Sequence(sequence) => sequence.nth(mix(seed, 0, 0), number),
+            _ => self.at(unit(mix(seed, 0, number))),
+        }
+    }
+
     /// The time at `u` in [0, 1): uniform numbers give the distribution.
     pub fn at(&self, u: f64) -> Nanos {
         match self {
             SyncTime::Constant(time) => *time,
             SyncTime::Quantiles(quantiles) => quantiles.at(u),
+            SyncTime::Sequence(sequence) => sequence.at(u),
         }
     }
 
@@ -25,6 +37,7 @@ impl SyncTime {
         match self {
             SyncTime::Constant(time) => *time as f64,
             SyncTime::Quantiles(quantiles) => quantiles.mean(),
+            SyncTime::Sequence(sequence) => sequence.mean(),
         }
     }
 
@@ -74,6 +87,41 @@ impl Quantiles {
     }
 }
 
+/// Times of consecutive syncs, ns; never empty.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sequence {
+    times: Vec<Nanos>,
+    sorted: Vec<Nanos>,
+}
+
+impl Sequence {
+    /// None without a time.
+    pub(super) fn new(times: Vec<Nanos>) -> Option<Self> {
+        let mut sorted = times.clone();
+        sorted.sort_unstable();
+        (!times.is_empty()).then_some(Sequence { times, sorted })
+    }
+
+    fn nth(&self, first: u64, number: u64) -> Nanos {
+        let n = self.times.len() as u64;
+        let at = (first % n + number % n) % n;
+        self.times[usize::try_from(at).unwrap_or(0)]
+    }
+
+    /// The value at `u` in [0, 1], ns.
+    fn at(&self, u: f64) -> Nanos {
+        let n = self.sorted.len();
+        let rank = (u * n as f64).ceil() as usize;
+        self.sorted[rank.clamp(1, n) - 1]
+    }
+
+    /// The mean, ns.
+    fn mean(&self) -> f64 {
+        let sum: f64 = self.times.iter().map(|t| *t as f64).sum();
+        sum / self.times.len() as f64
+    }
+}
+
 /// Regular times in which the medium does nothing: the last `length` of each `every`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stalls {
@@ -102,7 +150,6 @@ impl Stalls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::{mix, unit};
 
     #[test]
     fn quantiles_are_met_and_the_rest_lies_between() {
@@ -148,6 +195,44 @@ mod tests {
             time.mean()
         );
         assert_eq!(SyncTime::Constant(5).at(0.9), 5);
+    }
+
+    #[test]
+    fn a_sequence_keeps_its_order_and_its_bursts_and_quantiles_do_not() {
+        // 1,000 syncs, twenty slow ones in a row.
+        let times: Vec<Nanos> = (0..1_000)
+            .map(|i| {
+                if (400..420).contains(&i) {
+                    50_000
+                } else {
+                    300 + i
+                }
+            })
+            .collect();
+        let n = times.len() as u64;
+        let sequence = SyncTime::Sequence(Sequence::new(times.clone()).unwrap());
+        let longest_burst = |time: &SyncTime| {
+            let (mut longest, mut now) = (0, 0);
+            for i in 0..n {
+                now = if time.of(9, i) >= 50_000 { now + 1 } else { 0 };
+                longest = longest.max(now);
+            }
+            longest
+        };
+        let played: Vec<Nanos> = (0..n).map(|i| sequence.of(9, i)).collect();
+        let first = times.iter().position(|t| *t == played[0]).unwrap();
+        let (end, begin) = times.split_at(first);
+        assert_eq!(played, [begin, end].concat());
+        // Round and round, from elsewhere with another seed.
+        assert_eq!(sequence.of(9, n + 5), played[5]);
+        assert_ne!(sequence.of(10, 0), played[0]);
+        assert_eq!(longest_burst(&sequence), 20);
+        let points = vec![(0.98, 1_299), (0.980_001, 50_000), (1.0, 50_000)];
+        let drawn = SyncTime::Quantiles(Quantiles::new(points));
+        assert!(longest_burst(&drawn) < 5, "{}", longest_burst(&drawn));
+        assert_eq!((sequence.at(0.0), sequence.at(1.0)), (300, 50_000));
+        assert!((sequence.mean() / drawn.mean() - 1.0).abs() < 0.5);
+        assert_eq!(Sequence::new(Vec::new()), None);
     }
 
     #[test]
