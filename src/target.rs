@@ -207,6 +207,14 @@ impl Target {
         named.cloned().unwrap_or_else(endpoints)
     }
 
+    /// What to do where metrics cannot be read, in brackets; nothing where the flag cannot be given.
+    pub fn metrics_remedy(&self, otherwise: &str) -> String {
+        match &self.named_by {
+            Some(_) => String::new(),
+            None => format!(" ({otherwise})"),
+        }
+    }
+
     /// A plain-text target with the default timeouts (etcdctl's: dial 2 s, command 5 s).
     pub fn plain(endpoints: Vec<String>) -> Self {
         Target {

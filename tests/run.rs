@@ -27,6 +27,8 @@ mod output;
 mod overrides;
 #[path = "run/panicked.rs"]
 mod panicked;
+#[path = "run/pinned.rs"]
+mod pinned;
 #[path = "run/play.rs"]
 mod play;
 #[path = "run/rates.rs"]

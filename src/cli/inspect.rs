@@ -244,9 +244,11 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
                     row.commit_mean = mean(&page, "etcd_disk_backend_commit_duration_seconds");
                 }
                 Err(e) => seen.notes.push(format!(
-                    "cannot read metrics of {}: {e} (on kubeadm nodes, pass --metrics-endpoints \
-                     http://127.0.0.1:2381)",
-                    m.endpoint
+                    "cannot read metrics of {}: {e}{}",
+                    m.endpoint,
+                    target.metrics_remedy(
+                        "on kubeadm nodes, pass --metrics-endpoints http://127.0.0.1:2381"
+                    )
                 )),
             }
         }

@@ -352,7 +352,7 @@ fn shared_cores(i: &ValidityInputs) -> Option<Reason> {
         unit: "count".into(),
         text: format!("shares {cores} with etcd"),
         what_to_change:
-            "run etcd on another machine (--endpoints), or pin both to different cores (taskset)"
+            "run etcd on another machine (--endpoints), or give both different cores (taskset; for containers docker update --cpuset-cpus)"
                 .into(),
     })
 }

@@ -1,5 +1,6 @@
 //! The CPU quota of the process's control group: what a container or a systemd slice may use of the cores.
 
+use rustix::process::Pid;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,15 @@ use std::path::{Path, PathBuf};
 pub(crate) fn cpu_quota() -> Option<f64> {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     quota_below(Path::new("/sys/fs/cgroup"), &groups)
+}
+
+/// Whether another process is in this one's control group; true where it cannot be read.
+pub(crate) fn is_mine(pid: Pid) -> bool {
+    let of = |pid: &str| fs::read_to_string(format!("/proc/{pid}/cgroup"));
+    match (of("self"), of(&pid.as_raw_nonzero().to_string())) {
+        (Ok(mine), Ok(theirs)) => mine == theirs,
+        _ => true,
+    }
 }
 
 /// `groups` is `/proc/self/cgroup`: `0::/PATH` (v2), `4:cpu,cpuacct:/PATH` (v1).

@@ -1,7 +1,8 @@
 //! The machine that generates the load, for the result's header.
 
 use super::cgroup;
-use super::locality::{Place, place};
+use super::listeners::etcds;
+use super::locality::{Place, place, port};
 use super::procfs;
 use crate::report::Environment;
 use crate::target::Target;
@@ -10,8 +11,7 @@ use rustix::thread::{CpuSet, sched_getaffinity};
 use std::fs;
 
 /// Captures the machine. `workers` and `wire` are the run's; `targets` decide whether etcd runs on the
-/// same cores: processes that etcdmark started by their affinity and quota, others by where their endpoints are, or
-/// by being containers of this machine.
+/// same cores: by where their endpoints are, and on this machine by the affinity and the CPU quota of their processes.
 pub fn capture<'a>(
     workers: u32,
     wire: &str,
@@ -48,32 +48,47 @@ pub fn capture<'a>(
     }
 }
 
-/// Whether an etcd uses the cores that this process may use. What etcdmark started is in its control group, and so
-/// shares a quota whatever the cores.
+/// Whether an etcd uses the cores that this process may use.
 fn cores(mine: Option<&CpuSet>, cpu_quota: Option<f64>, target: &Target) -> Place {
+    let shares = |pids: &[Pid]| pids.iter().any(|pid| shares(mine, cpu_quota, *pid));
     if target.local_members.is_empty() {
-        if target.named_by.is_some() {
-            return Place::Here;
-        }
-        let places: Vec<Place> = target.endpoints.iter().map(|e| place(e)).collect();
+        let places: Vec<Place> = (target.endpoints.iter())
+            .map(|endpoint| {
+                // A kind cluster's are containers of this machine, whatever their addresses are.
+                let place = match target.named_by {
+                    Some(_) => Place::Here,
+                    None => place(endpoint),
+                };
+                let pids = etcds(port(endpoint));
+                // Processes that cannot be seen: the careful answer.
+                match place == Place::Here && !pids.is_empty() && !shares(&pids) {
+                    true => Place::Elsewhere,
+                    false => place,
+                }
+            })
+            .collect();
         let first = [Place::Here, Place::Unknown];
         let found = first.into_iter().find(|p| places.contains(p));
         return found.unwrap_or(Place::Elsewhere);
     }
-    let shares = target.local_members.iter().any(|member| {
-        let pid = i32::try_from(member.pid).ok().and_then(Pid::from_raw);
-        match (mine, pid.and_then(|pid| sched_getaffinity(Some(pid)).ok())) {
-            (Some(mine), Some(theirs)) => {
-                (0..CpuSet::MAX_CPU).any(|cpu| mine.is_set(cpu) && theirs.is_set(cpu))
-            }
-            // Not known: the careful answer.
-            _ => true,
-        }
-    });
-    match shares || cpu_quota.is_some() {
+    let pids = target.local_members.iter();
+    let pids = pids.filter_map(|m| Pid::from_raw(i32::try_from(m.pid).ok()?));
+    match shares(&pids.collect::<Vec<_>>()) {
         true => Place::Here,
         false => Place::Elsewhere,
     }
+}
+
+/// Whether the process may run on one of these cores, or is held to the same CPU quota as this one.
+fn shares(mine: Option<&CpuSet>, cpu_quota: Option<f64>, pid: Pid) -> bool {
+    let cores = match (mine, sched_getaffinity(Some(pid)).ok()) {
+        (Some(mine), Some(theirs)) => {
+            (0..CpuSet::MAX_CPU).any(|cpu| mine.is_set(cpu) && theirs.is_set(cpu))
+        }
+        // Not known: the careful answer.
+        _ => true,
+    };
+    cores || (cpu_quota.is_some() && cgroup::is_mine(pid))
 }
 
 fn cpu_model(cpuinfo: &str) -> Option<String> {

@@ -106,11 +106,21 @@ fn route_v6(table: &str, ip: Ipv6Addr) -> Option<(String, bool)> {
         .map(|(_, found)| found)
 }
 
-fn host(endpoint: &str) -> &str {
+/// The endpoint's port; etcd's own where it has none.
+pub(super) fn port(endpoint: &str) -> u16 {
+    let port = authority(endpoint).rsplit_once(':');
+    port.and_then(|(_, port)| port.parse().ok()).unwrap_or(2379)
+}
+
+fn authority(endpoint: &str) -> &str {
     let authority = endpoint
         .split_once("://")
         .map_or(endpoint, |(_, rest)| rest);
-    let authority = authority.split('/').next().unwrap_or_default();
+    authority.split('/').next().unwrap_or_default()
+}
+
+fn host(endpoint: &str) -> &str {
+    let authority = authority(endpoint);
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => host,
         _ => authority,
@@ -137,6 +147,9 @@ mod tests {
             assert_eq!(place(&format!("http://{name}:2379")), Place::Here, "{name}");
         }
         assert_eq!(place("http://no-such-host.invalid:2379"), Place::Unknown);
+        for (endpoint, is) in [("http://[::1]:2381/", 2381), ("localhost", 2379)] {
+            assert_eq!(port(endpoint), is, "{endpoint}");
+        }
     }
 
     #[test]

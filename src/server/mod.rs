@@ -5,6 +5,7 @@ mod cgroup;
 pub mod client;
 pub mod environment;
 pub mod host;
+mod listeners;
 mod locality;
 mod media;
 pub mod metrics;

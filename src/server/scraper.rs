@@ -28,6 +28,8 @@ pub struct ScrapeSource {
     pub url: String,
     /// Used for https.
     pub tls: Option<TlsMaterial>,
+    /// What to do where they cannot be read, in brackets; or nothing.
+    pub remedy: String,
 }
 
 /// The sources of one store: its metrics endpoints if they are apart, else its endpoints. Members that
@@ -59,6 +61,7 @@ pub fn sources(store: &str, target: &Target, member_names: &[String]) -> Vec<Scr
         member: name(i, url),
         url: url.clone(),
         tls: target.tls.clone(),
+        remedy: target.metrics_remedy("if /metrics has another address, pass --metrics-endpoints"),
     };
     urls.iter().enumerate().map(source).collect()
 }
@@ -173,9 +176,8 @@ impl ScrapedMember {
             return Vec::new();
         }
         let text = format!(
-            "cannot read metrics of {}: {lost}; its server figures are missing until they return (if /metrics \
-             has another address, pass --metrics-endpoints)",
-            self.source.member
+            "cannot read metrics of {}: {lost}; its server figures are missing until they return{}",
+            self.source.member, self.source.remedy
         );
         vec![Event::Note(Note {
             t,

@@ -309,8 +309,8 @@ fn notes(
     let voters = entries.iter().filter(|e| !e.is_learner).count();
     if voters > members.len() + down.len() {
         notes.push(format!(
-            "--endpoints names {} of {voters} members; the others also carry the load, but etcdmark does not \
-             observe them",
+            "--endpoints names {} of {voters} members; etcdmark does not observe the others: neither their load nor \
+             their outages",
             members.len() + down.len()
         ));
     }
