@@ -132,7 +132,7 @@ async fn each_tls_fault_has_its_own_message() {
     assert_refused(
         &nowhere,
         None,
-        Exit::Failure,
+        Exit::Usage,
         &["cannot reach", "--endpoints"],
     )
     .await;
@@ -294,7 +294,7 @@ async fn two_clusters_and_one_member_twice_are_refused() {
     assert_refused(
         &Target::plain(vec![dead]),
         None,
-        Exit::Failure,
+        Exit::Usage,
         &["cannot reach", "--endpoints"],
     )
     .await;
@@ -321,7 +321,11 @@ async fn leader_followers_learner_and_lost_quorum() {
 
     let one = target.endpoints[0].clone();
     let learner = BareEtcd::learner(&etcd).await;
-    let at_learner = Target::plain(vec![one.clone(), learner.url.clone()]);
+    let beside = Target::plain(vec![one.clone(), learner.url.clone()]);
+    let facts = preflight::check(&beside, None).await.unwrap().1;
+    assert_eq!(facts.chosen, [one.as_str()]);
+    assert!(facts.notes[0].contains("it is a learner"), "{facts:?}");
+    let at_learner = Target::plain(vec![learner.url.clone()]);
     assert_refused(
         &at_learner,
         None,
@@ -338,7 +342,7 @@ async fn leader_followers_learner_and_lost_quorum() {
         matches!(checked, Err(PreflightError::NoLeader { .. }))
     })
     .await;
-    assert_refused(&survivor, None, Exit::Failure, &["no leader", "quorum"]).await;
+    assert_refused(&survivor, None, Exit::Usage, &["no leader", "quorum"]).await;
     let seen = inspect(&survivor).await.unwrap();
     assert!(
         seen.notes.iter().any(|n| n.contains("no leader")),
@@ -388,7 +392,7 @@ async fn a_full_etcd_is_refused_and_can_be_cleaned() {
     assert_refused(
         &target,
         Some(&intent("s")),
-        Exit::Failure,
+        Exit::Usage,
         &["NOSPACE", "alarm disarm"],
     )
     .await;

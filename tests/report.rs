@@ -691,8 +691,8 @@ fn shared_cores_are_doubtful_and_a_lagging_generator_is_invalid() {
                 (in use 10 MiB), RSS 100 MiB, CPU 0.25 cores
         client  CPU 0.10 of 2 cores, 833 µs per attempt, RSS 40 MiB, schedule lag p50 50 µs, p99 50 µs
         filled  2,000 keys in 500 ms (4,000/s)
-        doubtful: shares 2 cores with etcd; remedy: run etcd on another machine (--endpoints), or pin both
-                to different cores (taskset)
+        doubtful: shares 2 cores with etcd; remedy: run etcd on another machine (--endpoints), or give both
+                different cores (taskset; for containers docker update --cpuset-cpus)
     "#]].assert_eq(&rendered(&r));
     script.schedule_lag = 3 * MS;
     let r = script.result();
@@ -715,8 +715,8 @@ fn shared_cores_are_doubtful_and_a_lagging_generator_is_invalid() {
         filled  2,000 keys in 500 ms (4,000/s)
         INVALID: the generator was late: schedule lag p99 3.0 ms is 75 % of the response p99 4.0 ms; remedy:
                 give etcdmark its own cores, lower the rate, or raise --workers if cores are idle
-        doubtful: shares 2 cores with etcd; remedy: run etcd on another machine (--endpoints), or pin both
-                to different cores (taskset)
+        doubtful: shares 2 cores with etcd; remedy: run etcd on another machine (--endpoints), or give both
+                different cores (taskset; for containers docker update --cpuset-cpus)
     "#]].assert_eq(&rendered(&r));
 }
 
@@ -953,6 +953,7 @@ fn eventful() -> Script {
         endpoint: "http://127.0.0.1:2379".to_owned(),
         up: false,
         reason: "refused".to_owned(),
+        silent: 0.0,
         process: None,
     };
     script.extra = vec![Event::Note(note), Event::Member(member)];
@@ -1287,6 +1288,7 @@ fn reached(t: f64, endpoint: &str, up: bool) -> Event {
         endpoint: endpoint.to_owned(),
         up,
         reason: "refused".to_owned(),
+        silent: 0.0,
         process: None,
     })
 }

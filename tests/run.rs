@@ -35,6 +35,10 @@ mod play;
 mod rates;
 #[path = "run/restored.rs"]
 mod restored;
+#[path = "run/roles.rs"]
+mod roles;
+#[path = "run/secrets.rs"]
+mod secrets;
 #[path = "run/secure.rs"]
 mod secure;
 #[path = "run/stalled.rs"]

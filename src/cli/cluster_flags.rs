@@ -53,6 +53,12 @@ pub struct ClusterFlags {
     /// URLs of /metrics if they differ from the endpoints (kubeadm: http://127.0.0.1:2381), comma-separated.
     #[arg(long, value_delimiter = ',', value_name = "URL")]
     pub metrics_endpoints: Vec<String>,
+}
+
+/// What only commands that send load say of an etcd.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "etcd")]
+pub struct LoadTargetFlags {
     /// Endpoints that receive load.
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub target: MemberChoice,
@@ -84,6 +90,39 @@ pub struct EtcdChoice {
     pub ignored: Vec<String>,
     /// How a kind cluster's members are reached and which are down, overrides that are none; one line each.
     pub notes: Vec<String>,
+}
+
+impl EtcdChoice {
+    /// Every etcd of it.
+    fn targets(&mut self) -> impl Iterator<Item = &mut Target> {
+        let overrides = self.overrides.iter_mut().map(|o| &mut o.target);
+        self.target.iter_mut().chain(overrides)
+    }
+
+    /// For operations that need `--yes-this-etcd-is-mine`.
+    #[must_use]
+    pub fn owned(mut self, yes: bool) -> Self {
+        self.targets().for_each(|t| t.owned = yes);
+        self
+    }
+
+    /// For load.
+    ///
+    /// # Errors
+    /// A flag that says something about an etcd that was not named.
+    pub fn loaded(mut self, flags: &LoadTargetFlags) -> Result<Self, CliError> {
+        if self.target.is_none() && flags.allow_live_cluster {
+            return Err(not_named("--allow-live-cluster"));
+        }
+        self.targets().for_each(|t| t.members = flags.target);
+        Ok(self.owned(flags.yes_this_etcd_is_mine))
+    }
+}
+
+fn not_named(flag: &str) -> CliError {
+    CliError::usage(format!(
+        "{flag} needs an external etcd: also pass --endpoints URL[,URL…]"
+    ))
 }
 
 impl ClusterFlags {
@@ -147,12 +186,7 @@ impl ClusterFlags {
             .map(String::as_str)
             .collect();
         let target = access.target(Naming::Flags, tls, &servers, &env);
-        let target = Target {
-            members: self.target,
-            owned: self.yes_this_etcd_is_mine,
-            ..target?
-        };
-        self.add(found, overrides, target)
+        self.add(found, overrides, target?)
     }
 
     /// The overrides with their servers checked as --endpoints are.
@@ -212,8 +246,6 @@ impl ClusterFlags {
                 self.user.clone(),
                 self.password.clone(),
             )?,
-            members: self.target,
-            owned: self.yes_this_etcd_is_mine,
             named_by: Some(format!("--kind {name}")),
             ..found.target
         };
@@ -236,12 +268,9 @@ impl ClusterFlags {
             ("--user", self.user.is_some()),
             ("--password", self.password.is_some()),
             ("--metrics-endpoints", !self.metrics_endpoints.is_empty()),
-            ("--allow-live-cluster", self.allow_live_cluster),
         ];
         match given.iter().find(|(_, set)| *set) {
-            Some((flag, _)) => Err(CliError::usage(format!(
-                "{flag} needs an external etcd: also pass --endpoints URL[,URL…]"
-            ))),
+            Some((flag, _)) => Err(not_named(flag)),
             None => Ok(()),
         }
     }

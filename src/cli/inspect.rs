@@ -11,6 +11,7 @@ use crate::human::numbers::bytes;
 use crate::store::manifest;
 use crate::store::prefixes::kubernetes_prefixes;
 use crate::store::preflight::{self, Connection, PreflightError};
+use crate::store::roles;
 use crate::store::segments::{by_segment, is_events, resource};
 use crate::target::Target;
 use serde::Serialize;
@@ -191,7 +192,9 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
             Vec::new()
         }
     };
-    let asked = |id: u64| members.iter().any(|m| m.member_id == id);
+    let proxies = roles::proxies(&members, &entries);
+    seen.notes.extend(roles::proxy_note(&proxies));
+    let asked = |id: u64| !proxies.is_empty() || members.iter().any(|m| m.member_id == id);
     // Which of the others is one that is down, its URLs may not tell.
     let others = entries.iter().filter(|e| !asked(e.id));
     for other in others.filter(|_| !some_down) {
@@ -247,7 +250,7 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
                     "cannot read metrics of {}: {e}{}",
                     m.endpoint,
                     target.metrics_remedy(
-                        "on kubeadm nodes, pass --metrics-endpoints http://127.0.0.1:2381"
+                        "if it has another address, as on kubeadm nodes and with --listen-client-http-urls, pass --metrics-endpoints"
                     )
                 )),
             }
@@ -317,9 +320,11 @@ fn text_of_one(seen: &Inspection) -> String {
         });
         let _ = writeln!(
             t,
-            "  {} ({}) {}: etcd {}, {role}, db {} ({} in use{used}), fsync {}, commit {} (means since it started)",
-            m.name,
-            m.id,
+            "  {} {}: etcd {}, {role}, db {} ({} in use{used}), fsync {}, commit {} (means since it started)",
+            match m.name.as_str() {
+                "" => m.id.clone(),
+                name => format!("{name} ({})", m.id),
+            },
             m.endpoint,
             m.version,
             bytes(m.db_size as f64),

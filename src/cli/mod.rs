@@ -23,7 +23,7 @@ pub mod workload_flags;
 pub use error::CliError;
 
 use crate::exit::Exit;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// kubemark for etcd: sends the traffic of a hollow Kubernetes cluster to a real etcd, with the timing of
 /// a real cluster, and measures the response time of each kind of request.
@@ -74,7 +74,10 @@ enum Command {
 
 /// Runs the process's command line; prints what is to be printed; says how it ended.
 pub fn main() -> Exit {
-    let cli = match Cli::try_parse() {
+    // `etcdmark run --version` is the same program's.
+    let command = Cli::command().mut_subcommands(|c| c.display_name("etcdmark"));
+    let parsed = command.try_get_matches();
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(e) => {
             // Help and version go to stdout and are no error; a closed pipe neither.

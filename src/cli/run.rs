@@ -1,7 +1,7 @@
 //! `etcdmark run`: a workload against a local etcd, an external etcd or a kind cluster.
 
 use super::CliError;
-use super::cluster_flags::{Access, ClusterFlags, EtcdChoice};
+use super::cluster_flags::{Access, ClusterFlags, EtcdChoice, LoadTargetFlags};
 use super::descriptors;
 use super::local_flags::LocalFlags;
 use super::output::{Format, complain, print};
@@ -48,6 +48,9 @@ pub struct Args {
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
     pub cluster: ClusterFlags,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub load: LoadTargetFlags,
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
     pub local: LocalFlags,
@@ -162,7 +165,7 @@ fn start(
         keep_data: args.keep_data,
         verify: !args.no_verify,
         guards,
-        allow_live_cluster: args.cluster.allow_live_cluster,
+        allow_live_cluster: args.load.allow_live_cluster,
     };
     let plan = resolved.into_plan(targets, settings)?;
     let played = play(args, plan, &control, directory);
@@ -214,7 +217,7 @@ fn show(args: &Args, result: &RunResult, directory: &RunDirectory) -> Result<(),
 
 /// What `--endpoints` or `--kind` and `--overrides` name.
 fn external(args: &Args, run_id: &str) -> Result<EtcdChoice, CliError> {
-    let found = args.cluster.targets(Access::Write)?;
+    let found = args.cluster.targets(Access::Write)?.loaded(&args.load)?;
     for line in found.ignored.iter().chain(&found.notes) {
         complain(line);
     }
@@ -299,7 +302,7 @@ async fn targets(
         }
         let mut target = local.target();
         target.disposable = args.local.data_dir.is_none();
-        target.members = args.cluster.target;
+        target.members = args.load.target;
         targets.push(target);
         locals.push(local);
     }

@@ -40,12 +40,14 @@ impl Background {
         Background { tasks }
     }
 
-    /// One reading of every server, now.
+    /// One reading of every server, now. What cannot be read is told by the timeline that runs beside the load.
     pub(crate) async fn once(run: &RunContext) -> Vec<Event> {
-        match new_timeline(run) {
+        let mut events = match new_timeline(run) {
             Ok(mut timeline) => timeline.once(run.t0).await,
             Err(_) => Vec::new(),
-        }
+        };
+        events.retain(|e| !matches!(e, Event::Note(_)));
+        events
     }
 
     pub(crate) fn stop(&mut self) {

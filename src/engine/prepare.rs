@@ -34,7 +34,7 @@ pub(super) struct PreparedStore {
 impl PreparedStore {
     /// Every member answers KV.RangeStream.
     pub(super) fn streams(&self) -> bool {
-        self.facts.all_are(RANGE_STREAM)
+        self.facts.all_are(RANGE_STREAM) && !self.facts.proxied
     }
 }
 

@@ -112,6 +112,7 @@ impl Ticker {
                     endpoint: change.endpoint,
                     up: change.up,
                     reason: change.reason,
+                    silent: change.unheard as f64 / SECOND as f64,
                     process: None,
                 }));
             }

@@ -25,10 +25,11 @@ pub(crate) fn downtimes(header: &Header, members: &[MemberEvent]) -> Vec<Downtim
         let same = |d: &&mut Downtime| {
             d.until.is_none() && d.store == event.store && d.endpoint == event.endpoint
         };
+        let from = event.t - event.silent;
         match (all.iter_mut().find(same), event.up) {
             (Some(open), true) => open.until = Some(event.t),
             (Some(open), false) => {
-                open.from = open.from.min(event.t);
+                open.from = open.from.min(from);
                 open.process = open.process.take().or_else(|| event.process.clone());
             }
             (None, true) => {}
@@ -36,7 +37,7 @@ pub(crate) fn downtimes(header: &Header, members: &[MemberEvent]) -> Vec<Downtim
                 store: event.store.clone(),
                 member: name(header, event),
                 endpoint: event.endpoint.clone(),
-                from: event.t,
+                from,
                 until: None,
                 reason: event.reason.clone(),
                 process: event.process.clone(),
@@ -66,6 +67,7 @@ mod tests {
             endpoint: "http://a".into(),
             up,
             reason: "reset".into(),
+            silent: 0.0,
             process: process.map(Into::into),
         };
         let killed = Some("killed by signal 9");
@@ -82,5 +84,11 @@ mod tests {
         let spans: Vec<_> = found.iter().map(|d| (d.from, d.until)).collect();
         assert_eq!(spans, [(5.1, Some(9.0)), (12.0, None)]);
         assert_eq!(found[0].process.as_deref(), killed);
+        let hangs = MemberEvent {
+            silent: 5.0,
+            ..event(9.0, false, None)
+        };
+        let found = downtimes(&Header::default(), &[hangs, event(12.0, true, None)]);
+        assert_eq!((found[0].from, found[0].until), (4.0, Some(12.0)));
     }
 }

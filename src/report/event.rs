@@ -593,6 +593,10 @@ pub struct MediumSample {
     pub histogram: Vec<(u64, u64)>,
 }
 
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
+}
+
 /// A member's reachability changed.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MemberEvent {
@@ -603,6 +607,9 @@ pub struct MemberEvent {
     /// Reachable now.
     pub up: bool,
     pub reason: String,
+    /// How long nothing had been heard of it by then, where it hangs: it has been down since `t` − `silent`. Seconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub silent: f64,
     /// How its process ended, if etcdmark started it: "killed by signal 9".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<String>,

@@ -56,12 +56,14 @@ pub fn sources(store: &str, target: &Target, member_names: &[String]) -> Vec<Scr
             .trim_end_matches('/')
             .to_owned(),
     };
-    let source = |(i, url): (usize, &String)| ScrapeSource {
+    let source = |(i, url): (usize, &String)| {
+        ScrapeSource {
         store: store.to_owned(),
         member: name(i, url),
         url: url.clone(),
         tls: target.tls.clone(),
-        remedy: target.metrics_remedy("if /metrics has another address, pass --metrics-endpoints"),
+        remedy: target.metrics_remedy("if it has another address, as on kubeadm nodes and with --listen-client-http-urls, pass --metrics-endpoints"),
+    }
     };
     urls.iter().enumerate().map(source).collect()
 }

@@ -102,6 +102,7 @@ pub fn ended(store: &str, member: &LocalMember, t: f64) -> Option<MemberEvent> {
         endpoint: member.endpoint.clone(),
         up: false,
         reason: format!("its process: {how}"),
+        silent: 0.0,
         process: Some(how),
     })
 }

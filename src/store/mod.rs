@@ -12,6 +12,7 @@ mod preflight_error;
 mod registry;
 pub mod remove;
 mod rest;
+pub mod roles;
 pub mod runs;
 pub mod segments;
 pub mod survey;

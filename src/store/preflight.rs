@@ -6,6 +6,7 @@ use super::manifest::HOME;
 use super::may_write::{may_write, whose};
 use super::others::OthersKeys;
 pub use super::preflight_error::PreflightError;
+use super::roles;
 use crate::etcd::control::{Alarm, ControlClient, ControlError, MemberEntry, MemberStatus};
 use crate::etcd::quota::{self, Quota};
 use crate::etcd::tls::DialError;
@@ -47,6 +48,8 @@ pub struct ClusterFacts {
     pub entries: Vec<MemberEntry>,
     /// Endpoints that get load, by `--target`.
     pub chosen: Vec<String>,
+    /// A gRPC proxy answers: it has no RangeStream.
+    pub proxied: bool,
     /// The quota.
     pub quota: Quota,
     /// Largest db file of the members, bytes.
@@ -104,7 +107,10 @@ pub async fn reach(target: &Target) -> Result<Connection, PreflightError> {
         }
     }
     if let (true, Some(e)) = (members.is_empty(), last) {
-        return Err(refused(e));
+        return Err(match refused(e) {
+            PreflightError::Control(e) => PreflightError::Silent(e),
+            other => other,
+        });
     }
     identities(&members)?;
     Ok(Connection {
@@ -124,9 +130,10 @@ pub async fn check(
         cluster,
         members,
         down,
-    } = reach(target).await?;
+    } = roles::without_learners(reach(target).await?);
     healthy(&members)?;
     let entries = cluster.members().await.map_err(refused)?;
+    let proxies = roles::proxies(&members, &entries);
     alarms(&cluster.alarms().await.map_err(refused)?)?;
     let chosen = choose(target.members, &members)?;
     let quotas = quota::of_members(target, &members).await;
@@ -136,7 +143,8 @@ pub async fn check(
         cluster_id: members.first().map_or(0, |m| m.cluster_id),
         db_size: most(|m| m.db_size),
         db_size_in_use: most(|m| m.db_size_in_use),
-        notes: notes(&down, &members, &entries),
+        notes: notes(&down, &members, &entries, &proxies),
+        proxied: !proxies.is_empty(),
         others: None,
         members,
         entries,
@@ -190,6 +198,11 @@ fn identities(members: &[MemberStatus]) -> Result<(), PreflightError> {
         if version(&b.version).is_none_or(|v| v < OLDEST) {
             let (endpoint, version) = (b.endpoint.clone(), b.version.clone());
             return Err(PreflightError::TooOld { endpoint, version });
+        }
+        // Every etcd has these ids.
+        if b.cluster_id == 0 && b.member_id == 0 {
+            let endpoint = b.endpoint.clone();
+            return Err(PreflightError::Kine { endpoint });
         }
         for a in &members[..i] {
             if a.cluster_id != b.cluster_id {
@@ -298,6 +311,7 @@ fn notes(
     down: &[(String, String)],
     members: &[MemberStatus],
     entries: &[MemberEntry],
+    proxies: &[String],
 ) -> Vec<String> {
     let mut notes: Vec<String> = down
         .iter()
@@ -306,12 +320,13 @@ fn notes(
         })
         .collect();
     notes.extend(without_status(members));
+    notes.extend(roles::proxy_note(proxies));
     let voters = entries.iter().filter(|e| !e.is_learner).count();
-    if voters > members.len() + down.len() {
+    let named = members.len() + down.iter().filter(|(_, why)| why != roles::LEARNER).count();
+    if voters > named {
         notes.push(format!(
-            "--endpoints names {} of {voters} members; etcdmark does not observe the others: neither their load nor \
-             their outages",
-            members.len() + down.len()
+            "--endpoints names {named} of {voters} members; etcdmark does not observe the others: neither their load nor \
+             their outages"
         ));
     }
     notes
@@ -351,8 +366,15 @@ mod tests {
     fn etcd_before_3_4_is_refused() {
         let member = |version: &str| MemberStatus {
             version: version.to_owned(),
+            cluster_id: 1,
             ..Default::default()
         };
+        let kine = MemberStatus {
+            cluster_id: 0,
+            ..member("3.6.11")
+        };
+        let said = identities(&[kine]).unwrap_err().to_string();
+        assert!(said.contains("is not an etcd but kine"), "{said}");
         for old in ["3.3.27", "2.3.8", "", "x"] {
             let e = identities(&[member(old)]).unwrap_err();
             assert!(e.to_string().contains("needs etcd 3.4 or newer"), "{e}");

@@ -60,6 +60,15 @@ pub enum PreflightError {
         /// What was seen.
         reason: String,
     },
+    /// kine: k3s' stand-in for etcd on a SQL database.
+    #[error(
+        "{endpoint} is not an etcd but kine (k3s on SQLite, MySQL or PostgreSQL), which serves only what kube-apiserver asks for; \
+         etcdmark can measure the embedded etcd of k3s (k3s server --cluster-init)"
+    )]
+    Kine { endpoint: String },
+    /// It took the connection, and answers nothing.
+    #[error(transparent)]
+    Silent(ControlError),
     /// Too old.
     #[error("{endpoint} is etcd {version}; etcdmark needs etcd {}.{} or newer", OLDEST.0, OLDEST.1)]
     TooOld { endpoint: String, version: String },
@@ -191,12 +200,9 @@ impl PreflightError {
     /// 2 for a flag or a precondition that the user can set right, 1 where etcd or the network failed.
     pub fn exit(&self) -> Exit {
         match self {
-            PreflightError::Dial(DialError::Unreachable { .. } | DialError::Timeout { .. })
-            | PreflightError::Control(_)
-            | PreflightError::NoLeader { .. }
-            | PreflightError::NoSpace
-            | PreflightError::Corrupt { .. } => Exit::Failure,
+            PreflightError::Control(_) => Exit::Failure,
             PreflightError::Manifest(e) => e.exit(),
+            // Nothing was started: what was given, or the etcd, is not as it must be.
             _ => Exit::Usage,
         }
     }
@@ -261,6 +267,62 @@ impl PreflightError {
             }
         } else {
             PreflightError::Control(e)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/reference/exit-codes.md: nothing was started.
+    #[test]
+    fn what_is_refused_before_the_start_is_2_and_what_fails_on_the_way_is_1() {
+        let endpoint = || "http://a:1".to_owned();
+        let timeout = || ControlError::Timeout {
+            endpoint: endpoint(),
+            call: "Status",
+            after: std::time::Duration::from_secs(1),
+        };
+        for (error, exit) in [
+            (
+                PreflightError::Dial(DialError::Unreachable {
+                    endpoint: endpoint(),
+                    reason: "refused".to_owned(),
+                }),
+                Exit::Usage,
+            ),
+            (PreflightError::Silent(timeout()), Exit::Usage),
+            (
+                PreflightError::Kine {
+                    endpoint: endpoint(),
+                },
+                Exit::Usage,
+            ),
+            (
+                PreflightError::NoLeader {
+                    endpoint: endpoint(),
+                },
+                Exit::Usage,
+            ),
+            (PreflightError::NoSpace, Exit::Usage),
+            (PreflightError::Corrupt { member: 1 }, Exit::Usage),
+            (
+                PreflightError::NoUser {
+                    endpoint: endpoint(),
+                },
+                Exit::Usage,
+            ),
+            (
+                PreflightError::PerhapsLive {
+                    endpoint: endpoint(),
+                },
+                Exit::Usage,
+            ),
+            (PreflightError::NotMine, Exit::Usage),
+            (PreflightError::Control(timeout()), Exit::Failure),
+        ] {
+            assert_eq!(error.exit(), exit, "{error}");
         }
     }
 }

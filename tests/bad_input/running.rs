@@ -67,7 +67,7 @@ fn result_directories() {
     );
     // A refusal after the directory was made takes it away again, the parents that it made included.
     let gone = format!("run --endpoints http://127.0.0.1:1 --out {path}/new/run");
-    refused_in(here.path(), &case(&gone, 1, &["cannot reach"]));
+    refused_in(here.path(), &case(&gone, 2, &["cannot reach"]));
     assert!(!here.path().join("new").exists());
 }
 

@@ -87,6 +87,30 @@ fn a_leader_that_is_frozen_is_left_out_until_it_is_back() {
     frozen(leader);
 }
 
+#[test]
+fn an_etcd_that_was_frozen_is_told_from_the_moment_on_at_which_it_fell_silent() {
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
+    let mut run = Run::start(&[&QUICK, &["--endpoints", &endpoints], &MORE]);
+    run.until_second(3);
+    testbed.etcd.pause_member(0).unwrap();
+    // It is noticed after five of these seconds at the earliest.
+    std::thread::sleep(std::time::Duration::from_secs(10));
+    testbed.etcd.continue_member(0).unwrap();
+    let back = |e: &Value| e["type"] == "member" && e["up"] == true && e["t"].as_f64() > Some(8.0);
+    run.until_event("member up", back);
+    run.signal(Signal::INT);
+    let ended = run.finish();
+    let first = ended.said.stdout.lines().next().unwrap();
+    let hung = first.split_once(" hung for ").unwrap().1;
+    let hung: f64 = hung.split_once(" s").unwrap().0.parse().unwrap();
+    assert!(hung >= 9.0, "{:?}", ended.said);
+    let outages = ended.result["outages"].as_array().unwrap();
+    let silent = outages[0]["silent_seconds"].as_f64();
+    assert!(silent >= Some(8.0), "{outages:?}");
+    testbed.assert_empty();
+}
+
 /// Endpoints of three members, that of a follower behind a proxy.
 fn behind_proxy(testbed: &Testbed) -> (Proxy, String) {
     let mut endpoints = testbed.etcd.endpoints();

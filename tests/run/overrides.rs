@@ -226,7 +226,7 @@ fn an_override_that_is_not_there_keeps_the_run_from_beginning() {
     ];
     let ended = Run::start(&[&QUICK, &access]).finish();
     let said = &ended.said;
-    assert_eq!(said.code, 1, "{said:?}");
+    assert_eq!(said.code, 2, "{said:?}");
     assert!(
         said.stderr.contains("store events: ") && said.stderr.contains("127.0.0.1:1"),
         "{said:?}"
@@ -255,7 +255,7 @@ fn a_store_that_is_down_orphans_no_keys_of_an_interrupted_populate() {
     assert!((2..3001).contains(&keys.len()), "{} keys", keys.len());
     events.etcd.kill_member(0).unwrap();
     let said = Run::start(&[&SLOW, &access]).finish().said;
-    assert_eq!(said.code, 1, "{said:?}");
+    assert_eq!(said.code, 2, "{said:?}");
     let kept = "store main keeps the keys of the interrupted run \"resumed\"";
     assert!(said.stderr.contains(kept), "{said:?}");
     assert_eq!(main.keys(), keys, "the manifest among them");

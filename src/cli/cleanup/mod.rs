@@ -36,6 +36,9 @@ pub struct Args {
     /// The etcd.
     #[command(flatten)]
     pub cluster: ClusterFlags,
+    /// Also delete keys of runs under /registry, which kube-apiserver may use.
+    #[arg(long, help_heading = "etcd")]
+    pub yes_this_etcd_is_mine: bool,
     /// Delete only this run; can be repeated.
     #[arg(long, value_name = "ID", conflicts_with = "all")]
     pub run_id: Vec<String>,
@@ -72,6 +75,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
 /// As [`run`].
 pub fn clean(args: &Args) -> Result<Summary, CliError> {
     let found = args.cluster.targets(Access::Write)?;
+    let found = found.owned(args.yes_this_etcd_is_mine);
     let Some(target) = found.target else {
         let ignored: String = found.ignored.iter().map(|i| format!(" ({i})")).collect();
         return Err(CliError::usage(format!(

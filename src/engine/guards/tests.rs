@@ -26,6 +26,7 @@ fn down(t: f64, endpoint: &str, up: bool) -> Event {
         endpoint: endpoint.into(),
         up,
         reason,
+        silent: 0.0,
         process: None,
     })
 }

@@ -68,7 +68,10 @@ impl HttpError {
                 let source = io::Error::new(io.kind(), io.to_string());
                 HttpError::Io { url, source }
             }
-            None if !innermost.is_some_and(closed) => malformed(url, "it came before the request"),
+            None if !innermost.is_some_and(closed) => malformed(
+                url,
+                "it came before the request, as where only gRPC is spoken",
+            ),
             _ => {
                 let text = "connection closed in the middle of an answer";
                 let source = io::Error::new(io::ErrorKind::UnexpectedEof, text);

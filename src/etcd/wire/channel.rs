@@ -96,7 +96,7 @@ impl Channel {
                 let reason = link.retired().await;
                 // Requests in flight hold the link themselves: a GOAWAY drains.
                 self.link.borrow_mut().take();
-                members.down(self.member, &reason);
+                members.down(self.member, &reason, link.unheard());
                 if clock::now().saturating_sub(since) >= LIVED {
                     backoff.reset();
                 }

@@ -48,6 +48,8 @@ pub(crate) struct ConnectionState {
     pub(crate) driver: RefCell<Option<Waker>>,
     pub(crate) ready: Cell<bool>,
     pub(crate) retired: RefCell<Option<String>>,
+    /// How long nothing had been heard when it was found to hang.
+    pub(crate) unheard: Cell<Nanos>,
     pub(crate) closed: Cell<bool>,
     pub(crate) failure: RefCell<Option<h2::Error>>,
     /// `ready`, `retired` or `closed` changed.
@@ -161,6 +163,7 @@ impl Connection {
             driver: RefCell::new(None),
             ready: Cell::new(false),
             retired: RefCell::new(None),
+            unheard: Cell::new(0),
             closed: Cell::new(false),
             failure: RefCell::new(None),
             changed: Notify::new(),
@@ -328,6 +331,10 @@ impl Transport for Connection {
             }
             self.shared.changed.notified().await;
         }
+    }
+
+    fn unheard(&self) -> Nanos {
+        self.shared.unheard.get()
     }
 
     fn is_up(&self) -> bool {

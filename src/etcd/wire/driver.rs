@@ -44,8 +44,10 @@ struct Keepalive {
     looked_at: Nanos,
     reads: u64,
     was_active: bool,
-    /// How long nothing has been read while requests, or the ping, were unanswered.
+    /// How long nothing has been read while requests, or the ping, were unanswered; from the ping on, anew.
     silent: Nanos,
+    /// The same, the time before the ping included.
+    unheard: Nanos,
     /// A ping is unanswered.
     pinged: bool,
     pinged_at: Option<Nanos>,
@@ -68,6 +70,7 @@ impl Driver {
             reads: 0,
             was_active: false,
             silent: 0,
+            unheard: 0,
             pinged: false,
             pinged_at: None,
         };
@@ -160,7 +163,8 @@ impl Driver {
             self.sweeping = !deadlines.is_empty();
             let due = self
                 .keepalive
-                .tick(now, self.outlet.reads(), self.shared.active.get())?;
+                .tick(now, self.outlet.reads(), self.shared.active.get())
+                .inspect_err(|_| self.shared.unheard.set(self.keepalive.unheard))?;
             let next = due.saturating_sub(now);
             self.timer
                 .set(sleep(if self.sweeping { next.min(SWEEP) } else { next }));
@@ -233,9 +237,10 @@ impl Keepalive {
         let waited = std::mem::replace(&mut self.was_active, active > 0) || self.pinged;
         if reads != self.reads {
             self.reads = reads;
-            self.silent = 0;
+            (self.silent, self.unheard) = (0, 0);
         } else if waited {
             self.silent += watched;
+            self.unheard += watched;
         }
         if self.pinged {
             if self.silent >= self.timeout {

@@ -62,6 +62,9 @@ pub(crate) trait Transport {
     /// Resolves with the reason once this connection takes no new requests (GOAWAY, error, keepalive).
     async fn retired(&self) -> String;
 
+    /// How long nothing had been heard of a connection that was retired because it hangs, ns; else 0.
+    fn unheard(&self) -> Nanos;
+
     /// Whether it takes new requests.
     fn is_up(&self) -> bool;
 
@@ -88,6 +91,13 @@ impl Transport for Link {
         match self {
             Link::H2(c) => c.retired().await,
             Link::Tonic(c) => c.retired().await,
+        }
+    }
+
+    fn unheard(&self) -> Nanos {
+        match self {
+            Link::H2(c) => c.unheard(),
+            Link::Tonic(c) => c.unheard(),
         }
     }
 

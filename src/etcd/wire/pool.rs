@@ -35,6 +35,8 @@ pub struct ReachabilityChange {
     pub up: bool,
     /// Why it went down; empty when up.
     pub reason: String,
+    /// How long nothing had been heard of it then, where it hangs, ns.
+    pub unheard: clock::Nanos,
 }
 
 /// Why there is no pool.
@@ -66,27 +68,27 @@ impl Members {
         let n = self.up[member].get() + 1;
         self.up[member].set(n);
         if n == 1 {
-            self.push(member, true, "");
+            self.push(member, true, "", 0);
         }
         self.changed.notify_waiters();
     }
 
-    pub(crate) fn down(&self, member: usize, reason: &str) {
+    pub(crate) fn down(&self, member: usize, reason: &str, unheard: clock::Nanos) {
         let n = self.up[member].get().saturating_sub(1);
         self.up[member].set(n);
         if n == 0 {
-            self.push(member, false, reason);
+            self.push(member, false, reason, unheard);
         }
     }
 
     /// A further attempt failed: told only if nothing is known of the member yet.
     pub(crate) fn still_down(&self, member: usize, reason: &str) {
         if !self.told[member].get() && self.up[member].get() == 0 {
-            self.push(member, false, reason);
+            self.push(member, false, reason, 0);
         }
     }
 
-    fn push(&self, member: usize, up: bool, reason: &str) {
+    fn push(&self, member: usize, up: bool, reason: &str, unheard: clock::Nanos) {
         self.told[member].set(true);
         let mut events = self.events.borrow_mut();
         if events.len() == EVENTS_KEPT {
@@ -97,6 +99,7 @@ impl Members {
             endpoint: self.endpoints[member].clone(),
             up,
             reason: reason.to_owned(),
+            unheard,
         });
     }
 }

@@ -150,6 +150,10 @@ impl Transport for TonicConnection {
         }
     }
 
+    fn unheard(&self) -> clock::Nanos {
+        0
+    }
+
     fn is_up(&self) -> bool {
         self.retired.borrow().is_none()
     }

@@ -22,6 +22,8 @@ struct PerStore {
     /// Endpoints in use; 0 = not known.
     endpoints: usize,
     down: BTreeSet<String>,
+    /// Since when no operation has succeeded, by whole intervals; none = one did in the last.
+    quiet: Option<f64>,
     /// Times without any member, with the reason of the last one that went: requests then wait instead of failing.
     dark: Vec<Dark>,
 }
@@ -59,7 +61,8 @@ impl Outages {
         store.down.insert(event.endpoint.clone());
         if !dark && store.endpoints > 0 && store.down.len() >= store.endpoints {
             store.dark.push(Dark {
-                from: event.t,
+                // One that hangs is noticed late.
+                from: event.t - event.silent,
                 until: f64::INFINITY,
                 reason: event.reason.clone(),
             });
@@ -161,6 +164,8 @@ impl PerStore {
         let dark = self.dark_in(interval).cloned();
         let failed = dark.is_some() || errors.values().any(|n| *n > 0);
         let told = self.told.take_if(|t| *t <= last);
+        let quiet = self.quiet.filter(|_| ok == 0).unwrap_or(interval.t);
+        self.quiet = (ok == 0).then_some(quiet);
         let told = told
             .into_iter()
             .chain(dark.as_ref().map(|d| d.from))
@@ -177,6 +182,10 @@ impl PerStore {
                 errors: BTreeMap::new(),
                 unreachable: None,
             });
+            if let Some(dark) = dark.as_ref().filter(|d| d.from < open.first_error) {
+                open.silent_seconds += (open.first_error - dark.from.max(quiet)).max(0.0);
+                open.first_error = dark.from;
+            }
             open.unreachable = open.unreachable.take().or(dark.map(|d| d.reason));
             open.last_error = open.last_error.max(last);
             for (class, n) in errors {
