@@ -12,6 +12,8 @@ mod environment;
 mod faults;
 #[path = "bad_input/input.rs"]
 mod input;
+#[path = "bad_input/kinds.rs"]
+mod kinds;
 #[path = "bad_input/machine.rs"]
 mod machine;
 #[path = "bad_input/running.rs"]

@@ -89,15 +89,15 @@ fn schemas_are_as_committed() {
     let reference = |name: &str| format!("docs/reference/{name}.schema.json");
     for (file, text) in [
         (
-            "workloads/schema.json".to_owned(),
+            "workloads/workload.schema.json".to_owned(),
             workload::schema::json_schema_text(),
         ),
         (
-            "workloads/experiments/schema.json".to_owned(),
+            "workloads/experiments/experiment.schema.json".to_owned(),
             experiment::schema::file_schema(),
         ),
         (
-            "workloads/media/schema.json".to_owned(),
+            "workloads/media/medium.schema.json".to_owned(),
             local::medium::medium_schema_text(),
         ),
         (reference("result"), report::json::schema().unwrap()),

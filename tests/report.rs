@@ -213,7 +213,7 @@ impl Script {
             cpu_seconds: 0.1,
             wall_seconds: 1.0,
             worker_cpu_seconds: vec![0.1],
-            rss: 40 << 20,
+            rss: Some(40 << 20),
             in_flight_seconds: 0.3,
             service_seconds: 0.3,
             runtime_busy_seconds: vec![0.1],

@@ -61,7 +61,7 @@ fn every_builtin_is_valid_and_survives_a_round_trip() {
         assert!(source.file.metadata.description.is_some(), "{}", b.name);
         assert!(
             b.text
-                .starts_with("# yaml-language-server: $schema=schema.json\n"),
+                .starts_with("# yaml-language-server: $schema=workload.schema.json\n"),
             "{}",
             b.name
         );
@@ -323,11 +323,11 @@ fn unknown_repeated_and_mistyped_keys_say_where_and_what_is_right() {
         ),
         (
             "  phases:\n    warmup: 10\n",
-            "w.yaml:7:13: warmup: \"10\" is not a duration: write a number with a unit, such as 10s, 5m or 100ms",
+            "w.yaml:7:13: warmup: \"10\" is not a duration: write a number with a unit (ns, us, ms, s, m, h), such as 10s, 5m or 100ms",
         ),
         (
             "  phases:\n    duration: -3s\n",
-            "w.yaml:7:15: duration: \"-3s\" is negative: write a number with a unit, such as 10s, 5m or 100ms, or forever",
+            "w.yaml:7:15: duration: \"-3s\" is negative: write a number with a unit (ns, us, ms, s, m, h), such as 10s, 5m or 100ms, or forever",
         ),
         (
             "  kubernetesVersion: 1.12\n",
@@ -351,7 +351,7 @@ fn unknown_repeated_and_mistyped_keys_say_where_and_what_is_right() {
         ),
         (
             "\tactors: []\n",
-            "w.yaml:6:2: tabs disallowed within this context (block indentation)",
+            "w.yaml:6:2: a tab indents this line; YAML wants spaces",
         ),
         (
             "  actors: []\n---\nkind: Workload\n",
@@ -451,7 +451,7 @@ fn values_without_sense_say_where_and_what_is_right() {
         (
             with("  thresholds: [\"node-lease/update: p99 < 5\"]\n"),
             "w.yaml:6:16: thresholds.0: \"node-lease/update: p99 < 5\": \"5\" is not a duration: write a number \
-             with a unit, such as 10s, 5m or 100ms",
+             with a unit (ns, us, ms, s, m, h), such as 10s, 5m or 100ms",
         ),
         (
             with("  thresholds: [\"all: missed <= 101%\"]\n"),
@@ -609,7 +609,7 @@ fn overrides_name_the_flag_and_the_nearest_path() {
         ),
         (
             "actors.events.ttl=5",
-            "--set actors.events.ttl=5: ttl: \"5\" is not a duration: write a number with a unit, such as 10s, \
+            "--set actors.events.ttl=5: ttl: \"5\" is not a duration: write a number with a unit (ns, us, ms, s, m, h), such as 10s, \
              5m or 100ms",
         ),
         (

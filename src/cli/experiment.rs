@@ -2,20 +2,18 @@
 
 use super::CliError;
 use super::descriptors;
-use super::output::{Format, complain, print, print_json};
-use super::progress::Progress;
+use super::output::{Format, print, print_json};
 use super::signals;
+use super::watching::Watching;
 use crate::analyses;
 use crate::control::Control;
 use crate::exit::Exit;
 use crate::experiment::file::etcd_spec::EtcdSpec;
 use crate::experiment::{
-    BUILTINS, Changes, Experiment, ExperimentDirectory, ExperimentError, ExperimentResult,
-    ExperimentSource, Observer, TrialPlan, run as play, text,
+    BUILTINS, Changes, ExperimentDirectory, ExperimentError, ExperimentResult, ExperimentSource,
+    run as play, text,
 };
-use crate::report::Sink;
 use serde::Serialize;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 /// Flags of `etcdmark experiment`.
@@ -341,80 +339,5 @@ impl From<ExperimentError> for CliError {
             message: e.to_string(),
             exit: e.exit(),
         }
-    }
-}
-
-/// Tells on stderr how far it is.
-struct Watching {
-    quiet: bool,
-    verbose: bool,
-    /// Of the trial under way, on a terminal or when asked for: elsewhere a line per trial is enough.
-    progress: Option<Progress>,
-}
-
-impl Watching {
-    fn new(args: &Args) -> Self {
-        Watching {
-            quiet: args.quiet,
-            verbose: args.verbose,
-            progress: None,
-        }
-    }
-
-    fn introduce(&mut self, experiment: &Experiment, out: &std::path::Path) {
-        let plan = &experiment.plan;
-        for left in &plan.skipped_arms {
-            self.say(&format!("skipping arm {}: {}", left.arm, left.reason));
-        }
-        for note in &plan.notes {
-            self.say(note);
-        }
-        let arms: Vec<&str> = plan.arms.iter().map(|a| a.name.as_str()).collect();
-        self.say(&format!(
-            "{}: {} trials, arms {}; results in {}",
-            plan.name,
-            plan.trials.len(),
-            arms.join(", "),
-            out.display()
-        ));
-    }
-
-    fn close(&mut self) {
-        if let Some(mut open) = self.progress.take() {
-            open.close();
-        }
-    }
-}
-
-impl Observer for Watching {
-    fn begins(&mut self, trial: &TrialPlan, of: usize, again: bool, left: f64) {
-        self.close();
-        let level = trial.level.between(", level ", "");
-        let again = if again { " (repeated)" } else { "" };
-        let left = match left {
-            s if s < 90.0 => format!("{s:.0} s"),
-            s if s < 5400.0 => format!("{:.0} min", s / 60.0),
-            s => format!("{:.1} h", s / 3600.0),
-        };
-        self.say(&format!(
-            "trial {} of {of}: arm {}, block {}{level}{again}; about {left} left",
-            trial.trial, trial.arm, trial.block
-        ));
-        if !self.quiet && (self.verbose || std::io::stderr().is_terminal()) {
-            self.progress = Some(Progress::new(self.verbose, None));
-        }
-    }
-
-    fn say(&mut self, text: &str) {
-        if let Some(open) = &mut self.progress {
-            open.close();
-        }
-        if !self.quiet {
-            complain(text);
-        }
-    }
-
-    fn sink(&mut self) -> Option<&mut dyn Sink> {
-        self.progress.as_mut().map(|p| p as &mut dyn Sink)
     }
 }

@@ -7,7 +7,7 @@ use super::overrides::OverrideEtcd;
 use crate::etcd::control::{ControlClient, ControlError};
 use crate::etcd::{http, prometheus, quota};
 use crate::exit::Exit;
-use crate::human::numbers::bytes;
+use crate::human::numbers::{bytes, things};
 use crate::store::manifest;
 use crate::store::prefixes::kubernetes_prefixes;
 use crate::store::preflight::{self, Connection, PreflightError};
@@ -213,6 +213,13 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
     seen.notes.extend(quota::difference(&quotas));
     (seen.quota_bytes, seen.quota) = (quota.known(), quota.to_string());
     let urls = quota::metrics_urls(target);
+    if urls.len() != target.endpoints.len() {
+        seen.notes.push(format!(
+            "--metrics-endpoints names {} for {}: only as many as there are endpoints are read, in the same order",
+            things(urls.len() as u64, "URL"),
+            things(target.endpoints.len() as u64, "endpoint")
+        ));
+    }
     if members.iter().all(|m| m.leader == 0) {
         seen.notes
             .push("the cluster has no leader, so etcdmark cannot count keys".to_owned());

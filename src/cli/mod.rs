@@ -18,6 +18,7 @@ pub mod run;
 pub mod show;
 pub mod signals;
 pub mod validate;
+mod watching;
 pub mod workload_flags;
 
 pub use error::CliError;

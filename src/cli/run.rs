@@ -57,7 +57,8 @@ pub struct Args {
     /// Name of the run; its keys are under /registry-etcdmark/RUN-ID/ [default: from the time]
     #[arg(long, value_name = "RUN-ID", help_heading = "Run")]
     pub run_id: Option<String>,
-    /// Prefix of all keys; /registry needs --yes-this-etcd-is-mine [default: /registry-etcdmark/RUN-ID]
+    /// Prefix of all keys; /registry in an etcd that etcdmark did not start needs --yes-this-etcd-is-mine [default:
+    /// /registry-etcdmark/RUN-ID]
     #[arg(long, value_name = "PREFIX", help_heading = "Run")]
     pub prefix: Option<String>,
     /// Keep the keys in the store after the run
@@ -228,6 +229,12 @@ fn external(args: &Args, run_id: &str) -> Result<EtcdChoice, CliError> {
             .as_ref()
             .map_or("--endpoints", |_| "--kind");
         local_flags_unused(args, by)?;
+    }
+    if found.target.is_none() && args.keep_data && args.local.data_dir.is_none() {
+        return Err(CliError::usage(
+            "--keep-data: the temporary local etcd and its keys are gone after the run; also pass --data-dir DIR, --endpoints or \
+             --kind",
+        ));
     }
     let registry = args.prefix.as_deref().is_some_and(|p| p == "/registry");
     if let Some(prefix) = &args.prefix

@@ -4,6 +4,8 @@ use super::CliError;
 use super::output::{Format, print, print_json};
 use super::workload_flags::WorkloadFlags;
 use crate::exit::Exit;
+use crate::experiment::schema::file_schema;
+use crate::local::medium::medium_schema_text;
 use crate::workload::Source;
 use crate::workload::schema::json_schema_text;
 
@@ -13,7 +15,8 @@ use crate::workload::schema::json_schema_text;
 Examples:
   etcdmark show cluster --nodes 5000          every default written out
   etcdmark show probe --source > my.yaml      a file to start from, with its comments
-  etcdmark show --schema > schema.json        schema for an editor")]
+  etcdmark show --schema > workload.schema.json                   schema for an editor
+  etcdmark show --schema experiment > experiment.schema.json")]
 pub struct Args {
     /// A built-in workload's name (see `etcdmark list`), or a file
     #[arg(default_value = "cluster")]
@@ -23,9 +26,16 @@ pub struct Args {
     #[arg(long, conflicts_with = "output")]
     pub source: bool,
 
-    /// Print the JSON Schema of workload files, for editors
-    #[arg(long, conflicts_with_all = ["source", "output"])]
-    pub schema: bool,
+    /// Print the JSON Schema of a kind of file, for editors
+    #[arg(
+        long,
+        value_enum,
+        value_name = "KIND",
+        num_args = 0..=1,
+        default_missing_value = "workload",
+        conflicts_with_all = ["source", "output"]
+    )]
+    pub schema: Option<FileKind>,
 
     /// Output format; text is YAML
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
@@ -36,10 +46,31 @@ pub struct Args {
     pub flags: WorkloadFlags,
 }
 
+/// The kinds of files that etcdmark reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum FileKind {
+    /// For `etcdmark run`
+    Workload,
+    /// For `etcdmark experiment`
+    Experiment,
+    /// For `--medium`
+    Medium,
+}
+
+impl FileKind {
+    fn schema(self) -> String {
+        match self {
+            FileKind::Workload => json_schema_text(),
+            FileKind::Experiment => file_schema(),
+            FileKind::Medium => medium_schema_text(),
+        }
+    }
+}
+
 /// Prints the workload.
 pub fn run(args: Args) -> Result<Exit, CliError> {
-    if args.schema {
-        print(&json_schema_text())?;
+    if let Some(kind) = args.schema {
+        print(&kind.schema())?;
         return Ok(Exit::Ok);
     }
     let source = Source::load(&args.workload)?;

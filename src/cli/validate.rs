@@ -1,11 +1,17 @@
-//! `etcdmark validate`: checks workload files and says what they would do.
+//! `etcdmark validate`: checks files of every kind and says what they would do.
 
 use super::CliError;
 use super::output::{Format, print, print_json};
+use super::watching::length;
 use super::workload_flags::WorkloadFlags;
+use crate::analyses;
+use crate::document::kind_of;
 use crate::exit::Exit;
+use crate::experiment::{Changes, ExperimentSource};
+use crate::human::numbers::{ns, seconds, things};
 use crate::human::{Length, grouped};
-use crate::workload::{ResolvedWorkload, Source};
+use crate::local::Medium;
+use crate::workload::{Overrides, ResolvedWorkload, Source};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -15,10 +21,10 @@ use std::collections::BTreeMap;
 Exit code 0 if all files are valid, else 2.
 
 Examples:
-  etcdmark validate my.yaml
+  etcdmark validate my.yaml my-experiment.yaml my-disk.yaml
   etcdmark validate cluster --nodes 5000          print rates and sizes without sending anything")]
 pub struct Args {
-    /// Workload files, or names of built-in workloads
+    /// Files of workloads, experiments and media, by their `kind`; or names of built-in workloads
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<String>,
 
@@ -32,7 +38,7 @@ pub struct Args {
 }
 
 /// What one file would do, or what is wrong with it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {
     file: String,
@@ -42,25 +48,31 @@ struct Report {
     populated_keys: Option<u64>,
     /// By op class, at the profile's peak; null in a closed loop.
     requests_per_second: BTreeMap<&'static str, Option<f64>>,
+    /// Of an experiment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trials: Option<usize>,
+    /// Of a medium, seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean_sync: Option<f64>,
 }
+
+/// A valid file: what is printed, and what programs get.
+type Valid = (String, Report);
 
 /// Checks every file, prints a report on each, and fails if any is wrong.
 pub fn run(args: Args) -> Result<Exit, CliError> {
     let overrides = args.flags.overrides()?;
     let (mut reports, mut errors) = (Vec::new(), Vec::new());
     for file in &args.files {
-        match Source::load(file).and_then(|s| s.resolve(&overrides)) {
-            Ok(resolved) if args.output == Format::Text => print(&text(file, &resolved))?,
-            Ok(resolved) => reports.push(report(file, &resolved)),
+        match check(file, &overrides) {
+            Ok((text, _)) if args.output == Format::Text => print(&text)?,
+            Ok((_, report)) => reports.push(report),
             Err(e) => {
-                errors.push(e.to_string());
+                errors.push(e.message.clone());
                 reports.push(Report {
                     file: file.clone(),
-                    error: Some(e.to_string()),
-                    name: None,
-                    hash: None,
-                    populated_keys: None,
-                    requests_per_second: BTreeMap::new(),
+                    error: Some(e.message),
+                    ..Report::default()
                 });
             }
         }
@@ -75,10 +87,76 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     }
 }
 
+fn check(file: &str, overrides: &Overrides) -> Result<Valid, CliError> {
+    let kind = std::fs::read_to_string(file).ok().and_then(|t| kind_of(&t));
+    let kind = kind.unwrap_or_default();
+    if let ("Experiment" | "Medium", Some(edit)) = (kind.as_str(), overrides.edits().first()) {
+        return Err(CliError::usage(format!(
+            "{} changes a workload, but {file} is of kind {kind}",
+            edit.flag
+        )));
+    }
+    match kind.as_str() {
+        "Experiment" => experiment(file),
+        "Medium" => medium(file),
+        _ => {
+            let resolved = Source::load(file)?.resolve(overrides)?;
+            Ok((text(file, &resolved), report(file, &resolved)))
+        }
+    }
+}
+
+fn experiment(file: &str) -> Result<Valid, CliError> {
+    let source = ExperimentSource::load(file)?;
+    let experiment = source.resolve(&Changes::default(), &analyses::ALL)?;
+    for workload in experiment.workloads() {
+        workload?;
+    }
+    let plan = &experiment.plan;
+    let mut text = format!(
+        "{file}: valid. {}, {}, {}: {}, {}.\n",
+        things(plan.arms.len() as u64, "arm"),
+        things(plan.levels.len() as u64, "level"),
+        things(plan.blocks.into(), "block"),
+        things(plan.trials.len() as u64, "trial"),
+        length(&experiment)
+    );
+    for arm in &plan.skipped_arms {
+        text += &format!("  without arm {}: {}\n", arm.arm, arm.reason);
+    }
+    for note in &plan.notes {
+        text += &format!("  note: {note}\n");
+    }
+    let report = Report {
+        file: file.to_owned(),
+        name: Some(plan.name.clone()),
+        hash: Some(plan.hash.clone()),
+        trials: Some(plan.trials.len()),
+        ..Report::default()
+    };
+    Ok((text, report))
+}
+
+fn medium(file: &str) -> Result<Valid, CliError> {
+    let medium = Medium::load(file).map_err(|e| CliError::usage(e.to_string()))?;
+    let text = format!(
+        "{file}: valid. A sync takes {} in the mean, {} in the median, on the files: {}.\n",
+        seconds(medium.sync.mean() / 1e9),
+        ns(medium.sync.median()),
+        medium.files.name()
+    );
+    let report = Report {
+        file: file.to_owned(),
+        name: Some(medium.name.clone()),
+        mean_sync: Some(medium.sync.mean() / 1e9),
+        ..Report::default()
+    };
+    Ok((text, report))
+}
+
 fn report(file: &str, r: &ResolvedWorkload) -> Report {
     Report {
         file: file.to_owned(),
-        error: None,
         name: Some(r.file.metadata.name.clone()),
         hash: Some(r.hash.clone()),
         populated_keys: Some(r.populated_keys()),
@@ -87,6 +165,7 @@ fn report(file: &str, r: &ResolvedWorkload) -> Report {
             .iter()
             .map(|c| (c.class.name(), c.per_second))
             .collect(),
+        ..Report::default()
     }
 }
 

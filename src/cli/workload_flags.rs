@@ -281,7 +281,7 @@ mod tests {
             ),
             (
                 ["--duration", "30"],
-                "--duration 30: duration: \"30\" is not a duration: write a number with a unit, such as 10s, 5m or 100ms, or forever",
+                "--duration 30: duration: \"30\" is not a duration: write a number with a unit (ns, us, ms, s, m, h), such as 10s, 5m or 100ms, or forever",
             ),
             (
                 ["--rate-scale", "-1"],

@@ -15,4 +15,4 @@ pub(crate) use locate::locate;
 pub(crate) use name::check_name;
 pub(crate) use nearest::hint;
 pub use nearest::nearest;
-pub(crate) use yaml::{describe, parse as parse_yaml, parse_raw};
+pub(crate) use yaml::{describe, kind_of, parse as parse_yaml, parse_raw};

@@ -90,8 +90,22 @@ pub(crate) fn describe(error: &Error, text: &str) -> String {
         Error::MultipleDocuments { .. } => {
             "a second document begins here, but a file holds one workload".to_owned()
         }
-        other => first_line(&other.render()),
+        other => match first_line(&other.render()) {
+            tab if tab.starts_with("tabs disallowed") => {
+                "a tab indents this line; YAML wants spaces".to_owned()
+            }
+            line => line,
+        },
     }
+}
+
+/// What a document's `kind` is, whatever else is right or wrong with it.
+pub(crate) fn kind_of(text: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Kind {
+        kind: String,
+    }
+    parse_raw::<Kind>(text).ok().map(|k| k.kind)
 }
 
 /// Where a file of another kind belongs.

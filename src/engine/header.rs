@@ -2,6 +2,7 @@
 
 use super::context::RunContext;
 use super::prepare::PreparedStore;
+use crate::human::shell::word;
 use crate::kube::OpClass;
 use crate::report::{ClassInfo, EVENTS_VERSION, Header, MemberInfo, StoreInfo};
 use crate::rpc::WireKind;
@@ -54,8 +55,13 @@ pub(super) fn header(run: &RunContext, stores: &[PreparedStore]) -> Header {
     }
 }
 
-/// The command that deletes the run's keys from a store.
+/// The command that deletes the run's keys from a store. A local etcd is stopped by then: its directories go.
 pub(super) fn cleanup_command(plan: &Plan, store: &Store) -> String {
+    if !store.target.local_members.is_empty() {
+        let members = store.target.local_members.iter();
+        let dirs = members.map(|m| format!(" {}", word(&m.data_dir.display().to_string())));
+        return format!("rm -r{}", dirs.collect::<String>());
+    }
     let (named, access, run) = (store.target.named(), store.target.access(), &plan.run_id);
     let mine = match plan.prefix == REGISTRY {
         true => " --yes-this-etcd-is-mine",

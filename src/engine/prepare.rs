@@ -7,6 +7,7 @@ use crate::etcd::control::ControlClient;
 use crate::exit::Exit;
 use crate::store::manifest::{self, Manifest, ManifestError, RunClaim};
 use crate::store::preflight::{self, ClusterFacts, WriteIntent};
+use crate::store::runs;
 use crate::workload::Plan;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -135,6 +136,23 @@ fn live_note(plan: &Plan, store: &PreparedStore) -> String {
 }
 
 /// Preflight and manifest of one store; `earlier` are those that were taken already.
+/// Other runs that go on in the same etcd. Whether there are any decides nothing: what cannot be asked is not told.
+async fn beside(client: &ControlClient, run_id: &str) -> Option<String> {
+    let known = runs::list(client).await.ok()?;
+    let active = known
+        .runs
+        .iter()
+        .filter(|r| r.run_id != run_id && r.holder.is_some());
+    let active: Vec<&str> = active.map(|r| r.run_id.as_str()).collect();
+    let verb = if active.len() == 1 { "is" } else { "are" };
+    (!active.is_empty()).then(|| {
+        format!(
+            "{} {verb} active in this etcd as well: its figures are those of all loads together",
+            active.join(", ")
+        )
+    })
+}
+
 async fn prepare_store(
     plan: &Plan,
     index: usize,
@@ -158,9 +176,12 @@ async fn prepare_store(
         may_fill: plan.may_fill,
     };
     let refused = |message: String, exit| RunError { message, exit };
-    let (client, facts) = preflight::check(&store.target, Some(&intent))
+    let (client, mut facts) = preflight::check(&store.target, Some(&intent))
         .await
         .map_err(|e| refused(format!("store {}: {e}", store.name), e.exit()))?;
+    if store.target.local_members.is_empty() {
+        facts.notes.extend(beside(&client, &plan.run_id).await);
+    }
     let wanted = Manifest::new(
         &plan.run_id,
         &plan.prefix,

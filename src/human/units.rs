@@ -36,7 +36,7 @@ impl Span {
 
     /// `1h30m` → the span. The error says what is wrong and what would be right.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let hint = "write a number with a unit, such as 10s, 5m or 100ms";
+        let hint = "write a number with a unit (ns, us, ms, s, m, h), such as 10s, 5m or 100ms";
         let bad = || format!("{text:?} is not a duration: {hint}");
         let mut rest = text;
         if rest.starts_with('-') {
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn bad_spans_say_what_would_be_right() {
-        let hint = "write a number with a unit, such as 10s, 5m or 100ms";
+        let hint = "write a number with a unit (ns, us, ms, s, m, h), such as 10s, 5m or 100ms";
         for text in [
             "10", "", "s", "10 s", "3d", "1.2.3s", "nan", "5.s", ".5s", " 1s", "1s ", "1s1",
         ] {

@@ -532,8 +532,8 @@ pub struct ClientSample {
     pub wall_seconds: f64,
     /// Workers' CPU seconds since the last sample, one each.
     pub worker_cpu_seconds: Vec<f64>,
-    /// Resident set, bytes.
-    pub rss: u64,
+    /// Resident set, bytes; none where it cannot be read.
+    pub rss: Option<u64>,
     /// ∫ in-flight dt since the last sample, operation-seconds: attempts between being handed to the wire and
     /// their answer.
     pub in_flight_seconds: f64,

@@ -355,8 +355,8 @@ pub struct ClientFigures {
     pub wall_seconds: f64,
     /// CPU seconds per attempt.
     pub cpu_per_attempt: Option<f64>,
-    /// Largest resident set, bytes.
-    pub rss_max: u64,
+    /// Largest resident set, bytes; none where it could not be read.
+    pub rss_max: Option<u64>,
     /// Share of the time that the busiest worker's runtime was busy.
     pub busiest_worker: f64,
     /// ∫ in-flight dt, operation-seconds.

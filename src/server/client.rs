@@ -20,7 +20,7 @@ pub struct Usage {
     /// Per worker, CPU seconds; 0 for a thread that has ended.
     pub worker_cpu_seconds: Vec<f64>,
     /// Resident memory now, bytes; 0 where it cannot be read.
-    pub rss: u64,
+    pub rss: Option<u64>,
 }
 
 /// Measures this process from one sample to the next.
@@ -87,9 +87,9 @@ fn thread_cpu(tid: u32) -> Option<f64> {
     })
 }
 
-fn rss() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    procfs::kilobytes(&status, "VmRSS").map_or(0, |bytes| bytes as u64)
+fn rss() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    procfs::kilobytes(&status, "VmRSS").map(|bytes| bytes as u64)
 }
 
 #[cfg(test)]
@@ -118,7 +118,10 @@ mod tests {
             usage.worker_cpu_seconds[0] > usage.worker_cpu_seconds[1],
             "{usage:?}"
         );
-        assert!(usage.rss > 1 << 20 && usage.wall_seconds > 0.0, "{usage:?}");
+        assert!(
+            usage.rss > Some(1 << 20) && usage.wall_seconds > 0.0,
+            "{usage:?}"
+        );
         idle.thread().unpark();
         idle.join().expect("join");
     }

@@ -17,8 +17,8 @@ Durations are numbers with a unit (`10s`, `5m`, `100ms`, `1h30m`). Rates are per
 `--set PATH=VALUE` changes any field under `spec`: `--set cluster.podsPerNode=50`,
 `--set actors.node-leases.period=5s`, `--set limits.node-lease/update=500ms`.
 Unknown and repeated keys are errors. `etcdmark show --schema` prints the JSON Schema
-[`workloads/schema.json`](../../workloads/schema.json). Editors use it if the file's first line is
-`# yaml-language-server: $schema=PATH/schema.json`.
+[`workloads/workload.schema.json`](../../workloads/workload.schema.json). Editors use it if the file's first line is
+`# yaml-language-server: $schema=PATH/workload.schema.json`.
 ";
 
 /// The JSON Schema (draft 2020-12) of a workload file.

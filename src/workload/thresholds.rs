@@ -258,7 +258,7 @@ mod tests {
             ),
             (
                 "all: p99 < 1",
-                "\"1\" is not a duration: write a number with a unit, such as 10s, 5m or 100ms",
+                "\"1\" is not a duration: write a number with a unit (ns, us, ms, s, m, h), such as 10s, 5m or 100ms",
             ),
             (
                 "all: rate > NaN",

@@ -125,6 +125,11 @@ fn workloads_and_numbers() {
             2,
             &["\"1.12\"", "known: 1.30 to 1.37"],
         ),
+        case(
+            "run --keep-data",
+            2,
+            &["--keep-data", "gone after the run", "--data-dir DIR"],
+        ),
         case("run --members 2", 2, &["--members 2", "1 or 3"]),
         case("run --members -1", 2, &["--members -1", "1 or 3"]),
         case("run --members three", 2, &["--members three", "1 or 3"]),

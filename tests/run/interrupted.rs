@@ -1,8 +1,9 @@
 //! Ctrl-C and SIGTERM, once and twice; keys that are kept; a populate that is resumed.
 
 use crate::common::command::{shell, until_unlocked};
+use crate::common::etcd::etcd_flags;
 use crate::common::results::reached;
-use crate::common::{Running, Testbed, etcdmark};
+use crate::common::{Running, Testbed, etcdmark, output};
 use crate::play::{QUICK, Run, SLOW};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -127,6 +128,65 @@ fn kept_data_are_verified_and_deleted_later() {
     assert!(
         said.stdout.starts_with("run kept: 180 keys deleted"),
         "{said:?}"
+    );
+    testbed.assert_empty();
+}
+
+#[test]
+fn what_a_local_etcd_keeps_is_deleted_by_the_command_that_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("my data");
+    std::fs::create_dir(&dir).unwrap();
+    let etcd = etcd_flags();
+    let etcd: Vec<&str> = etcd.iter().map(String::as_str).collect();
+    let more = [
+        "--data-dir",
+        dir.to_str().unwrap(),
+        "--keep-data",
+        "--duration",
+        "1s",
+    ];
+    let ended = Run::start(&[&QUICK, &more, &etcd]).finish();
+    assert!(ended.said.is_well(), "{:?}", ended.said);
+    let member = dir.join("etcd-0");
+    assert!(member.exists());
+    let words = ended.said.words();
+    let told = words
+        .split_once("cleanup none; to delete the keys: ")
+        .unwrap()
+        .1;
+    let command = told.split_once("etcd-0'").unwrap().0.to_owned() + "etcd-0'";
+    let played = output(&mut shell("sh", &command));
+    assert_eq!(played.code, 0, "{command}: {played:?}");
+    assert!(!member.exists(), "{command}");
+}
+
+#[test]
+fn a_run_beside_another_one_says_so() {
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
+    let access = [
+        "--endpoints",
+        &endpoints,
+        "--guards",
+        "none",
+        "--allow-live-cluster",
+    ];
+    let mut first = Run::start(&[
+        &QUICK,
+        &access,
+        &["--duration", "300s", "--run-id", "first"],
+    ]);
+    first.until_phase("measure");
+    let second = Run::start(&[&QUICK, &access, &["--duration", "1s"]]).finish();
+    let note = "first is active in this etcd as well";
+    assert!(second.said.words().contains(note), "{:?}", second.said);
+    first.signal(Signal::INT);
+    let first = first.finish();
+    assert!(
+        !first.said.words().contains("is active in this etcd"),
+        "{:?}",
+        first.said
     );
     testbed.assert_empty();
 }

@@ -35,6 +35,8 @@ pub struct EtcdSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medium: Option<String>,
     /// Other media for single members, by member number from 0. Default: none.
+    // YAML's keys are numbers, and validators of JSON Schema take texts only for patterns of keys.
+    #[schemars(with = "BTreeMap<String, String>")]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub member_media: BTreeMap<usize, String>,
     /// Number of the member that should lead. etcdmark makes it the leader before each trial and checks this afterwards.

@@ -5,7 +5,7 @@ use super::etcd::StoreEtcd;
 use crate::experiment::error::ExperimentError;
 use crate::experiment::plan::{ExperimentPlan, TrialPlan};
 use crate::experiment::registry::RegistryEntry;
-use crate::workload::ResolvedWorkload;
+use crate::workload::{Phases, ResolvedWorkload};
 
 /// A checked experiment.
 #[derive(Debug)]
@@ -16,6 +16,15 @@ pub struct Experiment {
     pub(crate) arms: Vec<Arm>,
     /// External etcds may be a live cluster's.
     pub(crate) allow_live_cluster: bool,
+}
+
+/// Start and end of an etcd, populate and sweep: what a trial takes beside its phases, until one was timed. Seconds.
+const BESIDE_PHASES: f64 = 5.0;
+
+/// What a trial is going to take.
+pub(crate) fn trial_seconds(phases: &Phases) -> f64 {
+    let planned = phases.settle + phases.warmup + phases.duration.unwrap_or_default();
+    planned.as_secs_f64() + BESIDE_PHASES
 }
 
 impl Experiment {
@@ -44,5 +53,16 @@ impl Experiment {
     ) -> impl Iterator<Item = Result<ResolvedWorkload, ExperimentError>> + '_ {
         let traffic = self.arms.iter().flat_map(|a| &a.traffic);
         traffic.map(|t| t.resolve(self.plan.seed))
+    }
+
+    /// Whether a trial ends when its etcd has been filled and led back, before its duration.
+    pub fn ends_by_itself(&self) -> bool {
+        self.analysis.analysis.requirements().full_etcd
+    }
+
+    /// What all trials take, as their phases say, seconds; more where an etcd fills slowly or a trial is repeated.
+    pub fn planned_seconds(&self) -> f64 {
+        let each = self.workloads().flatten().map(|w| trial_seconds(&w.phases));
+        each.sum::<f64>() * f64::from(self.plan.blocks)
     }
 }

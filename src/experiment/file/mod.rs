@@ -26,5 +26,6 @@ mod traffic;
 pub use builtin::{BUILTINS, Builtin, builtin};
 pub use changes::Changes;
 pub use experiment::Experiment;
+pub(crate) use experiment::trial_seconds;
 pub use order::{Slot, order};
 pub use source::ExperimentSource;

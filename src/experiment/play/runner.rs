@@ -5,7 +5,7 @@ use super::external;
 use crate::clock::{self, SECOND};
 use crate::control::Control;
 use crate::experiment::error::ExperimentError;
-use crate::experiment::file::Experiment;
+use crate::experiment::file::{Experiment, trial_seconds};
 use crate::experiment::plan::TrialPlan;
 use crate::experiment::result::document::{ExperimentResult, TrialState};
 use crate::experiment::result::leadership;
@@ -13,9 +13,6 @@ use crate::experiment::result::reduce::{StoredTrial, reduce};
 use crate::local::SyncCosts;
 use crate::report::Sink;
 use crate::workload::Phases;
-
-/// Start and end of an etcd, populate and sweep: what a trial takes beside its phases, until one was timed. Seconds.
-const BESIDE_PHASES: f64 = 5.0;
 
 /// Who watches the experiment.
 pub trait Observer {
@@ -198,9 +195,8 @@ impl Runner<'_> {
     /// Seconds for this trial and those to come.
     pub(super) fn left(&self, index: usize, phases: &Phases) -> f64 {
         let to_come = self.stored[index..].iter().filter(|f| !f.settled()).count() as f64;
-        let planned = phases.settle + phases.warmup + phases.duration.unwrap_or_default();
         let each = match self.count {
-            0 => planned.as_secs_f64() + BESIDE_PHASES,
+            0 => trial_seconds(phases),
             n => self.played / f64::from(n),
         };
         to_come * each

@@ -168,7 +168,7 @@ impl Metric {
                     "cpu" if r.client.wall_seconds > 0.0 => {
                         r.client.cpu_seconds / r.client.wall_seconds
                     }
-                    "rss" => r.client.rss_max as f64,
+                    "rss" => r.client.rss_max? as f64,
                     _ => return None,
                 };
                 Some(MetricValue::Value(value))

@@ -343,7 +343,7 @@ mod tests {
             assert_eq!(medium.name, p.name);
             assert!(
                 p.text
-                    .starts_with("# yaml-language-server: $schema=schema.json\n"),
+                    .starts_with("# yaml-language-server: $schema=medium.schema.json\n"),
                 "{}",
                 p.name
             );
@@ -381,7 +381,7 @@ mod tests {
         for (spec, want) in [
             (
                 "  sync: {constant: 2}\n",
-                "t.yaml:5:20: constant: \"2\" is not a duration: write a number with a unit, such as 10s, 5m or \
+                "t.yaml:5:20: constant: \"2\" is not a duration: write a number with a unit (ns, us, ms, s, m, h), such as 10s, 5m or \
                  100ms",
             ),
             (
@@ -404,7 +404,7 @@ mod tests {
             ),
             (
                 "  sync: {sequence: 2ms 3}\n",
-                "t.yaml:5:20: sequence: \"3\" is not a duration: write a number with a unit, such as 10s, 5m or 100ms",
+                "t.yaml:5:20: sequence: \"3\" is not a duration: write a number with a unit (ns, us, ms, s, m, h), such as 10s, 5m or 100ms",
             ),
             (
                 "  sync: {sequence: \"\"}\n",

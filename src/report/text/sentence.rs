@@ -92,6 +92,9 @@ fn ends(r: &RunResult) -> Vec<String> {
     let error = r.outcome.error.as_deref().unwrap_or("unknown reason");
     match r.outcome.outcome.as_str() {
         "completed" => {}
+        "interrupted" if r.measured_seconds <= 0.0 => {
+            parts.push("interrupted before anything was measured".to_owned());
+        }
         "interrupted" => parts.push(format!(
             "interrupted after {} of measuring",
             seconds(r.measured_seconds)

@@ -126,7 +126,8 @@ pub(super) fn client(r: &RunResult) -> Vec<String> {
         if let Some(each) = r.client.cpu_per_attempt {
             line.push_str(&format!(", {} per attempt", seconds(each)));
         }
-        line.push_str(&format!(", RSS {}", bytes(r.client.rss_max as f64)));
+        let rss = r.client.rss_max.map(|rss| bytes(rss as f64));
+        line.push_str(&format!(", RSS {}", rss.as_deref().unwrap_or("unknown")));
         if let Some(lag) = r.total.schedule_lag {
             line.push_str(&format!(
                 ", schedule lag p50 {}, p99 {}",

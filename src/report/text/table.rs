@@ -130,7 +130,7 @@ pub(super) fn remarks(r: &RunResult) -> Vec<String> {
                 (k.late, "late"),
                 (k.failed, "failed"),
                 (k.skipped, "skipped"),
-                (k.censored, "censored"),
+                (k.censored, "unanswered at the end"),
                 (f.unanswered, "unanswered at the end of the files"),
             ];
             let kinds: Vec<String> = kinds
