@@ -7,6 +7,7 @@ use crate::clock::Nanos;
 use crate::control::Control;
 use crate::disk::{self, Budget, DiskError, DiskResult, Measured, Pattern, Progress, Request};
 use crate::disk::{fio, medium, text};
+use crate::document::read_document;
 use crate::exit::Exit;
 use crate::human::Span;
 use crate::human::numbers::{ns, rate};
@@ -115,7 +116,7 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
 fn judge_fio(file: &Path, max_p99: Option<Nanos>, output: Format) -> Result<Exit, CliError> {
     let wrong =
         |e: &dyn std::fmt::Display| CliError::usage(format!("--fio {}: {e}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|e| wrong(&e))?;
+    let text = read_document(file).map_err(|e| wrong(&e))?;
     let jobs = fio::read(&text).map_err(|e| wrong(&e))?;
     match output {
         Format::Text => {

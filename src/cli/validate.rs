@@ -5,7 +5,7 @@ use super::output::{Format, print, print_json};
 use super::watching::length;
 use super::workload_flags::WorkloadFlags;
 use crate::analyses;
-use crate::document::kind_of;
+use crate::document::{kind_of, read_document};
 use crate::exit::Exit;
 use crate::experiment::{Changes, ExperimentSource};
 use crate::human::numbers::{ns, seconds, things};
@@ -14,6 +14,7 @@ use crate::local::Medium;
 use crate::workload::{Overrides, ResolvedWorkload, Source};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Flags of `etcdmark validate`.
 #[derive(clap::Args, Clone, Debug)]
@@ -88,8 +89,14 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
 }
 
 fn check(file: &str, overrides: &Overrides) -> Result<Valid, CliError> {
-    let kind = std::fs::read_to_string(file).ok().and_then(|t| kind_of(&t));
-    let kind = kind.unwrap_or_default();
+    // A pipe can be read once only: it is a workload's.
+    let regular = std::fs::metadata(file).is_ok_and(|m| m.is_file());
+    let document = regular
+        .then(|| read_document(Path::new(file)).ok())
+        .flatten();
+    let kind = document
+        .and_then(|d: String| kind_of(&d))
+        .unwrap_or_default();
     if let ("Experiment" | "Medium", Some(edit)) = (kind.as_str(), overrides.edits().first()) {
         return Err(CliError::usage(format!(
             "{} changes a workload, but {file} is of kind {kind}",

@@ -7,6 +7,7 @@ mod locate;
 mod name;
 mod nearest;
 mod quoted;
+mod read;
 mod yaml;
 
 pub use error::{DocumentError, FieldError};
@@ -15,4 +16,5 @@ pub(crate) use locate::locate;
 pub(crate) use name::check_name;
 pub(crate) use nearest::hint;
 pub use nearest::nearest;
+pub(crate) use read::read_document;
 pub(crate) use yaml::{describe, kind_of, parse as parse_yaml, parse_raw};

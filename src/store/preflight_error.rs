@@ -257,6 +257,10 @@ impl PreflightError {
             PreflightError::NoLeader { endpoint }
         } else if has("rpc not supported for learner") {
             PreflightError::Learner { endpoint }
+        } else if let Some((_, status)) = message.split_once("mapped from HTTP status code ") {
+            let reason =
+                format!("it answers HTTP {status}, as a web server or a proxy without gRPC does");
+            PreflightError::NotEtcd { endpoint, reason }
         } else if *code == 12
             || (*code == 2 && (has("http2") || has("h2 protocol") || has("status: 4")))
             || has("content-type")

@@ -5,6 +5,7 @@ use super::file::WorkloadFile;
 use super::overrides::Overrides;
 use super::resolve::ResolvedWorkload;
 use crate::document::DocumentError;
+use crate::document::read_document;
 use crate::document::{nearest, parse_yaml};
 use std::path::{Path, PathBuf};
 
@@ -27,7 +28,7 @@ impl Source {
             return Self::parse(format!("workloads/{}.yaml", b.name), b.text.to_owned());
         }
         let path = Path::new(name);
-        match std::fs::read_to_string(path) {
+        match read_document(path) {
             Ok(text) => Self::parse(name.to_owned(), text),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(not_found(name)),
             Err(source) => Err(DocumentError::Read {

@@ -58,18 +58,35 @@ fn not_an_etcd() {
         both(&ports::babbler(answer), "", 2, &["not an etcd"]);
     }
     // gRPC, but none of etcd's services.
-    let url = scripted(None);
+    let url = scripted(Answer::Unknown);
     both(&url, "", 2, &["not an etcd", "2379"]);
+    let url = scripted(Answer::Http(404));
+    both(
+        &url,
+        "",
+        2,
+        &["not an etcd: it answers HTTP 404, as a web server"],
+    );
 }
 
 #[test]
 fn older_than_3_4() {
-    let url = scripted(Some("3.3.27"));
+    let url = scripted(Answer::Version("3.3.27"));
     both(&url, "", 2, &["is etcd 3.3.27", "3.4 or newer"]);
 }
 
-/// A gRPC server that answers Status with a version, or says of everything that it does not know it.
-fn scripted(version: Option<&'static str>) -> String {
+/// What a server says that is no etcd.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// This version to Status, and of everything else that it is not known.
+    Version(&'static str),
+    /// That nothing is known.
+    Unknown,
+    /// HTTP/2 without gRPC.
+    Http(u16),
+}
+
+fn scripted(says: Answer) -> String {
     use crate::common::scripted::{answer, fail, handler, serve};
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -82,8 +99,12 @@ fn scripted(version: Option<&'static str>) -> String {
             let server = serve(
                 h2::server::Builder::new(),
                 handler(move |mut x| async move {
-                    match (version, x.request.uri().path()) {
-                        (Some(version), "/etcdserverpb.Maintenance/Status") => {
+                    match (says, x.request.uri().path()) {
+                        (Answer::Http(status), _) => {
+                            let answer = http::Response::builder().status(status);
+                            let _ = x.respond.send_response(answer.body(()).unwrap(), true);
+                        }
+                        (Answer::Version(version), "/etcdserverpb.Maintenance/Status") => {
                             use prost::Message;
                             let status = PbStatusResponse {
                                 version: version.to_owned(),

@@ -46,6 +46,11 @@ fn validate_takes_every_kind_of_file() {
     );
     for refused in [
         case(
+            "validate /dev/zero",
+            2,
+            &["/dev/zero", "longer than 16 MiB"],
+        ),
+        case(
             "validate tab.yaml",
             2,
             &["tab.yaml:4:2: a tab indents this line", "spaces"],
@@ -74,6 +79,9 @@ fn validate_takes_every_kind_of_file() {
         refused_in(here.path(), &refused);
     }
     assert_eq!(names(here.path()).len(), 5);
+    let piped = "\"$ETCDMARK\" show cluster | \"$ETCDMARK\" validate /dev/stdin";
+    let piped = super::output(&mut crate::common::command::shell("sh", piped));
+    assert_eq!(piped.code, 0, "{piped:?}");
 }
 
 #[test]

@@ -119,4 +119,13 @@ fn the_seed_is_the_experiments() {
         &["x.yaml", "--set", "seed=7"],
         &["--set seed=7: the seed of a trial is the experiment's: use --seed, or seed in its file"],
     );
+    let named = "name: node-heartbeats";
+    let inline = "spec: {seed: 7, actors: [{name: node-leases, kind: nodeLease}]}";
+    let text = file("").replace(named, inline);
+    assert!(text.contains(inline));
+    refused(
+        &Desk::new(&text),
+        &["x.yaml"],
+        &["workload.spec.seed: the seed of a trial is the experiment's"],
+    );
 }

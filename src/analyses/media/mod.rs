@@ -95,13 +95,8 @@ fn answer(evidence: &Evidence<'_>, trials: &MediaTrials<'_>, arms: &[ArmSummary]
         }
     }
     if trials.open.len() > 1 {
-        let up_to = |a: &ArmSummary| {
-            // Beyond the last level nothing was tried.
-            let last = a.highest_level.as_ref() == trials.open.last().copied();
-            let at_least = if last { "at least " } else { "" };
-            let level = a.highest_level.as_ref().map_or("none", LevelName::as_str);
-            format!("{} {at_least}{level}", a.arm)
-        };
+        let last = trials.open.last().copied();
+        let up_to = |a: &ArmSummary| up_to(&a.arm, a.highest_level.as_ref(), last);
         let arms: Vec<String> = arms.iter().map(up_to).collect();
         let arms = arms.join(", ");
         sentences.push(format!("Highest level within the limit: {arms}"));
@@ -119,4 +114,26 @@ fn answer(evidence: &Evidence<'_>, trials: &MediaTrials<'_>, arms: &[ArmSummary]
         return "no block is complete".to_owned();
     }
     sentences.join(". ")
+}
+
+/// How high an arm came. Beyond the last level nothing was tried.
+fn up_to(arm: &str, highest: Option<&LevelName>, last: Option<&LevelName>) -> String {
+    match highest {
+        None => format!("{arm} none"),
+        Some(level) if highest == last => format!("{arm} at least {}", level.as_str()),
+        Some(level) => format!("{arm} {}", level.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_level_that_was_tried_is_at_least_reached() {
+        let (low, top) = (LevelName::new("x1"), LevelName::new("x8"));
+        assert_eq!(up_to("nvme", Some(&top), Some(&top)), "nvme at least x8");
+        assert_eq!(up_to("hdd", Some(&low), Some(&top)), "hdd x1");
+        assert_eq!(up_to("floppy", None, Some(&top)), "floppy none");
+    }
 }

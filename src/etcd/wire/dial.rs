@@ -153,7 +153,7 @@ impl Dialer {
             Some(io) => tls::explain(&self.endpoint, &self.material, self.timeout, io),
             None => DialError::NotEtcd {
                 endpoint: self.endpoint.clone(),
-                reason: format!("it does not speak HTTP/2 ({e})"),
+                reason: "it does not speak HTTP/2".to_owned(),
             },
         }
     }

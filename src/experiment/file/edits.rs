@@ -5,6 +5,10 @@ use crate::experiment::error::ExperimentError;
 use crate::workload::{Edit, Overrides, Split};
 use serde::Serialize;
 
+/// Why a workload's seed is refused.
+pub(super) const OWN_SEED: &str =
+    "the seed of a trial is the experiment's: use --seed, or seed in its file";
+
 /// Changes in the order in which they are applied.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Edits {
@@ -31,7 +35,7 @@ impl Edits {
                 if path == "seed" {
                     return Err(ExperimentError::at(
                         format!("{flag} {assignment}"),
-                        "the seed of a trial is the experiment's: use --seed, or seed in its file",
+                        OWN_SEED,
                     ));
                 }
                 self.overrides

@@ -4,6 +4,7 @@
 use super::arm::{Arm, on_levels};
 use super::changes::Changes;
 use super::disks;
+use super::edits::OWN_SEED;
 use super::etcd::StoreEtcd;
 use super::experiment::Experiment;
 use super::external;
@@ -47,6 +48,14 @@ impl ExperimentSource {
         let name = &self.file.metadata.name;
         check_name("metadata.name", name)
             .map_err(|e| ExperimentError::at(self.place("metadata.name"), e.to_string()))?;
+        if spec
+            .workload
+            .spec
+            .as_ref()
+            .is_some_and(|w| w.seed.is_some())
+        {
+            return Err(self.wrong("workload.spec.seed", OWN_SEED));
+        }
         let blocks = self.blocks(changes, analysis.analysis.requirements())?;
         self.names(analysis.analysis)?;
         let chosen = self.chosen(changes)?;

@@ -3,6 +3,7 @@
 use super::builtin::{BUILTINS, builtin};
 use super::spec::ExperimentFile;
 use crate::document::parse_yaml;
+use crate::document::read_document;
 use crate::document::{locate, nearest};
 use crate::experiment::error::ExperimentError;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ impl ExperimentSource {
                 b.text.to_owned(),
             );
         }
-        match std::fs::read_to_string(Path::new(name)) {
+        match read_document(Path::new(name)) {
             Ok(text) => Self::parse(name.to_owned(), text),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(not_found(name)),
             Err(source) => Err(ExperimentError::Read {

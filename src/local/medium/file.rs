@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 use super::presets::{PRESETS, preset};
 use super::sequence::{LONGEST_SEQUENCE, SequenceSpec};
 use super::timing::{Quantiles, Sequence, Stalls, SyncTime};
-use crate::document::parse_yaml;
 use crate::document::{ApiVersion, Metadata};
 use crate::document::{DocumentError, FieldError, check_name, locate, nearest};
+use crate::document::{parse_yaml, read_document};
 use crate::human::units::Span;
 
 /// The longest that one sync may take: past it etcd has lost its leadership many times over.
@@ -179,7 +179,7 @@ impl Medium {
         if let Some(text) = preset(name) {
             return Ok(Self::parse(&format!("workloads/media/{name}.yaml"), text)?);
         }
-        match std::fs::read_to_string(name) {
+        match read_document(Path::new(name)) {
             Ok(text) => Ok(Self::parse(name, &text)?),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(not_found(name)),
             Err(source) => Err(MediumError::Read {

@@ -206,8 +206,8 @@ pub(super) fn store_work(r: &RunResult) -> Vec<String> {
                 }
                 if v.foreign > 0 {
                     line.push_str(&format!(
-                        "; {} foreign keys under the prefix",
-                        count(v.foreign)
+                        "; {} under the prefix that this run did not write",
+                        things(v.foreign, "key")
                     ));
                 }
                 lines.push(line);
