@@ -22,7 +22,7 @@ use std::path::Path;
 Exit code 0 if all files are valid, else 2.
 
 Examples:
-  etcdmark validate my.yaml my-experiment.yaml my-disk.yaml
+  etcdmark validate my.yaml my-experiment.yaml prod.yaml
   etcdmark validate cluster --nodes 5000          print rates and sizes without sending anything")]
 pub struct Args {
     /// Files of workloads, experiments and media, by their `kind`; or names of built-in workloads

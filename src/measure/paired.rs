@@ -1,11 +1,13 @@
 //! Comparing two arms over blocks of trials: the interval of the mean difference by Student's t, an exact
 //! sign-flip test, and a reading with three values. The unit of replication is the trial, never the request.
 
-use super::stats::{Moments, t_quantile};
+use super::stats::{Moments, normal_quantile, t_quantile};
 use serde::{Deserialize, Serialize};
 
 /// Below so many blocks there is no interval: with 5, the exact test cannot go below p = 0.0625.
 pub const MIN_BLOCKS: usize = 6;
+/// More are never asked for.
+const MAX_BLOCKS: f64 = 1000.0;
 /// Of every interval.
 pub const CONFIDENCE: f64 = 0.95;
 /// Above so many blocks the exact test (2^k cases) is left out.
@@ -116,20 +118,22 @@ pub fn read(low: f64, high: f64, delta: f64) -> Reading {
     }
 }
 
-/// About how many blocks more would make the interval's half width δ: (t·s/δ)² − k, at least 1.
-pub fn more_blocks(k: usize, deviation: f64, delta: f64, confidence: f64) -> Option<u64> {
-    if k < 2 || delta <= 0.0 || !deviation.is_finite() {
-        return None;
-    }
-    let t = t_quantile(0.5 + confidence / 2.0, (k - 1) as f64);
-    let needed = (t * deviation / delta).powi(2).ceil();
-    let more = needed - k as f64;
-    (more < 1e9).then(|| more.max(1.0) as u64)
+/// About how many blocks more would settle what k blocks with this interval left open, if the mean is what it seems: for a
+/// mean beyond δ, n such that *differs* is read with a probability of 80 %, ((z.975 + z.8)·s / (|d̄| − δ))²; for one within,
+/// *equivalent* with 80 % (both ends have to hold: 90 % each), ((z.975 + z.9)·s / (δ − |d̄|))². None where it would take more
+/// than [`MAX_BLOCKS`]: so close to δ it is hardly ever settled.
+pub fn more_blocks(k: usize, interval: &MeanInterval, delta: f64) -> Option<u64> {
+    let (beyond, s) = (interval.mean.abs() - delta, interval.deviation);
+    let power = if beyond > 0.0 { 0.8 } else { 0.9 };
+    let z = normal_quantile(0.5 + CONFIDENCE / 2.0) + normal_quantile(power);
+    let needed = (z * s / beyond).powi(2).ceil();
+    (needed <= MAX_BLOCKS).then(|| (needed - k as f64).max(1.0) as u64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::{mix, unit};
 
     #[track_caller]
     fn close(a: f64, b: f64) {
@@ -202,10 +206,47 @@ mod tests {
     }
 
     #[test]
-    fn blocks_needed_follow_from_the_spread() {
-        // t(0.975, 5) = 2.5706: (2.5706 × 0.2 / 0.1)² = 26.4 → 27, of which 6 are there.
-        assert_eq!(more_blocks(6, 0.2, 0.1, 0.95), Some(21));
-        assert_eq!(more_blocks(6, 0.001, 0.1, 0.95), Some(1));
-        assert_eq!(more_blocks(1, 0.2, 0.1, 0.95), None);
+    fn blocks_needed_follow_from_the_spread_and_from_the_effect() {
+        let of = |mean: f64, deviation: f64| MeanInterval {
+            mean,
+            deviation,
+            low: 0.0,
+            high: 0.0,
+        };
+        // ×0.6 with δ = 10 %: ((1.95996 + 0.84162) × 0.8 / (0.51083 − 0.09531))² = 29.09 → 30, of which 6 are there.
+        let delta = 1.1_f64.ln();
+        assert_eq!(more_blocks(6, &of(0.6_f64.ln(), 0.8), delta), Some(24));
+        // ((1.95996 + 1.28155) × 0.2 / 0.1)² = 42.03 → 43.
+        assert_eq!(more_blocks(6, &of(0.0, 0.2), 0.1), Some(37));
+        assert_eq!(more_blocks(60, &of(0.0, 0.2), 0.1), Some(1));
+        assert_eq!(more_blocks(6, &of(0.1, 0.2), 0.1), None);
+        assert_eq!(more_blocks(6, &of(0.101, 0.2), 0.1), None);
+    }
+
+    /// What is promised, by simulation: normal differences, seeded.
+    #[test]
+    fn so_many_blocks_settle_it_in_four_of_five_cases() {
+        let normal = |seed, i| normal_quantile(unit(mix(7, seed, i)).clamp(1e-12, 1.0 - 1e-12));
+        for (mean, want) in [(0.5, Reading::Differs), (0.0, Reading::Equivalent)] {
+            let (s, delta) = (0.4, 0.2);
+            let seems = MeanInterval {
+                mean,
+                deviation: s,
+                low: 0.0,
+                high: 0.0,
+            };
+            let n = more_blocks(0, &seems, delta).unwrap();
+            let settled = (0..500).filter(|case| {
+                let d: Vec<f64> = (0..n).map(|i| mean + s * normal(*case, i)).collect();
+                let i = mean_interval(&d, CONFIDENCE).unwrap();
+                read(i.low, i.high, delta) == want
+            });
+            let share = settled.count() as f64 / 500.0;
+            // t instead of z takes a little of it away.
+            assert!(
+                (0.7..0.92).contains(&share),
+                "{want:?}: {share} with {n} blocks"
+            );
+        }
     }
 }

@@ -314,7 +314,7 @@ fn an_arm_that_cannot_be_reached_is_said_before_the_other_is_loaded() {
     let theirs = Theirs::new();
     let desk = Desk::new(&with(&theirs.access()[0], &nobody, ""));
     let said = desk.play(&["--smoke"]);
-    assert_eq!(said.code, 1, "{said:?}");
+    assert_eq!(said.code, 2, "{said:?}");
     assert!(said.stderr.contains("arm new, store main: "), "{said:?}");
     assert!(!said.stderr.contains("trial 1 of"), "{said:?}");
     assert!(!desk.out().exists());

@@ -99,8 +99,7 @@ fn compare(
     let (reading, more) = match interval {
         Some(i) => {
             let reading = read(i.low, i.high, delta);
-            let more = (reading == Reading::Inconclusive)
-                .then(|| more_blocks(k, i.deviation, delta, CONFIDENCE));
+            let more = (reading == Reading::Inconclusive).then(|| more_blocks(k, &i, delta));
             (reading, more.flatten())
         }
         // Missed in every block and never in the other arm: no size, but no doubt either.

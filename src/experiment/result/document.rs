@@ -80,7 +80,8 @@ pub struct Comparison {
     pub delta: f64,
     /// What the interval says beside `delta`.
     pub reading: Reading,
-    /// About how many blocks more would settle an inconclusive reading.
+    /// About how many blocks more would settle an inconclusive reading with a probability of 80 %; none where there is no
+    /// interval, or above 1,000 blocks.
     pub more_blocks: Option<u64>,
     /// Exact two-sided sign-flip test.
     pub p: Option<f64>,

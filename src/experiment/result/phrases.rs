@@ -86,6 +86,9 @@ pub fn reading(c: &Comparison) -> String {
         Reading::Inconclusive => match c.more_blocks {
             Some(1) => "inconclusive, needs about 1 more block".to_owned(),
             Some(n) => format!("inconclusive, needs about {n} more blocks"),
+            None if c.low.is_some() => {
+                format!("inconclusive, too close to {delta} to be settled")
+            }
             None => "inconclusive".to_owned(),
         },
     }
