@@ -117,7 +117,7 @@ row 2 quota-plan --endpoints "$full" --window 1s
 row 2 run --endpoints "$live" --nodes 5 --duration 1s
 row 2 run --endpoints "$small" --nodes 5000 --duration 1s
 row 2 run --endpoints "$plain" --nodes 5 --prefix /registry
-row 2 run --data-dir missing/deeper
+row 2 run --data-dir /proc/x
 row 2 run --data-dir full-dir
 row 2 run --etcd /bin/true
 row 2 run --etcd-version 9.9
