@@ -311,7 +311,7 @@ if grep -qE -- "$wanted" <<<"$name"; then
     put 0 "$victim"
     truth="$victim was written by somebody else since"
     asked "$name: unasked" 2 'yes-this-etcd-is-mine' '' cleanup "${here[@]}"
-    asked "$name: one key is newer" '1 2' 'newer|since|somebody|not ours' '' cleanup "${here[@]}" --yes-this-etcd-is-mine
+    asked "$name: one key is newer" '1 2' 'another client uses this store' '' cleanup "${here[@]}" --yes-this-etcd-is-mine
     if [ "$(call 0 kv/range "{\"key\":\"$(b64 "$victim")\"}" | jq -r .count)" != 1 ]; then
         failures+=("$name: the key of somebody else was deleted")
     fi

@@ -5,6 +5,7 @@ use super::manifest::{HOME, RunKeys, Written};
 use super::rest::Rest;
 use crate::clock;
 use crate::etcd::control::{ControlClient, ControlError, RangeSpec};
+use crate::human::numbers::things;
 use crate::report::CleanupReport;
 use crate::rpc::prefix_end;
 use std::collections::BTreeSet;
@@ -45,8 +46,9 @@ impl<'a> RunData<'a> {
 pub enum CleanupError {
     /// A run on `/registry` itself, where others have keys or have written since.
     #[error(
-        "{count} keys under /registry are not this run's (for example {example}: {reason}): another client uses \
-         this store, so etcdmark deletes nothing there"
+        "{} under /registry {} not this run's (for example {example}: {reason}): another client uses this store, so \
+         etcdmark deletes nothing there",
+        things(*count, "key"), if *count == 1 { "is" } else { "are" }
     )]
     Foreign {
         /// How many.

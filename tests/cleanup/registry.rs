@@ -130,7 +130,7 @@ fn a_planted_manifest_deletes_nothing() {
     assert!(
         refused
             .stderr
-            .contains("1 keys under /registry are not this run's")
+            .contains("1 key under /registry is not this run's")
             && refused.stderr.contains("but the run began after revision"),
         "{refused:?}"
     );
