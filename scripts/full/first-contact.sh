@@ -76,7 +76,7 @@ row() {
     {
         printf '%s\n' "$*"
         printf '%s\n' "$code"
-        { grep -E '^error' err || grep '^note' said || cat said err; } | head -n 1
+        { grep -E '^error' err || grep '^note' said || cat said err; } | sed -n 1p
     } | sed "s#$scratch/##g; s/|/\\\\|/g" | paste -sd '\t' | sed 's/\t/ | /g; s/^/| /; s/$/ |/'
     if [ "$code" != "$want" ]; then failed+=("$*: exit $code, not $want"); fi
     if [ "$code" != 0 ] && [ "$lines" != 1 ] && [ ! -s said ]; then failed+=("$*: $lines lines"); fi

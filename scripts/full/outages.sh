@@ -188,7 +188,7 @@ holds() {
     while IFS= read -r must; do
         if ! grep -qE -- "$must" <<<"$said"; then wrong+=" does not say \"$must\";"; fi
     done <<<"$must"
-    if [ -n "$never" ] && grep -qE -- "$never" <<<"$said"; then wrong+=" says \"$(grep -oE -- "$never" <<<"$said" | head -n 1)\";"; fi
+    if [ -n "$never" ] && grep -qE -- "$never" <<<"$said"; then wrong+=" says \"$(grep -oE -- "$never" <<<"$said" | sed -n 1p)\";"; fi
     rows+=("| $name | $truth | ${first//|/\\|} | $code | ${wrong:-as it should be} |")
     if [ -n "$wrong" ]; then
         failures+=("$name")
