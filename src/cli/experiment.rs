@@ -204,6 +204,7 @@ impl ChangeFlags {
             set: self.set.clone(),
             allow_live_cluster: self.allow_live_cluster,
             yes_this_etcd_is_mine: self.yes_this_etcd_is_mine,
+            elsewhere: false,
         })
     }
 }
@@ -322,7 +323,11 @@ fn list(output: Format) -> Result<Exit, CliError> {
 fn show(name: &str, plan: bool, changes: &ChangeFlags) -> Result<Exit, CliError> {
     let source = ExperimentSource::load(name)?;
     if plan {
-        print_json(&source.resolve(&changes.changes()?, &analyses::ALL)?.plan)?;
+        let changes = Changes {
+            elsewhere: true,
+            ..changes.changes()?
+        };
+        print_json(&source.resolve(&changes, &analyses::ALL)?.plan)?;
     } else if *changes != ChangeFlags::default() {
         return Err(CliError::usage(
             "flags change the plan, not the file: add --plan to print it, or remove them",

@@ -115,7 +115,11 @@ fn check(file: &str, overrides: &Overrides) -> Result<Valid, CliError> {
 
 fn experiment(file: &str) -> Result<Valid, CliError> {
     let source = ExperimentSource::load(file)?;
-    let experiment = source.resolve(&Changes::default(), &analyses::ALL)?;
+    let changes = Changes {
+        elsewhere: true,
+        ..Changes::default()
+    };
+    let experiment = source.resolve(&changes, &analyses::ALL)?;
     for workload in experiment.workloads() {
         workload?;
     }

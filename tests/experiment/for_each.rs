@@ -133,10 +133,18 @@ fn wrong_flags_and_templates_are_refused_by_name() {
             "--medium wrong.yaml: etcd.medium: wrong.yaml:5:20: constant: \"2\" is not a duration",
         ),
     ] {
-        let said = show(&desk, &[&["--dir", "nvme"], args].concat());
+        let said = desk.play(&[&["--smoke", "--dir", "nvme"], args].concat());
         assert_eq!(said.code, 2, "{said:?}");
         assert!(said.stderr.contains(message), "{args:?}: {}", said.stderr);
     }
+    // A plan may be made for another machine.
+    let made = plan(&desk, &["--dir", "nvme", "--dir", "/theirs/gp3"]);
+    assert_eq!(names(&made), ["on-nvme", "on-gp3"]);
+    let note = "arm on-gp3: /theirs/gp3 is not on this machine, so nothing is known of it";
+    assert!(
+        made["notes"].as_array().unwrap().iter().any(|n| n == note),
+        "{made}"
+    );
     let said = show(&desk, &["--dir", "nvme"]);
     assert!(
         said.stderr.contains(

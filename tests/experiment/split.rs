@@ -90,7 +90,7 @@ fn a_wrong_split_is_refused_by_name() {
             "stores.1.etcd.dataDir: x.yaml: not a directory",
         ),
     ] {
-        let said = show(&desk, "split-events", args);
+        let said = desk.etcdmark(&[&["experiment", "split-events", "--smoke"], args].concat());
         assert_eq!(said.code, 2, "{said:?}");
         assert!(said.stderr.contains(message), "{args:?}: {}", said.stderr);
     }

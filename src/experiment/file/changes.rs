@@ -36,4 +36,6 @@ pub struct Changes {
     pub allow_live_cluster: bool,
     /// `--yes-this-etcd-is-mine`, of all of them.
     pub yes_this_etcd_is_mine: bool,
+    /// Nothing is going to be played here: directories of arms that are not optional may be another machine's.
+    pub elsewhere: bool,
 }

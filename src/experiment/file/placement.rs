@@ -47,7 +47,8 @@ impl ExperimentSource {
                 etcds.push(StoreEtcd::External(Box::new(external)));
                 continue;
             }
-            if let Err(e) = self.placement(&path, &spec, snapshot) {
+            let elsewhere = changes.elsewhere && arm.optional != Some(true);
+            if let Err(e) = self.placement(&path, &spec, snapshot, elsewhere) {
                 return match arm.optional {
                     Some(true) => Ok(Placement::Skipped(e.reason(&path))),
                     _ => Err(e),
@@ -115,6 +116,7 @@ impl ExperimentSource {
         path: &str,
         spec: &EtcdSpec,
         snapshot: bool,
+        elsewhere: bool,
     ) -> Result<(), ExperimentError> {
         if snapshot && spec.members.is_some_and(|n| n != 1) {
             let message = "snapshot works only with one member; remove snapshot, or use one member";
@@ -125,6 +127,9 @@ impl ExperimentSource {
         }
         for (field, dir) in [("dataDir", &spec.data_dir), ("walDir", &spec.wal_dir)] {
             let Some(dir) = dir else { continue };
+            if elsewhere && !dir.exists() {
+                continue;
+            }
             let at = |message: String| {
                 self.wrong(
                     &format!("{path}.{field}"),

@@ -20,6 +20,7 @@ use crate::experiment::registry::{Registry, RegistryEntry};
 use crate::experiment::result::metric::Metric;
 use crate::workload::{ResolvedWorkload, canonical_sha256};
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// Primary metrics at most: more hypotheses than that and none can be found with a few blocks.
 const MAX_PRIMARY: usize = 4;
@@ -113,6 +114,7 @@ impl ExperimentSource {
         plan.hash = hash(&plan, &arms);
         // Remarks decide nothing.
         plan.notes = disks::shared(&arms);
+        plan.notes.extend(elsewhere(&plan));
         plan.notes.extend(external::shared(&arms));
         for warning in arms.iter().flat_map(Arm::warnings) {
             if !plan.notes.contains(&warning) {
@@ -175,6 +177,20 @@ impl ExperimentSource {
         }
         Ok(metrics)
     }
+}
+
+/// Directories that are not here: a plan with them can be printed, not played.
+fn elsewhere(plan: &ExperimentPlan) -> Vec<String> {
+    let missing = |arm: &ArmPlan| {
+        let stores = arm.stores.iter();
+        let mut dirs = stores.flat_map(|s| s.data_dir.iter().chain(&s.wal_dir));
+        let dir = dirs.find(|dir| !Path::new(dir).exists())?;
+        Some(format!(
+            "arm {}: {dir} is not on this machine, so nothing is known of it",
+            arm.name
+        ))
+    };
+    plan.arms.iter().filter_map(missing).collect()
 }
 
 /// What all arms have in common.

@@ -167,10 +167,10 @@ fn absences(r: &RunResult) -> Vec<String> {
     for o in r.outages.iter().filter(|o| o.is_a_failure()) {
         *silent.entry(&o.store).or_default() += o.silent_seconds;
     }
+    // Counted by intervals of a second, shorter where a phase begins: below one it tells nothing.
+    let silent = silent.into_iter().filter(|(_, time)| *time >= 1.0);
     parts.extend(
-        silent
-            .into_iter()
-            .map(|(store, time)| format!("{}nothing succeeded for {}", of(store), seconds(time))),
+        silent.map(|(store, time)| format!("{}nothing succeeded for {}", of(store), seconds(time))),
     );
     parts
 }
