@@ -49,7 +49,7 @@ pub struct Args {
     /// Exit with code 99 if the fdatasync p99 over time of a directory exceeds this, such as 10ms
     #[arg(long, value_name = "DURATION")]
     pub max_p99: Option<String>,
-    /// Save the measured distribution as a medium file for emulation; once for each DIR, in order
+    /// Save the measured syncs as a medium file for emulation; once for each DIR, in order
     #[arg(long, value_name = "FILE")]
     pub save_medium: Vec<PathBuf>,
     /// Measure nothing: judge the fdatasyncs in this JSON result of fio (--output-format=json+)
