@@ -701,13 +701,13 @@ async fn a_live_cluster_is_left_alone_unless_allowed() {
     let e = cleanup_run(&cluster, &data, &mut |_, _| {})
         .await
         .unwrap_err();
-    assert!(e.to_string().contains("1 keys under /registry"), "{e}");
+    assert!(e.to_string().contains("1 key under /registry"), "{e}");
     // Nor is the run resumed beside them.
     assert_refused(
         &owned,
         Some(&mine),
         Exit::Usage,
-        &["--prefix /registry is refused", "1 keys"],
+        &["--prefix /registry is refused", "1 key"],
     )
     .await;
     raw.delete("/registry/pods/default/p", None).await.unwrap();
