@@ -1,7 +1,7 @@
 //! What recording one operation costs, and what writing out an interval costs.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use etcdmark::measure::{BatchMeansBuilder, Hist, HlogReader, HlogWriter, SparseHist};
+use etcdmark::measure::{Hist, HlogReader, HlogWriter, SparseHist};
 use etcdmark::rng::{exponential, mix};
 use std::hint::black_box;
 
@@ -25,14 +25,6 @@ fn record(c: &mut Criterion) {
             let mut sparse = SparseHist::new();
             values.iter().for_each(|&v| sparse.record(black_box(v)));
             sparse
-        });
-    });
-    let mut means = BatchMeansBuilder::new();
-    group.bench_function("batch means", |b| {
-        b.iter(|| {
-            values
-                .iter()
-                .for_each(|&v| means.record(black_box(v) as f64))
         });
     });
     group.finish();

@@ -2,7 +2,7 @@
 
 use super::result::{DirectoryResult, DiskLimits, Sample, Turn};
 use crate::clock::{Nanos, SECOND};
-use crate::human::numbers::{count, ns, percent, rate};
+use crate::human::numbers::{ns, percent, rate, seconds};
 use crate::report::Percentiles;
 use serde::{Deserialize, Serialize};
 
@@ -51,8 +51,11 @@ pub(super) fn limits() -> DiskLimits {
 
 /// Where a p99 with its interval stands.
 pub(super) fn standing(p99: Option<Nanos>, sample: Option<Sample>) -> LimitVerdict {
-    let (Some(p99), Some(sample)) = (p99, sample) else {
+    let Some(p99) = p99 else {
         return LimitVerdict::None;
+    };
+    let Some(sample) = sample else {
+        return LimitVerdict::Unclear;
     };
     if p99 < LIMIT_P99 && sample.p99_high_ns.is_some_and(|high| high < LIMIT_P99) {
         LimitVerdict::Within
@@ -71,20 +74,26 @@ pub(super) fn sentence(
     per_second: f64,
     in_memory: bool,
 ) -> String {
-    let (Some(f), Some(sample)) = (over_time, sample) else {
+    let Some(f) = over_time else {
         return format!("{directory}: nothing was measured");
     };
-    let interval = match sample.p99_high_ns {
-        Some(high) => format!("{} to {}", ns(sample.p99_low_ns), ns(high)),
-        None => format!("{} or more", ns(sample.p99_low_ns)),
-    };
+    let interval = sample.map(|s| match s.p99_high_ns {
+        Some(high) => format!(" (95 %: {} to {})", ns(s.p99_low_ns), ns(high)),
+        None => format!(" (95 %: {} or more)", ns(s.p99_low_ns)),
+    });
     let limit = ns(LIMIT_P99);
-    let stands = match (standing(Some(f.p99_ns), Some(sample)), f.p99_ns < LIMIT_P99) {
-        (LimitVerdict::Within, _) => format!("within etcd's {limit}"),
-        (LimitVerdict::Above, _) => format!("above etcd's {limit}"),
-        (_, true) => format!("within etcd's {limit}, but the interval crosses it"),
-        (_, false) => format!("above etcd's {limit}, but the interval crosses it"),
+    let side = if f.p99_ns < LIMIT_P99 {
+        "within"
+    } else {
+        "above"
     };
+    let open = match standing(Some(f.p99_ns), sample) {
+        LimitVerdict::Within | LimitVerdict::Above => "",
+        _ if sample.is_none() => ", but measured too shortly for an interval",
+        _ => ", but the interval crosses it",
+    };
+    let stands = format!("{side} etcd's {limit}{open}");
+    let interval = interval.unwrap_or_default();
     let speed = match per_second {
         r if r < SYNCS_REQUIRED => ", fewer than the 50 that etcd requires",
         r if r < SYNCS_RECOMMENDED => ", fewer than the 500 recommended under heavy load",
@@ -95,7 +104,7 @@ pub(super) fn sentence(
         false => "",
     };
     format!(
-        "{directory}: fdatasync p99 over time {} (95 %: {interval}), {stands}; {} sequential syncs/s{speed}{memory}",
+        "{directory}: fdatasync p99 over time {}{interval}, {stands}; {} sequential syncs/s{speed}{memory}",
         ns(f.p99_ns),
         rate(per_second)
     )
@@ -152,13 +161,18 @@ fn of_one(d: &DirectoryResult) -> Vec<String> {
             ns(ELECTION_TIMEOUT)
         ));
     }
-    if let Some(s) = d.sample.filter(|s| s.p99_high_ns.is_none()) {
-        notes.push(format!(
-            "{} syncs have an effective sample size of {} over time; an upper bound of p99 needs 299: measure longer \
-             (--duration)",
-            count(d.syncs),
-            count(s.effective as u64)
-        ));
+    match d.sample {
+        _ if d.syncs == 0 => {}
+        None => notes.push(format!(
+            "{} in appends are too short for an interval: measure longer (--duration)",
+            seconds(d.seconds)
+        )),
+        Some(s) if s.p99_high_ns.is_none() => notes.push(format!(
+            "{} blocks of {} differ so much that p99 has no upper bound: measure longer (--duration)",
+            s.blocks,
+            seconds(s.block_seconds)
+        )),
+        Some(_) => {}
     }
     if !d.preallocated {
         notes.push(
@@ -196,7 +210,8 @@ mod tests {
 
     fn sample(low: u64, high: Option<u64>) -> Option<Sample> {
         Some(Sample {
-            effective: 1000.0,
+            blocks: 60,
+            block_seconds: 1.0,
             p99_low_ns: low,
             p99_high_ns: high,
         })
@@ -224,6 +239,7 @@ mod tests {
         assert_eq!(at(10 * MS, 9 * MS, Some(12 * MS)), LimitVerdict::Unclear);
         assert_eq!(at(11 * MS, 10 * MS, None), LimitVerdict::Above);
         assert_eq!(standing(None, None), LimitVerdict::None);
+        assert_eq!(standing(Some(MS), None), LimitVerdict::Unclear);
     }
 
     #[test]

@@ -1,19 +1,20 @@
 //! What is kept of the appends of one directory.
 
 use super::judge::LIMIT_P99;
+use super::over_time::OverTime;
 use super::result::Turn;
 use crate::clock::Nanos;
 use crate::local::medium::LONGEST_SEQUENCE;
+use crate::measure::Hist;
 use crate::measure::stats::Moments;
-use crate::measure::{BatchMeansBuilder, Hist};
 
 /// Histograms, and what an interval and a drift are computed from.
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     pub(super) sync: Hist,
     pub(super) write: Hist,
-    /// Syncs in their order, for the effective sample size.
-    pub(super) sequence: BatchMeansBuilder,
+    /// Syncs by when they were made.
+    pub(super) over_time: OverTime,
     /// The first syncs themselves, ns, for a medium's file.
     pub(super) first: Vec<Nanos>,
     /// Time in write and fdatasync, ns.
@@ -37,7 +38,7 @@ impl Recorder {
     pub(super) fn record(&mut self, write: Nanos, sync: Nanos) {
         self.write.record(write);
         self.sync.record(sync);
-        self.sequence.record(sync as f64);
+        self.over_time.record(self.busy, sync);
         if self.first.len() < LONGEST_SEQUENCE {
             self.first.push(sync);
         }

@@ -145,14 +145,17 @@ pub struct FileSystemInfo {
     pub free: u64,
 }
 
-/// Neighbouring syncs resemble each other, so n of them say less than n independent ones.
+/// What the p99 over time is known to: 95 %, from the differences between blocks of this measurement
+/// ([`crate::measure::blocks`]). None of it below six blocks.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Sample {
-    /// Independent syncs that say as much.
-    pub effective: f64,
-    /// 95 % interval of the p99: lower end, ns.
+    /// Blocks of time.
+    pub blocks: usize,
+    /// Length of one, seconds spent in appends.
+    pub block_seconds: f64,
+    /// Lower end, ns.
     pub p99_low_ns: u64,
-    /// Its upper end, ns. Null where the effective sample does not carry one (it takes 299).
+    /// Upper end, ns. Null where the blocks differ so much that they carry none.
     pub p99_high_ns: Option<u64>,
 }
 

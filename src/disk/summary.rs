@@ -7,14 +7,11 @@ use super::judge::{self, limits, sentence, standing};
 use super::measure::Request;
 use super::over_time;
 use super::pattern::RECORD_BYTES;
-use super::recorder::Recorder;
 use super::result::{
-    API_VERSION, DirectoryResult, DiskResult, FileSystemInfo, KIND, Machine, OverLimit,
-    PatternInfo, Sample,
+    API_VERSION, DirectoryResult, DiskResult, FileSystemInfo, KIND, Machine, OverLimit, PatternInfo,
 };
 use crate::clock::{Nanos, UnixNanos};
 use crate::exit::Exit;
-use crate::measure::effective_sample_size;
 use crate::measure::encoded::encode;
 use crate::report::reduce::percentiles;
 
@@ -101,7 +98,8 @@ fn result(all: &[Directory], i: usize) -> DirectoryResult {
         .sync
         .histogram()
         .and_then(|h| percentiles(over_time::by_length(h).histogram()?));
-    let sample = sample(recorder);
+    let histogram = recorder.sync.histogram();
+    let sample = histogram.and_then(|h| recorder.over_time.p99(h));
     let per_second = recorder.per_second();
     let in_memory = place.file_system.in_memory();
     let others = all.iter().enumerate().filter(|(j, _)| *j != i);
@@ -157,12 +155,6 @@ fn result(all: &[Directory], i: usize) -> DirectoryResult {
         first: recorder.first.clone(),
         directory,
     }
-}
-
-/// The interval of the p99 over time.
-fn sample(recorder: &Recorder) -> Option<Sample> {
-    let effective = effective_sample_size(&recorder.sequence.finish());
-    over_time::sample(recorder.sync.histogram()?, effective)
 }
 
 /// Failed, interrupted, or over `--max-p99`, which a directory without a sync is.

@@ -4,8 +4,8 @@
 use super::in_flight::InFlight;
 use crate::clock::{Nanos, SECOND};
 use crate::kube::OpClass;
-use crate::measure::{BatchMeansBuilder, Hist, SparseHist};
-use crate::report::{Counts, Event, FailureEvent, IntendedRow, Metric, Phase, Sequence};
+use crate::measure::{Hist, SparseHist};
+use crate::report::{Counts, Event, FailureEvent, IntendedRow, Metric, Phase};
 use crate::rpc::errors::ErrorClass;
 use hdrhistogram::Histogram;
 use std::collections::{HashSet, VecDeque};
@@ -22,8 +22,6 @@ struct Record {
     counts: Counts,
     total: Counts,
     rows: VecDeque<Row>,
-    latency: BatchMeansBuilder,
-    miss: BatchMeansBuilder,
 }
 
 #[derive(Debug, Default)]
@@ -127,7 +125,6 @@ pub(crate) enum Outcome {
 /// Measures one worker.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    worker: u32,
     t0: Nanos,
     /// Arrivals have ended: what the measure phase intended and is counted now belongs to the drain.
     draining: bool,
@@ -139,11 +136,10 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// `t0` is the monotonic instant of the run's t = 0.
-    pub(crate) fn new(worker: usize, t0: Nanos, now: Nanos) -> Self {
+    pub(crate) fn new(t0: Nanos, now: Nanos) -> Self {
         let mut records = Vec::new();
         records.resize_with(PHASES.len() * OpClass::COUNT, || None);
         Recorder {
-            worker: u32::try_from(worker).unwrap_or(u32::MAX),
             t0,
             draining: false,
             records,
@@ -278,7 +274,6 @@ impl Recorder {
         let record = self.record(operation.phase, operation.class);
         record.counts.ok += 1;
         record.counts.late += u64::from(late);
-        record.sequence(response, late);
         if !closed {
             record.histogram(Metric::Response).record(response);
         }
@@ -294,7 +289,6 @@ impl Recorder {
         let second = self.second(operation.intended);
         let record = self.record(operation.phase, operation.class);
         record.counts.failed += 1;
-        record.miss.record(1.0);
         record.histogram(Metric::Error).record(response);
         let row = record.row(second);
         row.answered += 1;
@@ -306,7 +300,6 @@ impl Recorder {
         let second = self.second(operation.intended);
         let record = self.record(operation.phase, operation.class);
         record.counts.skipped += 1;
-        record.miss.record(1.0);
         let row = record.row(second);
         row.answered += 1;
         row.missed += 1;
@@ -326,7 +319,6 @@ impl Recorder {
                 .offered
                 .saturating_sub(all.ok + all.failed + all.skipped + all.censored);
             record.counts.censored += open;
-            (0..open).for_each(|_| record.miss.record(1.0));
             for row in &mut record.rows {
                 row.missed += row.offered.saturating_sub(row.answered);
                 row.answered = row.answered.max(row.offered);
@@ -388,17 +380,8 @@ impl Recorder {
                 .is_some_and(|r| last || (r.second < second && r.answered >= r.offered))
             {
                 if let Some(row) = record.rows.pop_front() {
-                    batch.events.push(Event::Intended(row.event(class)));
+                    batch.events.push(Event::Intended(row.event(phase, class)));
                 }
-            }
-            if long && phase != Phase::Populate {
-                batch.events.push(Event::Sequence(Sequence {
-                    worker: self.worker,
-                    phase,
-                    class: class.name().to_owned(),
-                    latency: record.latency.finish(),
-                    miss: record.miss.finish(),
-                }));
             }
         }
         batch
@@ -408,11 +391,6 @@ impl Recorder {
 impl Record {
     fn histogram(&mut self, metric: Metric) -> &mut Hist {
         &mut self.histograms[metric as usize]
-    }
-
-    fn sequence(&mut self, response: Nanos, missed: bool) {
-        self.latency.record(response as f64);
-        self.miss.record(if missed { 1.0 } else { 0.0 });
     }
 
     /// The row of an intended second; rows are few and mostly the last one is meant.
@@ -443,9 +421,10 @@ impl Record {
 }
 
 impl Row {
-    fn event(self, class: OpClass) -> IntendedRow {
+    fn event(self, phase: Phase, class: OpClass) -> IntendedRow {
         IntendedRow {
             t: self.second as f64,
+            phase: Some(phase),
             class: class.name().to_owned(),
             offered: self.offered,
             missed: self.missed,

@@ -61,7 +61,7 @@ impl Worker {
             leases: RefCell::default(),
             losses: Losses::new(run.stores.iter().map(|s| s.cluster)),
             maintenance: Maintenance::default(),
-            recorder: RefCell::new(Recorder::new(index, run.t0, clock::now())),
+            recorder: RefCell::new(Recorder::new(run.t0, clock::now())),
             scratch: RefCell::new(Vec::with_capacity(32 * 1024)),
             messages,
             run,

@@ -1,7 +1,7 @@
 //! Histograms, interval logs, statistics and validity. Pure: no clock, no tokio.
 
-pub mod batch_means;
 mod binary;
+pub mod blocks;
 pub mod delays;
 pub mod encoded;
 pub mod hist;
@@ -14,8 +14,8 @@ pub mod sparse;
 pub mod stats;
 pub mod validity;
 
-pub use batch_means::{BatchMeans, BatchMeansBuilder, effective_sample_size, merge_batch_means};
 pub use binary::BinaryInfo;
+pub use blocks::{Block, Blocks};
 pub use delays::{DelayBook, Delays, FileDelays};
 pub use hist::Hist;
 pub use hlog::{HlogReader, HlogWriter};

@@ -1,6 +1,5 @@
 //! Percentiles that failing fast cannot improve: over all offered operations, a miss counting as +∞.
 
-use super::stats::normal_quantile;
 use crate::clock::Nanos;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -16,13 +15,31 @@ pub enum Headline {
         /// Missed / offered, 0–1.
         share: f64,
     },
+    /// Fewer than [`ABOVE`] operations are slower: one observation, and no estimate of the percentile.
+    Few {
+        /// What stands at its rank, ns: for p99.9 of fewer than 1,000 operations the slowest.
+        value: Nanos,
+        /// Operations slower than that, by rank.
+        above: u64,
+    },
 }
 
+/// A percentile is estimated where at least so many operations are above it.
+pub const ABOVE: u64 = 10;
+
 impl Headline {
-    /// The value in ns; none if missed.
+    /// The value in ns; none if missed, and where there are too few operations for it.
     pub fn value(self) -> Option<Nanos> {
         match self {
             Headline::Value(ns) => Some(ns),
+            Headline::Missed { .. } | Headline::Few { .. } => None,
+        }
+    }
+
+    /// What was observed at its rank, however few are above; none if missed.
+    pub fn observed(self) -> Option<Nanos> {
+        match self {
+            Headline::Value(value) | Headline::Few { value, .. } => Some(value),
             Headline::Missed { .. } => None,
         }
     }
@@ -40,14 +57,20 @@ pub struct Offered<'a> {
     pub missed: u64,
 }
 
-/// An interval for a percentile.
+/// The 95 % interval of a percentile, from the differences between blocks of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PercentileInterval {
     /// Lower end.
     pub low: Headline,
-    /// Upper end; none when there are too few effective samples for one ([`samples_needed`]).
+    /// Upper end; none where less than one operation lies above it.
     pub high: Option<Headline>,
+    /// Blocks that it was computed from.
+    pub blocks: usize,
+    /// Their length, seconds.
+    pub block_seconds: f64,
+    /// Half the width of the interval of the share of operations above the percentile.
+    pub share_half: f64,
 }
 
 impl Offered<'_> {
@@ -66,35 +89,20 @@ impl Offered<'_> {
         Some(value.map_or(missed, Headline::Value))
     }
 
+    /// The same as an estimate: [`Headline::Few`] where fewer than [`ABOVE`] operations are above it.
+    pub fn estimate(&self, q: f64) -> Option<Headline> {
+        let found = self.percentile(q)?;
+        let above = self.offered - rank(q, self.offered)?;
+        Some(match found {
+            Headline::Value(value) if above < ABOVE => Headline::Few { value, above },
+            found => found,
+        })
+    }
+
     /// Percentile of the successes alone, ns: stands beside the headline, labelled so.
     pub fn of_successes(&self, q: f64) -> Option<Nanos> {
         let h = self.successes?;
         value_at_rank(h, rank(q, h.len())?)
-    }
-
-    /// Order-statistic interval for percentile q with `effective` independent samples, by the normal
-    /// approximation of Binomial(n, q): q ± z √(q(1−q)/n). `confidence` is two-sided, e.g. 0.95.
-    pub fn interval(&self, q: f64, effective: f64, confidence: f64) -> Option<PercentileInterval> {
-        let n = effective.clamp(1.0, (self.offered as f64).max(1.0));
-        let z = normal_quantile(0.5 + confidence / 2.0);
-        let half = z * (q * (1.0 - q) / n).sqrt();
-        let low = self.percentile((q - half).max(f64::MIN_POSITIVE))?;
-        let high = if n >= samples_needed(q) {
-            self.percentile((q + half).min(1.0))
-        } else {
-            None
-        };
-        Some(PercentileInterval { low, high })
-    }
-}
-
-/// Effective samples without which percentile q has no upper bound at 95 %: ln 0.05 / ln q, e.g. 299 for
-/// the 99th.
-pub fn samples_needed(q: f64) -> f64 {
-    if q > 0.0 && q < 1.0 {
-        (0.05_f64.ln() / q.ln()).ceil()
-    } else {
-        f64::INFINITY
     }
 }
 
@@ -147,6 +155,30 @@ mod tests {
             at(1000).percentile(0.5),
             Some(Headline::Missed { share: 1.0 })
         );
+    }
+
+    #[test]
+    fn ten_above_are_an_estimate_and_nine_are_not() {
+        let h = hist((0..1000).map(|i| 1000 + i / 10));
+        let of = Offered {
+            successes: h.histogram(),
+            offered: 1000,
+            missed: 0,
+        };
+        assert!(matches!(of.estimate(0.99), Some(Headline::Value(_))));
+        let few = of.estimate(0.991).unwrap();
+        assert!(matches!(few, Headline::Few { above: 9, .. }), "{few:?}");
+        assert_eq!(
+            (few.value(), few.observed()),
+            (None, of.percentile(0.991).unwrap().value())
+        );
+        // A miss is a miss, however few.
+        let of = Offered {
+            offered: 50,
+            missed: 2,
+            ..of
+        };
+        assert_eq!(of.estimate(0.99), Some(Headline::Missed { share: 0.04 }));
     }
 
     #[test]
@@ -204,30 +236,6 @@ mod tests {
                 .is_some_and(|v| v < 1_010_000)
         );
         assert_eq!(o.percentile(0.91), Some(Headline::Missed { share: 0.1 }));
-    }
-
-    #[test]
-    fn samples_needed_are_the_known_numbers() {
-        assert_eq!(samples_needed(0.99), 299.0);
-        assert_eq!(samples_needed(0.999), 2995.0);
-        assert_eq!(samples_needed(0.9999), 29956.0);
-    }
-
-    #[test]
-    fn the_interval_brackets_the_percentile_and_needs_samples() {
-        let h = hist((1..=100_000).map(|i| i * 1000));
-        let o = Offered {
-            successes: h.histogram(),
-            offered: 100_000,
-            missed: 0,
-        };
-        let i = o.interval(0.99, 10_000.0, 0.95).unwrap();
-        let (low, high) = (i.low.value().unwrap(), i.high.unwrap().value().unwrap());
-        // 0.99 ± 1.96 × √(0.0099/10,000) = 0.98805 … 0.99195.
-        assert!(low.abs_diff(98_805_000) < 100_000, "{low}");
-        assert!(high.abs_diff(99_195_000) < 100_000, "{high}");
-        assert_eq!(o.interval(0.99, 298.0, 0.95).unwrap().high, None);
-        assert!(o.interval(0.99, 299.0, 0.95).unwrap().high.is_some());
     }
 
     proptest! {

@@ -36,8 +36,13 @@ impl SparseHist {
 
     /// Records a value in ns.
     pub fn record(&mut self, ns: Nanos) {
+        self.record_n(ns, 1);
+    }
+
+    /// Records it `n` times.
+    pub fn record_n(&mut self, ns: Nanos, n: u64) {
         self.max = self.max.max(ns);
-        self.put(lower_bound(ns), 1);
+        self.put(lower_bound(ns), n);
     }
 
     /// Adds another one.
@@ -74,6 +79,25 @@ impl SparseHist {
     /// Values recorded.
     pub fn len(&self) -> u64 {
         self.buckets.iter().map(|b| b.1).sum()
+    }
+
+    /// Values that are at most `ns`, to the bucket: one that reaches above `ns` is not counted.
+    pub fn count_to(&self, ns: Nanos) -> u64 {
+        let within = self.buckets.iter().take_while(|b| upper_bound(b.0) <= ns);
+        within.map(|b| b.1).sum()
+    }
+
+    /// The `n` smallest values.
+    #[must_use]
+    pub fn smallest(&self, n: u64) -> SparseHist {
+        let mut kept = SparseHist::new();
+        let mut left = n;
+        for &(lower, count) in &self.buckets {
+            let count = count.min(left);
+            kept.add_buckets(&[(lower, count)]);
+            left -= count;
+        }
+        kept
     }
 
     /// Nothing recorded.
@@ -132,6 +156,23 @@ mod tests {
             prop_assert!(b.buckets().windows(2).all(|w| w[0].0 < w[1].0));
             prop_assert_eq!(b.max(), values.iter().copied().max().unwrap_or(0));
         }
+    }
+
+    #[test]
+    fn the_smallest_are_cut_at_a_count_and_counted_to_a_value() {
+        let mut h = SparseHist::new();
+        [5, 5, 7, 900, 100_000].iter().for_each(|v| h.record(*v));
+        assert_eq!(h.smallest(3).buckets(), [(5, 2), (7, 1)]);
+        assert_eq!(h.smallest(1).buckets(), [(5, 1)]);
+        assert_eq!(h.smallest(9), {
+            let mut all = SparseHist::new();
+            all.add_buckets(h.buckets());
+            all
+        });
+        assert_eq!(
+            [4, 5, 6, 899, 1000, 200_000].map(|ns| h.count_to(ns)),
+            [0, 2, 2, 3, 4, 5]
+        );
     }
 
     #[test]

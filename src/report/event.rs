@@ -4,7 +4,7 @@
 use crate::kube::OpClass;
 use crate::kube::opclass::Verb;
 use crate::kube::resource::Resource;
-use crate::measure::{BatchMeans, BinaryInfo, MediumInfo};
+use crate::measure::{BinaryInfo, MediumInfo};
 use crate::rpc::Effect;
 use crate::rpc::Rpc;
 use hdrhistogram::Histogram;
@@ -173,8 +173,6 @@ pub enum Event {
     Interval(Interval),
     /// One intended second, fully answered or censored.
     Intended(IntendedRow),
-    /// Sequential statistics of one op class and phase, so far: every ten seconds and at the load's end.
-    Sequence(Sequence),
     /// The generator's own behaviour, once a second.
     Client(ClientSample),
     /// One member's own metrics.
@@ -490,6 +488,9 @@ impl Counts {
 pub struct IntendedRow {
     /// The intended second, seconds since t0.
     pub t: f64,
+    /// The phase that it was intended in.
+    #[serde(default)]
+    pub phase: Option<Phase>,
     /// Op class.
     pub class: String,
     /// Intended in this second.
@@ -500,23 +501,6 @@ pub struct IntendedRow {
     pub max: u64,
     /// Sparse 2-digit histogram of responses: (lower bound ns, count).
     pub histogram: Vec<(u64, u64)>,
-}
-
-/// Effective sample size ingredients: dyadic batch means in completion order, of one worker, from the phase's begin
-/// until now. The last of a worker holds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Sequence {
-    /// Whose.
-    #[serde(default)]
-    pub worker: u32,
-    /// Phase.
-    pub phase: Phase,
-    /// Op class.
-    pub class: String,
-    /// Of the response time (ns).
-    pub latency: BatchMeans,
-    /// Of the indicator "missed".
-    pub miss: BatchMeans,
 }
 
 /// The generator's own behaviour.

@@ -6,6 +6,7 @@ pub mod event;
 pub mod files;
 pub mod hgrm;
 pub mod json;
+mod percentiles;
 pub mod rebuild;
 pub mod reduce;
 pub mod result;

@@ -10,6 +10,7 @@ use super::event::{
     ClassInfo, CleanupReport, Counts, DefragmentationEvent, GuardEvent, Header, LossEvent,
     LossKind, MemberEvent, Note, Phase, VerifyReport,
 };
+pub use super::percentiles::{Percentiles, Precision};
 use crate::exit::Exit;
 use crate::measure::percentile::Headline;
 use crate::measure::validity::{Validity, Verdict};
@@ -124,8 +125,8 @@ pub struct Figures {
     pub schedule_lag: Option<Percentiles>,
     /// Response time of the operations that failed for good.
     pub errors: Option<Percentiles>,
-    /// How much these percentiles can be relied on.
-    pub sample: Option<SampleSize>,
+    /// What these percentiles are known to.
+    pub precision: Option<Precision>,
 }
 
 /// Headline percentiles.
@@ -142,43 +143,6 @@ pub struct Headlines {
     pub p999: Headline,
     /// The slowest.
     pub max: Headline,
-}
-
-/// Percentiles of what a histogram holds, nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Percentiles {
-    /// Values.
-    pub count: u64,
-    pub mean_ns: f64,
-    /// Smallest.
-    pub min_ns: u64,
-    /// Median.
-    pub p50_ns: u64,
-    /// 90 %.
-    pub p90_ns: u64,
-    /// 99 %.
-    pub p99_ns: u64,
-    /// 99.9 %.
-    #[serde(rename = "p99.9_ns")]
-    pub p999_ns: u64,
-    /// Largest.
-    pub max_ns: u64,
-}
-
-/// How much a percentile can be relied on: neighbouring operations resemble each
-/// other, so n of them say less than n independent ones.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct SampleSize {
-    /// Operations.
-    pub n: u64,
-    /// Independent operations that say as much about the response time.
-    pub effective: f64,
-    /// 95 % interval of the headline p99: lower end.
-    pub p99_low: Option<Headline>,
-    /// Its upper end. None where the effective sample does not carry one (it takes 299).
-    pub p99_high: Option<Headline>,
-    /// Upper end of the 95 % Wilson interval of the share of misses.
-    pub miss_share_high: f64,
 }
 
 /// A threshold, judged.

@@ -151,6 +151,7 @@ mod tests {
         let mut all = Renewals::default();
         for t in 0..9 {
             let row = IntendedRow {
+                phase: None,
                 t: f64::from(t),
                 class: CLASS.name().to_owned(),
                 offered: 10,

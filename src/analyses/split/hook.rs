@@ -160,6 +160,7 @@ mod tests {
 
     fn row(t: f64, class: &str, ms: &[u64]) -> Event {
         Event::Intended(IntendedRow {
+            phase: None,
             t,
             class: class.to_owned(),
             offered: ms.len() as u64,

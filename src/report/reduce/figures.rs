@@ -1,10 +1,10 @@
 //! Counts and histograms → percentiles. Misses are +∞; histograms are added before they come here.
 
-use crate::measure::BatchMeans;
-use crate::measure::stats::wilson_upper;
-use crate::measure::{Hist, Offered, effective_sample_size};
+use crate::measure::blocks::MIN_BLOCKS;
+use crate::measure::percentile::{ABOVE, Headline, PercentileInterval};
+use crate::measure::{Blocks, Hist, Offered};
 use crate::report::event::{Counts, Metric};
-use crate::report::result::{Figures, Headlines, Percentiles, SampleSize};
+use crate::report::result::{Figures, Headlines, Percentiles, Precision};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 
@@ -24,8 +24,8 @@ pub(super) struct Input<'a> {
     pub(super) histograms: &'a BTreeMap<Metric, Hist>,
     /// Response times of those that were in time.
     pub(super) in_time: &'a Hist,
-    /// Batch means of latency and of "missed".
-    pub(super) sequence: Option<&'a (BatchMeans, BatchMeans)>,
+    /// The same operations by when they were intended.
+    pub(super) blocks: &'a Blocks,
 }
 
 /// Per second; 0 without time.
@@ -88,7 +88,7 @@ pub(super) fn figures(input: &Input<'_>) -> Figures {
             .and_then(|_| get(Metric::ScheduleLag))
             .and_then(percentiles),
         errors: get(Metric::Error).and_then(percentiles),
-        sample: input.sequence.zip(of).and_then(|(s, of)| sample(s, &of)),
+        precision: of.and_then(|of| precision(input, &of)),
     }
 }
 
@@ -126,26 +126,41 @@ pub(super) fn offered<'a>(open: &Counts, in_time: &'a Hist) -> Offered<'a> {
 
 fn headlines(of: &Offered<'_>) -> Option<Headlines> {
     Some(Headlines {
-        p50: of.percentile(0.5)?,
-        p90: of.percentile(0.9)?,
-        p99: of.percentile(0.99)?,
-        p999: of.percentile(0.999)?,
+        p50: of.estimate(0.5)?,
+        p90: of.estimate(0.9)?,
+        p99: of.estimate(0.99)?,
+        p999: of.estimate(0.999)?,
         max: of.percentile(1.0)?,
     })
 }
 
-/// z of a two-sided 95 % interval.
-const Z: f64 = 1.96;
+/// Of one side of an interval of 95 %.
+const ONE_SIDE: f64 = 0.975;
 
-fn sample((latency, miss): &(BatchMeans, BatchMeans), of: &Offered<'_>) -> Option<SampleSize> {
-    let effective = effective_sample_size(latency);
-    let p99 = of.interval(0.99, effective, 0.95)?;
-    let share = of.missed as f64 / of.offered as f64;
-    Some(SampleSize {
-        n: of.offered,
-        effective,
-        p99_low: Some(p99.low),
-        p99_high: p99.high,
-        miss_share_high: wilson_upper(share, effective_sample_size(miss), Z),
+/// None where the rows of intended seconds are not those of the operations that are counted: files of a killed run, or cut.
+fn precision(input: &Input<'_>, of: &Offered<'_>) -> Option<Precision> {
+    let blocks = input.blocks;
+    if blocks.offered() != of.offered {
+        return None;
+    }
+    let few = matches!(of.estimate(0.99)?, Headline::Few { .. });
+    let p99 = blocks.percentile(0.99, of).filter(|_| !few);
+    let settled = p99.is_some_and(|interval| interval.high.is_some());
+    Some(Precision {
+        p50: blocks.percentile(0.5, of),
+        p99,
+        miss_share: blocks
+            .share_beyond(None, ONE_SIDE)
+            .map(|share| [share.low(), share.high()]),
+        seconds_needed: (!settled).then(|| seconds_needed(input.seconds, of.offered, p99)),
     })
+}
+
+/// After so many seconds of the same load, p99 would have ten operations above it, enough blocks, and an interval that ends:
+/// its width shrinks with the square root of the time.
+fn seconds_needed(seconds: f64, offered: u64, p99: Option<PercentileInterval>) -> f64 {
+    // One in a hundred is above p99.
+    let for_rank = seconds * (ABOVE * 100) as f64 / offered.max(1) as f64;
+    let for_width = p99.map_or(0.0, |i| seconds * (i.share_half / (1.0 - 0.99)).powi(2));
+    for_rank.max(for_width).max(MIN_BLOCKS as f64).max(seconds)
 }

@@ -20,17 +20,16 @@ pub(crate) use figures::percentiles;
 
 use super::downtime::downtimes;
 use super::event::{
-    ClassInfo, Counts, End, Event, Header, HistogramLine, HistogramTag, Interval, Metric, Phase,
-    Progress,
+    ClassInfo, Counts, End, Event, Header, HistogramLine, HistogramTag, IntendedRow, Interval,
+    Metric, Phase, Progress,
 };
 use super::result::{
     API_VERSION, ClassResult, Figures, KIND, MissingData, Outage, PhaseTime, PopulateResult,
     RunResult, StoreResult,
 };
 use super::threshold;
-use crate::measure::BatchMeans;
 use crate::measure::hist::HIGHEST;
-use crate::measure::{Hist, merge_batch_means, percentile::Headline};
+use crate::measure::{Block, Blocks, Hist, SparseHist, percentile::Headline};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 
@@ -43,8 +42,8 @@ pub struct Reducer {
     last: f64,
     /// Of the measure phase only: class → metric → histogram, stores added.
     histograms: BTreeMap<String, BTreeMap<Metric, Hist>>,
-    /// Class → worker → batch means of latency and of "missed".
-    sequences: BTreeMap<String, BTreeMap<u32, (BatchMeans, BatchMeans)>>,
+    /// Of the measure phase only: class → operations by when they were intended.
+    blocks: BTreeMap<String, Blocks>,
     tallies: tally::Tallies,
     servers: servers::Servers,
     ledger: accounts::Ledger,
@@ -105,14 +104,8 @@ impl Reducer {
                 self.ledger.interval(i);
                 self.interval(i);
             }
+            Event::Intended(row) if row.phase == Some(Phase::Measure) => self.intended(row),
             Event::Intended(_) => {}
-            Event::Sequence(s) if s.phase == Phase::Measure => {
-                self.sequences
-                    .entry(s.class.clone())
-                    .or_default()
-                    .insert(s.worker, (s.latency.clone(), s.miss.clone()));
-            }
-            Event::Sequence(_) => {}
             Event::Client(c) => {
                 self.seen(c.t);
                 self.tallies.client_sample(c);
@@ -193,6 +186,19 @@ impl Reducer {
             .entry(tag.metric)
             .or_default()
             .add_histogram(histogram);
+    }
+
+    fn intended(&mut self, row: &IntendedRow) {
+        let mut answered = SparseHist::new();
+        answered.add_buckets(&row.histogram);
+        // A class has one limit: its late responses are its largest.
+        let in_time = answered.smallest(row.offered.saturating_sub(row.missed));
+        let block = Block {
+            offered: row.offered,
+            in_time,
+        };
+        let blocks = self.blocks.entry(row.class.clone()).or_default();
+        blocks.add(row.t.max(0.0) as u64, &block);
     }
 
     fn seen(&mut self, t: f64) {
@@ -413,7 +419,7 @@ impl Reducer {
     }
 
     fn class_results(&self, seconds: f64, missing: &[MissingData]) -> Vec<ClassResult> {
-        let none = BTreeMap::new();
+        let (none, unknown) = (BTreeMap::new(), Blocks::default());
         self.header
             .classes
             .iter()
@@ -422,10 +428,6 @@ impl Reducer {
                 if tally.counts == Counts::default() {
                     return None;
                 }
-                let sequence = self.sequences.get(&class.name).map(|workers| {
-                    let (latency, miss): (Vec<_>, Vec<_>) = workers.values().cloned().unzip();
-                    (merge_batch_means(&latency), merge_batch_means(&miss))
-                });
                 let input = figures::Input {
                     whole: !missing.iter().any(|m| m.class == class.name),
                     counts: &tally.counts,
@@ -434,7 +436,7 @@ impl Reducer {
                     open: (!class.closed_loop).then_some(&tally.counts),
                     histograms: self.histograms.get(&class.name).unwrap_or(&none),
                     in_time: &self.in_time(Some(&class.name)),
-                    sequence: sequence.as_ref(),
+                    blocks: self.blocks.get(&class.name).unwrap_or(&unknown),
                 };
                 Some(ClassResult {
                     class: class.clone(),
@@ -462,6 +464,8 @@ impl Reducer {
             .iter()
             .map(|m| (*m, self.merged(None, *m)))
             .collect();
+        let all = classes.iter().filter(|c| !c.class.closed_loop);
+        let blocks = Blocks::sum(all.filter_map(|c| self.blocks.get(&c.class.name)));
         figures::figures(&figures::Input {
             whole,
             counts: &counts,
@@ -473,7 +477,7 @@ impl Reducer {
                 .then_some(&open),
             histograms: &histograms,
             in_time: &self.in_time(None),
-            sequence: None,
+            blocks: &blocks,
         })
     }
 

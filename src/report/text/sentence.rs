@@ -6,7 +6,7 @@ use crate::measure::percentile::Headline;
 use crate::measure::validity::Verdict;
 use crate::report::downtime::Downtime;
 use crate::report::files::{EVENTS, HLOG};
-use crate::report::result::{ClassResult, MemberFigures, RunResult, StoreResult};
+use crate::report::result::{ClassResult, Figures, MemberFigures, RunResult, StoreResult};
 use crate::report::{LossEvent, LossKind};
 use std::collections::BTreeMap;
 
@@ -332,14 +332,45 @@ pub(super) fn speaker(r: &RunResult) -> Option<&ClassResult> {
     worst.or_else(primary).or_else(busiest)
 }
 
+/// `3.05-3.44 ms`: the 95 % interval of the headline p99.
+pub(super) fn p99_interval(f: &Figures) -> Option<String> {
+    let interval = f.precision?.p99?;
+    let low = ns(interval.low.value()?);
+    let Some(high) = interval.high.and_then(Headline::value) else {
+        return Some(format!("{low} or more"));
+    };
+    let high = ns(high);
+    let (number, unit) = low.split_once(' ')?;
+    Some(match high.split_once(' ') {
+        Some((_, same)) if same == unit => format!("{number}-{high}"),
+        _ => format!("{low}-{high}"),
+    })
+}
+
 fn speak(c: &ClassResult) -> String {
     let (title, limit) = (&c.class.title, seconds(c.class.limit));
     match (c.figures.headline.map(|h| h.p99), c.figures.service) {
-        (Some(Headline::Value(p99)), _) => format!("{title} p99 {}, limit {limit}", ns(p99)),
+        (Some(Headline::Value(p99)), _) => {
+            let interval =
+                p99_interval(&c.figures).map_or(String::new(), |i| format!(" (95 %: {i})"));
+            format!("{title} p99 {}{interval}, limit {limit}", ns(p99))
+        }
+        (Some(Headline::Few { .. }), _) => format!(
+            "{title}: {} are too few for a p99, the slowest took {}, limit {limit}",
+            count(c.figures.counts.offered),
+            c.figures.successes.map_or("-".to_owned(), |s| ns(s.max_ns))
+        ),
         (Some(Headline::Missed { share }), _) => {
             format!("{title} p99 missed ({}), limit {limit}", percent(share))
         }
-        (None, Some(service)) => format!("{title} service p99 {}", ns(service.p99_ns)),
+        (None, Some(service)) => match service.estimate(0.99) {
+            Some(p99) => format!("{title} service p99 {}", ns(p99)),
+            None => format!(
+                "{title}: {} are too few for a p99, the slowest took {}",
+                count(service.count),
+                ns(service.max_ns)
+            ),
+        },
         (None, None) => format!("{title}: no answers"),
     }
 }

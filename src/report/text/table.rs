@@ -1,5 +1,6 @@
 //! One aligned line per op class.
 
+use super::sentence::p99_interval;
 use crate::human::numbers::{count, ns, percent, rate, seconds};
 use crate::measure::percentile::Headline;
 use crate::report::result::{ClassResult, Figures, RunResult};
@@ -11,12 +12,8 @@ pub(super) fn table(r: &RunResult) -> Vec<String> {
     let own_limits = limits.windows(2).any(|w| w[0] != w[1]);
     let mut rows = vec![heading(own_limits)];
     for (class, limit) in r.classes.iter().zip(&limits) {
-        let name = name(class);
-        rows.push(row(
-            &name,
-            &class.figures,
-            own_limits.then_some(limit.as_str()),
-        ));
+        let limit = own_limits.then_some(limit.as_str());
+        rows.push(row(&name(class), &class.figures, limit));
     }
     let mixed = r
         .classes
@@ -37,24 +34,19 @@ fn name(class: &ClassResult) -> String {
 }
 
 fn heading(own_limits: bool) -> Vec<String> {
-    let mut cells = vec![String::new()];
-    cells.extend(
-        [
-            "offered/s",
-            "done/s",
-            "p50",
-            "p99",
-            "p99.9",
-            "max",
-            "missed",
-        ]
-        .map(str::to_owned),
-    );
-    if own_limits {
-        cells.push("limit".to_owned());
-    }
-    cells.push("svc p99".to_owned());
-    cells
+    let mut cells = vec![""];
+    cells.extend([
+        "offered/s",
+        "done/s",
+        "p50",
+        "p99",
+        "p99.9",
+        "max",
+        "missed",
+    ]);
+    cells.extend(own_limits.then_some("limit"));
+    cells.push("svc p99");
+    cells.into_iter().map(str::to_owned).collect()
 }
 
 fn row(name: &str, f: &Figures, limit: Option<&str>) -> Vec<String> {
@@ -67,11 +59,11 @@ fn row(name: &str, f: &Figures, limit: Option<&str>) -> Vec<String> {
     });
     cells.push(rate(f.achieved_rate));
     // A closed loop has no response time: its service time stands there, and a footnote says so.
-    match (f.headline, f.service) {
-        (Some(h), _) => cells.extend([h.p50, h.p99, h.p999].map(figure)),
-        (None, Some(s)) => cells.extend([s.p50_ns, s.p99_ns, s.p999_ns].map(ns)),
-        (None, None) => cells.extend([dash(), dash(), dash()]),
-    }
+    let service = |q| f.service.and_then(|s| s.estimate(q)).map_or_else(dash, ns);
+    cells.extend(match f.headline {
+        Some(h) => [h.p50, h.p99, h.p999].map(figure),
+        None => [0.5, 0.99, 0.999].map(service),
+    });
     let slowest = f.headline.map_or(f.service, |_| f.successes);
     cells.push(slowest.map_or_else(dash, |s| ns(s.max_ns)));
     cells.push(if f.misses == 0 {
@@ -80,7 +72,7 @@ fn row(name: &str, f: &Figures, limit: Option<&str>) -> Vec<String> {
         percent(f.miss_share)
     });
     cells.extend(limit.map(str::to_owned));
-    cells.push(f.service.map_or_else(dash, |s| ns(s.p99_ns)));
+    cells.push(service(0.99));
     cells
 }
 
@@ -88,7 +80,53 @@ fn figure(f: Headline) -> String {
     match f {
         Headline::Value(v) => ns(v),
         Headline::Missed { .. } => "missed".to_owned(),
+        Headline::Few { .. } => "-".to_owned(),
     }
+}
+
+/// The intervals of p99 with what they speak of, and after which time op classes without one would have it.
+fn precision(r: &RunResult) -> Vec<String> {
+    let mut lines = Vec::new();
+    let classes = r
+        .classes
+        .iter()
+        .map(|c| (c.class.name.as_str(), &c.figures));
+    let total = (r.classes.len() > 1).then_some(("all", &r.total));
+    let with = classes.chain(total).filter_map(|(name, f)| {
+        let length = f.precision?.p99?.block_seconds;
+        Some((length, format!("{name} {}", p99_interval(f)?)))
+    });
+    let (lengths, intervals): (Vec<f64>, Vec<String>) = with.unzip();
+    if let Some(shortest) = lengths.iter().copied().reduce(f64::min) {
+        let longest = lengths.iter().copied().fold(shortest, f64::max);
+        let blocks = match longest > shortest {
+            true => format!("{} to {}", seconds(shortest), seconds(longest)),
+            false => seconds(shortest),
+        };
+        lines.push(format!(
+            "p99     95 % intervals of these {}, from the differences between blocks of {blocks}: {}",
+            seconds(r.measured_seconds),
+            intervals.join(", ")
+        ));
+    }
+    let needed = r.classes.iter().filter_map(|c| {
+        let needed = c.figures.precision?.seconds_needed?;
+        Some((needed, c.class.name.as_str()))
+    });
+    let mut without: Vec<(f64, &str)> = needed.collect();
+    without.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let all: Vec<String> = without
+        .iter()
+        .map(|(needed, class)| format!("{class} {}", seconds((needed * 1.1).ceil())))
+        .collect();
+    if !all.is_empty() {
+        lines.push(format!(
+            "-       fewer than 10 operations are slower, or the blocks differ too much for an interval; p99 would need \
+             about: {} (--duration)",
+            all.join(", ")
+        ));
+    }
+    lines
 }
 
 /// First column to the left, the others to the right.
@@ -173,6 +211,7 @@ pub(super) fn remarks(r: &RunResult) -> Vec<String> {
     if r.classes.iter().any(|c| c.class.closed_loop) {
         lines.push("* closed loop: no intended instants, so only service times".to_owned());
     }
+    lines.extend(precision(r));
     if r.total.misses > 0 {
         lines
             .push("percentiles cover all offered operations; a miss counts as infinite".to_owned());
