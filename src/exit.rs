@@ -10,7 +10,7 @@ pub enum Exit {
     Failure = 1,
     /// A flag, a file or a precondition was wrong; nothing was started.
     Usage = 2,
-    /// A comparison found a regression (reserved).
+    /// A comparison found that one etcd is worse than another.
     Regression = 97,
     /// The generator did not keep up: the numbers do not speak of etcd.
     Invalid = 98,

@@ -12,10 +12,11 @@ use etcdmark::kube::OpClass;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "",
     "run",
     "experiment",
+    "compare",
     "list",
     "validate",
     "show",

@@ -25,6 +25,8 @@ mod flags;
 mod for_each;
 #[path = "experiment/forbidden.rs"]
 mod forbidden;
+#[path = "experiment/gate.rs"]
+mod gate;
 #[path = "experiment/killed.rs"]
 mod killed;
 #[path = "experiment/labels.rs"]

@@ -1,6 +1,8 @@
 //! What the statistics promise, by simulation: seeded, so that a failure is a change and not bad luck. The short form runs
 //! always; `ETCDMARK_METHOD=full` (`scripts/full/method.sh`) plays what docs/method/ quotes.
 
+#[path = "method/gate.rs"]
+mod gate;
 #[path = "method/intervals.rs"]
 mod intervals;
 #[path = "method/noise.rs"]

@@ -49,6 +49,6 @@ pub(super) fn answer(evidence: &Evidence<'_>) -> String {
         plan.baseline,
         level.level.between(" on level ", ""),
         parts.join("; "),
-        phrases::basis(plan.smoke, &about)
+        phrases::basis(evidence.so_far(), &about)
     )
 }

@@ -2,6 +2,7 @@
 
 mod compare;
 mod defrag;
+mod gate;
 mod media;
 mod quota;
 mod split;
@@ -26,6 +27,10 @@ pub const ALL: Registry = Registry::new(
         },
         RegistryEntry {
             analysis: &media::Media,
+            hook: None,
+        },
+        RegistryEntry {
+            analysis: &gate::GateAnalysis,
             hook: None,
         },
         RegistryEntry {

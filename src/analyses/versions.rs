@@ -72,6 +72,6 @@ fn answer(evidence: &Evidence<'_>) -> String {
         version(&newest.name),
         version(&plan.baseline),
         parts.join("; "),
-        phrases::basis(plan.smoke, &told)
+        phrases::basis(evidence.so_far(), &told)
     )
 }

@@ -49,6 +49,9 @@ pub struct Args {
     /// Exit with code 99 if the fdatasync p99 over time of a directory exceeds this, such as 10ms
     #[arg(long, value_name = "DURATION")]
     pub max_p99: Option<String>,
+    /// Exit with code 99 if --max-p99 is undecided because the measurement is too short, too
+    #[arg(long, requires = "max_p99", conflicts_with = "fio")]
+    pub strict: bool,
     /// Save the measured syncs as a medium file for emulation; once for each DIR, in order
     #[arg(long, value_name = "FILE")]
     pub save_medium: Vec<PathBuf>,
@@ -86,6 +89,7 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
         budget: budget(args)?,
         named: args.named_files,
         max_p99,
+        strict: args.strict,
     };
     media(args)?;
     let control = Control::default();

@@ -10,8 +10,8 @@ use crate::control::Control;
 use crate::exit::Exit;
 use crate::experiment::file::etcd_spec::EtcdSpec;
 use crate::experiment::{
-    BUILTINS, Changes, ExperimentDirectory, ExperimentError, ExperimentResult, ExperimentSource,
-    run as play, text,
+    BUILTINS, Changes, Experiment, ExperimentDirectory, ExperimentError, ExperimentResult,
+    ExperimentSource, run as run_trials, text,
 };
 use serde::Serialize;
 use std::path::PathBuf;
@@ -45,25 +45,27 @@ pub struct Args {
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
     pub changes: ChangeFlags,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub output: OutputFlags,
+}
+
+/// Where the results go, and in which form.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputFlags {
     /// Directory for the results: new or empty, or of the same command, to continue it [default:
     /// etcdmark-results/NAME-TIME]
-    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Output format
-    #[arg(
-        short,
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "FORMAT",
-        help_heading = "Output"
-    )]
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
     /// Print only the result, no progress
-    #[arg(short, long, help_heading = "Output")]
+    #[arg(short, long)]
     pub quiet: bool,
     /// Print the events of each trial as well
-    #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
+    #[arg(short, long, conflicts_with = "quiet")]
     pub verbose: bool,
 }
 
@@ -205,6 +207,7 @@ impl ChangeFlags {
             allow_live_cluster: self.allow_live_cluster,
             yes_this_etcd_is_mine: self.yes_this_etcd_is_mine,
             elsewhere: false,
+            null: false,
         })
     }
 }
@@ -238,10 +241,18 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
 fn experiment(args: &Args, name: &str) -> Result<Exit, CliError> {
     let experiment =
         ExperimentSource::load(name)?.resolve(&args.changes.changes()?, &analyses::ALL)?;
+    play(&experiment, &args.output)
+}
+
+/// Plays an experiment, prints its result, and exits as that says.
+///
+/// # Errors
+/// Everything that keeps it from beginning or from coming to its end.
+pub(super) fn play(experiment: &Experiment, output: &OutputFlags) -> Result<Exit, CliError> {
     for workload in experiment.workloads() {
         descriptors::raise(&workload?)?;
     }
-    let out = args.out.clone().unwrap_or_else(|| {
+    let out = output.out.clone().unwrap_or_else(|| {
         let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
         PathBuf::from("etcdmark-results").join(format!("{}-{now}", experiment.plan.name))
     });
@@ -250,12 +261,12 @@ fn experiment(args: &Args, name: &str) -> Result<Exit, CliError> {
     signals::watch(control.clone(), first)
         .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
     let directory = ExperimentDirectory::open(&out, &experiment.plan)?;
-    let mut watching = Watching::new(args);
-    watching.introduce(&experiment, &out);
-    let played = play(&experiment, &directory, &control, &mut watching);
+    let mut watching = Watching::new(output);
+    watching.introduce(experiment, &out);
+    let played = run_trials(experiment, &directory, &control, &mut watching);
     watching.close();
     let result = played?;
-    report(&result, args.output, &out)?;
+    report(&result, output.output, &out)?;
     let exit = result.exit();
     if exit == Exit::Interrupted && !control.interrupted() {
         return Ok(Exit::Failure);

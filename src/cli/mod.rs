@@ -2,6 +2,7 @@
 
 pub mod cleanup;
 pub mod cluster_flags;
+pub mod compare;
 pub mod descriptors;
 pub mod disk;
 pub mod error;
@@ -42,11 +43,12 @@ Examples:
   etcdmark run events --endpoints http://10.0.0.1:2379
   etcdmark run --kind kind --allow-live-cluster  the etcd of a kind cluster
   etcdmark experiment versions --smoke           compare etcd versions
+  etcdmark compare 3.6 3.7                       is the second worse? (exit code 97)
   etcdmark inspect --endpoints http://127.0.0.1:2379
   etcdmark disk /var/lib/etcd                    is this disk fast enough for etcd?
 
 Exit codes:
-  0 ok, 1 failure, 2 usage, 97 regression (reserved), 98 invalid run, 99 threshold missed,
+  0 ok, 1 failure, 2 usage, 97 regression, 98 invalid run, 99 threshold missed,
   130 interrupted";
 
 #[derive(Debug, Subcommand)]
@@ -55,6 +57,8 @@ enum Command {
     Run(Box<run::Args>),
     /// Compare two or more arms under the same traffic.
     Experiment(Box<experiment::Args>),
+    /// Compare two etcds; exit code 97 when the second is worse.
+    Compare(Box<compare::Args>),
     /// List the built-in workloads.
     List(list::Args),
     /// Check workload files without running them.
@@ -93,6 +97,7 @@ pub fn main() -> Exit {
     let ended = match cli.command {
         Command::Run(args) => run::run(*args),
         Command::Experiment(args) => experiment::run(*args),
+        Command::Compare(args) => compare::run(*args),
         Command::List(args) => list::run(args),
         Command::Validate(args) => validate::run(args),
         Command::Show(args) => show::run(args),

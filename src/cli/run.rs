@@ -67,6 +67,9 @@ pub struct Args {
     /// Skip reading back the keys and comparing them with the acknowledged writes
     #[arg(long, help_heading = "Run")]
     pub no_verify: bool,
+    /// Exit with code 99 if a threshold is undecided because the run is too short, too
+    #[arg(long, help_heading = "Run")]
+    pub strict: bool,
     /// Guards that stop the run: all, none, or a list of quota,alarm,leader-change,quorum [default: all for
     /// an external etcd, none for a local etcd]
     #[arg(long, value_name = "LIST", help_heading = "Run")]
@@ -103,6 +106,10 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let mut splits = args.local.splits()?;
     splits.extend(external.overrides.iter().map(OverrideEtcd::split));
     let resolved = args.changes.resolve_split(&args.workload, splits)?;
+    if args.strict && resolved.thresholds.is_empty() {
+        let message = "--strict: the workload has no thresholds; add --threshold, or leave it out";
+        return Err(CliError::usage(message));
+    }
     descriptors::raise(&resolved)?;
     for note in &resolved.notes {
         complain(note);
@@ -168,7 +175,8 @@ fn start(
         guards,
         allow_live_cluster: args.load.allow_live_cluster,
     };
-    let plan = resolved.into_plan(targets, settings)?;
+    let mut plan = resolved.into_plan(targets, settings)?;
+    plan.strict = args.strict;
     let played = play(args, plan, &control, directory);
     for local in locals {
         runtime.block_on(local.stop());

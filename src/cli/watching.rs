@@ -1,6 +1,6 @@
 //! How far an experiment is, on stderr.
 
-use super::experiment::Args;
+use super::experiment::OutputFlags;
 use super::output::complain;
 use super::progress::Progress;
 use crate::experiment::{Experiment, Observer, TrialPlan};
@@ -9,7 +9,7 @@ use std::io::IsTerminal;
 
 /// What all trials take: `about 14 min`; of trials that end by themselves `at most 3 h`.
 pub(super) fn length(experiment: &Experiment) -> String {
-    let about = match experiment.ends_by_itself() {
+    let about = match experiment.ends_by_itself() || experiment.may_end_early() {
         true => "at most",
         false => "about",
     };
@@ -33,7 +33,7 @@ pub(super) struct Watching {
 }
 
 impl Watching {
-    pub(super) fn new(args: &Args) -> Self {
+    pub(super) fn new(args: &OutputFlags) -> Self {
         Watching {
             quiet: args.quiet,
             verbose: args.verbose,

@@ -2,6 +2,7 @@
 //! of the file; `--set` reaches the others and is applied last.
 
 use super::CliError;
+use crate::human::threshold::{Threshold, ThresholdError};
 use crate::workload::{Overrides, ResolvedWorkload, Source, Split};
 use clap::Args;
 
@@ -18,10 +19,17 @@ pub struct WorkloadFlags {
     /// Set any field of the workload's spec; can be repeated
     ///
     /// For example --set cluster.podsPerNode=50, --set actors.node-leases.period=5s,
-    /// --set limits.node-lease/update=500ms, --set 'thresholds=["all: missed <= 1%"]'.
+    /// --set limits.node-lease/update=500ms, --set 'actors.events.rate=100'.
     /// See docs/reference/workload.md for every field.
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
+
+    /// Condition that must hold, or the exit code is 99; can be repeated [thresholds: []]
+    ///
+    /// For example --threshold 'node-lease/update p99 < 100ms', --threshold 'all missed <= 1%',
+    /// --threshold 'etcd fsync < 10ms'. The conditions of the file hold as well.
+    #[arg(long, value_name = "CONDITION")]
+    pub threshold: Vec<String>,
 
     /// Multiply every open-loop rate except those of probe, compactor and defragmenter [load.rateScale: 1]
     ///
@@ -118,6 +126,19 @@ impl WorkloadFlags {
         }
         if self.populate.as_deref() == Some("single") {
             overrides.push("--populate single", "populate.maxOps", "1");
+        }
+        for threshold in &self.threshold {
+            let flag = format!("--threshold {threshold:?}");
+            if let Err(e @ (ThresholdError::Shape | ThresholdError::Bound(_))) =
+                Threshold::parse(threshold)
+            {
+                return Err(CliError::usage(format!("{flag}: {e}")));
+            }
+            overrides.push(
+                flag,
+                "thresholds.+",
+                &serde_json::json!(threshold).to_string(),
+            );
         }
         for assignment in &self.set {
             overrides.push_set(assignment)?;

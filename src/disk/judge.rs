@@ -4,6 +4,7 @@ use super::result::{DirectoryResult, DiskLimits, Sample, Turn};
 use crate::clock::{Nanos, SECOND};
 use crate::human::numbers::{ns, percent, rate, seconds};
 use crate::report::Percentiles;
+use crate::report::result::ThresholdVerdict;
 use serde::{Deserialize, Serialize};
 
 /// etcd FAQ: "p99 duration should be less than 10ms" (`wal_fsync_duration_seconds`), ns.
@@ -46,6 +47,18 @@ pub(super) fn limits() -> DiskLimits {
             "https://etcd.io/docs/latest/faq/".to_owned(),
             "https://etcd.io/docs/latest/op-guide/hardware/".to_owned(),
         ],
+    }
+}
+
+/// Whether a directory keeps to `--max-p99`: undecided where the interval holds it or there is none. One without a sync does not.
+pub(super) fn held(d: &DirectoryResult, max: Nanos) -> ThresholdVerdict {
+    match d.over_time.map(|f| (f.p99_ns, d.sample)) {
+        None => ThresholdVerdict::Missed,
+        Some((p99, Some(s))) if p99 > max && s.p99_low_ns > max => ThresholdVerdict::Missed,
+        Some((p99, Some(s))) if p99 <= max && s.p99_high_ns.is_some_and(|high| high <= max) => {
+            ThresholdVerdict::Passed
+        }
+        Some(_) => ThresholdVerdict::Undecided,
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Request {
     pub named: bool,
     /// The p99 of fdatasync over time that every directory must stay at or below, ns.
     pub max_p99: Option<Nanos>,
+    /// A p99 whose interval holds that bound has missed it, too.
+    pub strict: bool,
 }
 
 /// How far a measurement is.

@@ -10,10 +10,11 @@ use super::pattern::RECORD_BYTES;
 use super::result::{
     API_VERSION, DirectoryResult, DiskResult, FileSystemInfo, KIND, Machine, OverLimit, PatternInfo,
 };
-use crate::clock::{Nanos, UnixNanos};
+use crate::clock::UnixNanos;
 use crate::exit::Exit;
 use crate::measure::encoded::encode;
 use crate::report::reduce::percentiles;
+use crate::report::result::ThresholdVerdict;
 
 /// How a measurement ended.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +54,7 @@ pub(super) fn summarize(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: started.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         outcome: outcome.to_owned(),
-        exit_code: exit(&results, request.max_p99, ended).code(),
+        exit_code: exit(&results, request, ended).code(),
         machine: machine(),
         pattern: PatternInfo {
             name: request.pattern.name().to_owned(),
@@ -157,15 +158,16 @@ fn result(all: &[Directory], i: usize) -> DirectoryResult {
     }
 }
 
-/// Failed, interrupted, or over `--max-p99`, which a directory without a sync is.
-fn exit(results: &[DirectoryResult], max_p99: Option<Nanos>, ended: Ended<'_>) -> Exit {
-    let over = |max| {
-        results
-            .iter()
-            .any(|d| d.over_time.is_none_or(|f| f.p99_ns > max))
+/// Failed, interrupted, or over `--max-p99`; with `--strict` also where the measurement was too short to tell.
+fn exit(results: &[DirectoryResult], request: &Request, ended: Ended<'_>) -> Exit {
+    let held = |max| results.iter().map(move |d| judge::held(d, max));
+    let missed = |verdict| match verdict {
+        ThresholdVerdict::Passed => false,
+        ThresholdVerdict::Missed => true,
+        ThresholdVerdict::Undecided => request.strict,
     };
-    let threshold = match max_p99 {
-        Some(max) if over(max) => Exit::Threshold,
+    let threshold = match request.max_p99 {
+        Some(max) if held(max).any(missed) => Exit::Threshold,
         _ => Exit::Ok,
     };
     threshold.and(match ended {

@@ -1,7 +1,9 @@
 //! The result for people: the verdicts, a line per directory, then what explains them.
 
+use super::judge;
 use super::result::{DirectoryComparison, DirectoryResult, DiskResult};
 use crate::human::numbers::{bytes, count, ns, percent, rate, seconds};
+use crate::report::result::ThresholdVerdict;
 use crate::report::text::{align, wrap};
 
 /// The result, lines ending in newlines, without colour.
@@ -49,14 +51,27 @@ pub fn render(r: &DiskResult) -> String {
         &mut out,
     );
     if let Some(max) = r.max_p99_ns {
-        let over = r
-            .directories
-            .iter()
-            .filter(|d| d.over_time.is_none_or(|f| f.p99_ns > max));
-        let over: Vec<&str> = over.map(|d| d.directory.as_str()).collect();
-        let held = match over.as_slice() {
-            [] => "held".to_owned(),
-            some => format!("missed: {}", some.join(", ")),
+        let with = |verdict| {
+            let all = r
+                .directories
+                .iter()
+                .filter(|d| judge::held(d, max) == verdict);
+            all.map(|d| d.directory.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let (missed, open) = (
+            with(ThresholdVerdict::Missed),
+            with(ThresholdVerdict::Undecided),
+        );
+        let parts = [("missed", missed), ("undecided", open)];
+        let parts = parts.into_iter().filter(|(_, which)| !which.is_empty());
+        let parts: Vec<String> = parts
+            .map(|(what, which)| format!("{what}: {which}"))
+            .collect();
+        let held = match parts.is_empty() {
+            true => "held".to_owned(),
+            false => parts.join("; "),
         };
         wrap(&format!("limit   --max-p99 {} {held}", ns(max)), &mut out);
     }
@@ -246,7 +261,7 @@ pub(super) mod tests {
             disk    /b: ext4 at /, in memory; 48 GiB of 64 GiB free
             limits  etcd's documentation: p99 of fdatasync below 10 ms; 50 sequential IOPS required, 500
                     recommended for heavily loaded clusters
-            limit   --max-p99 5 ms missed: /a, /b
+            limit   --max-p99 5 ms undecided: /a, /b
             note    others used the disk
         "#]].assert_eq(&render(&result));
     }

@@ -6,12 +6,16 @@
 //! | `quota` | a member's db file is above 80 % of its quota (etcd compares the file, not what is in use) |
 //! | `alarm` | a member has an alarm, or etcd refused a write for one |
 //! | `leader-change` | a member has seen a leader change since the run's first sample of it |
+//! | `threshold` | a threshold with `abortOnFail` has failed, after its grace time |
 //! | `quorum` | for 10 s no member had a leader, or most members were unreachable, or none answered |
+
+mod thresholds;
 
 use crate::etcd::control::MemberStatus;
 use crate::report::{Event, GuardEvent, Phase, ServerSample};
-use crate::workload::plan::GuardKind;
+use crate::workload::plan::{GuardKind, Threshold};
 use std::collections::{BTreeMap, BTreeSet};
+use thresholds::Aborting;
 
 /// Share of the quota above which the db file is too large.
 pub const QUOTA_SHARE: f64 = 0.8;
@@ -74,6 +78,7 @@ pub struct Guards {
     populating: bool,
     /// The last reading.
     now: Option<f64>,
+    thresholds: Aborting,
 }
 
 #[derive(Debug, Default)]
@@ -109,6 +114,13 @@ impl Guards {
         }
     }
 
+    /// Thresholds that end the load when they have failed.
+    #[must_use]
+    pub fn with_thresholds(mut self, thresholds: &[Threshold]) -> Self {
+        self.thresholds = Aborting::new(thresholds);
+        self
+    }
+
     /// Takes one event; gives the guard that it made fire, at most once in a run.
     pub fn observe(&mut self, event: &Event) -> Option<GuardEvent> {
         if self.fired {
@@ -129,6 +141,11 @@ impl Guards {
             }
             Event::Phase(phase) => {
                 self.populating = phase.phase == Phase::Populate;
+                self.thresholds.phase(phase);
+                None
+            }
+            Event::Intended(row) => {
+                self.thresholds.intended(row);
                 None
             }
             Event::Server(sample) => {
@@ -182,6 +199,7 @@ impl Guards {
             Event::Host(host) => {
                 self.pass(host.t);
                 self.quorum(host.t)
+                    .or_else(|| self.thresholds.failed(host.t))
             }
             _ => None,
         };

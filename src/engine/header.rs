@@ -37,8 +37,9 @@ pub(super) fn header(run: &RunContext, stores: &[PreparedStore]) -> Header {
         thresholds: plan
             .thresholds
             .iter()
-            .map(|t| t.expression.clone())
+            .map(|t| t.rule.expression.clone())
             .collect(),
+        strict: plan.strict,
         primary: plan.primary.clone(),
         environment: environment::capture(workers, wire, plan.stores.iter().map(|s| &s.target)),
         stores: plan

@@ -51,7 +51,7 @@ pub fn run(plan: Plan, control: &Control, sink: &mut dyn Sink) -> Result<RunResu
     let t0 = anchor.mono - anchor.unix % SECOND;
     let (run, mut stores) = RunContext::new(prepared, control, anchor, t0);
     let mut stream = Stream::new(sink, t0);
-    stream.guards = Guards::new(&run.plan.guards);
+    stream.guards = Guards::new(&run.plan.guards).with_thresholds(&run.plan.thresholds);
     let mut active = ActiveRun::new(Arc::new(run), &runtime, &stores);
     let header = header::header(&active.run, &stores);
     stream.event(&Event::Header(Box::new(header)));

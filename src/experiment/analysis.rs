@@ -1,7 +1,7 @@
 //! How an experiment's trials become its answer.
 
 use super::plan::ExperimentPlan;
-use super::result::document::{Comparison, Table, TrialResult};
+use super::result::document::{Comparison, Table, TrialResult, TrialState};
 use crate::measure::paired::MIN_BLOCKS;
 use crate::report::RunResult;
 use std::fmt::Debug;
@@ -14,6 +14,11 @@ pub trait Analysis: Debug + Sync {
     /// Default: a comparison with an interval.
     fn requirements(&self) -> Requirements {
         Requirements::default()
+    }
+
+    /// Whether the trials so far settle it, and those that are left need not be played.
+    fn settled(&self, _: &Evidence<'_>) -> bool {
+        false
     }
 
     /// The answer. Pure: the same evidence gives the same words.
@@ -29,6 +34,8 @@ pub struct Requirements {
     pub blocks: u32,
     /// Every trial fills its etcd to the quota: the guards of quota and alarms are off.
     pub full_etcd: bool,
+    /// It judges the metrics of `gate`, on a number of blocks that it knows itself.
+    pub gate: bool,
 }
 
 impl Default for Requirements {
@@ -37,6 +44,7 @@ impl Default for Requirements {
             arms: 2,
             blocks: MIN_BLOCKS as u32,
             full_etcd: false,
+            gate: false,
         }
     }
 }
@@ -56,6 +64,14 @@ pub struct Evidence<'a> {
     pub after: &'a [Option<serde_json::Value>],
 }
 
+impl Evidence<'_> {
+    /// Trials are still to be played; of a smoke test, which concludes nothing, that is of no account.
+    pub fn so_far(&self) -> bool {
+        let to_come = |t: &TrialResult| matches!(t.state, TrialState::Missing | TrialState::Torn);
+        !self.plan.smoke && self.trials.iter().any(to_come)
+    }
+}
+
 /// What an analysis found.
 #[derive(Clone, Debug, Default)]
 pub struct Findings {
@@ -67,4 +83,6 @@ pub struct Findings {
     pub notes: Vec<String>,
     /// What the tables were computed from, for programs.
     pub data: serde_json::Value,
+    /// An arm is worse than the baseline: the exit code is 97.
+    pub regression: bool,
 }

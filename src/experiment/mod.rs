@@ -17,7 +17,9 @@ pub mod schema;
 
 pub use analysis::{Analysis, Evidence, Findings, Requirements};
 pub use error::ExperimentError;
-pub use file::{BUILTINS, Builtin, Changes, Experiment, ExperimentSource, Slot, builtin, order};
+pub use file::{
+    BUILTINS, Builtin, Changes, Experiment, ExperimentSource, Side, Slot, builtin, order,
+};
 pub use level::LevelName;
 pub use plan::{ExperimentPlan, TrialPlan};
 pub use play::directory::{ExperimentDirectory, is_experiment, rebuild};

@@ -49,6 +49,9 @@ pub struct ExperimentPlan {
     pub primary: Vec<String>,
     /// What is shown beside it.
     pub metrics: Vec<String>,
+    /// What the analysis `gate` judges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
     /// How the analysis `quota` goes on once the etcd is full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fill: Option<Fill>,
@@ -137,6 +140,27 @@ pub struct PlannedMedium {
     pub spec: MediumSpec,
 }
 
+/// What the analysis `gate` judges, and on how many blocks at most: `discarded`, then those of two stages, then spare ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Gate {
+    /// The gating metrics.
+    pub metrics: Vec<GateMetric>,
+    /// First blocks that are played and not used.
+    pub discarded: u32,
+    /// Base and head are one etcd: the noise is measured, and nothing is judged.
+    pub null: bool,
+}
+
+/// A gating metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GateMetric {
+    pub metric: String,
+    /// A departure up to this does not matter: a share for ratios, else in the metric's unit.
+    pub delta: f64,
+}
+
 /// What the analysis `quota` does with a full etcd; seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -179,6 +203,11 @@ impl ExperimentPlan {
     /// The arm of that name.
     pub fn arm(&self, name: &str) -> Option<&ArmPlan> {
         self.arms.iter().find(|a| a.name == name)
+    }
+
+    /// The first block whose figures are used, from 1.
+    pub fn first_block(&self) -> u32 {
+        1 + self.gate.as_ref().map_or(0, |gate| gate.discarded)
     }
 
     /// The arms that are compared with the baseline.

@@ -3,6 +3,7 @@
 mod grouped;
 pub mod numbers;
 pub mod shell;
+pub mod threshold;
 pub mod units;
 
 pub(crate) use grouped::grouped;

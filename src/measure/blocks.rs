@@ -10,7 +10,7 @@
 use super::SparseHist;
 use super::percentile::{Headline, Offered, PercentileInterval};
 use super::sparse::{lower_bound, upper_bound};
-use super::stats::{normal_quantile, t_quantile, wilson_upper};
+use super::stats::{normal_quantile, t_quantile, wilson_lower, wilson_upper};
 use std::collections::BTreeMap;
 
 /// Below so many blocks there is no interval.
@@ -103,6 +103,15 @@ impl Blocks {
         }
     }
 
+    /// Adds a row of `events.jsonl`: operations of one class, and so of one limit, of which the late ones are the largest in `answered`,
+    /// (lower bound ns, count).
+    pub fn add_row(&mut self, n: u64, offered: u64, missed: u64, answered: &[(u64, u64)]) {
+        let mut all = SparseHist::new();
+        all.add_buckets(answered);
+        let in_time = all.smallest(offered.saturating_sub(missed));
+        self.add(n, &Block { offered, in_time });
+    }
+
     fn double(&mut self) {
         self.length *= 2;
         for (index, block) in std::mem::take(&mut self.blocks) {
@@ -178,11 +187,16 @@ impl Blocks {
         widest
     }
 
+    /// Operations that missed or were slower than `ns`.
+    pub fn beyond(&self, ns: Option<u64>) -> u64 {
+        self.blocks.values().map(|b| b.beyond(ns)).sum()
+    }
+
     /// Upper end for that share at one-sided `probability`: never below Wilson's, which holds where no operation was beyond. 1
     /// without operations.
     pub fn share_at_most(&self, ns: Option<u64>, probability: f64) -> f64 {
         let n = self.offered() as f64;
-        let beyond: u64 = self.blocks.values().map(|b| b.beyond(ns)).sum();
+        let beyond = self.beyond(ns);
         let wilson = wilson_upper(beyond as f64 / n.max(1.0), n, normal_quantile(probability));
         if beyond == 0 {
             return wilson;
@@ -190,6 +204,20 @@ impl Blocks {
         match self.share_beyond(ns, probability) {
             Some(interval) => interval.high().max(wilson),
             None => 1.0,
+        }
+    }
+
+    /// Lower end for that share at one-sided `probability`: Wilson's where every operation was beyond. Below [`MIN_BLOCKS`] blocks
+    /// each counts as one operation, since nothing is known of how alike those in it are.
+    pub fn share_at_least(&self, ns: Option<u64>, probability: f64) -> f64 {
+        let (beyond, n) = (self.beyond(ns), self.offered());
+        let z = normal_quantile(probability);
+        if beyond == n {
+            return wilson_lower(1.0, n as f64, z);
+        }
+        match self.share_beyond(ns, probability) {
+            Some(interval) => interval.low(),
+            None => wilson_lower(beyond as f64 / n as f64, self.len() as f64, z),
         }
     }
 
@@ -285,6 +313,15 @@ mod tests {
         // 1.645² / (500 + 1.645²).
         assert!((few.share_at_most(None, 0.95) - 0.005_382).abs() < 1e-5);
         assert_eq!(few.share_at_most(Some(0), 0.95), 1.0, "all are beyond 0 ns");
+        assert!((few.share_at_least(Some(0), 0.95) - 0.994_6).abs() < 1e-3);
+        assert_eq!(few.share_at_least(None, 0.95), 0.0);
+        // Four of five blocks are slow: Wilson's bound of 4 in 5, not of 400 in 500.
+        let (most, _) = blocks(500, 100, |i| i >= 100);
+        let least = most.share_at_least(Some(10_000_000), 0.95);
+        assert!(
+            (least - wilson_lower(0.8, 5.0, 1.644_854)).abs() < 1e-6,
+            "{least}"
+        );
         assert_eq!(Blocks::default().share_at_most(None, 0.95), 1.0);
     }
 

@@ -4,6 +4,7 @@ mod binary;
 pub mod blocks;
 pub mod delays;
 pub mod encoded;
+pub mod gate;
 pub mod hist;
 pub mod hlog;
 mod medium;

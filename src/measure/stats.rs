@@ -49,6 +49,14 @@ pub fn wilson_upper(proportion: f64, n: f64, z: f64) -> f64 {
     ((p + z2 / (2.0 * n) + z * root) / (1.0 + z2 / n)).min(1.0)
 }
 
+/// Wilson's lower bound likewise; 0 if n is 0.
+pub fn wilson_lower(proportion: f64, n: f64, z: f64) -> f64 {
+    if n <= 0.0 {
+        return 0.0;
+    }
+    1.0 - wilson_upper(1.0 - proportion, n, z)
+}
+
 /// The standard normal quantile of 0 < p < 1 (±∞ outside), to 1.2e-9, by Acklam's rational approximation.
 pub fn normal_quantile(p: f64) -> f64 {
     const A: [f64; 6] = [
@@ -225,6 +233,8 @@ mod tests {
             1e-6,
         );
         assert_eq!(wilson_upper(0.0, 0.0, 1.96), 1.0);
+        close(wilson_lower(0.1, 10.0, 1.959_964), 0.017_876, 1e-5);
+        assert_eq!(wilson_lower(0.5, 0.0, 1.96), 0.0);
         assert_eq!(wilson_upper(1.0, 50.0, 1.96), 1.0);
     }
 

@@ -32,7 +32,8 @@ pub const WALL_JUMP_SECONDS: f64 = 0.5;
 pub const ACHIEVED: f64 = 0.99;
 /// A backlog at the end above this many times its mean (and [`BACKLOG_FLOOR`] more) is saturated.
 pub const BACKLOG: f64 = 2.0;
-/// Operations by which a backlog may exceed its bound: a handful is chance.
+/// Operations by which a backlog may exceed its bound, and by which fewer than were offered may be answered within the phase: a
+/// handful is chance, such as those in flight at its end.
 pub const BACKLOG_FLOOR: f64 = 10.0;
 /// Clock sources that are read without a system call.
 pub const FAST_CLOCKS: [&str; 6] = [
@@ -184,6 +185,9 @@ pub struct Validity {
     pub saturated: bool,
     /// Worst first.
     pub reasons: Vec<Reason>,
+    /// What could not be checked, because it could not be read.
+    #[serde(default)]
+    pub unchecked: Vec<Check>,
     /// What was judged.
     pub inputs: ValidityInputs,
 }
@@ -213,8 +217,21 @@ pub fn judge(inputs: &ValidityInputs) -> Validity {
         verdict,
         saturated,
         reasons,
+        unchecked: unchecked(i),
         inputs: inputs.clone(),
     }
+}
+
+/// Checks for which this machine did not tell enough. What a load may lack, such as response times, is no check of it.
+fn unchecked(i: &ValidityInputs) -> Vec<Check> {
+    [
+        (Check::ClientCpu, i.client_cpu_share.is_none()),
+        (Check::Steal, i.steal_share.is_none()),
+        (Check::ClockSource, i.clock_source.is_empty()),
+    ]
+    .into_iter()
+    .filter_map(|(check, unknown)| unknown.then_some(check))
+    .collect()
 }
 
 fn schedule_lag(i: &ValidityInputs) -> Option<Reason> {
@@ -407,8 +424,12 @@ fn wall_clock(i: &ValidityInputs) -> Option<Reason> {
 fn achieved(i: &ValidityInputs) -> Option<Reason> {
     let offered = i.offered.filter(|&n| n > 0)?;
     let share = i.achieved as f64 / offered as f64;
-    let answered = (i.achieved + i.refused) as f64 / offered as f64;
-    (answered < ACHIEVED).then(|| Reason {
+    let answered = i.achieved + i.refused;
+    let short = offered.saturating_sub(answered) as f64;
+    let chance = i
+        .backlog_end
+        .map_or(0.0, |end| (end as f64).min(BACKLOG_FLOOR));
+    (short - chance > (1.0 - ACHIEVED) * offered as f64).then(|| Reason {
         check: Check::AchievedRate,
         verdict: Verdict::Valid,
         measured: share,

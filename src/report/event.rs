@@ -233,6 +233,9 @@ pub struct Header {
     pub classes: Vec<ClassInfo>,
     /// Thresholds as written.
     pub thresholds: Vec<String>,
+    /// An undecided threshold has failed, too.
+    #[serde(default)]
+    pub strict: bool,
     /// Primary metrics.
     pub primary: Vec<String>,
     /// The machine.
@@ -653,7 +656,7 @@ pub struct FailureEvent {
 pub struct GuardEvent {
     /// Seconds since t0.
     pub t: f64,
-    /// Which (`quota`, `alarm`, `leader-change`, `quorum`).
+    /// Which (`quota`, `alarm`, `leader-change`, `quorum`, `threshold`).
     pub guard: String,
     pub store: String,
     /// What it saw, with the numbers.

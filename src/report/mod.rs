@@ -12,7 +12,7 @@ pub mod reduce;
 pub mod result;
 pub mod sinks;
 pub mod text;
-mod threshold;
+pub(crate) mod threshold;
 
 pub use event::*;
 pub use files::{DirectoryError, FileSink, RunDirectory};

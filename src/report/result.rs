@@ -150,13 +150,22 @@ pub struct Headlines {
 pub struct ThresholdResult {
     /// As written.
     pub expression: String,
-    /// What was found, in the expression's unit (seconds, per second, 0–1); none when the figure is
-    /// a miss (+∞) or does not exist.
+    pub verdict: ThresholdVerdict,
+    /// What was found, in the figure's unit (seconds, per second, 0–1, bytes, cores); none when it is a miss (+∞) or does not
+    /// exist.
     pub value: Option<f64>,
-    /// Whether it held.
-    pub passed: bool,
-    /// Why there is no value.
-    pub reason: Option<String>,
+    /// What the verdict rests on, or why there is no value.
+    pub basis: String,
+}
+
+/// Whether a threshold holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThresholdVerdict {
+    Passed,
+    Missed,
+    /// The run is too short to tell.
+    Undecided,
 }
 
 /// One store.
@@ -390,6 +399,9 @@ impl RunResult {
         let mut exit = match self.outcome.outcome.as_str() {
             "completed" => Exit::Ok,
             "interrupted" => Exit::Interrupted,
+            "guard" if self.guards.last().is_some_and(|g| g.guard == "threshold") => {
+                Exit::Threshold
+            }
             _ => Exit::Failure,
         };
         if self.outcome.interrupted {
@@ -407,7 +419,16 @@ impl RunResult {
         if self.validity.verdict == Verdict::Invalid || self.measured_nothing() {
             exit = exit.and(Exit::Invalid);
         }
-        if self.thresholds.iter().any(|t| !t.passed) {
+        if self
+            .thresholds_with(ThresholdVerdict::Missed)
+            .next()
+            .is_some()
+            || self.header.strict
+                && self
+                    .thresholds_with(ThresholdVerdict::Undecided)
+                    .next()
+                    .is_some()
+        {
             exit = exit.and(Exit::Threshold);
         }
         exit
@@ -419,6 +440,14 @@ impl RunResult {
         self.outcome.outcome == "completed"
             && self.missing.is_empty()
             && self.classes.iter().map(counts).sum::<u64>() == 0
+    }
+
+    /// Thresholds that were judged so.
+    pub fn thresholds_with(
+        &self,
+        verdict: ThresholdVerdict,
+    ) -> impl Iterator<Item = &ThresholdResult> {
+        self.thresholds.iter().filter(move |t| t.verdict == verdict)
     }
 
     /// What etcd lost: not what is missing from a store that did not go back while another process had the run's

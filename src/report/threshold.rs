@@ -1,11 +1,18 @@
-//! Thresholds, judged: `node-lease/update: p99 < 1s`, `all: missed <= 1%`.
+//! Thresholds, judged: passed, missed, or undecided where the run is too short to tell.
 //!
-//! Figures: `p50` … `p99.99`, `max` (headline: a miss is +∞), `mean` (of successes), `missed` and
-//! `errors` (shares of the offered operations), `achieved` (share of the offered rate), `rate`
-//! (operations per second).
+//! A percentile holds when few enough operations are beyond its bound: p99 < 1s when at most 1 % of them miss or take longer.
+//! That share has an interval ([`Blocks::share_beyond`]), and so has the share of misses. One-sided, 95 %: *passed* when the
+//! upper bound of the share is small enough, *missed* when the lower bound is not. The other figures are counts and means of
+//! this run, and hold or not.
 
-use super::result::{ClassResult, Figures, ThresholdResult};
+use super::result::{ClassResult, Figures, StoreResult, ThresholdResult, ThresholdVerdict};
+use crate::human::numbers::{count, percent};
+use crate::human::threshold::{Figure, Operator, Threshold};
+use crate::measure::Blocks;
 use crate::measure::percentile::Headline;
+
+/// Of one side.
+const CONFIDENCE: f64 = 0.95;
 
 /// What thresholds are judged on.
 pub(crate) struct ThresholdInput<'a> {
@@ -15,111 +22,235 @@ pub(crate) struct ThresholdInput<'a> {
     pub(crate) classes: &'a [ClassResult],
     /// Headline quantile (0–1) of an op class, or of all; None in a closed loop.
     pub(crate) headline: &'a dyn Fn(Option<&str>, f64) -> Option<Headline>,
+    /// The operations of an op class, or of all, by when they were intended.
+    pub(crate) blocks: &'a dyn Fn(Option<&str>) -> Blocks,
+    pub(crate) stores: &'a [StoreResult],
 }
 
-/// Judges one expression. What cannot be judged has not passed, and says why.
+/// Judges one expression. What cannot be judged is missed, and says why.
 pub(crate) fn judge(expression: &str, input: &ThresholdInput<'_>) -> ThresholdResult {
-    let found = evaluate(expression, input);
-    let (value, passed, reason) = match found {
-        Ok((value, passed)) if value.is_finite() => (Some(value), passed, None),
-        Ok((_, passed)) => (
-            None,
-            passed,
-            Some("missed: more operations missed than this percentile allows".to_owned()),
-        ),
-        Err(reason) => (None, false, Some(reason)),
-    };
+    let judged = Threshold::parse(expression)
+        .map_err(|e| format!("{expression:?}: {e}"))
+        .and_then(|rule| evaluate(&rule, input));
+    let (verdict, value, basis) =
+        judged.unwrap_or_else(|reason| (ThresholdVerdict::Missed, None, reason));
     ThresholdResult {
         expression: expression.to_owned(),
-        value,
-        passed,
-        reason,
+        verdict,
+        value: value.filter(|v| v.is_finite()),
+        basis,
     }
 }
 
-fn evaluate(expression: &str, input: &ThresholdInput<'_>) -> Result<(f64, bool), String> {
-    let grammar = || format!("{expression:?} is not CLASS: FIGURE < VALUE");
-    let (class, rest) = match expression.split_once(':') {
-        Some((class, rest)) => (class.trim(), rest),
-        None => ("all", expression),
-    };
-    let at = rest.find(['<', '>']).ok_or_else(grammar)?;
-    let (metric, comparison) = rest.split_at(at);
-    let operator = if comparison.get(1..2) == Some("=") {
-        2
-    } else {
-        1
-    };
-    let (operator, bound) = comparison.split_at(operator);
-    let bound = number(bound.trim()).ok_or_else(grammar)?;
-    let figures = match class {
-        "all" => input.total,
-        name => input
-            .classes
-            .iter()
-            .find(|c| c.class.name == name)
-            .map(|c| &c.figures)
-            .ok_or_else(|| format!("no operation of {name} was measured"))?,
+type Judged = (ThresholdVerdict, Option<f64>, String);
+
+fn evaluate(rule: &Threshold, input: &ThresholdInput<'_>) -> Result<Judged, String> {
+    if rule.subject == "etcd" {
+        let (value, basis) = of_etcd(&rule.figure, input.stores)
+            .ok_or_else(|| "etcd's metrics do not tell".to_owned())?;
+        return Ok(point(rule, value, basis));
+    }
+    let (class, figures) = match rule.subject.as_str() {
+        "all" => (None, input.total),
+        name => {
+            let found = input.classes.iter().find(|c| c.class.name == name);
+            let found = found.ok_or_else(|| format!("no operation of {name} was measured"))?;
+            (Some(name), &found.figures)
+        }
     };
     if figures.counts.offered == 0 && figures.counts.ok == 0 {
         return Err("no operation was measured".to_owned());
     }
-    let quantile = |q: f64| (input.headline)(Some(class).filter(|c| *c != "all"), q);
-    let value = figure(metric.trim(), figures, &quantile).ok_or_else(|| {
-        format!(
-            "{:?} has no value: it is unknown, or the response time of a closed loop",
-            metric.trim()
-        )
-    })?;
-    let passed = match operator {
-        "<" => value < bound,
-        "<=" => value <= bound,
-        ">" => value > bound,
-        _ => value >= bound,
-    };
-    Ok((value, passed))
-}
-
-fn figure(metric: &str, f: &Figures, quantile: &dyn Fn(f64) -> Option<Headline>) -> Option<f64> {
-    let offered = f.counts.offered.max(1) as f64;
-    match metric {
-        "missed" => Some(f.miss_share),
-        "errors" => Some(f.counts.failed as f64 / offered),
-        "achieved" if f.offered_rate > 0.0 => Some(f.achieved_rate / f.offered_rate),
-        "rate" => Some(f.achieved_rate),
-        "mean" => f.successes.map(|s| s.mean_ns / 1e9),
-        "max" => f.headline.map(|h| as_seconds(h.max)),
+    let unknown = || "it is unknown, or the response time of a closed loop".to_owned();
+    match rule.figure {
+        Figure::Percentile(p) => {
+            let q = p / 100.0;
+            let found = (input.headline)(class, q).ok_or_else(unknown)?;
+            let value = found.observed().map_or(f64::INFINITY, |ns| ns as f64 / 1e9);
+            let ns = Some((rule.bound * 1e9).round() as u64);
+            let what = "missed or were slower";
+            let by = Share {
+                allowed: 1.0 - q,
+                ns,
+                what,
+            };
+            Ok(by_share(rule, value, &by, figures, &(input.blocks)(class)))
+        }
+        Figure::Missed => {
+            let by = Share {
+                allowed: rule.bound,
+                ns: None,
+                what: "missed",
+            };
+            let value = figures.miss_share;
+            Ok(by_share(rule, value, &by, figures, &(input.blocks)(class)))
+        }
         _ => {
-            let percent: f64 = metric.strip_prefix('p')?.parse().ok()?;
-            (0.0..=100.0)
-                .contains(&percent)
-                .then(|| quantile(percent / 100.0))?
-                .map(as_seconds)
+            let (value, basis) = of_class(&rule.figure, figures).ok_or_else(unknown)?;
+            Ok(point(rule, value, basis))
         }
     }
 }
 
-/// A miss is +∞.
-fn as_seconds(h: Headline) -> f64 {
-    h.value().map_or(f64::INFINITY, |ns| ns as f64 / 1e9)
+/// A share of operations that decides.
+struct Share {
+    allowed: f64,
+    /// Slower than this counts, too.
+    ns: Option<u64>,
+    what: &'static str,
 }
 
-/// `1s`, `250ms`, `80us`, `2m`, `1%`, `0.5` → seconds, a share, a plain number.
-fn number(s: &str) -> Option<f64> {
-    const UNITS: [(&str, f64); 8] = [
-        ("/s", 1.0),
-        ("ns", 1e-9),
-        ("us", 1e-6),
-        ("µs", 1e-6),
-        ("ms", 1e-3),
-        ("s", 1.0),
-        ("m", 60.0),
-        ("%", 0.01),
-    ];
-    let (digits, scale) = UNITS
-        .iter()
-        .find_map(|(unit, scale)| Some((s.strip_suffix(unit)?, *scale)))
-        .unwrap_or((s, 1.0));
-    let value: f64 = digits.trim().parse().ok()?;
-    value.is_finite().then_some(value * scale)
+fn by_share(
+    rule: &Threshold,
+    value: f64,
+    by: &Share,
+    figures: &Figures,
+    blocks: &Blocks,
+) -> Judged {
+    let n = blocks.offered();
+    if n == 0 || n != figures.counts.offered {
+        let basis = "the run's files do not tell when each operation was intended";
+        return (ThresholdVerdict::Undecided, Some(value), basis.to_owned());
+    }
+    let at_most = blocks.share_at_most(by.ns, CONFIDENCE);
+    let at_least = blocks.share_at_least(by.ns, CONFIDENCE);
+    let seen = blocks.beyond(by.ns);
+    // Of nothing, nothing is the bound: what was counted decides.
+    let none = by.allowed == 0.0 && seen == 0;
+    let (few, many) = (at_most <= by.allowed || none, at_least > by.allowed);
+    let (held, failed) = match rule.operator.is_upper() {
+        true => (few, many),
+        false => (many, few),
+    };
+    let verdict = match (held, failed) {
+        (true, _) => ThresholdVerdict::Passed,
+        (_, true) => ThresholdVerdict::Missed,
+        _ => ThresholdVerdict::Undecided,
+    };
+    let bounds = match verdict {
+        ThresholdVerdict::Undecided => format!(
+            "{} to {} at 95 %, the bound is {}",
+            percent(at_least),
+            percent(at_most),
+            percent(by.allowed)
+        ),
+        _ if few => format!(
+            "at most {} at 95 %, the bound is {}",
+            percent(at_most),
+            percent(by.allowed)
+        ),
+        _ => format!(
+            "at least {} at 95 %, the bound is {}",
+            percent(at_least),
+            percent(by.allowed)
+        ),
+    };
+    let basis = format!("{} of {} {}: {bounds}", count(seen), count(n), by.what);
+    (verdict, Some(value), basis)
+}
+
+/// What is counted, or a mean of the run, holds or does not.
+fn point(rule: &Threshold, value: f64, basis: String) -> Judged {
+    let verdict = match rule.operator.holds(value, rule.bound) {
+        true => ThresholdVerdict::Passed,
+        false => ThresholdVerdict::Missed,
+    };
+    (verdict, Some(value), basis)
+}
+
+fn of_class(figure: &Figure, f: &Figures) -> Option<(f64, String)> {
+    let offered = f.counts.offered.max(1) as f64;
+    let of = |n: u64| format!("of {}", count(n));
+    Some(match figure {
+        Figure::Errors(None) => (f.counts.failed as f64 / offered, of(f.counts.offered)),
+        Figure::Errors(Some(class)) => {
+            let errors = f.counts.errors.get(class).map_or(0, |e| e.count);
+            let attempts = f.counts.attempts.max(1) as f64;
+            (
+                errors as f64 / attempts,
+                format!("of {} attempts", count(f.counts.attempts)),
+            )
+        }
+        Figure::Achieved if f.offered_rate > 0.0 => {
+            (f.achieved_rate / f.offered_rate, of(f.counts.offered))
+        }
+        Figure::Rate => (f.achieved_rate, of(f.counts.ok)),
+        Figure::Mean => f.successes.map(|s| (s.mean_ns / 1e9, of(s.count)))?,
+        Figure::Max => {
+            let h = f.headline?;
+            let max = h.max.observed().map_or(f64::INFINITY, |ns| ns as f64 / 1e9);
+            (max, of(f.counts.offered))
+        }
+        _ => return None,
+    })
+}
+
+fn of_etcd(figure: &Figure, stores: &[StoreResult]) -> Option<(f64, String)> {
+    let members = || stores.iter().flat_map(|s| &s.members);
+    let n = members().count() as u64;
+    let largest = |f: fn(&super::result::MemberFigures) -> Option<f64>| {
+        let all: Option<Vec<f64>> = members().map(f).collect();
+        let largest = all?.into_iter().reduce(f64::max)?;
+        Some((largest, format!("the largest of {}", members_of(n))))
+    };
+    let mean = |counted: fn(&super::result::MemberFigures) -> Option<f64>,
+                mean: fn(&super::result::MemberFigures) -> Option<f64>| {
+        let count: f64 = members().map(counted).sum::<Option<f64>>()?;
+        let total = members().map(|m| Some(counted(m)? * mean(m)?));
+        let total: f64 = total.sum::<Option<f64>>()?;
+        (count > 0.0).then(|| {
+            (
+                total / count,
+                format!("the mean of {}", crate::human::numbers::count(count as u64)),
+            )
+        })
+    };
+    match figure {
+        Figure::Fsync => mean(|m| m.fsyncs, |m| m.fsync_mean),
+        Figure::Commit => mean(|m| m.commits, |m| m.commit_mean),
+        Figure::DbSize => largest(|m| m.db_size_max),
+        Figure::Rss => largest(|m| m.rss_max),
+        Figure::Cpu => {
+            let cores: f64 = members().map(|m| m.cpu_cores).sum::<Option<f64>>()?;
+            (n > 0).then(|| (cores, format!("of {}", members_of(n))))
+        }
+        Figure::LeaderChanges => {
+            let changes: f64 = stores
+                .iter()
+                .map(|s| s.leader_changes)
+                .sum::<Option<f64>>()?;
+            Some((changes, "counted".to_owned()))
+        }
+        _ => None,
+    }
+}
+
+fn members_of(n: u64) -> String {
+    crate::human::numbers::things(n, "member")
+}
+
+/// Whether a threshold on a percentile or on misses has certainly failed by now: for guards, which see blocks only.
+pub(crate) fn has_failed(rule: &Threshold, blocks: &Blocks) -> Option<String> {
+    let by = match rule.figure {
+        Figure::Percentile(p) => (1.0 - p / 100.0, Some((rule.bound * 1e9).round() as u64)),
+        Figure::Missed => (rule.bound, None),
+        _ => return None,
+    };
+    let (allowed, ns) = by;
+    let (least, most) = (
+        blocks.share_at_least(ns, CONFIDENCE),
+        blocks.share_at_most(ns, CONFIDENCE),
+    );
+    let failed = match rule.operator {
+        Operator::Less | Operator::LessOrEqual => least > allowed,
+        Operator::Greater | Operator::GreaterOrEqual => most <= allowed,
+    };
+    let (seen, n) = (count(blocks.beyond(ns)), count(blocks.offered()));
+    failed.then(|| {
+        format!(
+            "{}: {seen} of {n} were beyond it, {} may be",
+            rule.expression,
+            percent(allowed)
+        )
+    })
 }

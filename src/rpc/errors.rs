@@ -126,6 +126,15 @@ pub const EXISTS: ErrorClass = class("already-exists", NO, A::GiveUp);
 /// An update lost to other writers as often as the apiserver tries.
 pub const CONFLICT: ErrorClass = class("conflict", NO, A::GiveUp);
 
+/// The names of all error classes, each once.
+pub fn names() -> Vec<&'static str> {
+    let of_table = TABLE.iter().map(|(_, _, class)| class.name);
+    let mut names: Vec<&str> = of_table.chain([EXISTS.name, CONFLICT.name]).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Whether an error class is about what the store holds: etcd answered as it should.
 pub fn is_of_the_data(name: &str) -> bool {
     [EXISTS, CONFLICT].iter().any(|c| c.name == name)

@@ -4,6 +4,7 @@
 
 pub use super::actor_spec::ActorSpec;
 use super::plan::AtCap;
+use super::threshold_spec::ThresholdSpec;
 use crate::document::{ApiVersion, Metadata};
 use crate::human::units::{Length, Span};
 use crate::kube::KubernetesVersion;
@@ -60,11 +61,13 @@ pub struct Spec {
     #[serde(default)]
     #[schemars(schema_with = "limits_schema")]
     pub limits: BTreeMap<String, Span>,
-    /// Conditions; if one fails, the exit code is 99: `node-lease/update: p99 < 1s`, `all: missed <= 1%`.
-    /// Metrics: p50 … p99.99, max, mean (durations), missed, errors, achieved (shares), rate (per second).
-    /// Default: none.
+    /// Conditions; if one fails, the exit code is 99: `node-lease/update: p99 < 1s`, `all: missed <= 1%`,
+    /// `etcd: fsync < 10ms`. Metrics of op classes and of `all`: p50 … p99.99, max, mean (durations), missed, errors,
+    /// `errors/CLASS`, achieved (shares), rate (per second); of `etcd`: fsync, commit (mean durations), db-size, rss
+    /// (sizes), cpu (cores), leader-changes. `{threshold, abortOnFail: true, graceTime: 10s}` ends the load when it has
+    /// failed. Default: none.
     #[serde(default)]
-    pub thresholds: Vec<String>,
+    pub thresholds: Vec<ThresholdSpec>,
     /// Metrics that a comparison tests, at most four, such as `node-lease/update:p99`. Default: none.
     #[serde(default)]
     pub primary: Vec<String>,

@@ -21,6 +21,7 @@ pub mod schema;
 mod sections;
 mod split;
 mod stores;
+mod threshold_spec;
 mod thresholds;
 mod traffic;
 

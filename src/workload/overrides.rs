@@ -120,6 +120,9 @@ impl Overrides {
     }
 }
 
+/// In a path: a new item at the end of a list.
+const APPEND: &str = "+";
+
 impl Edit {
     fn apply(&self, file: &WorkloadFile, earlier: &[Edit]) -> Result<WorkloadFile, DocumentError> {
         let mut document = serde_json::to_value(file).map_err(|e| self.error(e.to_string()))?;
@@ -175,11 +178,18 @@ impl Edit {
         let mut walked = Vec::new();
         for segment in self.path.split('.') {
             if at.is_null() {
-                *at = Value::Object(Map::new());
+                *at = match segment {
+                    APPEND => Value::Array(Vec::new()),
+                    _ => Value::Object(Map::new()),
+                };
             }
             at = match at {
                 Value::Object(map) => map.entry(segment).or_insert(Value::Null),
                 Value::Array(items) => {
+                    let new = items.len();
+                    if segment == APPEND {
+                        items.push(Value::Null);
+                    }
                     let names: Vec<String> = items
                         .iter()
                         .enumerate()
@@ -189,7 +199,11 @@ impl Edit {
                                 .map_or(i.to_string(), str::to_owned)
                         })
                         .collect();
-                    match item(items, segment).and_then(|i| items.get_mut(i)) {
+                    let found = match segment {
+                        APPEND => Some(new),
+                        named => item(items, named),
+                    };
+                    match found.and_then(|i| items.get_mut(i)) {
                         Some(item) => item,
                         None => {
                             let names: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -38,6 +38,8 @@ pub struct Plan {
     pub limits: Limits,
     /// What must hold, or the exit code is 99.
     pub thresholds: Vec<Threshold>,
+    /// A threshold that is undecided has failed, too.
+    pub strict: bool,
     /// At most four metrics for comparison, e.g. `node-lease/update:p99`.
     pub primary: Vec<String>,
     /// How long each phase lasts.
@@ -192,51 +194,13 @@ impl Limits {
     }
 }
 
-/// A threshold such as `node-lease/update: p99 < 1s`.
+/// What must hold, or the exit code is 99.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
-    /// As the user wrote it.
-    pub expression: String,
-    /// Which op class; none = all operations together.
-    pub class: Option<OpClass>,
-    /// Which figure.
-    pub metric: ThresholdMetric,
-    /// How it must compare.
-    pub comparison: Operator,
-    /// With what (seconds for times, per second for rates, 0–1 for shares).
-    pub value: f64,
-}
-
-/// The figure that a threshold judges.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum ThresholdMetric {
-    /// Headline response-time percentile (0–100), misses counting as +∞.
-    Percentile(f64),
-    /// Largest response time.
-    Max,
-    /// Mean response time of successes.
-    Mean,
-    /// Share of offered operations that missed.
-    MissShare,
-    /// Share of offered operations that failed.
-    ErrorShare,
-    /// Achieved rate per second.
-    AchievedRate,
-    /// Achieved rate / offered rate.
-    AchievedShare,
-}
-
-/// How a threshold compares.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
-    /// `<`
-    Less,
-    /// `<=`
-    LessOrEqual,
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterOrEqual,
+    /// The condition.
+    pub rule: crate::human::threshold::Threshold,
+    /// It ends the load when it has failed, after so long a part of the measure phase.
+    pub abort_after: Option<Duration>,
 }
 
 /// How long each phase lasts.

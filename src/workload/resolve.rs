@@ -151,6 +151,7 @@ impl ResolvedWorkload {
             actors: self.actors,
             limits: self.limits,
             thresholds: self.thresholds,
+            strict: false,
             primary: self.file.spec.primary,
             phases: self.phases,
             load: self.load,

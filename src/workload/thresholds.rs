@@ -1,14 +1,17 @@
-//! The grammar of thresholds (`node-lease/update: p99 < 1s`) and primary metrics (`node-lease/update:p99`).
+//! Thresholds (`node-lease/update: p99 < 1s`) and primary metrics (`node-lease/update:p99`), checked against what the
+//! workload sends.
 
-use super::plan::{Operator, Threshold, ThresholdMetric};
+use super::plan::Threshold;
+use super::threshold_spec::ThresholdSpec;
 use crate::document::FieldError;
 use crate::document::{hint, nearest};
-use crate::human::units::Span;
+use crate::human::threshold::{Figure, OF_CLASS, OF_ETCD, Threshold as Rule, ThresholdError};
 use crate::kube::OpClass;
+use crate::rpc::errors;
+use std::time::Duration;
 
-const EXAMPLE: &str = "node-lease/update: p99 < 1s";
-const METRICS: &str = "p50 to p99.99, max, mean, missed, errors, achieved, rate";
-const NAMES: [&str; 6] = ["max", "mean", "missed", "errors", "achieved", "rate"];
+/// How long a threshold waits before it may end the load.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Op classes of the load, each with whether it is closed-loop.
 pub(super) type LoadClasses = [(OpClass, bool)];
@@ -16,36 +19,46 @@ pub(super) type LoadClasses = [(OpClass, bool)];
 /// One threshold; `path` is where it stands.
 pub(super) fn threshold(
     path: &str,
-    text: &str,
+    spec: &ThresholdSpec,
     sent: &LoadClasses,
 ) -> Result<Threshold, FieldError> {
+    let text = spec.threshold.as_str();
     let error = |m: String| FieldError::at(path, format!("{text:?}: {m}"));
-    let shape = || {
-        error(format!(
-            "expected CLASS: METRIC < VALUE, such as {EXAMPLE:?}"
-        ))
-    };
-    let (class, rest) = text.split_once(':').ok_or_else(shape)?;
-    let at = rest.find(['<', '>']).ok_or_else(shape)?;
-    let (metric, rest) = rest.split_at(at);
-    let (comparison, value) = [
-        ("<=", Operator::LessOrEqual),
-        (">=", Operator::GreaterOrEqual),
-        ("<", Operator::Less),
-        (">", Operator::Greater),
-    ]
-    .into_iter()
-    .find_map(|(sign, c)| rest.strip_prefix(sign).map(|v| (c, v.trim())))
-    .ok_or_else(shape)?;
-    let (class, metric) = subject(class.trim(), metric.trim(), sent).map_err(error)?;
-    let value = figure(metric, value).map_err(error)?;
+    let rule = Rule::parse(text).map_err(|e| error(hinted(&e, text)))?;
+    if rule.subject != "etcd" {
+        subject(&rule.subject, &rule.figure, sent).map_err(error)?;
+    }
+    let aborts = spec.abort_on_fail.unwrap_or(false);
+    if aborts && !matches!(rule.figure, Figure::Percentile(_) | Figure::Missed) {
+        return Err(error(
+            "abortOnFail needs a percentile or missed: the others are known at the end only"
+                .to_owned(),
+        ));
+    }
+    if !aborts && spec.grace_time.is_some() {
+        return Err(error(
+            "graceTime has no effect without abortOnFail: true".to_owned(),
+        ));
+    }
+    let grace = spec.grace_time.map_or(GRACE, |span| span.0);
     Ok(Threshold {
-        expression: text.to_owned(),
-        class,
-        metric,
-        comparison,
-        value,
+        rule,
+        abort_after: aborts.then_some(grace),
     })
+}
+
+/// What is wrong, with the metrics that there are.
+fn hinted(e: &ThresholdError, text: &str) -> String {
+    let ThresholdError::Figure(name) = e else {
+        return e.to_string();
+    };
+    let etcd = text.trim_start().starts_with("etcd");
+    let (names, more) = match etcd {
+        true => (&OF_ETCD, ""),
+        false => (&OF_CLASS, "p50 to p99.99, "),
+    };
+    let meant = nearest(name, *names).map_or(String::new(), |n| format!("; did you mean {n:?}?"));
+    format!("{e}{meant} (metrics: {more}{})", names.join(", "))
 }
 
 /// One primary metric, checked.
@@ -56,9 +69,11 @@ pub(super) fn primary(path: &str, text: &str, sent: &LoadClasses) -> Result<(), 
     })?;
     // Often the file's, and in the way of a flag that changed an actor.
     let remedy = |m| error(format!("{m}; to compare nothing: --set primary=[]"));
-    subject(class.trim(), metric.trim(), sent)
-        .map_err(remedy)
-        .map(drop)
+    let metric = metric.trim();
+    let figure = Figure::by_name(false, metric)
+        .ok_or_else(|| hinted(&ThresholdError::Figure(metric.to_owned()), text))
+        .map_err(remedy)?;
+    subject(class.trim(), &figure, sent).map_err(remedy)
 }
 
 /// An op class by name, known or refused with the nearest.
@@ -69,17 +84,21 @@ pub(super) fn op_class(name: &str) -> Result<OpClass, String> {
     })
 }
 
-fn subject(
-    class: &str,
-    metric: &str,
-    sent: &LoadClasses,
-) -> Result<(Option<OpClass>, ThresholdMetric), String> {
-    let class = if class == "all" {
-        None
-    } else {
-        Some(op_class(class)?)
+/// Whether the workload has the figure of this class, or of all.
+fn subject(class: &str, figure: &Figure, sent: &LoadClasses) -> Result<(), String> {
+    let class = match class {
+        "all" => None,
+        name => Some(op_class(name)?),
     };
-    let metric = metric_of(metric)?;
+    if let Figure::Errors(Some(name)) = figure {
+        let known = errors::names();
+        if !known.contains(&name.as_str()) {
+            return Err(format!(
+                "{name:?} is not an error class{}",
+                hint(name, &known)
+            ));
+        }
+    }
     let closed = match class {
         None => !sent.is_empty() && sent.iter().all(|(_, closed)| *closed),
         Some(c) => match sent.iter().find(|(s, _)| *s == c) {
@@ -94,74 +113,13 @@ fn subject(
             }
         },
     };
-    let without_response = matches!(
-        metric,
-        ThresholdMetric::ErrorShare | ThresholdMetric::AchievedRate
-    );
-    if closed && !without_response {
+    if closed && !matches!(figure, Figure::Errors(_) | Figure::Rate) {
         return Err(
             "a closed loop has no response time; use errors or rate, or make the actor open-loop with a rate"
                 .to_owned(),
         );
     }
-    Ok((class, metric))
-}
-
-fn metric_of(name: &str) -> Result<ThresholdMetric, String> {
-    let percentile = name
-        .strip_prefix('p')
-        .and_then(|p| p.parse::<f64>().ok())
-        .filter(|p| *p > 0.0 && *p < 100.0);
-    Ok(match name {
-        "max" => ThresholdMetric::Max,
-        "mean" => ThresholdMetric::Mean,
-        "missed" => ThresholdMetric::MissShare,
-        "errors" => ThresholdMetric::ErrorShare,
-        "achieved" => ThresholdMetric::AchievedShare,
-        "rate" => ThresholdMetric::AchievedRate,
-        _ => match percentile {
-            Some(p) => ThresholdMetric::Percentile(p),
-            None => {
-                let meant = nearest(name, NAMES)
-                    .map_or(String::new(), |n| format!("; did you mean {n:?}?"));
-                return Err(format!(
-                    "{name:?} is not a metric{meant} (metrics: {METRICS})"
-                ));
-            }
-        },
-    })
-}
-
-/// Seconds, a share from 0 to 1, or a number per second.
-fn figure(metric: ThresholdMetric, text: &str) -> Result<f64, String> {
-    let number = |s: &str| {
-        s.trim()
-            .parse::<f64>()
-            .ok()
-            .filter(|n| n.is_finite() && *n >= 0.0)
-    };
-    match metric {
-        ThresholdMetric::Percentile(_) | ThresholdMetric::Max | ThresholdMetric::Mean => {
-            Span::parse(text).map(|s| s.0.as_secs_f64())
-        }
-        ThresholdMetric::MissShare
-        | ThresholdMetric::ErrorShare
-        | ThresholdMetric::AchievedShare => {
-            let share = match text.strip_suffix('%') {
-                Some(percent) => number(percent).map(|n| n / 100.0),
-                None => number(text),
-            };
-            share
-                .filter(|s| *s <= 1.0)
-                .ok_or_else(|| format!("{text:?} is not a share; use 0% to 100%, or 0 to 1"))
-        }
-        ThresholdMetric::AchievedRate => {
-            let per_second = text.strip_suffix("/s").unwrap_or(text);
-            number(per_second).ok_or_else(|| {
-                format!("{text:?} is not a rate; use a number per second, such as 100/s")
-            })
-        }
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -173,59 +131,11 @@ mod tests {
         (OpClass::EventCreate, true),
     ];
 
-    #[test]
-    fn thresholds_read() {
-        for (text, class, metric, comparison, value) in [
-            (
-                EXAMPLE,
-                Some(OpClass::NodeLeaseUpdate),
-                ThresholdMetric::Percentile(99.0),
-                Operator::Less,
-                1.0,
-            ),
-            (
-                "all: missed <= 1%",
-                None,
-                ThresholdMetric::MissShare,
-                Operator::LessOrEqual,
-                0.01,
-            ),
-            (
-                "all:achieved>=0.99",
-                None,
-                ThresholdMetric::AchievedShare,
-                Operator::GreaterOrEqual,
-                0.99,
-            ),
-            (
-                "all: rate > 100/s",
-                None,
-                ThresholdMetric::AchievedRate,
-                Operator::Greater,
-                100.0,
-            ),
-            (
-                "all: p99.99 < 250ms",
-                None,
-                ThresholdMetric::Percentile(99.99),
-                Operator::Less,
-                0.25,
-            ),
-            (
-                "event/create: errors < 1%",
-                Some(OpClass::EventCreate),
-                ThresholdMetric::ErrorShare,
-                Operator::Less,
-                0.01,
-            ),
-        ] {
-            let t = threshold("t", text, SENT).unwrap();
-            assert_eq!(
-                (t.class, t.metric, t.comparison, t.value),
-                (class, metric, comparison, value),
-                "{text}"
-            );
-            assert_eq!(t.expression, text);
+    fn spec(text: &str) -> ThresholdSpec {
+        ThresholdSpec {
+            threshold: text.to_owned(),
+            abort_on_fail: None,
+            grace_time: None,
         }
     }
 
@@ -237,10 +147,6 @@ mod tests {
                 "expected CLASS: METRIC < VALUE, such as \"node-lease/update: p99 < 1s\"",
             ),
             (
-                "all: p99 = 1s",
-                "expected CLASS: METRIC < VALUE, such as \"node-lease/update: p99 < 1s\"",
-            ),
-            (
                 "node-lease/updat: p99 < 1s",
                 "\"node-lease/updat\" is not an op class; did you mean \"node-lease/update\"?",
             ),
@@ -249,20 +155,22 @@ mod tests {
                 "\"p100\" is not a metric (metrics: p50 to p99.99, max, mean, missed, errors, achieved, rate)",
             ),
             (
-                "all: missed < 101%",
-                "\"101%\" is not a share; use 0% to 100%, or 0 to 1",
+                "all mised < 1%",
+                "\"mised\" is not a metric; did you mean \"missed\"? (metrics: p50 to p99.99, max, mean, missed, errors, \
+                 achieved, rate)",
+            ),
+            (
+                "etcd: fsnc < 1ms",
+                "\"fsnc\" is not a metric; did you mean \"fsync\"? (metrics: fsync, commit, db-size, rss, cpu, \
+                 leader-changes)",
             ),
             (
                 "all: missed < 5",
                 "\"5\" is not a share; use 0% to 100%, or 0 to 1",
             ),
             (
-                "all: p99 < 1",
-                "\"1\" is not a duration: write a number with a unit (ns, us, ms, s, m, h), such as 10s, 5m or 100ms",
-            ),
-            (
-                "all: rate > NaN",
-                "\"NaN\" is not a rate; use a number per second, such as 100/s",
+                "all: errors/no-spice < 1%",
+                "\"no-spice\" is not an error class; did you mean \"no-space\"?",
             ),
             (
                 "probe/get: p99 < 1s",
@@ -274,11 +182,32 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                threshold("t", text, SENT).unwrap_err().message,
+                threshold("t", &spec(text), SENT).unwrap_err().message,
                 format!("{text:?}: {message}")
             );
         }
+        assert!(threshold("t", &spec("etcd: fsync < 10ms"), SENT).is_ok());
         assert!(primary("p", "node-lease/update:p99", SENT).is_ok());
         assert!(primary("p", "node-lease/update", SENT).is_err());
+    }
+
+    #[test]
+    fn a_threshold_that_ends_the_load_is_one_that_is_known_before_its_end() {
+        let aborting = |text: &str, grace| ThresholdSpec {
+            abort_on_fail: Some(true),
+            grace_time: grace,
+            ..spec(text)
+        };
+        let found = threshold("t", &aborting("all: missed <= 1%", None), SENT).unwrap();
+        assert_eq!(found.abort_after, Some(GRACE));
+        let one = crate::human::Span::seconds(1);
+        let found = threshold("t", &aborting("all: p99 < 1s", Some(one)), SENT).unwrap();
+        assert_eq!(found.abort_after, Some(Duration::from_secs(1)));
+        assert!(threshold("t", &aborting("etcd: rss < 1GiB", None), SENT).is_err());
+        let idle = ThresholdSpec {
+            grace_time: Some(one),
+            ..spec("all: p99 < 1s")
+        };
+        assert!(threshold("t", &idle, SENT).is_err());
     }
 }

@@ -14,6 +14,10 @@ pub(crate) const WHY_NOT: &[(&str, &str)] = &[
         "needs the file that fio makes; tests/disk.rs has one",
     ),
     (
+        "etcdmark compare ./etcd-main",
+        "needs two builds of etcd; tests/experiment plays two versions",
+    ),
+    (
         "scripts/quickstart.sh",
         "builds etcdmark and runs `etcdmark run`",
     ),

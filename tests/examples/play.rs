@@ -245,6 +245,13 @@ fn shortened(line: &str) -> String {
         let kept: Vec<&str> = kept.map(|(_, w)| *w).collect();
         return format!("{before}etcdmark experiment show {} --plan", kept.join(" "));
     }
+    if let Some((command, _)) = line.split_once(" --out ") {
+        if line.contains("etcdmark compare ") {
+            return format!("{command} --smoke");
+        }
+    } else if line.contains("etcdmark compare ") && !line.contains("--smoke") {
+        return format!("{line} --smoke");
+    }
     let (flag, limit) = if line.contains("etcdmark run") {
         ("--duration", "1s --warmup 0s")
     } else if line.contains("etcdmark disk") && !line.contains("--passes") {

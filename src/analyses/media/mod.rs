@@ -39,6 +39,7 @@ impl Analysis for Media {
             tables: tables.into_iter().flatten().collect(),
             notes: vec![elections(evidence, &arms)],
             data: serde_json::to_value(&arms).unwrap_or_default(),
+            regression: false,
         }
     }
 }
@@ -89,7 +90,7 @@ fn answer(evidence: &Evidence<'_>, trials: &MediaTrials<'_>, arms: &[ArmSummary]
         let about: Vec<&Comparison> = primary.into_iter().flat_map(|(_, about)| about).collect();
         let level = level.between(" on level ", "");
         if !parts.is_empty() {
-            let basis = phrases::basis(plan.smoke, &about);
+            let basis = phrases::basis(evidence.so_far(), &about);
             let parts = parts.join("; ");
             sentences.push(format!("Against {}{level}, {parts}{basis}", plan.baseline));
         }

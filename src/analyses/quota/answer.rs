@@ -30,6 +30,7 @@ pub(super) fn answer(evidence: &Evidence<'_>) -> Findings {
                 "record": f.record,
             })).collect::<Vec<_>>(),
         }),
+        regression: false,
     }
 }
 

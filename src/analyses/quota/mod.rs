@@ -39,6 +39,7 @@ impl Analysis for Quota {
             arms: 1,
             blocks: 1,
             full_etcd: true,
+            gate: false,
         }
     }
 

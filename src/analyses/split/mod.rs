@@ -55,7 +55,7 @@ impl Analysis for Split {
             format!(
                 "{}{}",
                 parts.join("; "),
-                phrases::basis(evidence.plan.smoke, &about)
+                phrases::basis(evidence.so_far(), &about)
             )
         };
         let (tables, notes) = Tables {
@@ -69,6 +69,7 @@ impl Analysis for Split {
             tables,
             notes,
             data: data::data(evidence, victim(evidence.plan)),
+            regression: false,
         }
     }
 }

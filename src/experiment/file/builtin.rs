@@ -28,6 +28,7 @@ pub const BUILTINS: &[Builtin] = builtins![
     "endpoints-vs-slices",
     "compaction-interval",
     "defrag",
+    "gate",
 ];
 
 /// The built-in of that name.

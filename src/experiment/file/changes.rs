@@ -12,6 +12,8 @@ pub struct Changes {
     pub blocks: Option<u32>,
     /// `--seed`.
     pub seed: Option<u64>,
+    /// Base and head are one etcd (`compare --null`).
+    pub null: bool,
     /// Only these arms (`--arm`); all if empty.
     pub arms: Vec<String>,
     /// Only these levels (`--level`); all if empty.

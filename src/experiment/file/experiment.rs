@@ -60,6 +60,11 @@ impl Experiment {
         self.analysis.analysis.requirements().full_etcd
     }
 
+    /// Whether it may be settled before its last block.
+    pub fn may_end_early(&self) -> bool {
+        self.analysis.analysis.requirements().gate
+    }
+
     /// What all trials take, as their phases say, seconds; more where an etcd fills slowly or a trial is repeated.
     pub fn planned_seconds(&self) -> f64 {
         let each = self.workloads().flatten().map(|w| trial_seconds(&w.phases));

@@ -1,6 +1,7 @@
 //! In which order the trials are played: blocks one after the other, in each block the levels in random order, on each
-//! level the arms in random order, next to each other. A function of the seed (method: drift of the machine, which
-//! would look like an effect in AAAA…BBBB, falls on all arms alike).
+//! level the arms next to each other, in random order in one block and in the reverse order in the next: each arm is first as
+//! often as last. A function of the seed (method: drift of the machine, which would look like an effect in AAAA…BBBB, falls on all
+//! arms alike).
 
 use crate::experiment::plan::{ExperimentPlan, TrialPlan};
 use crate::rng::mix;
@@ -20,7 +21,11 @@ pub fn order(seed: u64, blocks: u32, levels: usize, arms: usize) -> Vec<Slot> {
     let mut slots = Vec::new();
     for block in 0..blocks {
         for level in shuffled(levels, mix(seed, u64::from(block), 0)) {
-            let arms = shuffled(arms, mix(seed, u64::from(block), 1 + level as u64));
+            let drawn = mix(seed, u64::from(block / 2), 1 + level as u64);
+            let mut arms = shuffled(arms, drawn);
+            if block % 2 == 1 {
+                arms.reverse();
+            }
             for (order, arm) in (1..).zip(arms) {
                 slots.push(Slot {
                     block,
@@ -101,6 +106,11 @@ mod tests {
         };
         for seed in 0..5 {
             assert!((400..600).contains(&first(seed)), "{}", first(seed));
+        }
+        for pair in order(7, 6, 1, 3).chunks(6) {
+            let arms: Vec<usize> = pair.iter().map(|s| s.arm).collect();
+            let reversed: Vec<usize> = arms[3..].iter().rev().copied().collect();
+            assert_eq!(arms[..3], reversed[..]);
         }
         // More blocks do not change the order of the first ones: an experiment can be made longer.
         assert_eq!(order(3, 6, 2, 2)[..], order(3, 9, 2, 2)[..24]);

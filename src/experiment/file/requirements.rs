@@ -1,6 +1,7 @@
 //! What the analysis requires: its name, enough blocks, and the times of a full etcd where it fills one.
 
 use super::changes::Changes;
+use super::gate;
 use super::source::ExperimentSource;
 use crate::document::nearest;
 use crate::experiment::analysis::{Analysis, Requirements};
@@ -40,6 +41,18 @@ impl ExperimentSource {
         requirements: Requirements,
     ) -> Result<u32, ExperimentError> {
         let spec = &self.file.spec;
+        if requirements.gate && !changes.smoke {
+            return match (changes.blocks, spec.blocks) {
+                (None, None) => Ok(gate::BLOCKS),
+                (Some(n), _) => Err(ExperimentError::at(
+                    format!("--blocks {n}"),
+                    "a gate has its own number of blocks; remove it",
+                )),
+                (None, Some(_)) => {
+                    Err(self.wrong("blocks", "a gate has its own number of blocks; remove it"))
+                }
+            };
+        }
         let full = requirements.blocks;
         let least = if changes.smoke { 1 } else { full };
         let (place, blocks) = match (changes.blocks, changes.smoke) {

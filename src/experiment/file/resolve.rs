@@ -59,6 +59,7 @@ impl ExperimentSource {
         }
         let blocks = self.blocks(changes, analysis.analysis.requirements())?;
         self.names(analysis.analysis)?;
+        let gate = self.gate(changes, analysis.analysis.requirements())?;
         let chosen = self.chosen(changes)?;
         let levels = self.levels(changes)?;
         let layout = Layout {
@@ -66,7 +67,7 @@ impl ExperimentSource {
             changes,
             seed: changes.seed.or(spec.seed).unwrap_or(1),
             snapshot: spec.snapshot.unwrap_or(false),
-            primary: self.primary()?,
+            primary: self.judged(gate.as_ref())?,
             levels: &levels,
         };
         self.metrics("metrics", &spec.metrics)?;
@@ -82,9 +83,12 @@ impl ExperimentSource {
         }
         self.distinct(&arms, changes)?;
         self.enough(&arms, &skipped_arms, analysis)?;
-        self.different(&arms, &levels)?;
+        if !changes.null {
+            self.different(&arms, &levels)?;
+        }
         let wanted = spec.baseline.as_deref();
         let baseline = arms.iter().find(|a| Some(a.name()) == wanted);
+        let primary = layout.primary.iter().map(|m| m.name.clone()).collect();
         let mut plan = ExperimentPlan {
             version: PLAN_VERSION,
             hash: String::new(),
@@ -104,8 +108,9 @@ impl ExperimentSource {
                 .map(|r| (r.name.clone(), r.flags.clone()))
                 .collect(),
             levels: levels.into_iter().map(|r| r.name).collect(),
-            primary: spec.primary.clone(),
+            primary,
             metrics: spec.metrics.clone(),
+            gate,
             fill: self.fill(changes.smoke, analysis.analysis)?,
             notes: Vec::new(),
             trials: Vec::new(),
@@ -153,7 +158,7 @@ impl ExperimentSource {
         Err(self.wrong("arms", message))
     }
 
-    fn primary(&self) -> Result<Vec<Metric>, ExperimentError> {
+    pub(super) fn primary(&self) -> Result<Vec<Metric>, ExperimentError> {
         let primary = self.metrics("primary", &self.file.spec.primary)?;
         match primary.len() {
             1..=MAX_PRIMARY => Ok(primary),
@@ -164,7 +169,11 @@ impl ExperimentSource {
         }
     }
 
-    fn metrics(&self, list: &str, names: &[String]) -> Result<Vec<Metric>, ExperimentError> {
+    pub(super) fn metrics(
+        &self,
+        list: &str,
+        names: &[String],
+    ) -> Result<Vec<Metric>, ExperimentError> {
         let mut metrics: Vec<Metric> = Vec::new();
         for (i, name) in names.iter().enumerate() {
             let wrong = |message: String| self.wrong(&format!("{list}.{i}"), message);

@@ -65,8 +65,13 @@ pub struct ExperimentSpec {
     /// Lengths of a trial's phases. Default: the workload's.
     #[serde(default)]
     pub phases: PhasesSpec,
-    /// The metrics of the answer: one to four, such as `node-lease/update:p99`; every arm must have them. Required.
+    /// The metrics of the answer: one to four, such as `node-lease/update:p99`; every arm must have them. Required, but not with
+    /// `gate`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub primary: Vec<String>,
+    /// What the analysis `gate` judges. Default: none, required by that analysis.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateSpec>,
     /// Exploratory metrics for the table, such as `etcd:rss`; not part of the answer. Default: none.
     #[serde(default)]
     pub metrics: Vec<String>,
@@ -79,6 +84,24 @@ pub struct ExperimentSpec {
     /// Changes for `--smoke`. Default: one block.
     #[serde(default)]
     pub smoke: SmokeSpec,
+}
+
+/// What the analysis `gate` judges: whether the second arm is worse than the first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GateSpec {
+    /// The gating metrics. Required.
+    pub metrics: Vec<GateMetricSpec>,
+}
+
+/// A gating metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GateMetricSpec {
+    /// Such as `etcd:cpu-per-op`; more of it is worse. Required.
+    pub metric: String,
+    /// A departure up to this does not matter: `5%` of the base, or, for shares, a difference of `0.5%`. Required.
+    pub delta: String,
 }
 
 /// The traffic: a workload and changes to it. Set exactly one of `name` and `spec`.

@@ -64,17 +64,18 @@ pub fn run(
         if begun.is_err() {
             break;
         }
+        // Asked between blocks: an arm more than another would be a trial for nothing.
+        let between = trial.order == 1;
+        if between && runner.result().complete {
+            break;
+        }
         begun = if control.interrupted() {
             Err(ExperimentError::Interrupted)
         } else {
             runner.trial(index, trial)
         };
     }
-    let result = reduce(
-        &experiment.plan,
-        &runner.stored,
-        experiment.analysis.analysis,
-    );
+    let result = runner.result();
     match begun {
         Ok(()) => {}
         Err(ExperimentError::Interrupted)
@@ -184,12 +185,13 @@ impl Runner<'_> {
                 self.observer
                     .say(&format!("trial {}: {moved}", trial.trial));
             }
-            return self.directory.write(&reduce(
-                &self.experiment.plan,
-                &self.stored,
-                self.experiment.analysis.analysis,
-            ));
+            return self.directory.write(&self.result());
         }
+    }
+
+    fn result(&self) -> ExperimentResult {
+        let Experiment { plan, analysis, .. } = self.experiment;
+        reduce(plan, &self.stored, analysis.analysis)
     }
 
     /// Seconds for this trial and those to come.

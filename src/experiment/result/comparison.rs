@@ -39,7 +39,7 @@ pub fn comparisons(plan: &ExperimentPlan, trials: &[TrialResult]) -> Vec<Compari
 }
 
 /// An arm's figures, by block.
-fn values(
+pub(crate) fn values(
     plan: &ExperimentPlan,
     trials: &[TrialResult],
     metric: &str,
@@ -56,7 +56,7 @@ fn values(
             None
         }
     };
-    (1..=plan.blocks).map(of_block).collect()
+    (plan.first_block()..=plan.blocks).map(of_block).collect()
 }
 
 fn compare(
@@ -71,7 +71,11 @@ fn compare(
         blocks += 1;
         match (a.number().is_finite(), b.number().is_finite()) {
             // Both beyond measure: nobody knows which is the larger.
-            (false, false) => continue,
+            (false, false) => {
+                arm_missed += 1;
+                baseline_missed += 1;
+                continue;
+            }
             (true, false) => arm_missed += 1,
             (false, true) => baseline_missed += 1,
             (true, true) => {}
@@ -95,7 +99,7 @@ fn compare(
     let interval = mean_interval(&differences, CONFIDENCE).filter(|_| all_tell);
     let k = differences.len();
     let one_side =
-        all_tell && k >= MIN_BLOCKS && (arm_missed == blocks || baseline_missed == blocks);
+        all_tell && k >= MIN_BLOCKS && (arm_missed == blocks) != (baseline_missed == blocks);
     let (reading, more) = match interval {
         Some(i) => {
             let reading = read(i.low, i.high, delta);
@@ -106,7 +110,7 @@ fn compare(
         None if one_side => (Reading::Differs, None),
         None => (
             Reading::Inconclusive,
-            (k < MIN_BLOCKS).then(|| (MIN_BLOCKS - k) as u64),
+            (k < MIN_BLOCKS && all_tell).then(|| (MIN_BLOCKS - k) as u64),
         ),
     };
     let finite = !differences.is_empty() && differences.iter().all(|d| d.is_finite());
@@ -116,8 +120,9 @@ fn compare(
         primary: false,
         level: LevelName::default(),
         arm: String::new(),
-        baseline_median: median(base),
-        arm_median: median(arm),
+        // Of the same blocks as the estimate: it would contradict medians with trials that have no partner.
+        baseline_median: median(base, arm),
+        arm_median: median(arm, base),
         scale,
         blocks,
         arm_missed,
@@ -137,9 +142,13 @@ fn compare(
     }
 }
 
-/// The median of what was measured, a miss being the largest; none if it is one.
-fn median(values: &[Option<MetricValue>]) -> Option<f64> {
-    middle(values.iter().flatten().map(|m| m.number())).filter(|m| m.is_finite())
+/// The median of what was measured in blocks with a figure of the other arm, too; a miss is the largest; none if it is one.
+fn median(values: &[Option<MetricValue>], others: &[Option<MetricValue>]) -> Option<f64> {
+    let both = values
+        .iter()
+        .zip(others)
+        .filter_map(|(v, other)| v.filter(|_| other.is_some()));
+    middle(both.map(MetricValue::number)).filter(|m| m.is_finite())
 }
 
 /// The median; none of nothing.
@@ -212,6 +221,24 @@ mod tests {
     }
 
     #[test]
+    fn medians_are_of_the_blocks_of_the_estimate() {
+        // The third trial of the arm has no partner yet.
+        let metric = Metric::parse("etcd:cpu").unwrap();
+        let c = compare(
+            &metric,
+            &values(&[2.0, 2.0]),
+            &values(&[1.0, 1.0, 9.0])[..2],
+        );
+        let alone = compare(
+            &metric,
+            &[values(&[2.0, 2.0]), vec![None]].concat(),
+            &values(&[1.0, 1.0, 9.0]),
+        );
+        assert_eq!((alone.estimate, alone.arm_median), (c.estimate, Some(1.0)));
+        assert_eq!(alone.baseline_median, Some(2.0));
+    }
+
+    #[test]
     fn misses_have_no_size() {
         let c = p99(&[1.0; 6], &[MISS; 6]);
         assert_eq!(
@@ -224,6 +251,17 @@ mod tests {
         assert_eq!(
             (c.reading, c.estimate, c.low, c.arm_missed),
             (Reading::Inconclusive, None, None, 1)
+        );
+        // In both arms of every block: nobody knows, and no number of blocks would tell.
+        let c = p99(&[MISS; 6], &[MISS; 6]);
+        assert_eq!(
+            (c.arm_missed, c.baseline_missed, c.more_blocks),
+            (6, 6, None)
+        );
+        assert_eq!(phrases::reading(&c), "both missed in every block");
+        assert_eq!(
+            phrases::effect(&c),
+            "missed after missed, both missed in every block"
         );
         // In both arms of one block: that block says nothing, and the others do not speak for it.
         let c = p99(
@@ -269,7 +307,7 @@ mod tests {
             format!("equivalent within 10 %: alike, too; {slower}")
         );
         assert!(phrases::clauses(&[&alike, &slow]).starts_with("alike ×1 (1 to 1), equivalent"));
-        for (smoke, about, basis) in [
+        for (so_far, about, basis) in [
             (
                 false,
                 vec![&slow, &alike],
@@ -286,18 +324,18 @@ mod tests {
                 " (2 to 6 blocks; 95 % intervals where given)",
             ),
             (
-                false,
+                true,
                 vec![&few],
                 " (so far, 2 blocks: an interval needs at least 6)",
             ),
             (
-                true,
+                false,
                 vec![&few],
                 " (2 blocks: an interval needs at least 6)",
             ),
             (false, vec![], ""),
         ] {
-            assert_eq!(phrases::basis(smoke, &about), basis);
+            assert_eq!(phrases::basis(so_far, &about), basis);
         }
     }
 }

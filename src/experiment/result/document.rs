@@ -40,6 +40,9 @@ pub struct ExperimentResult {
     pub notes: Vec<String>,
     /// What the analysis computed its tables from, in its own form.
     pub data: serde_json::Value,
+    /// An arm is worse than the baseline, by the analysis `gate`.
+    #[serde(default)]
+    pub regression: bool,
     /// The trials, in the order of play.
     pub trials: Vec<TrialResult>,
 }
@@ -66,9 +69,9 @@ pub struct Comparison {
     pub scale: Scale,
     /// Blocks with a figure of both arms.
     pub blocks: u64,
-    /// Blocks in which the arm's figure is a miss (+∞) and the baseline's is not.
+    /// Blocks in which the arm's figure is a miss (+∞).
     pub arm_missed: u64,
-    /// Blocks in which it is the other way round.
+    /// Blocks in which the baseline's is.
     pub baseline_missed: u64,
     /// exp(d̄) of the logarithms of the blocks' ratios, or the mean difference.
     pub estimate: Option<f64>,
@@ -160,7 +163,11 @@ impl ExperimentResult {
         if !self.complete {
             return Exit::Interrupted;
         }
-        let mut exit = Exit::Ok;
+        let mut exit = if self.regression {
+            Exit::Regression
+        } else {
+            Exit::Ok
+        };
         for trial in &self.trials {
             exit = exit.and(match trial.exit_code {
                 Some(1) => Exit::Failure,

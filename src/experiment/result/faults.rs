@@ -2,8 +2,10 @@
 
 use super::reduce::StoredTrial;
 use crate::experiment::plan::{ExperimentPlan, TrialPlan};
+use crate::experiment::result::document::TrialState;
 use crate::human::numbers::rate;
 use crate::report::RunResult;
+use crate::report::result::ThresholdVerdict;
 
 /// An etcd that lost what it acknowledged is worse than any effect.
 pub(super) fn lost(plan: &ExperimentPlan, stored: &[StoredTrial]) -> Option<String> {
@@ -21,6 +23,28 @@ pub(super) fn guards(plan: &ExperimentPlan, stored: &[StoredTrial]) -> Option<St
         Some(format!("{}: {}", guard.guard, guard.cause))
     };
     told(plan, stored, "a guard ended the load", guarded)
+}
+
+/// The generator did not keep up twice: the figures are of fewer trials.
+pub(super) fn invalid(plan: &ExperimentPlan, stored: &[StoredTrial]) -> Option<String> {
+    let invalid = stored
+        .iter()
+        .filter(|t| t.state() == TrialState::Invalid && t.settled())
+        .count();
+    let excluded = format!(
+        "{invalid} of {} trials were invalid twice and are not used",
+        plan.trials.len()
+    );
+    (invalid > 0).then_some(excluded)
+}
+
+/// The workload's own thresholds.
+pub(super) fn thresholds(plan: &ExperimentPlan, stored: &[StoredTrial]) -> Option<String> {
+    let missed = |r: &RunResult| {
+        let missed = r.thresholds_with(ThresholdVerdict::Missed).next()?;
+        Some(missed.expression.clone())
+    };
+    told(plan, stored, "a threshold was missed", missed)
 }
 
 /// Less was answered than offered: response times are those of a queue.
@@ -54,10 +78,10 @@ fn told(
         ))
     };
     let all: Vec<String> = plan.trials.iter().zip(stored).filter_map(found).collect();
+    let played = stored.iter().filter(|t| t.result.is_some()).count();
     let first = all.first()?;
     Some(format!(
-        "{what} in {} of {} trials (the first one: {first})",
+        "{what} in {} of {played} trials (the first one: {first})",
         all.len(),
-        stored.len(),
     ))
 }

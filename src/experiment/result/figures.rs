@@ -2,7 +2,7 @@
 
 use super::metric::MetricValue;
 use crate::measure::percentile::Headline;
-use crate::report::{Figures, MemberFigures, RunResult};
+use crate::report::{Figures, MemberFigures, RunResult, Series};
 
 /// Of an op class, or of all.
 pub(super) fn of_figures(figure: &str, f: &Figures) -> Option<MetricValue> {
@@ -52,7 +52,33 @@ pub(super) fn of_etcd(figure: &str, r: &RunResult) -> Option<f64> {
         "db-size" => sum(|m| m.db_size_end),
         "fsync" => mean(|m| m.fsyncs, |m| m.fsync_mean),
         "commit" => mean(|m| m.commits, |m| m.commit_mean),
+        "cpu-per-op" => per_op(sum(|m| m.cpu_cores)?, r),
+        "fsyncs-per-op" => per_op(sum(|m| per_second(m.series.get("wal_fsync.count")?))?, r),
+        "commits-per-op" => per_op(sum(|m| per_second(m.series.get("commit.count")?))?, r),
+        "written-per-op" => per_op(written(r)?, r),
         "leader-changes" => r.stores.iter().map(|s| s.leader_changes).sum(),
         _ => None,
     }
+}
+
+fn per_second(s: &Series) -> Option<f64> {
+    (s.seconds > 0.0).then(|| s.increase / s.seconds)
+}
+
+/// Per operation that succeeded, all op classes together.
+fn per_op(per_second: f64, r: &RunResult) -> Option<f64> {
+    let rate = r.total.achieved_rate;
+    (rate > 0.0).then(|| per_second / rate)
+}
+
+/// Bytes per second that the etcds' processes had written to disks (`/proc/PID/io`); none of external ones, and of data in
+/// memory.
+fn written(r: &RunResult) -> Option<f64> {
+    let of_etcd = r
+        .host
+        .iter()
+        .filter(|(name, _)| name.starts_with("etcd.") && name.ends_with(".write_bytes"));
+    let all: Option<Vec<f64>> = of_etcd.map(|(_, s)| per_second(s)).collect();
+    let sum: f64 = all?.into_iter().sum();
+    (sum > 0.0).then_some(sum)
 }

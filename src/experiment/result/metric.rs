@@ -25,7 +25,19 @@ const OF_CLASS: [&str; 13] = [
     "service-mean",
 ];
 /// Figures of the etcds of all stores together.
-const OF_ETCD: [&str; 6] = ["cpu", "rss", "db-size", "fsync", "commit", "leader-changes"];
+const OF_ETCD: [&str; 10] = [
+    "cpu",
+    "rss",
+    "db-size",
+    "fsync",
+    "commit",
+    "leader-changes",
+    // Work per operation that succeeded: hardly any noise.
+    "cpu-per-op",
+    "fsyncs-per-op",
+    "commits-per-op",
+    "written-per-op",
+];
 /// Figures of the generator.
 const OF_CLIENT: [&str; 2] = ["cpu", "rss"];
 
@@ -182,8 +194,8 @@ impl Metric {
             (_, "missed" | "errors" | "achieved") => Unit::Share,
             (_, "rate") => Unit::PerSecond,
             (_, "cpu") => Unit::Cores,
-            (_, "rss" | "db-size") => Unit::Bytes,
-            (_, "leader-changes") => Unit::Count,
+            (_, "rss" | "db-size" | "written-per-op") => Unit::Bytes,
+            (_, "leader-changes" | "fsyncs-per-op" | "commits-per-op") => Unit::Count,
             _ => Unit::Seconds,
         }
     }
@@ -202,6 +214,7 @@ impl Metric {
             "p50" | "mean" | "service-p50" | "service-mean" | "cpu" | "rss" | "db-size" => 0.05,
             "rate" | "achieved" => 0.03,
             "missed" | "errors" => 0.01,
+            "cpu-per-op" | "fsyncs-per-op" | "commits-per-op" | "written-per-op" => 0.05,
             "leader-changes" => 1.0,
             _ => 0.1,
         }
@@ -213,6 +226,10 @@ impl Metric {
             "db-size" => "database",
             "cpu" => "CPU",
             "rss" => "RSS",
+            "cpu-per-op" => "CPU time per operation",
+            "fsyncs-per-op" => "WAL syncs per operation",
+            "commits-per-op" => "backend commits per operation",
+            "written-per-op" => "bytes written per operation",
             other => other,
         };
         match self.subject {
@@ -243,7 +260,7 @@ mod tests {
             (
                 "etcd:rsss",
                 "\"etcd:rsss\": \"rsss\" is not one of its figures; did you mean \"rss\"? (figures: cpu, rss, db-size, fsync, \
-                 commit, leader-changes)",
+                 commit, leader-changes, cpu-per-op, fsyncs-per-op, commits-per-op, written-per-op)",
             ),
         ] {
             assert_eq!(Metric::parse(text).unwrap_err().to_string(), message);

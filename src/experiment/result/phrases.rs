@@ -75,6 +75,9 @@ pub fn reading(c: &Comparison) -> String {
         Reading::Inconclusive if c.arm_missed + c.baseline_missed > 0 => {
             let blocks = things(c.blocks, "block");
             match (c.arm_missed, c.baseline_missed) {
+                (arm, base) if arm == c.blocks && base == c.blocks => {
+                    "both missed in every block".to_owned()
+                }
                 (arm, 0) => format!("inconclusive: missed in {arm} of {blocks}"),
                 (0, base) => format!("inconclusive: the baseline missed in {base} of {blocks}"),
                 (arm, base) => {
@@ -86,11 +89,25 @@ pub fn reading(c: &Comparison) -> String {
         Reading::Inconclusive => match c.more_blocks {
             Some(1) => "inconclusive, needs about 1 more block".to_owned(),
             Some(n) => format!("inconclusive, needs about {n} more blocks"),
+            None if c.low.is_some() && wide(c) => {
+                "inconclusive, the blocks differ too much from each other".to_owned()
+            }
             None if c.low.is_some() => {
                 format!("inconclusive, too close to {delta} to be settled")
             }
             None => "inconclusive".to_owned(),
         },
+    }
+}
+
+/// The interval is more than 4 δ wide: what it lacks is precision.
+fn wide(c: &Comparison) -> bool {
+    let (Some(low), Some(high)) = (c.low, c.high) else {
+        return false;
+    };
+    match c.scale {
+        Scale::Ratio => (high / low).ln() > 4.0 * c.delta.ln_1p(),
+        Scale::Difference => high - low > 4.0 * c.delta,
     }
 }
 
@@ -139,8 +156,8 @@ pub fn clauses(about: &[&Comparison]) -> String {
     told.join("; ")
 }
 
-/// What the comparisons of a sentence rest on; nothing where it has none.
-pub fn basis(smoke: bool, about: &[&Comparison]) -> String {
+/// What the comparisons of a sentence rest on; nothing where it has none. `so_far`: trials are still to be played.
+pub fn basis(so_far: bool, about: &[&Comparison]) -> String {
     if about.is_empty() {
         return String::new();
     }
@@ -157,7 +174,7 @@ pub fn basis(smoke: bool, about: &[&Comparison]) -> String {
     if with > 0 {
         return format!(" ({blocks}; 95 % intervals where given)");
     }
-    let why = if smoke { "" } else { "so far, " };
+    let why = if so_far { "so far, " } else { "" };
     if least < MIN_BLOCKS as u64 {
         format!(" ({why}{blocks}: an interval needs at least {MIN_BLOCKS})")
     } else {

@@ -1,7 +1,7 @@
 //! Plan and trials → the experiment's result. Pure.
 
 use super::comparison::comparisons;
-use super::document::{API_VERSION, ExperimentResult, KIND, TrialResult, TrialState};
+use super::document::{API_VERSION, Comparison, ExperimentResult, KIND, TrialResult, TrialState};
 use super::faults;
 use super::leadership;
 use super::metric::Metric;
@@ -72,7 +72,7 @@ pub fn reduce(
         after: &after,
     };
     let findings = analysis.answer(&evidence);
-    let complete = stored.iter().all(StoredTrial::settled);
+    let complete = stored.iter().all(StoredTrial::settled) || analysis.settled(&evidence);
     let mut found = match plan.smoke {
         true => format!("smoke test, no conclusion: {}", findings.answer),
         false => findings.answer,
@@ -80,8 +80,14 @@ pub fn reduce(
     for first in [faults::guards(plan, stored), faults::lost(plan, stored)] {
         found = first.map_or(found.clone(), |first| format!("{first}; {found}"));
     }
-    if let Some(saturated) = faults::saturated(plan, stored) {
-        found = format!("{found}; {saturated}");
+    let last = [
+        unmeasured(plan, &comparisons),
+        faults::saturated(plan, stored),
+        faults::thresholds(plan, stored),
+        faults::invalid(plan, stored),
+    ];
+    for told in last.into_iter().flatten() {
+        found = format!("{found}; {told}");
     }
     let answer = if complete {
         found
@@ -109,8 +115,26 @@ pub fn reduce(
         ]
         .concat(),
         data: findings.data,
+        regression: findings.regression,
         trials,
     }
+}
+
+/// Primary metrics of which no block has a figure, though others have one: a question without an answer is said to be one.
+fn unmeasured(plan: &ExperimentPlan, comparisons: &[Comparison]) -> Option<String> {
+    let measured = |metric: &String| {
+        comparisons
+            .iter()
+            .any(|c| c.metric == *metric && c.blocks > 0)
+    };
+    if plan.gate.is_some() || !plan.primary.iter().any(measured) {
+        return None;
+    }
+    let without = plan.primary.iter().filter(|m| !measured(m));
+    let titles: Vec<String> = without
+        .map(|m| Metric::parse(m).map_or(m.clone(), |metric| metric.title()))
+        .collect();
+    (!titles.is_empty()).then(|| format!("not measured: {}", titles.join(", ")))
 }
 
 fn unreadable(plan: &ExperimentPlan, stored: &[StoredTrial]) -> Vec<String> {

@@ -16,14 +16,18 @@ pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
     wrap(&format!("question {}", r.plan.question), &mut out);
     wrap(&about(r), &mut out);
     let several = r.plan.arms.len() > 1;
+    // What a gate judges stands first, and once.
+    let gate = r.plan.gate.is_some();
+    if gate {
+        extra_tables(r, &mut out);
+    }
     for level in r.plan.levels.iter().filter(|_| several) {
         out.push('\n');
         out.push_str(&level.between("level ", "\n"));
         table(&comparisons(r, level), &mut out);
     }
-    for extra in &r.tables {
-        out.push_str(&format!("\n{}\n", extra.title));
-        table(extra, &mut out);
+    if !gate {
+        extra_tables(r, &mut out);
     }
     out.push('\n');
     for line in remarks(r) {
@@ -42,6 +46,13 @@ pub fn render(r: &ExperimentResult, dir: Option<&Path>) -> String {
         );
     }
     out
+}
+
+fn extra_tables(r: &ExperimentResult, out: &mut String) {
+    for extra in &r.tables {
+        out.push_str(&format!("\n{}\n", extra.title));
+        table(extra, out);
+    }
 }
 
 fn about(r: &ExperimentResult) -> String {
@@ -80,7 +91,8 @@ fn about(r: &ExperimentResult) -> String {
 
 fn comparisons(r: &ExperimentResult, level: &LevelName) -> Table {
     let mut rows = Vec::new();
-    for name in r.plan.primary.iter().chain(&r.plan.metrics) {
+    let judged = r.plan.primary.iter().filter(|_| r.plan.gate.is_none());
+    for name in judged.chain(&r.plan.metrics) {
         let of_metric: Vec<&Comparison> = r
             .comparisons
             .iter()
@@ -181,7 +193,7 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
     let with = |state: TrialState| r.trials.iter().filter(|t| t.state == state).count();
     let all = r.trials.len();
     let (torn, missing) = (with(TrialState::Torn), with(TrialState::Missing));
-    if torn + missing > 0 {
+    if torn + missing > 0 && !r.complete {
         lines.push(format!(
             "incomplete: {missing} of {all} trials are still to run and {torn} must be repeated; \
                             run the same command with the same --out to continue"
@@ -214,8 +226,12 @@ fn remarks(r: &ExperimentResult) -> Vec<String> {
         .iter()
         .filter(|t| t.state == TrialState::Done && matches!(t.exit_code, Some(1 | 99)))
     {
+        let what = match t.exit_code {
+            Some(99) => "threshold missed",
+            _ => "FAILED",
+        };
         lines.push(format!(
-            "FAILED: trial {} (arm {}, block {}): see {}",
+            "{what}: trial {} (arm {}, block {}): see {}",
             t.trial, t.arm, t.block, t.directory
         ));
     }

@@ -5,6 +5,7 @@
 //! events among themselves does.
 
 mod accounts;
+mod combined;
 mod figures;
 mod judge;
 mod media;
@@ -28,8 +29,7 @@ use super::result::{
     RunResult, StoreResult,
 };
 use super::threshold;
-use crate::measure::hist::HIGHEST;
-use crate::measure::{Block, Blocks, Hist, SparseHist, percentile::Headline};
+use crate::measure::{Blocks, Hist};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 
@@ -189,16 +189,13 @@ impl Reducer {
     }
 
     fn intended(&mut self, row: &IntendedRow) {
-        let mut answered = SparseHist::new();
-        answered.add_buckets(&row.histogram);
-        // A class has one limit: its late responses are its largest.
-        let in_time = answered.smallest(row.offered.saturating_sub(row.missed));
-        let block = Block {
-            offered: row.offered,
-            in_time,
-        };
         let blocks = self.blocks.entry(row.class.clone()).or_default();
-        blocks.add(row.t.max(0.0) as u64, &block);
+        blocks.add_row(
+            row.t.max(0.0) as u64,
+            row.offered,
+            row.missed,
+            &row.histogram,
+        );
     }
 
     fn seen(&mut self, t: f64) {
@@ -286,10 +283,14 @@ impl Reducer {
             }
             self.headline(&classes, class, q)
         };
+        let blocks = |class: Option<&str>| self.blocks(&classes, class);
+        let stores = self.store_results();
         let input = threshold::ThresholdInput {
             total: &total,
             classes: &classes,
             headline: &headline,
+            blocks: &blocks,
+            stores: &stores,
         };
         let thresholds = self
             .header
@@ -308,7 +309,7 @@ impl Reducer {
             total,
             classes,
             thresholds,
-            stores: self.store_results(),
+            stores,
             client,
             host,
             outages,
@@ -345,59 +346,6 @@ impl Reducer {
                     .of(&self.header, store, self.verify.as_ref(), self.end.as_ref());
         }
         results
-    }
-
-    /// The measure phase's merged histogram of a metric: of one op class, or of all together.
-    pub fn merged(&self, class: Option<&str>, metric: Metric) -> Hist {
-        let mut sum = Hist::new();
-        let chosen = self
-            .histograms
-            .iter()
-            .filter(|(name, _)| class.is_none_or(|c| c == *name));
-        chosen
-            .filter_map(|(_, metrics)| metrics.get(&metric))
-            .for_each(|h| sum.add(h));
-        sum
-    }
-
-    /// Response times of the operations that were in time, of one op class or of all together. A class has one
-    /// limit, so that its late responses are its largest; classes with different limits are cut before they are
-    /// added, since a late response of one may be faster than those in time of another.
-    fn in_time(&self, class: Option<&str>) -> Hist {
-        let mut sum = Hist::new();
-        for (name, metrics) in &self.histograms {
-            let Some(h) = metrics.get(&Metric::Response) else {
-                continue;
-            };
-            if class.is_none_or(|c| c == name) {
-                let late = self.tallies.classes.get(name).map_or(0, |t| t.counts.late);
-                sum.add(&h.smallest(h.len().saturating_sub(late)));
-            }
-        }
-        sum
-    }
-
-    fn headline(&self, classes: &[ClassResult], class: Option<&str>, q: f64) -> Option<Headline> {
-        let mut open = classes
-            .iter()
-            .filter(|c| !c.class.closed_loop && class.is_none_or(|name| name == c.class.name))
-            .peekable();
-        open.peek()?;
-        let mut counts = Counts::default();
-        open.for_each(|c| counts.add(&c.figures.counts));
-        figures::offered(&counts, &self.in_time(class)).percentile(q)
-    }
-
-    /// Values that did not fit the histograms and were recorded as their highest.
-    fn saturated_records(&self) -> u64 {
-        let all = self
-            .histograms
-            .values()
-            .flat_map(|m| m.values())
-            .filter_map(Hist::histogram);
-        all.filter(|h| h.max() >= HIGHEST)
-            .map(|h| h.count_between(HIGHEST, h.max()))
-            .sum()
     }
 
     fn phase_times(&self) -> Vec<PhaseTime> {
@@ -464,8 +412,7 @@ impl Reducer {
             .iter()
             .map(|m| (*m, self.merged(None, *m)))
             .collect();
-        let all = classes.iter().filter(|c| !c.class.closed_loop);
-        let blocks = Blocks::sum(all.filter_map(|c| self.blocks.get(&c.class.name)));
+        let blocks = self.blocks(classes, None);
         figures::figures(&figures::Input {
             whole,
             counts: &counts,

@@ -5,11 +5,12 @@ mod server;
 mod table;
 
 use super::downtime::Downtime;
-use super::result::{Outage, RunResult, ThresholdResult};
+use super::result::{Outage, RunResult, ThresholdResult, ThresholdVerdict};
 use super::{DefragmentationEvent, LossEvent};
-use crate::human::numbers::{bytes, count, percent, rate, seconds, things};
+use crate::human::numbers::{bytes, count, percent, rate, seconds, things, three};
 use crate::human::shell::word;
-use crate::measure::validity::Verdict;
+use crate::human::threshold::{Threshold, Unit};
+use crate::measure::validity::{Check, Verdict};
 use std::path::Path;
 
 pub use sentence::{fault, sentence};
@@ -199,26 +200,26 @@ fn outage(o: &Outage) -> String {
     )
 }
 
-/// A threshold's figure in the unit that its expression has.
-fn figure(expression: &str, value: f64) -> String {
-    let after = expression
-        .split_once(':')
-        .map_or(expression, |(_, rest)| rest);
-    match after.split(['<', '>']).next().map(str::trim) {
-        Some("missed" | "errors" | "achieved") => percent(value),
-        Some("rate") => format!("{}/s", rate(value)),
-        _ => seconds(value),
-    }
-}
-
 fn threshold(t: &ThresholdResult) -> String {
-    let verdict = if t.passed { "passed" } else { "MISSED" };
-    let found = match (&t.value, &t.reason) {
-        (Some(v), _) => figure(&t.expression, *v),
-        (None, Some(reason)) => reason.clone(),
-        (None, None) => "no value".to_owned(),
+    let verdict = match t.verdict {
+        ThresholdVerdict::Passed => "passed",
+        ThresholdVerdict::Missed => "MISSED",
+        ThresholdVerdict::Undecided => "undecided",
     };
-    format!("{verdict}  {} (found {found})", t.expression)
+    let unit = Threshold::parse(&t.expression).map(|rule| rule.figure.unit());
+    let found = match (t.value, unit) {
+        (Some(v), Ok(unit)) => match unit {
+            Unit::Seconds => seconds(v),
+            Unit::Share => percent(v),
+            Unit::PerSecond => format!("{}/s", rate(v)),
+            Unit::Bytes => bytes(v),
+            Unit::Cores => format!("{} cores", three(v)),
+            Unit::Count => three(v),
+        },
+        (None, Ok(Unit::Seconds)) => "missed".to_owned(),
+        _ => "no value".to_owned(),
+    };
+    format!("{verdict}  {} (found {found}; {})", t.expression, t.basis)
 }
 
 /// A line per reason, with what to change.
@@ -226,6 +227,18 @@ fn validity(r: &RunResult) -> Vec<String> {
     let mut lines = Vec::new();
     if r.validity.verdict == Verdict::Valid {
         lines.push("valid   the generator kept up".to_owned());
+    }
+    let unchecked = r.validity.unchecked.iter().map(|check| match check {
+        Check::ClientCpu => "etcdmark's CPU",
+        Check::Steal => "CPU time stolen by a hypervisor",
+        _ => "the clock source",
+    });
+    let unchecked: Vec<&str> = unchecked.collect();
+    if !unchecked.is_empty() {
+        lines.push(format!(
+            "unknown {} could not be read here, and was not judged",
+            unchecked.join(", ")
+        ));
     }
     for reason in &r.validity.reasons {
         let word = match reason.verdict {

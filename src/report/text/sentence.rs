@@ -6,7 +6,9 @@ use crate::measure::percentile::Headline;
 use crate::measure::validity::Verdict;
 use crate::report::downtime::Downtime;
 use crate::report::files::{EVENTS, HLOG};
-use crate::report::result::{ClassResult, Figures, MemberFigures, RunResult, StoreResult};
+use crate::report::result::{
+    ClassResult, Figures, MemberFigures, RunResult, StoreResult, ThresholdVerdict,
+};
 use crate::report::{LossEvent, LossKind};
 use std::collections::BTreeMap;
 
@@ -35,13 +37,15 @@ pub fn sentence(r: &RunResult) -> String {
         }
     }
     parts.extend(r.stores.iter().filter_map(|s| unrest(r, s)));
-    let missed = r.thresholds.iter().filter(|t| !t.passed).count();
-    if missed > 0 {
-        let (all, plural) = (
-            r.thresholds.len(),
-            if r.thresholds.len() == 1 { "" } else { "s" },
-        );
-        parts.push(format!("{missed} of {all} threshold{plural} missed"));
+    let all = r.thresholds.len() as u64;
+    for (verdict, word) in [
+        (ThresholdVerdict::Missed, "missed"),
+        (ThresholdVerdict::Undecided, "undecided"),
+    ] {
+        let n = r.thresholds_with(verdict).count();
+        if n > 0 {
+            parts.push(format!("{n} of {} {word}", things(all, "threshold")));
+        }
     }
     if r.validity.verdict == Verdict::Doubtful {
         parts.push(format!("doubtful: {}", reason(r)));
@@ -76,13 +80,22 @@ pub fn fault(r: &RunResult) -> Option<String> {
         let what = what.map_or("", |reason| reason.what_to_change.as_str());
         return Some(format!("the run is invalid: {}; remedy: {what}", reason(r)));
     }
-    let missed: Vec<&str> = r
-        .thresholds
-        .iter()
-        .filter(|t| !t.passed)
-        .map(|t| t.expression.as_str())
-        .collect();
-    (r.exit() == Exit::Threshold).then(|| format!("threshold missed: {}", missed.join(", ")))
+    let of = |verdict| {
+        let all = r.thresholds_with(verdict).map(|t| t.expression.as_str());
+        all.collect::<Vec<_>>().join(", ")
+    };
+    (r.exit() == Exit::Threshold).then(|| {
+        let (missed, open) = (
+            of(ThresholdVerdict::Missed),
+            of(ThresholdVerdict::Undecided),
+        );
+        match missed.is_empty() {
+            false => format!("threshold missed: {missed}"),
+            true => format!(
+                "threshold undecided: {open}; measure longer (--duration), or leave out --strict"
+            ),
+        }
+    })
 }
 
 /// How it ended, unless well.
