@@ -106,6 +106,10 @@ fn check(file: &str, overrides: &Overrides) -> Result<Valid, CliError> {
     match kind.as_str() {
         "Experiment" => experiment(file),
         "Medium" => medium(file),
+        // An unknown kind, which may be any of them.
+        other if regular && !matches!(other, "Workload" | "") => Err(CliError::usage(format!(
+            "{file}: kind: {other:?} is not known; known: Workload, Experiment, Medium"
+        ))),
         _ => {
             let resolved = Source::load(file)?.resolve(overrides)?;
             Ok((text(file, &resolved), report(file, &resolved)))
@@ -192,8 +196,11 @@ fn text(file: &str, r: &ResolvedWorkload) -> String {
             Length::For(span) => format!(" for {span}"),
             Length::Forever => " until Ctrl-C".to_owned(),
         });
+    // Rates are those of the profile's peak.
+    let staged = r.file.spec.actors.iter().any(|a| !a.stages.is_empty());
+    let up_to = if staged { "up to " } else { "" };
     let mut out = format!(
-        "{file}: valid. {} nodes, {} keys written first, then {} requests/s{duration}, at most {} in flight.\n",
+        "{file}: valid. {} nodes, {} keys written first, then {up_to}{} requests/s{duration}, at most {} in flight.\n",
         grouped(r.cluster.nodes),
         grouped(r.populated_keys()),
         figure(total),
@@ -205,9 +212,9 @@ fn text(file: &str, r: &ResolvedWorkload) -> String {
         .max()
         .unwrap_or(0);
     for c in &rates {
-        let rate = c
-            .per_second
-            .map_or("closed loop".to_owned(), |p| format!("{}/s", figure(p)));
+        let rate = c.per_second.map_or("closed loop".to_owned(), |p| {
+            format!("{up_to}{}/s", figure(p))
+        });
         let limit = r.limits.of(c.class) as f64 / 1e9;
         out += &format!("  {:width$}  {rate:>12}  limit {limit} s\n", c.class.name());
     }
@@ -240,6 +247,53 @@ mod tests {
               node-lease/update         98.0/s  limit 1 s
               node-status/update         3.3/s  limit 1 s
         "#]].assert_eq(&text("node-heartbeats", &resolved));
+    }
+
+    #[test]
+    fn a_file_with_an_error_is_read_as_its_kind() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            check(path.to_str().unwrap(), &Overrides::new())
+                .unwrap_err()
+                .message
+        };
+        let head = "apiVersion: etcdmark/v1alpha2\nkind: Experiment\n";
+        let twice = said(
+            "twice.yaml",
+            &format!("{head}spec:\n  question: a\n  question: b\n"),
+        );
+        assert!(
+            twice.contains("twice.yaml:5:3") && twice.contains("question"),
+            "{twice}"
+        );
+        assert!(!twice.contains("known"), "{twice}");
+        let unknown = said(
+            "unknown.yaml",
+            "apiVersion: etcdmark/v1alpha2\nkind: Experimant\n",
+        );
+        assert!(
+            unknown.ends_with("known: Workload, Experiment, Medium"),
+            "{unknown}"
+        );
+    }
+
+    #[test]
+    fn what_is_staged_is_a_peak() {
+        let mut overrides = Overrides::new();
+        overrides
+            .push_set("actors.node-leases.stages=[{duration: 1s, multiplier: 8}, {duration: 1s, multiplier: 1}]")
+            .unwrap();
+        let resolved = Source::load("node-heartbeats")
+            .unwrap()
+            .resolve(&overrides)
+            .unwrap();
+        assert!(
+            text("x", &resolved).contains("then up to "),
+            "{}",
+            text("x", &resolved)
+        );
     }
 
     #[test]

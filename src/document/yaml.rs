@@ -105,7 +105,13 @@ pub(crate) fn kind_of(text: &str) -> Option<String> {
     struct Kind {
         kind: String,
     }
-    parse_raw::<Kind>(text).ok().map(|k| k.kind)
+    let parsed = parse_raw::<Kind>(text).ok().map(|k| k.kind);
+    parsed.or_else(|| {
+        // Of a file that is no YAML the error is told by the reader of its kind.
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix("kind:"));
+        let kind = lines.next()?.split('#').next()?.trim();
+        Some(kind.trim_matches(['"', '\'']).to_owned())
+    })
 }
 
 /// Where a file of another kind belongs.

@@ -55,6 +55,13 @@ pub(super) fn advise(plan: &mut StorePlan, stopped: bool) {
     plan.advised_quota_bytes = Some(advised);
     let interval = seconds(plan.compaction_interval_seconds);
     let set = match keep {
+        // Nobody knows what is kept.
+        Some(q) if plan.quota_assumed => {
+            format!(
+                "a quota of {} is enough, if that is what etcd has",
+                bytes(q as f64)
+            )
+        }
         Some(q) => format!("keep the quota of {}", bytes(q as f64)),
         None => format!("set the quota to {}", bytes(advised as f64)),
     };
@@ -87,6 +94,13 @@ pub(super) fn advise(plan: &mut StorePlan, stopped: bool) {
             "{} of the file are free: to return them to the disk, defragment one member at a time",
             bytes(free as f64)
         ));
+    }
+    if plan.quota_assumed {
+        plan.advice.push(
+            "etcd's quota is not known, and its default is assumed: with a smaller one, all times are too long; \
+             --metrics-endpoints names where etcd's metrics are, which tell it"
+                .to_owned(),
+        );
     }
     let how = compaction(plan, stopped);
     plan.advice.extend(of_compaction(plan, &how));
@@ -128,14 +142,25 @@ fn of_compaction(plan: &StorePlan, how: &Compaction) -> Option<String> {
             "nothing has ever compacted this etcd: kube-apiserver does it, or {itself}, or etcdctl compact"
         )),
         Compaction::Others => Some(format!(
-            "no kube-apiserver has compacted this etcd (it has no key compact_rev_key), but something has: {itself}, \
-             or etcdctl; the last compaction lies {}",
+            "{}, but something has: {itself}, or etcdctl; the last compaction lies {}",
+            by_kubernetes(plan),
             since(plan).unwrap_or_default()
         )),
         Compaction::Unknown => Some(format!(
-            "no kube-apiserver has compacted this etcd (it has no key compact_rev_key); whether {itself} or anybody \
-             else does could not be seen"
+            "{}; whether {itself} or anybody else does could not be seen",
+            by_kubernetes(plan)
         )),
+    }
+}
+
+fn by_kubernetes(plan: &StorePlan) -> String {
+    match &plan.compactor_unread {
+        None => {
+            "no kube-apiserver has compacted this etcd (it has no key compact_rev_key)".to_owned()
+        }
+        Some(why) => format!(
+            "whether a kube-apiserver has compacted this etcd is not known (compact_rev_key could not be read: {why})"
+        ),
     }
 }
 
@@ -150,8 +175,26 @@ fn summary(plan: &StorePlan, how: &Compaction, set: &str) -> String {
             "no quota is set, {in_use} in use: nothing stops the file from filling the disk; {set}{unknown}"
         );
     };
-    let of = bytes(quota as f64);
+    let of = match plan.quota_assumed {
+        true => format!("an assumed quota of {}", bytes(quota as f64)),
+        false => bytes(quota as f64),
+    };
     let used = format!("{in_use} of {of} in use");
+    let unseen = plan.unseen_revisions;
+    if plan.writes == 0 && unseen > 0 {
+        return format!(
+            "{used}; {} in {}, none of which this user may see: no forecast, use a user who may read all keys{unknown}",
+            things(unseen, "revision"),
+            seconds(plan.window_seconds)
+        );
+    }
+    let unknown = match unseen {
+        0 => unknown.to_owned(),
+        n => format!(
+            "{unknown}; {} that this user may not see are not counted, so it fills sooner",
+            things(n, "revision")
+        ),
+    };
     let Some(uncompacted) = plan.time_to_full_seconds.filter(|_| plan.writes > 0) else {
         return format!(
             "{used}; nothing was written in {}: no forecast, use a --window in which the cluster works{unknown}",
@@ -163,7 +206,8 @@ fn summary(plan: &StorePlan, how: &Compaction, set: &str) -> String {
     let compacted = plan.time_to_full_compacted_seconds;
     let answer = match (how, compacted.filter(|t| *t <= YEAR)) {
         (_, Some(t)) if peak >= 1.0 => format!(
-            "the quota of {of} is too small for this traffic: full in {}, before a compactor every {} frees enough; {set}",
+            "the quota of {} is too small for this traffic: full in {}, before a compactor every {} frees enough; {set}",
+            bytes(quota as f64),
             seconds(t),
             seconds(plan.compaction_interval_seconds)
         ),

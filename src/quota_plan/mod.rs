@@ -55,6 +55,8 @@ pub struct StorePlan {
     pub window_seconds: f64,
     /// Puts and deletes in that time.
     pub writes: u64,
+    /// Revisions of that time that this user may not see: they are in none of these figures.
+    pub unseen_revisions: u64,
     /// The same per second: r.
     pub writes_per_second: f64,
     /// Bytes of the file that one of them takes, by the model: b.
@@ -73,8 +75,10 @@ pub struct StorePlan {
     pub events_to_come_bytes: f64,
     /// By how much what is alive grows in an hour at this rate of creates and deletes, Events left out, bytes.
     pub live_growth_per_hour: f64,
-    /// Rounds that kube-apiserver's compactor has made here; null = it has never been here.
+    /// Rounds that kube-apiserver's compactor has made here; null = it has never been here, or its key could not be read.
     pub compactor_rounds: Option<i64>,
+    /// Why the key of kube-apiserver's compactor could not be read; null = it could.
+    pub compactor_unread: Option<String>,
     /// Up to which revision the history is compacted, by whomever; 0 = never, null = not known.
     pub compacted_revision: Option<i64>,
     /// Revisions since then.
@@ -205,6 +209,10 @@ pub fn plan(known: EtcdFacts, survey: &Survey, interval: f64) -> StorePlan {
         events_to_come_bytes: to_come,
         live_growth_per_hour: live_rate * 3600.0,
         compactor_rounds: survey.compactor.map(|(rounds, _)| rounds),
+        compactor_unread: survey.compactor_unread.clone(),
+        unseen_revisions: u64::try_from(survey.revisions.1 - survey.revisions.0)
+            .unwrap_or(0)
+            .saturating_sub(survey.seen),
         compaction_interval_seconds: interval,
         time_to_full_seconds: finite(growth.time_to_full()),
         time_to_full_compacted_seconds: finite(growth.time_to_full_compacted(interval)),
@@ -215,11 +223,11 @@ pub fn plan(known: EtcdFacts, survey: &Survey, interval: f64) -> StorePlan {
     };
     plan.resources = by_resource(survey, plan.growth_per_hour);
     plan.notes.extend(survey.notes.iter().cloned());
-    let made = u64::try_from(survey.revisions.1 - survey.revisions.0).unwrap_or(0);
-    if survey.seen < made {
+    let unseen = plan.unseen_revisions;
+    if unseen > 0 {
         plan.notes.push(format!(
-            "{} of {made} revisions in the window were not visible to this user and are not counted",
-            made - survey.seen
+            "{unseen} of {} revisions in the window were not visible to this user and are not counted",
+            unseen + survey.seen
         ));
     }
     if let Some(why) = &survey.uncounted {

@@ -132,7 +132,8 @@ fn beyond_8_gib_the_advice_is_to_split() {
     );
     expect![[r#"
         twice the peak of 7.79 GiB exceeds 8 GiB, etcd's suggested maximum: compact more often (kube-apiserver --etcd-compaction-interval) or move resources to a separate etcd
-        pods cause 99 % of the growth: kube-apiserver --etcd-servers-overrides moves them to a separate etcd"#]].assert_eq(&p.advice.join("\n"));
+        pods cause 99 % of the growth: kube-apiserver --etcd-servers-overrides moves them to a separate etcd
+        etcd's quota is not known, and its default is assumed: with a smaller one, all times are too long; --metrics-endpoints names where etcd's metrics are, which tell it"#]].assert_eq(&p.advice.join("\n"));
 }
 
 #[test]
@@ -164,6 +165,78 @@ fn what_is_special_is_said() {
     expect![[r#"
         keep the quota of 2 GiB (--quota-backend-bytes=2147483648 on every member): with kube-apiserver's compactor every 5 min, up to 5.12 MiB are in use; the same again is reserve for a doubled rate or a missed compaction
         no kube-apiserver has compacted this etcd (it has no key compact_rev_key), but something has: etcd's --auto-compaction-retention, or etcdctl; the last compaction lies 150 writes back, 2 min 30 s at this rate"#]].assert_eq(&p.advice.join("\n"));
+}
+
+#[test]
+fn what_a_user_may_not_see_is_unknown_and_not_nothing() {
+    let mut blind = survey(0, 0);
+    blind.revisions.1 += 31;
+    blind.compactor = None;
+    blind.compactor_unread = Some("permission denied".to_owned());
+    let p = plan(known(Quota::Known(2 << 30)), &blind, 300.0);
+    expect!["100 MiB of 2 GiB in use; 31 revisions in 60 s, none of which this user may see: no forecast, use a user who may read all keys"].assert_eq(&p.summary);
+    assert!(
+        !p.advice.join(" ").contains("it has no key compact_rev_key"),
+        "{:?}",
+        p.advice
+    );
+    assert!(
+        p.advice
+            .join(" ")
+            .contains("compact_rev_key could not be read: permission denied"),
+        "{:?}",
+        p.advice
+    );
+    let text = super::text::render(&super::QuotaPlan {
+        version: 2,
+        stores: vec![p],
+    });
+    assert!(text.contains("(31 are not visible)"), "{text}");
+    let all = text.lines().find(|line| line.starts_with("all ")).unwrap();
+    assert_eq!(all.split_whitespace().nth(1), Some("-"), "{text}");
+    let mut partly = survey(60, 0);
+    partly.revisions.1 += 40;
+    let p = plan(known(Quota::Known(2 << 30)), &partly, 300.0);
+    assert!(
+        p.summary.ends_with(
+            "40 revisions that this user may not see are not counted, so it fills sooner"
+        ),
+        "{}",
+        p.summary
+    );
+}
+
+#[test]
+fn an_assumed_quota_is_no_fact() {
+    let p = plan(known(Quota::Assumed), &survey(60, 0), 300.0);
+    assert!(
+        p.summary.contains("of an assumed quota of 2 GiB in use"),
+        "{}",
+        p.summary
+    );
+    assert!(
+        p.summary
+            .contains("a quota of 2 GiB is enough, if that is what etcd has"),
+        "{}",
+        p.summary
+    );
+    assert!(!p.summary.contains("keep the quota"), "{}", p.summary);
+}
+
+#[test]
+fn an_etcd_that_was_lost_has_unknown_keys_and_not_none() {
+    let mut lost = survey(60, 0);
+    lost.ended_early = Some(EndedEarly::Lost("no answer".to_owned()));
+    lost.resources.values_mut().for_each(|r| r.keys = None);
+    let p = plan(known(Quota::Known(2 << 30)), &lost, 300.0);
+    let text = super::text::render(&super::QuotaPlan {
+        version: 2,
+        stores: vec![p],
+    });
+    let all = text.lines().find(|line| line.starts_with("all ")).unwrap();
+    assert_eq!(all.split_whitespace().nth(1), Some("-"), "{text}");
+    assert!(text.contains("live data      not known"), "{text}");
+    assert!(!text.contains("in use grew by"), "{text}");
 }
 
 /// Nothing that could not be seen is an all-clear.

@@ -34,13 +34,20 @@ fn one(p: &StorePlan, out: &mut String) {
     };
     wrap(
         &format!(
-            "etcd {}, cluster {}: file {}, {} in use, {quota}; watched for {}: {} writes of {} each in the file",
+            "etcd {}, cluster {}: file {}, {} in use, {quota}; watched for {}: {} of {} each in the file",
             p.etcd,
             p.cluster_id,
             bytes(p.db_size as f64),
             bytes(p.db_size_in_use as f64),
             seconds(p.window_seconds),
-            count(p.writes),
+            match p.unseen_revisions {
+                0 => format!("{} writes", count(p.writes)),
+                n => format!(
+                    "{} writes that this user may see ({} are not visible)",
+                    count(p.writes),
+                    count(n)
+                ),
+            },
             bytes(p.bytes_per_write)
         ),
         out,
@@ -67,7 +74,8 @@ fn growth(p: &StorePlan) -> Vec<String> {
         "share",
     ];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
-    let mut totals = (0, 0.0, 0.0, 0.0);
+    // One that was not counted leaves the sum unknown, and so do revisions that are not visible.
+    let mut totals = (Some(0), 0.0, 0.0, 0.0);
     for r in &p.resources {
         rows.push(vec![
             r.resource.clone(),
@@ -78,14 +86,20 @@ fn growth(p: &StorePlan) -> Vec<String> {
             bytes(r.growth_per_hour),
             percent(r.share),
         ]);
-        totals.0 += r.keys.unwrap_or(0).unsigned_abs();
+        totals.0 = totals
+            .0
+            .zip(r.keys)
+            .map(|(sum, keys)| sum + keys.unsigned_abs());
         totals.1 += r.creates_per_second;
         totals.2 += r.updates_per_second;
         totals.3 += r.deletes_per_second;
     }
     rows.push(vec![
         "all".to_owned(),
-        count(totals.0),
+        totals
+            .0
+            .filter(|_| p.unseen_revisions == 0)
+            .map_or("-".to_owned(), count),
         rate(totals.1),
         rate(totals.2),
         rate(totals.3),
@@ -129,12 +143,19 @@ fn lines(p: &StorePlan) -> Vec<String> {
     }
     let alive = p.live_growth_per_hour;
     let grows = if alive < 0.0 { "shrinks" } else { "grows" };
-    lines.push(format!(
-        "live data      about {live} (keys x bytes of a sample); without Events it {grows} by {}/h (creates \
-         minus deletes)",
-        bytes(alive.abs())
-    ));
-    lines.push(match p.measured_growth {
+    let lost = p
+        .incomplete
+        .as_deref()
+        .is_some_and(|why| why != "interrupted");
+    let counted = !lost && p.resources.iter().all(|r| r.keys.is_some());
+    lines.push(match counted {
+        true => format!(
+            "live data      about {live} (keys x bytes of a sample); without Events it {grows} by {}/h (creates minus deletes)",
+            bytes(alive.abs())
+        ),
+        false => "live data      not known: not all keys were counted".to_owned(),
+    });
+    lines.push(match p.measured_growth.filter(|_| !lost) {
         Some(grown) => format!(
             "check          in use grew by {} in the window; the model predicts {}",
             bytes(grown as f64),

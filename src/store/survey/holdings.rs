@@ -13,9 +13,13 @@ const SAMPLE: i64 = 20;
 
 /// Counts keys by resource, reads a few values of each for their sizes, and the compactor's key.
 pub(super) async fn holdings(cluster: &ControlClient, s: &mut Survey) -> Result<(), ControlError> {
-    if let Some(kv) = cluster.get(COMPACTOR).await.ok().flatten() {
-        let revision = String::from_utf8_lossy(kv.value()).parse().unwrap_or(0);
-        s.compactor = Some((kv.version(), revision));
+    match cluster.get(COMPACTOR).await {
+        Ok(Some(kv)) => {
+            let revision = String::from_utf8_lossy(kv.value()).parse().unwrap_or(0);
+            s.compactor = Some((kv.version(), revision));
+        }
+        Ok(None) => {}
+        Err(e) => s.compactor_unread = Some(e.to_string()),
     }
     for prefix in kubernetes_prefixes(cluster).await? {
         let named = resource(&prefix, "");

@@ -51,6 +51,8 @@ pub struct Survey {
     pub compactor_rounds: u64,
     /// The key of kube-apiserver's compactor: (rounds so far, revision of the last one's compaction).
     pub compactor: Option<(i64, i64)>,
+    /// Why that key could not be read.
+    pub compactor_unread: Option<String>,
     /// Up to which revision the history is compacted, at the window's ends; 0 = nothing was ever compacted. None: not
     /// known.
     pub compacted: Option<(i64, i64)>,
