@@ -42,7 +42,7 @@ pub struct KeyValue {
     pub lease: i64,
 }
 
-/// `etcdserverpb.RangeRequest`, the fields Kubernetes uses and keys_only.
+/// `etcdserverpb.RangeRequest`, the fields Kubernetes uses, serializable and keys_only.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct RangeRequest {
     /// First key.
@@ -57,6 +57,9 @@ pub struct RangeRequest {
     /// At this revision, 0 = now.
     #[prost(int64, tag = "4")]
     pub revision: i64,
+    /// Answered by the member that is asked, which may lag behind.
+    #[prost(bool, tag = "7")]
+    pub serializable: bool,
     /// Without values.
     #[prost(bool, tag = "8")]
     pub keys_only: bool,
@@ -272,6 +275,28 @@ pub struct LeaseGrantResponse {
     /// Refusal.
     #[prost(string, tag = "4")]
     pub error: String,
+}
+
+/// `etcdserverpb.LeaseKeepAliveRequest`.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct LeaseKeepAliveRequest {
+    /// The lease.
+    #[prost(int64, tag = "1")]
+    pub id: i64,
+}
+
+/// `etcdserverpb.LeaseKeepAliveResponse`.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct LeaseKeepAliveResponse {
+    /// Header.
+    #[prost(message, optional, tag = "1")]
+    pub header: Option<ResponseHeader>,
+    /// The lease.
+    #[prost(int64, tag = "2")]
+    pub id: i64,
+    /// Seconds left; 0 = there is no such lease.
+    #[prost(int64, tag = "3")]
+    pub ttl: i64,
 }
 
 /// `etcdserverpb.CompactionRequest`.

@@ -17,19 +17,22 @@ pub enum Rpc {
     Compact,
     /// etcdserverpb.Lease/LeaseGrant
     LeaseGrant,
+    /// etcdserverpb.Lease/LeaseKeepAlive: a stream of one renewal
+    LeaseKeepAlive,
     /// etcdserverpb.Maintenance/Defragment; goes through etcd-client, since it is for one member and rare
     Defragment,
 }
 
 impl Rpc {
     /// Every one.
-    pub const ALL: [Rpc; 7] = [
+    pub const ALL: [Rpc; 8] = [
         Rpc::Range,
         Rpc::RangeStream,
         Rpc::Put,
         Rpc::Txn,
         Rpc::Compact,
         Rpc::LeaseGrant,
+        Rpc::LeaseKeepAlive,
         Rpc::Defragment,
     ];
 
@@ -42,6 +45,7 @@ impl Rpc {
             Rpc::Txn => "/etcdserverpb.KV/Txn",
             Rpc::Compact => "/etcdserverpb.KV/Compact",
             Rpc::LeaseGrant => "/etcdserverpb.Lease/LeaseGrant",
+            Rpc::LeaseKeepAlive => "/etcdserverpb.Lease/LeaseKeepAlive",
             Rpc::Defragment => "/etcdserverpb.Maintenance/Defragment",
         }
     }
@@ -55,6 +59,7 @@ impl Rpc {
             Rpc::Txn => "Txn",
             Rpc::Compact => "Compact",
             Rpc::LeaseGrant => "LeaseGrant",
+            Rpc::LeaseKeepAlive => "LeaseKeepAlive",
             Rpc::Defragment => "Defragment",
         }
     }

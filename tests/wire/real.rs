@@ -96,6 +96,10 @@ fn script() -> Vec<(Rpc, Bytes)> {
         frame(&m::LeaseGrantRequest { ttl: 60, id: 77 }),
     ));
     all.push((
+        Rpc::LeaseKeepAlive,
+        frame(&m::LeaseKeepAliveRequest { id: 77 }),
+    ));
+    all.push((
         Rpc::Compact,
         frame(&m::CompactionRequest {
             revision: 30,
@@ -132,6 +136,7 @@ fn without_ids(rpc: Rpc, answer: Bytes) -> String {
         Rpc::Txn => plain!(m::TxnResponse),
         Rpc::Compact => plain!(m::CompactionResponse),
         Rpc::LeaseGrant => plain!(m::LeaseGrantResponse),
+        Rpc::LeaseKeepAlive => plain!(m::LeaseKeepAliveResponse),
         Rpc::Defragment => unreachable!("goes through etcd-client"),
     }
 }
