@@ -48,6 +48,7 @@
 pub mod analyses;
 pub mod cli;
 pub mod clock;
+pub mod compat;
 pub mod control;
 pub mod disk;
 pub mod document;

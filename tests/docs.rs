@@ -25,9 +25,15 @@ const COMMANDS: [&str; 12] = [
     "quota-plan",
     "cleanup",
     "disk",
+    "compat",
 ];
 
-const SUBCOMMANDS: &[&str] = &["experiment list", "experiment show"];
+const SUBCOMMANDS: &[&str] = &[
+    "experiment list",
+    "experiment show",
+    "compat go-benchmark",
+    "compat check-perf",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -11,6 +11,17 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub fn raise(resolved: &ResolvedWorkload) -> Result<(), CliError> {
     let needed = (resolved.load.connections * resolved.stores.len()
         + 64 * resolved.load.workers.max(1)) as u64;
+    raise_to(
+        needed,
+        &format!("--connections {}", resolved.load.connections),
+    )
+}
+
+/// The same, for a number of files; `flag` is what asks for them.
+///
+/// # Errors
+/// The hard limit is too low.
+pub fn raise_to(needed: u64, flag: &str) -> Result<(), CliError> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|n| n >= needed) {
         return Ok(());
@@ -30,8 +41,7 @@ pub fn raise(resolved: &ResolvedWorkload) -> Result<(), CliError> {
         return Ok(());
     }
     Err(CliError::usage(format!(
-        "--connections {} needs {needed} open files, but the limit is {wanted}: raise it (ulimit -n {needed}) \
-         or use fewer connections",
-        resolved.load.connections
+        "{flag} needs {needed} open files, but the limit is {wanted}: raise it (ulimit -n {needed}) \
+         or use fewer connections"
     )))
 }

@@ -3,6 +3,7 @@
 pub mod cleanup;
 pub mod cluster_flags;
 pub mod compare;
+pub mod compat;
 pub mod descriptors;
 pub mod disk;
 pub mod error;
@@ -75,6 +76,8 @@ enum Command {
     Cleanup(cleanup::Args),
     /// Measure whether a disk is fast enough for etcd.
     Disk(disk::Args),
+    /// Send the load of another tool: etcd's Go benchmark; show that of etcdctl check perf.
+    Compat(compat::Args),
 }
 
 /// Runs the process's command line; prints what is to be printed; says how it ended.
@@ -106,6 +109,7 @@ pub fn main() -> Exit {
         Command::QuotaPlan(args) => quota_plan::run(args),
         Command::Cleanup(args) => cleanup::run(args),
         Command::Disk(args) => disk::run(&args),
+        Command::Compat(args) => compat::run(args),
     };
     ended.unwrap_or_else(|e| {
         output::complain(&format!("error: {e}"));

@@ -101,7 +101,7 @@ pub struct Args {
 /// Everything that keeps the run from beginning.
 pub fn run(args: Args) -> Result<Exit, CliError> {
     let guards = guard_list(&args)?;
-    let run_id = run_id(&args)?;
+    let run_id = run_id(args.run_id.as_deref())?;
     let external = external(&args, &run_id)?;
     let mut splits = args.local.splits()?;
     splits.extend(external.overrides.iter().map(OverrideEtcd::split));
@@ -388,8 +388,12 @@ fn six_random() -> String {
     (0..6).map(|_| letter()).collect()
 }
 
-fn run_id(args: &Args) -> Result<String, CliError> {
-    let Some(id) = &args.run_id else {
+/// The name of a run: what `--run-id` says, or one made of the time.
+///
+/// # Errors
+/// One that is no part of a key.
+pub(super) fn run_id(given: Option<&str>) -> Result<String, CliError> {
+    let Some(id) = given else {
         let now = jiff::Timestamp::now();
         return Ok(format!(
             "{}-{}",
@@ -404,7 +408,7 @@ fn run_id(args: &Args) -> Result<String, CliError> {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !id.starts_with('-');
     if fits {
-        return Ok(id.clone());
+        return Ok(id.to_owned());
     }
     Err(CliError::usage(format!(
         "--run-id {id:?} is not valid: use 1 to 63 lowercase letters, digits and hyphens, and do not start with \

@@ -22,7 +22,7 @@ const fn room(name: &'static str, purpose: &'static str, uses: &'static [&'stati
 #[rustfmt::skip]
 pub(crate) const ROOMS: &[Room] = &[
     room("cli", "a file per command: flags → a typed request; the only place that prints",
-        &["analyses", "experiment", "disk", "quota_plan", "engine", "local", "store", "kind", "etcd", "report", "workload", "kube", "measure", "target", "document", "human", "clock", "exit", "control"]),
+        &["analyses", "experiment", "disk", "quota_plan", "compat", "engine", "local", "store", "kind", "etcd", "report", "workload", "kube", "measure", "target", "document", "human", "clock", "exit", "control"]),
     room("analyses", "what experiments ask, one file or folder per question, and the list of them",
         &["experiment", "engine", "local", "etcd", "report", "workload", "kube", "measure", "target", "human", "clock", "control"]),
     room("experiment", "many runs, one answer: `file` (YAML → plan), `play` (trials), `result` (trials → answer)",
@@ -31,6 +31,8 @@ pub(crate) const ROOMS: &[Room] = &[
         &["local", "server", "report", "measure", "document", "human", "clock", "rng", "exit"]),
     room("quota_plan", "when an etcd is full, and which quota it needs; from a survey of a store",
         &["store", "etcd", "report", "measure", "human"]),
+    room("compat", "the loads and the arithmetic of other tools: etcd's Go `benchmark`, `etcdctl check perf`",
+        &["store", "etcd", "report", "target", "rpc", "human", "clock", "rng", "exit", "control"]),
     room("engine", "the run: phases, workers, pacing, sessions, object state, guards, shutdown",
         &["server", "store", "etcd", "report", "workload", "kube", "schedule", "measure", "rpc", "human", "clock", "rng", "exit", "control"]),
     room("local", "etcds that we start: binaries, flags, members, data directories; `medium/` emulates storage media",

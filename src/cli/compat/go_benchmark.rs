@@ -1,0 +1,319 @@
+//! `etcdmark compat go-benchmark`: the flags of etcd's Go `benchmark` → a load.
+
+use super::super::cluster_flags::{Access, ClusterFlags, LoadTargetFlags};
+use super::super::local_flags::LocalFlags;
+use super::super::output::{Format, complain, print, print_json};
+use super::super::progress::Line;
+use super::super::{CliError, descriptors, run, signals};
+use super::flags::LoadFlags;
+use crate::clock;
+use crate::compat::{self, CompatError, Needs, Request, Settings};
+use crate::control::Control;
+use crate::exit::Exit;
+use crate::human::numbers::{count, rate};
+use crate::local::LocalCluster;
+use crate::store::manifest::HOME;
+use crate::target::{MemberChoice, Target};
+
+/// Send the load of etcd's Go benchmark tool, with its flags and its defaults: each of --clients workers has one request
+/// outstanding (closed loop), worker i uses connection i % --conns, there is no warm-up, and failed requests are left out
+/// of all figures. Unlike the Go tool, failed requests are counted and the exit code is then 1.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Without --endpoints or --kind, a temporary local etcd is started, and keys are written as the Go tool writes them: raw
+bytes at the root. In any other etcd they are under /registry-etcdmark/RUN-ID/go/, unless --raw-keys is given.
+
+Examples:
+  etcdmark compat go-benchmark put --clients 64 --conns 8 --total 20000
+  etcdmark compat go-benchmark put --sequential-keys --key-space-size 20000 --total 20000   20,000 keys
+  etcdmark compat go-benchmark range foo --preload 1024 --consistency s
+  etcdmark compat go-benchmark txn-put --txn-ops 4 --key-space-size 64
+  etcdmark compat go-benchmark put --endpoints http://10.0.0.1:2379 --clients 10 --rate 1000")]
+pub struct Args {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub flags: LoadFlags,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub cluster: ClusterFlags,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub load: LoadTargetFlags,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub local: LocalFlags,
+    /// Write raw keys at the root of the etcd that --endpoints names, as the Go tool does; needs --yes-this-etcd-is-mine
+    /// and an etcd without keys
+    #[arg(long, help_heading = "Run")]
+    pub raw_keys: bool,
+    /// Name of the run; its keys are under /registry-etcdmark/RUN-ID/ [default: from the time]
+    #[arg(long, value_name = "RUN-ID", help_heading = "Run")]
+    pub run_id: Option<String>,
+    /// Keep the keys in the store
+    #[arg(long, help_heading = "Run")]
+    pub keep_data: bool,
+    /// Output format
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Output"
+    )]
+    pub output: Format,
+    /// Print all digits instead of four decimals
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
+        hide_default_value = true, hide_possible_values = true, value_name = "BOOL", help_heading = "Output")]
+    pub precise: bool,
+    /// Print only the result, no progress
+    #[arg(short, long, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+/// Plays the load; prints the result.
+///
+/// # Errors
+/// Everything that keeps it from beginning.
+pub fn run(args: &Args) -> Result<Exit, CliError> {
+    let settings = args.flags.settings()?;
+    for note in args.flags.notes() {
+        complain(&note);
+    }
+    let run_id = run::run_id(args.run_id.as_deref())?;
+    let external = external(args)?;
+    descriptors::raise_to(
+        settings.conns as u64 + 64,
+        &format!("--conns {}", settings.conns),
+    )?;
+    let needs = needs(args, &settings, external.is_none())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|e| CliError::failure(format!("cannot start a runtime: {e}")))?;
+    let control = Control::default();
+    let first = "stopping: waiting at most 5 s for answers, then printing the result (press Ctrl-C again to stop now)";
+    signals::watch(control.clone(), first)
+        .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
+    let (target, local) = match external {
+        Some(target) => (target, None),
+        None => {
+            let (target, local) = start(args, &settings, &runtime, &control)?;
+            (target, Some(local))
+        }
+    };
+    let request = Request {
+        settings,
+        target,
+        needs,
+        run_id,
+        allow_live_cluster: args.load.allow_live_cluster,
+        keep_data: args.keep_data,
+    };
+    let played = play(args, &request, &runtime, &control);
+    if let Some(local) = local {
+        runtime.block_on(local.stop());
+    }
+    played
+}
+
+fn play(
+    args: &Args,
+    request: &Request,
+    runtime: &tokio::runtime::Runtime,
+    control: &Control,
+) -> Result<Exit, CliError> {
+    let (name, total) = (request.settings.command.name(), request.settings.total);
+    let began = clock::now();
+    let mut line = Line::new();
+    let mut tell = |ended: u64| {
+        let seconds = clock::now().saturating_sub(began) as f64 / 1e9;
+        if !args.quiet && seconds >= 1.0 {
+            let per_second = rate(ended as f64 / seconds);
+            let (ended, total) = (count(ended), count(total));
+            line.show(
+                seconds,
+                &format!("{name}: {ended} of {total} requests, {per_second}/s"),
+            );
+        }
+    };
+    let mut say = |note: &str| {
+        if !args.quiet {
+            complain(note);
+        }
+    };
+    let played = compat::play(request, runtime, control, &mut say, &mut tell);
+    line.close();
+    let result = played.map_err(|CompatError { message, exit }| CliError { message, exit })?;
+    match args.output {
+        Format::Text => print(&compat::render(&result, args.precise))?,
+        Format::Json => print_json(&result)?,
+    }
+    for failure in &result.failures {
+        complain(&format!("error: {failure}"));
+    }
+    Ok(result.exit())
+}
+
+/// What `--endpoints` or `--kind` name.
+fn external(args: &Args) -> Result<Option<Target>, CliError> {
+    if let Some(first) = args.cluster.overrides.first() {
+        return Err(CliError::usage(format!(
+            "--overrides {first:?}: the Go tool's load has one etcd; omit --overrides"
+        )));
+    }
+    if let Some(first) = args.local.split.first() {
+        return Err(CliError::usage(format!(
+            "--split {first}: the Go tool's load has one etcd; omit --split"
+        )));
+    }
+    let mut load = args.load.clone();
+    if args.flags.target_leader {
+        load.target = MemberChoice::Leader;
+    }
+    let found = args.cluster.targets(Access::Write)?.loaded(&load)?;
+    for line in found.ignored.iter().chain(&found.notes) {
+        complain(line);
+    }
+    let by = match args.cluster.kind {
+        Some(_) => "--kind",
+        None => "--endpoints",
+    };
+    if let (Some(_), Some(flag)) = (&found.target, args.local.given()) {
+        return Err(CliError::usage(format!(
+            "{flag} applies only to a local etcd, but {by} names an external one"
+        )));
+    }
+    if found.target.is_none() && args.keep_data && args.local.data_dir.is_none() {
+        return Err(CliError::usage(
+            "--keep-data: the temporary local etcd and its keys are gone after the run; also pass --data-dir DIR, \
+             --endpoints or --kind",
+        ));
+    }
+    if found.target.is_none() && args.raw_keys {
+        return Err(CliError::usage(
+            "--raw-keys: a local etcd gets raw keys anyway; omit --raw-keys, or also pass --endpoints URL",
+        ));
+    }
+    Ok(found.target)
+}
+
+/// Where the keys go.
+fn needs(args: &Args, settings: &Settings, local: bool) -> Result<Needs, CliError> {
+    let writes = settings.command.writes();
+    if args.raw_keys && !writes && settings.preload.is_none() {
+        return Err(CliError::usage(format!(
+            "--raw-keys: {} writes no keys; omit it",
+            settings.command.name()
+        )));
+    }
+    if args.raw_keys && !args.load.yes_this_etcd_is_mine {
+        return Err(CliError::usage(format!(
+            "--raw-keys writes binary keys outside {HOME}/; to allow it, pass --yes-this-etcd-is-mine"
+        )));
+    }
+    let root = local || args.raw_keys;
+    Ok(match (writes, settings.preload, root) {
+        (true, _, false) => Needs::Prefix,
+        (false, Some(size), false) => {
+            return Err(CliError::usage(format!(
+                "--preload {size} writes a key outside {HOME}/; to allow it, pass --raw-keys --yes-this-etcd-is-mine, or omit \
+                 --endpoints to read from a local etcd"
+            )));
+        }
+        (true, ..) | (_, Some(_), true) => Needs::Root,
+        (false, None, _) => Needs::Nothing,
+    })
+}
+
+fn start(
+    args: &Args,
+    settings: &Settings,
+    runtime: &tokio::runtime::Runtime,
+    control: &Control,
+) -> Result<(Target, LocalCluster), CliError> {
+    let local = runtime.block_on(async {
+        tokio::select! {
+            started = args.local.start(None, settings.seed) => started,
+            // Dropping a local etcd that is starting ends it and removes its directory.
+            () = control.until_interrupted() => Err(CliError {
+                message: "interrupted before etcd was ready; no results".to_owned(),
+                exit: Exit::Interrupted,
+            }),
+        }
+    })?;
+    if let Some(note) = local.note() {
+        complain(&note.to_string());
+    }
+    let mut target = local.target();
+    target.disposable = args.local.data_dir.is_none();
+    target.members = match args.flags.target_leader {
+        true => MemberChoice::Leader,
+        false => args.load.target,
+    };
+    Ok((target, local))
+}
+
+/// The command's settings, for who has only its flags.
+#[cfg(test)]
+pub(super) fn settings_of(line: &str) -> Result<Settings, CliError> {
+    use clap::Parser;
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+    let cli = Cli::try_parse_from(line.split(' ')).map_err(|e| CliError::usage(e.to_string()))?;
+    cli.args.flags.settings()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compat::Command;
+
+    #[test]
+    fn a_line_of_the_go_tool_is_taken_as_it_is() {
+        let settings = settings_of(
+            "benchmark --endpoints=http://10.0.0.1:2379 --conns=8 --clients=64 --precise put --sequential-keys=true \
+             --key-space-size=200000 --total=200000 --key-size=48 --val-size=1024",
+        );
+        let expected = Settings {
+            clients: 64,
+            conns: 8,
+            total: 200_000,
+            key_size: 48,
+            val_size: 1024,
+            key_space_size: 200_000,
+            sequential_keys: true,
+            ..Settings::new(Command::Put)
+        };
+        assert_eq!(settings, Ok(expected));
+    }
+
+    #[test]
+    fn a_flag_of_another_command_is_refused() {
+        for (line, message) in [
+            (
+                "b range foo --val-size 5",
+                "--val-size applies to put, txn-put and txn-mixed, but the command is range; omit it",
+            ),
+            (
+                "b lease-keepalive --rate 5",
+                "--rate applies to put, range, txn-put and txn-mixed, but the command is lease-keepalive; omit it",
+            ),
+            ("b range", "range needs a KEY, such as: range foo"),
+            (
+                "b put foo",
+                "put takes no KEY, but \"foo\" was given; omit it",
+            ),
+            (
+                "b range foo --consistency x",
+                "--consistency \"x\": use l (linearizable) or s (serializable)",
+            ),
+        ] {
+            assert_eq!(settings_of(line), Err(CliError::usage(message)), "{line}");
+        }
+    }
+}
