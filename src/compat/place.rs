@@ -2,17 +2,16 @@
 //! root; nothing tells them from others' keys afterwards. So etcdmark does that only in a store without any key, and
 //! elsewhere puts a prefix of its own before them.
 
+use super::error::CompatError;
 use super::operations::Operations;
-use crate::etcd::control::{ControlClient, ControlError, RangeSpec};
-use crate::exit::Exit;
-use crate::human::numbers::bytes;
+use super::raw::delete_ours;
+use crate::etcd::control::ControlClient;
 use crate::report::Phase;
 use crate::rpc::prefix_end;
-use crate::store::cleanup::{CleanupError, RunData, cleanup_run};
-use crate::store::manifest::{self, HOME, Manifest, ManifestError, RunClaim};
-use crate::store::preflight::{self, ClusterFacts, PreflightError, WriteIntent};
+use crate::store::cleanup::{RunData, cleanup_run};
+use crate::store::manifest::{self, HOME, Manifest, RunClaim};
+use crate::store::preflight::{self, ClusterFacts, WriteIntent};
 use crate::target::Target;
-use etcd_client::{Compare, CompareOp, Txn, TxnOp};
 
 /// What a load needs of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,85 +22,6 @@ pub enum Needs {
     Root,
     /// Keys under a run's own prefix.
     Prefix,
-}
-
-/// A load that cannot begin, or whose keys cannot be deleted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct CompatError {
-    /// Names the flag or the store, and what would be right.
-    pub message: String,
-    /// The exit code.
-    pub exit: Exit,
-}
-
-impl CompatError {
-    pub(super) fn usage(message: impl Into<String>) -> CompatError {
-        CompatError {
-            message: message.into(),
-            exit: Exit::Usage,
-        }
-    }
-
-    pub(super) fn failure(message: impl Into<String>) -> CompatError {
-        CompatError {
-            message: message.into(),
-            exit: Exit::Failure,
-        }
-    }
-}
-
-/// The message of a run says what this load does not do.
-impl From<PreflightError> for CompatError {
-    fn from(e: PreflightError) -> Self {
-        let exit = e.exit();
-        let message = match e {
-            PreflightError::LiveCluster { endpoint, keys } => format!(
-                "{endpoint} holds {keys}, and the load would affect who uses them; pass --allow-live-cluster to allow it \
-                 (this load has no ramp and no guards: it is as fast as --clients and --rate let it be)"
-            ),
-            PreflightError::PerhapsLive { endpoint } => format!(
-                "this user may not read all keys, so etcdmark cannot tell whether {endpoint} belongs to others; pass \
-                 --allow-live-cluster (this load has no ramp and no guards)"
-            ),
-            PreflightError::TooBig {
-                growth,
-                projected,
-                free,
-                quota,
-                ..
-            } => {
-                let [growth, projected, free] = [growth, projected, free].map(|n| bytes(n as f64));
-                format!(
-                    "the puts would grow the db file by about {growth} to {projected}, which is more than half of the {free} \
-                     left of the quota ({quota}); use a smaller --total or --val-size, or raise --quota-backend-bytes"
-                )
-            }
-            other => other.to_string(),
-        };
-        CompatError { message, exit }
-    }
-}
-
-impl From<ManifestError> for CompatError {
-    fn from(e: ManifestError) -> Self {
-        CompatError {
-            exit: e.exit(),
-            message: e.to_string(),
-        }
-    }
-}
-
-impl From<CleanupError> for CompatError {
-    fn from(e: CleanupError) -> Self {
-        CompatError::failure(e.to_string())
-    }
-}
-
-impl From<ControlError> for CompatError {
-    fn from(e: ControlError) -> Self {
-        CompatError::failure(e.to_string())
-    }
 }
 
 /// The request of a store.
@@ -265,71 +185,4 @@ impl Place {
             }
         }
     }
-}
-
-/// Bytes of a transaction that deletes, below etcd's limit of 1.5 MiB.
-const BATCH_BYTES: usize = 512 << 10;
-/// Keys of one, below etcd's limit of 128 operations.
-const BATCH_KEYS: usize = 100;
-
-/// Deletes keys as long as they have our value: one that somebody else has written since is not ours.
-pub(super) async fn delete_ours(
-    client: &ControlClient,
-    keys: &[Vec<u8>],
-    value: &[u8],
-) -> Result<u64, CompatError> {
-    let each = 2 * keys.first().map_or(0, Vec::len) + value.len();
-    let batch = (BATCH_BYTES / each.max(1)).clamp(1, BATCH_KEYS);
-    let mut deleted = 0;
-    for keys in keys.chunks(batch) {
-        if try_delete(client, keys, value).await? {
-            deleted += keys.len() as u64;
-            continue;
-        }
-        // One of them is gone, or not ours: the others one by one.
-        for key in keys {
-            deleted += u64::from(try_delete(client, std::slice::from_ref(key), value).await?);
-        }
-    }
-    Ok(deleted)
-}
-
-async fn try_delete(
-    client: &ControlClient,
-    keys: &[Vec<u8>],
-    value: &[u8],
-) -> Result<bool, ControlError> {
-    let ours = keys
-        .iter()
-        .map(|k| Compare::value(k.as_slice(), CompareOp::Equal, value));
-    let gone = keys.iter().map(|k| TxnOp::delete(k.as_slice(), None));
-    let txn = Txn::new()
-        .when(ours.collect::<Vec<_>>())
-        .and_then(gone.collect::<Vec<_>>());
-    Ok(client.txn(txn).await?.succeeded())
-}
-
-/// Puts the key that `range` reads, before the load.
-pub(super) async fn preload(
-    client: &ControlClient,
-    key: &str,
-    value: &[u8],
-) -> Result<(), CompatError> {
-    let put = Txn::new().and_then([TxnOp::put(key, value, None)]);
-    client.txn(put).await?;
-    Ok(())
-}
-
-/// Whether a key exists.
-pub(super) async fn exists(
-    client: &ControlClient,
-    from: &[u8],
-    to: &[u8],
-) -> Result<bool, ControlError> {
-    let spec = RangeSpec {
-        limit: 1,
-        keys_only: true,
-        ..RangeSpec::new(from, to)
-    };
-    Ok(!client.range(spec).await?.kvs.is_empty())
 }

@@ -1,8 +1,10 @@
 //! A whole load: store, keys, requests, result; then its keys go.
 
+use super::error::CompatError;
 use super::load::{self, LoadError, Measured};
 use super::operations::{Operations, value};
-use super::place::{self, CompatError, Needs, Place, Wanted};
+use super::place::{self, Needs, Place, Wanted};
+use super::raw;
 use super::result::{CompatResult, Keys};
 use super::settings::{Command, Settings};
 use crate::control::Control;
@@ -87,9 +89,9 @@ fn before(
     };
     if let Some(size) = settings.preload {
         let value = value(settings.seed, size);
-        return runtime.block_on(place::preload(&place.client, key, &value));
+        return runtime.block_on(raw::preload(&place.client, key, &value));
     }
-    let exists = place::exists(&place.client, key.as_bytes(), end.as_bytes());
+    let exists = raw::exists(&place.client, key.as_bytes(), end.as_bytes());
     if !runtime.block_on(exists)? {
         say(&format!(
             "note: nothing is stored at {key:?}: reading a missing key is cheaper than reading one"
@@ -231,7 +233,7 @@ async fn clean(
         (Some((key, _)), Some(size), Command::Range) => {
             let keys = [key.clone().into_bytes()];
             let value = value(settings.seed, size);
-            place::delete_ours(&place.client, &keys, &value).await
+            raw::delete_ours(&place.client, &keys, &value).await
         }
         _ => place.clean(&request.target, operations, made).await,
     }

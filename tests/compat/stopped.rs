@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::common::command::command;
+use crate::common::command::{command, until_unlocked};
 use crate::common::etcd::etcd_flags;
 use crate::common::{Running, Testbed, etcdmark};
 
@@ -33,6 +33,54 @@ fn an_interruption_ends_reports_and_cleans_up() {
         assert!(out.stdout.contains(" deleted since"), "{}", out.stdout);
         testbed.assert_empty();
     }
+}
+
+#[test]
+fn a_killed_load_leaves_keys_that_cleanup_finds() {
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
+    let mut args = vec!["compat", "go-benchmark", "put", "--total", "1000000"];
+    args.extend(["--key-space-size", "1000", "--rate", "2000", "-q"]);
+    args.extend(["--endpoints", &endpoints, "--run-id", "killed"]);
+    let mut running = Running::spawn(&mut command(&args));
+    let wrote = running.until("keys", || testbed.keys().len() > 50);
+    assert!(wrote, "{}", running.stderr());
+    running.signal(Signal::KILL);
+    running.output();
+    // The same run again is refused, whether the lock has expired or not.
+    let out = etcdmark(&args);
+    assert_eq!(out.code, 2, "{out:?}");
+    let out = until_unlocked(&["cleanup", "--endpoints", &endpoints, "--all"]);
+    assert_eq!(out.code, 0, "{out:?}");
+    testbed.assert_empty();
+}
+
+#[test]
+fn a_raw_key_that_somebody_wrote_since_stays() {
+    let testbed = Testbed::new();
+    let endpoints = testbed.endpoints();
+    let mut args = vec!["compat", "go-benchmark", "put", "--total", "400"];
+    args.extend([
+        "--sequential-keys",
+        "--key-space-size",
+        "400",
+        "--rate",
+        "200",
+    ]);
+    args.extend(["--raw-keys", "--yes-this-etcd-is-mine", "-q", "-o", "json"]);
+    args.extend(["--endpoints", &endpoints]);
+    let mut running = Running::spawn(&mut command(&args));
+    let first = "\0".repeat(8);
+    let wrote = running.until("the first key", || testbed.keys().contains(&first));
+    assert!(wrote, "{}", running.stderr());
+    let mut kv = testbed.client().kv_client();
+    let theirs = kv.put(first.as_str(), "theirs", None);
+    testbed.runtime.block_on(theirs).unwrap();
+    let out = running.output();
+    assert_eq!(out.code, 0, "{out:?}");
+    let result: serde_json::Value = serde_json::from_str(&out.stdout).unwrap();
+    assert_eq!(result["keys"]["deleted"], 399);
+    assert_eq!(testbed.keys(), [first]);
 }
 
 #[test]

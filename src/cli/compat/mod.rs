@@ -12,7 +12,7 @@ use crate::exit::Exit;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  etcdmark compat go-benchmark put --clients 64 --conns 8 --total 20000
+  etcdmark compat go-benchmark put --clients 64 --conns 8 --total 5000
   etcdmark compat check-perf")]
 pub struct Args {
     #[command(subcommand)]
