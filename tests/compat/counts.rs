@@ -142,7 +142,7 @@ fn the_shared_buffer_makes_more_keys_than_the_key_space_has_numbers() {
     let testbed = Testbed::new();
     play(
         &testbed,
-        &format!("put --key-space-size=1000 --total=20000 --clients=1 {RAW}"),
+        &format!("put --key-space-size=1000 --total=20000 --clients=64 --conns=7 {RAW}"),
     );
     assert_eq!(keys(stored(&testbed)), first);
 }

@@ -15,20 +15,19 @@ use crate::local::LocalCluster;
 use crate::store::manifest::HOME;
 use crate::target::{MemberChoice, Target};
 
-/// Send the load of etcd's Go benchmark tool, with its flags and its defaults: each of --clients workers has one request
-/// outstanding (closed loop), worker i uses connection i % --conns, there is no warm-up, and failed requests are left out
-/// of all figures. Unlike the Go tool, failed requests are counted and the exit code is then 1.
+/// Flags of `etcdmark compat go-benchmark`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
-Without --endpoints or --kind, a temporary local etcd is started, and keys are written as the Go tool writes them: raw
-bytes at the root. In any other etcd they are under /registry-etcdmark/RUN-ID/go/, unless --raw-keys is given.
+Without --endpoints or --kind, a temporary local etcd is started, and keys are raw bytes at the
+root, as the Go tool writes them. In any other etcd they are under
+/registry-etcdmark/RUN-ID/go/, unless --raw-keys is given.
 
 Examples:
   etcdmark compat go-benchmark put --clients 64 --conns 8 --total 5000
-  etcdmark compat go-benchmark put --sequential-keys --key-space-size 2000 --total 2000     2,000 keys
+  etcdmark compat go-benchmark put --sequential-keys --key-space-size 2000 --total 2000
   etcdmark compat go-benchmark range foo --preload 1024 --consistency s --total 5000
   etcdmark compat go-benchmark txn-put --txn-ops 4 --key-space-size 64 --total 2000
-  etcdmark compat go-benchmark put --endpoints http://10.0.0.1:2379 --clients 10 --rate 1000 --total 2000")]
+  etcdmark compat go-benchmark put --endpoints http://10.0.0.1:2379 --rate 1000 --total 2000")]
 pub struct Args {
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]

@@ -22,6 +22,10 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Send the load of etcd's Go benchmark tool (tools/benchmark).
+    ///
+    /// Each of --clients workers has one request outstanding (closed loop), worker i uses connection i % --conns, there is
+    /// no warm-up, and failed requests are left out of all figures. Unlike with the Go tool, they are counted, and the exit
+    /// code is then 1.
     GoBenchmark(Box<go_benchmark::Args>),
     /// Show the loads and criteria of etcdctl check perf beside etcdmark's; sends nothing.
     CheckPerf(check_perf::Args),
