@@ -12,7 +12,7 @@ use etcdmark::kube::OpClass;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "",
     "run",
     "experiment",

@@ -1,6 +1,12 @@
 //! What the statistics promise, by simulation: seeded, so that a failure is a change and not bad luck. The short form runs
 //! always; `ETCDMARK_METHOD=full` (`scripts/full/method.sh`) plays what docs/method/ quotes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic, and shows what it measured"
+)]
+
 #[path = "method/gate.rs"]
 mod gate;
 #[path = "method/intervals.rs"]

@@ -137,7 +137,7 @@ impl WorkloadFlags {
             overrides.push(
                 flag,
                 "thresholds.+",
-                &serde_json::json!(threshold).to_string(),
+                serde_json::json!(threshold).to_string(),
             );
         }
         for assignment in &self.set {

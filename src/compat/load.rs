@@ -204,7 +204,7 @@ async fn client(shared: Rc<Shared>, i: u64) -> Result<(), LoadError> {
         _ => None,
     };
     while !shared.control.draining() {
-        let Some(operation) = shared.operations.borrow_mut().next() else {
+        let Some(operation) = shared.operations.borrow_mut().take() else {
             break;
         };
         if !allowed(&shared).await {

@@ -75,7 +75,7 @@ impl Operations {
     }
 
     /// The next one; none when --total were made.
-    pub fn next(&mut self) -> Option<Operation> {
+    pub fn take(&mut self) -> Option<Operation> {
         if self.made >= self.settings.total {
             return None;
         }
@@ -149,7 +149,7 @@ impl Operations {
         if self.settings.sequential_keys {
             return i % space;
         }
-        let scaled = u128::from(mix(self.numbers, i, 0)) * u128::from(space) >> 64;
+        let scaled = (u128::from(mix(self.numbers, i, 0)) * u128::from(space)) >> 64;
         u64::try_from(scaled).unwrap_or(0)
     }
 

@@ -243,7 +243,7 @@ fn start(
         }
     })?;
     if let Some(note) = local.note() {
-        complain(&note.to_string());
+        complain(note);
     }
     let mut target = local.target();
     target.disposable = args.local.data_dir.is_none();

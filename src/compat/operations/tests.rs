@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 
 fn all(settings: &Settings, prefix: &[u8]) -> Vec<Operation> {
     let mut operations = Operations::new(settings, prefix);
-    std::iter::from_fn(|| operations.next()).collect()
+    std::iter::from_fn(|| operations.take()).collect()
 }
 
 fn decode<M: Message + Default>(operation: &Operation) -> M {

@@ -265,6 +265,7 @@ proptest! {
         let range = m::RangeRequest {
             key: key.clone(), range_end: value.clone(), limit: n[0], revision: n[1],
             keys_only: flags[0], count_only: flags[1],
+            serializable: false,
         };
         let theirs: pb::PbRangeRequest = agree(range.clone());
         prop_assert_eq!((theirs.limit, theirs.revision), (n[0], n[1]));
