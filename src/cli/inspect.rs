@@ -12,6 +12,7 @@ use crate::store::manifest;
 use crate::store::prefixes::kubernetes_prefixes;
 use crate::store::preflight::{self, Connection, PreflightError};
 use crate::store::roles;
+use crate::store::runs;
 use crate::store::segments::{by_segment, is_events, resource};
 use crate::target::Target;
 use serde::Serialize;
@@ -61,6 +62,9 @@ pub struct Inspection {
     pub other_keys: Option<i64>,
     /// Runs that etcdmark left: run id → keys.
     pub runs: BTreeMap<String, i64>,
+    /// What `cleanup` deletes of them: by a run's id, or as keys without a manifest.
+    #[serde(skip)]
+    pub known: Vec<(String, &'static str)>,
     /// What could not be seen, and why.
     pub notes: Vec<String>,
     /// What a command needs to reach this etcd: its name in flags, and files.
@@ -291,6 +295,14 @@ async fn keys(cluster: &ControlClient, seen: &mut Inspection) -> Result<(), Cont
     let events: i64 = events.map(|(_, n)| n).sum();
     seen.events_share = (all > 0).then(|| events as f64 / all as f64);
     seen.runs = by_segment(cluster, &format!("{}/", manifest::HOME)).await?;
+    if let Ok(known) = runs::list(cluster).await {
+        let runs = known.runs.into_iter().map(|run| (run.run_id, "--run-id"));
+        let orphans = known
+            .orphans
+            .into_iter()
+            .map(|run| (run.run_id, "--orphans"));
+        seen.known = runs.chain(orphans).collect();
+    }
     let ours: i64 = seen.runs.values().sum();
     // Counted one after the other: keys may come meanwhile.
     seen.other_keys = seen.keys.map(|keys| (keys - all - ours).max(0));
@@ -375,13 +387,18 @@ fn text_of_one(seen: &Inspection) -> String {
         );
     }
     for (run, n) in &seen.runs {
-        let _ = writeln!(
-            t,
-            "  {n:>10}  {}/{run} (delete: etcdmark cleanup {} --run-id {run}{})",
-            manifest::HOME,
-            seen.reached_by.0,
-            seen.reached_by.1
-        );
+        let (to, files) = &seen.reached_by;
+        let known = seen.known.iter().find(|(known, _)| known == run);
+        let how = match known {
+            Some((_, "--run-id")) if !run.is_empty() => {
+                format!("delete: etcdmark cleanup {to} --run-id {run}{files}")
+            }
+            Some((_, "--orphans")) if !run.is_empty() => {
+                format!("without a manifest; delete: etcdmark cleanup {to} --orphans{files}")
+            }
+            _ => "not a run's: cleanup leaves it".to_owned(),
+        };
+        let _ = writeln!(t, "  {n:>10}  {}/{run} ({how})", manifest::HOME);
     }
     for note in &seen.notes {
         let _ = writeln!(t, "note: {note}");

@@ -58,6 +58,10 @@ pub async fn list(cluster: &ControlClient) -> Result<KnownRuns, ControlError> {
         let run_id = String::from_utf8_lossy(&rest[..slash]).into_owned();
         let range = first[..=base.len() + slash].to_vec();
         from = prefix_end(&range);
+        if run_id.is_empty() {
+            // No run is called so: somebody else's key must not keep the others from being deleted.
+            continue;
+        }
         let keys = RunKeys::new(&run_id);
         let holder = lock_owner(cluster, &run_id).await?;
         if let Some(kv) = cluster.get(keys.manifest.as_bytes()).await? {

@@ -34,6 +34,40 @@ fn keys_without_a_manifest_are_listed_and_go_when_told() {
         "/registry-etcdmark/lost/: 1,200 keys without a manifest, not deleted; to delete them, run: {command}"
     );
 
+    // Inspect shows commands that work, and none for what is not a run's.
+    let strangers = ["/registry-etcdmark//x", "/registry-etcdmark/alone"];
+    testbed.runtime.block_on(async {
+        for key in strangers {
+            client.put(key, "x", None).await.unwrap();
+        }
+    });
+    let seen = etcdmark(&["inspect", "--endpoints", &endpoints]).words();
+    for shown in [
+        format!("/registry-etcdmark/lost (without a manifest; delete: {command})"),
+        format!(
+            "/registry-etcdmark/kept (delete: etcdmark cleanup --endpoints {endpoints} --run-id kept)"
+        ),
+        "/registry-etcdmark/alone (not a run's: cleanup leaves it)".to_owned(),
+    ] {
+        assert!(seen.contains(&shown), "{shown}: {seen}");
+    }
+    let (code, said, _) = cleanup(&[]);
+    assert!(code == 0 && said.contains(&listed), "{said}");
+    testbed.runtime.block_on(async {
+        for key in strangers {
+            client.delete(key, None).await.unwrap();
+        }
+        let target = Target::plain(testbed.etcd.endpoints());
+        let cluster = ControlClient::connect(&target).await.unwrap();
+        let kept = Manifest::new("kept", "/registry-etcdmark/kept", "h", 1, 2);
+        let kept = manifest::acquire(&cluster, kept).await.unwrap();
+        client
+            .put("/registry-etcdmark/kept/leases/a", "x", None)
+            .await
+            .unwrap();
+        assert!(!kept.release().await.unwrap(), "its keys are not gone");
+    });
+
     let (code, _, stderr) = cleanup(&["--run-id", "lost"]);
     assert!(code == 2 && stderr.contains("--orphans"), "{stderr}");
     let (code, said, _) = cleanup(&[]);
