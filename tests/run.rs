@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod common;
+#[path = "run/deleted.rs"]
+mod deleted;
 #[path = "run/estimate.rs"]
 mod estimate;
 #[path = "run/expired.rs"]

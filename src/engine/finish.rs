@@ -152,7 +152,8 @@ impl ActiveRun {
         Some(all)
     }
 
-    /// What a lost lock makes of a sweep: of a store that did not lose its data itself, a verdict is withdrawn.
+    /// What a lost lock, or keys that others deleted, make of a sweep: of a store that did not lose its data itself, a verdict is
+    /// withdrawn.
     async fn account_for_lock(
         &self,
         index: usize,
@@ -167,10 +168,17 @@ impl ActiveRun {
             rewound |= sweep.revision < sweep.acknowledged_revision;
         }
         // Asked for after the sweep: who deleted what it did not find had the lock before.
-        let disturbed = lock.disturbed().await.ok().flatten();
-        if let Some(why) = disturbed.or_else(|| lock.lost()).filter(|_| !rewound) {
+        let disturbed = lock
+            .disturbed()
+            .await
+            .ok()
+            .flatten()
+            .or_else(|| lock.lost());
+        let disturbed = disturbed.map(|why| format!("this run lost its lock: {why}"));
+        let deleted = report.withdrawn.take();
+        if let Some(why) = disturbed.or(deleted).filter(|_| !rewound) {
             *report = VerifyReport {
-                withdrawn: Some(format!("this run lost its lock: {why}")),
+                withdrawn: Some(why),
                 ..VerifyReport::default()
             };
         }

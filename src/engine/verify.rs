@@ -186,7 +186,7 @@ pub(crate) async fn verify(
             return report;
         }
     };
-    let mut key = Vec::new();
+    let (mut key, mut missing) = (Vec::new(), Vec::new());
     for left in ledger.left() {
         if left.state.version == 0 {
             continue; // an unknown create that was not applied
@@ -199,6 +199,9 @@ pub(crate) async fn verify(
         report.lost += u64::from(left.state.version);
         key.clear();
         objects.key(left.object, &mut key);
+        if left.lease.is_none() && missing.len() < EXAMPLES {
+            missing.push((key.clone(), left.state));
+        }
         example(&mut report, || {
             format!(
                 "{}: {} acknowledged writes, but the key is not in the store",
@@ -207,6 +210,7 @@ pub(crate) async fn verify(
             )
         });
     }
+    report.withdrawn = deleted_by_others(cluster, &missing).await;
     let marks = results.iter().map(|r| r.marks[index].revision);
     report.sweeps.push(StoreSweep {
         store: store.to_owned(),
@@ -217,6 +221,31 @@ pub(crate) async fn verify(
         expired_leases: expired.len() as u64,
     });
     report
+}
+
+/// Whether other clients deleted what is missing: etcd's history has such a key as it was acknowledged, and etcd itself removes
+/// none that has no lease. What then is missing says nothing of etcd. None where the history has none of them, or is compacted.
+async fn deleted_by_others(
+    cluster: &ControlClient,
+    missing: &[(Vec<u8>, ObjState)],
+) -> Option<String> {
+    for (key, state) in missing {
+        let spec = RangeSpec {
+            revision: state.mod_revision,
+            keys_only: true,
+            ..RangeSpec::new(key, b"")
+        };
+        let page = cluster.range(spec).await.ok();
+        let there =
+            page.and_then(|page| page.kvs.first().map(|kv| (kv.mod_revision(), kv.version())));
+        if there == Some((state.mod_revision, i64::from(state.version))) {
+            return Some(format!(
+                "another client deleted keys of this run, such as {}: etcd's history has it as it was acknowledged",
+                text(key)
+            ));
+        }
+    }
+    None
 }
 
 /// The leases of a store that were seen to have removed an object, whether it was written again or not.

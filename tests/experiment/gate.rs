@@ -82,19 +82,21 @@ fn a_planted_regression_is_confirmed_and_ends_with_97() {
 fn a_gate_that_cannot_be_is_refused_before_it_begins() {
     let desk = Desk::new(&gate());
     let wrong = |from: &str, to: &str| {
-        std::fs::write(desk.home.path().join("y.yaml"), gate().replace(from, to)).unwrap();
+        let text = gate().replace(from, to);
+        assert_ne!(text, gate(), "{from}");
+        std::fs::write(desk.home.path().join("y.yaml"), text).unwrap();
         let said = desk.etcdmark(&["experiment", "y.yaml", "--out", "no"]);
         assert_eq!(said.code, 2, "{said:?}");
         said.stderr
     };
     for (from, to, message) in [
         (
-            "delta: 1%",
+            "delta: 50%",
             "delta: 0%",
             "gate.metrics.1.delta: \"0%\" is not a share above 0; write a percentage, such as 5%",
         ),
         (
-            "all:missed",
+            "all:errors",
             "all:rate",
             "gate.metrics.1.metric: \"all:rate\": more of it is better; gate \"all:missed\" instead",
         ),
