@@ -986,6 +986,38 @@ fn an_outage_is_told_with_its_ends() {
 }
 
 #[test]
+fn silence_counts_from_when_requests_waited_and_not_from_the_first_error() {
+    // Three seconds in which nothing is answered; then the connections break, and all goes on.
+    let mut script = Script::new();
+    script.counts = |class, second, responses| {
+        let mut c = all_ok(class, second, responses);
+        match second {
+            3..6 => (c.ok, c.late, c.answered) = (0, 0, 0),
+            6 if class == LEASE => {
+                let error = ErrorCount {
+                    count: 5,
+                    effect: Some(Effect::Indeterminate),
+                    message: "reset".to_owned(),
+                };
+                c.errors.insert("connection-broken".to_owned(), error);
+            }
+            _ => {}
+        }
+        c
+    };
+    let r = script.result();
+    assert_eq!(r.outages.len(), 1, "{:?}", r.outages);
+    let o = &r.outages[0];
+    assert_eq!((o.first_error, o.first_success), (5.0, Some(9.0)));
+    assert_eq!((o.length, o.silent_seconds), (4.0, 3.0));
+    assert!(
+        first_line(&r).contains("nothing succeeded for 3 s"),
+        "{}",
+        first_line(&r)
+    );
+}
+
+#[test]
 fn a_run_without_load_says_so() {
     let script = Script {
         seconds: 0,

@@ -353,7 +353,7 @@ pub struct ClientFigures {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Outage {
     pub store: String,
-    /// First error, or when the last member went down, seconds since t0.
+    /// First error, or when the last member went down, or since when requests waited until one; seconds since t0.
     pub first_error: f64,
     /// End of the last second with an error, or without a member.
     pub last_error: f64,

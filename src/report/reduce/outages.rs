@@ -24,6 +24,8 @@ struct PerStore {
     down: BTreeSet<String>,
     /// Since when no operation has succeeded, by whole intervals; none = one did in the last.
     quiet: Option<f64>,
+    /// The same, while requests wait for an answer.
+    waiting: Option<f64>,
     /// Times without any member, with the reason of the last one that went: requests then wait instead of failing.
     dark: Vec<Dark>,
 }
@@ -166,11 +168,15 @@ impl PerStore {
         let told = self.told.take_if(|t| *t <= last);
         let quiet = self.quiet.filter(|_| ok == 0).unwrap_or(interval.t);
         self.quiet = (ok == 0).then_some(quiet);
+        let waits = ok == 0 && interval.in_flight + interval.queued > 0;
+        let waited = self.waiting;
+        self.waiting = waits.then(|| waited.unwrap_or(interval.t));
         let told = told
             .into_iter()
             .chain(dark.as_ref().map(|d| d.from))
             .reduce(f64::min);
         if failed {
+            let begins = self.open.is_none();
             let first = told.filter(|t| *t >= interval.t).unwrap_or(interval.t);
             let open = self.open.get_or_insert_with(|| Outage {
                 store: store.to_owned(),
@@ -185,6 +191,11 @@ impl PerStore {
             if let Some(dark) = dark.as_ref().filter(|d| d.from < open.first_error) {
                 open.silent_seconds += (open.first_error - dark.from.max(quiet)).max(0.0);
                 open.first_error = dark.from;
+            }
+            // What waits has no error until its connection breaks.
+            if let Some(since) = waited.filter(|t| begins && dark.is_none() && *t < interval.t) {
+                open.silent_seconds += interval.t - since;
+                open.first_error = since;
             }
             open.unreachable = open.unreachable.take().or(dark.map(|d| d.reason));
             open.last_error = open.last_error.max(last);
