@@ -40,7 +40,7 @@ pub(super) fn answer(evidence: &Evidence<'_>) -> String {
             .filter(|c| c.metric == *metric)
             .copied()
             .collect();
-        let title = Metric::parse(metric).map_or(metric.clone(), |m| m.title());
+        let title = Metric::title_of(metric);
         (!of.is_empty()).then(|| format!("{title}: {}", phrases::clauses(&of)))
     });
     let parts: Vec<String> = parts.collect();

@@ -63,7 +63,7 @@ fn answer(evidence: &Evidence<'_>) -> String {
         let parts: Vec<String> = of
             .map(|c| format!("{}{}", c.level.between("", " "), phrases::effect(c)))
             .collect();
-        let title = Metric::parse(metric).map_or(metric.clone(), |m| m.title());
+        let title = Metric::title_of(metric);
         (!parts.is_empty()).then(|| format!("{title}: {}", parts.join("; ")))
     });
     let parts: Vec<String> = parts.collect();

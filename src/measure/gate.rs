@@ -6,7 +6,8 @@
 //! is δ or more again. A false alarm needs both, so that at most α of the gates without a difference give one: Bonferroni over m,
 //! and over the share of metrics that the screen lets through. Sources: Fisher 1935 (randomization test), Hodges and Lehmann 1963.
 
-use super::stats::{Moments, normal_quantile, t_quantile};
+use super::paired::{EXACT_UP_TO, rounding, signed_sums};
+use super::stats::{Moments, t_quantile};
 use serde::{Deserialize, Serialize};
 
 /// p of the screen.
@@ -17,8 +18,6 @@ pub const ALPHA: f64 = 0.05;
 pub const FIRST: usize = 8;
 /// Fresh blocks of the confirmation.
 pub const SECOND: usize = 12;
-/// Most blocks for which the exact test is computed: 2^k signings.
-const EXACT_UP_TO: usize = 20;
 
 /// What a stage's blocks say of one metric.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -54,17 +53,8 @@ pub fn sign_flip_above(d: &[f64]) -> f64 {
     if k > EXACT_UP_TO {
         return f64::NAN;
     }
-    // Rounding must not decide whether a sum is as large as itself.
-    let sizes: f64 = d.iter().map(|d| d.abs()).sum();
-    let seen = d.iter().sum::<f64>() - 1e-12 * (1.0 + sizes);
-    let sum = |flips: u32| -> f64 {
-        let signed = d
-            .iter()
-            .enumerate()
-            .map(|(i, d)| if flips >> i & 1 == 1 { -d } else { *d });
-        signed.sum()
-    };
-    let extreme = (0..1_u32 << k).filter(|flips| sum(*flips) >= seen).count();
+    let enough = d.iter().sum::<f64>() - rounding(d);
+    let extreme = signed_sums(d).filter(|sum| *sum >= enough).count();
     extreme as f64 / f64::from(1_u32 << k)
 }
 
@@ -106,21 +96,6 @@ pub fn detectable(deviation: f64, blocks: usize) -> f64 {
     let freedom = (blocks.max(2) - 1) as f64;
     (t_quantile(0.95, freedom) + t_quantile(0.8, freedom)) * deviation
         / (blocks.max(1) as f64).sqrt()
-}
-
-/// A 90 % interval of the mean of d: within ±δ, both one-sided tests at 5 % say that there is no difference that matters.
-pub fn interval(d: &[f64]) -> Option<(f64, f64)> {
-    let found = stage(d)?;
-    let k = found.blocks as f64;
-    let mean = d.iter().sum::<f64>() / k;
-    let half = t_quantile(0.95, k - 1.0) * found.deviation / k.sqrt();
-    half.is_finite().then_some((mean - half, mean + half))
-}
-
-/// About how many fresh blocks would confirm an effect of δ with a probability of 80 %: ((z.95 + z.80) · s / δ)².
-pub fn blocks_needed(deviation: f64, delta: f64) -> u64 {
-    let z = normal_quantile(0.95) + normal_quantile(0.8);
-    (z * deviation / delta).powi(2).ceil() as u64
 }
 
 /// Not more metrics than this can gate: beyond it no result of the confirmation is extreme enough.
@@ -180,7 +155,6 @@ mod tests {
         // (1.7959 + 0.8755) × 0.05 / √12.
         assert!((detectable(0.05, 12) - 0.038_56).abs() < 1e-4);
         // ((1.645 + 0.842) × 0.2 / 0.05)² = 98.9.
-        assert_eq!(blocks_needed(0.2, 0.05), 99);
         // 0.05 / (0.25 m) ≥ 1/4096.
         assert_eq!(most_metrics(), 819);
     }

@@ -11,7 +11,7 @@ const MAX_BLOCKS: f64 = 1000.0;
 /// Of every interval.
 pub const CONFIDENCE: f64 = 0.95;
 /// Above so many blocks the exact test (2^k cases) is left out.
-const EXACT_UP_TO: usize = 20;
+pub(super) const EXACT_UP_TO: usize = 20;
 
 /// The mean of paired differences and its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -70,15 +70,24 @@ pub fn sign_flip(differences: &[f64]) -> Option<f64> {
         })
         .collect();
     let seen = sizes.iter().sum::<f64>().abs();
-    // Rounding must not decide whether a sum is as large as itself.
-    let enough = seen - 1e-12 * (1.0 + sizes.iter().map(|d| d.abs()).sum::<f64>());
-    let extreme = (0..1_u32 << k)
-        .filter(|flips| {
-            let signed = |(i, d): (usize, &f64)| if flips >> i & 1 == 1 { -d } else { *d };
-            sizes.iter().enumerate().map(signed).sum::<f64>().abs() >= enough
-        })
+    let enough = seen - rounding(&sizes);
+    let extreme = signed_sums(&sizes)
+        .filter(|sum| sum.abs() >= enough)
         .count();
     Some(extreme as f64 / f64::from(1_u32 << k))
+}
+
+/// The sums of the 2^k ways to sign the differences.
+pub(super) fn signed_sums(d: &[f64]) -> impl Iterator<Item = f64> + '_ {
+    (0..1_u32 << d.len()).map(move |flips| {
+        let signed = |(i, d): (usize, &f64)| if flips >> i & 1 == 1 { -d } else { *d };
+        d.iter().enumerate().map(signed).sum()
+    })
+}
+
+/// Rounding must not decide whether a sum is as large as itself.
+pub(super) fn rounding(d: &[f64]) -> f64 {
+    1e-12 * (1.0 + d.iter().map(|d| d.abs()).sum::<f64>())
 }
 
 /// Holm's adjustment of several p values, in their order: with it, the chance of one false finding among all of

@@ -3,10 +3,12 @@
 use crate::experiment::analysis::Evidence;
 use crate::experiment::result::comparison::{middle, values};
 use crate::experiment::result::metric::{Metric, MetricValue, Scale};
-use crate::measure::gate::{
-    FIRST, SECOND, Stage, better, candidate, confirmed, detectable, interval, stage,
-};
+use crate::measure::gate::{FIRST, SECOND, Stage, better, candidate, confirmed, detectable, stage};
+use crate::measure::paired::mean_interval;
 use serde::Serialize;
+
+/// Of the interval that is read beside ±δ: both one-sided tests at 5 % then say that there is no difference that matters.
+const CONFIDENCE: f64 = 0.9;
 
 /// What is said of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -60,14 +62,6 @@ impl Judged {
         let fresh = self.second.filter(|_| self.candidate);
         fresh.or(self.first).map(|stage| stage.estimate)
     }
-
-    /// A difference as a ratio, or as it is.
-    pub(super) fn outward(&self, d: f64) -> f64 {
-        match self.scale {
-            Scale::Ratio => d.exp(),
-            Scale::Difference => d,
-        }
-    }
 }
 
 /// Every gating metric, in the file's order.
@@ -101,19 +95,13 @@ fn judge(
     metrics: usize,
 ) -> Judged {
     let scale = metric.scale();
-    let bound = match scale {
-        Scale::Ratio => delta.ln_1p(),
-        Scale::Difference => delta,
-    };
+    let bound = scale.bound(delta);
     let (mut differences, mut bases, mut heads) = (Vec::new(), Vec::new(), Vec::new());
     for (b, h) in base.iter().zip(head) {
         let (Some(b), Some(h)) = (b, h) else { continue };
         let (b, h) = (b.number(), h.number());
-        let d = match scale {
-            Scale::Ratio => (h / b).ln(),
-            Scale::Difference => h - b,
-        };
-        // A miss in both has no difference; in one it is as large as can be, which counts in a rank and in no mean.
+        let d = scale.difference(b, h);
+        // A miss is infinite: a block with one has no difference, and is not used.
         if d.is_finite() {
             differences.push(d);
             bases.push(b);
@@ -125,9 +113,9 @@ fn judge(
     let first = stage(screened).filter(|_| screened.len() == FIRST);
     let second = stage(fresh).filter(|_| fresh.len() == SECOND);
     let candidate = first.is_some_and(|s| candidate(&s, bound));
-    let all = stage(&differences);
+    let of_mean = |d: &[f64]| mean_interval(d, CONFIDENCE).filter(|_| d.len() >= FIRST);
     let about = if candidate { fresh } else { &differences[..] };
-    let found = interval(about).filter(|_| about.len() >= FIRST);
+    let found = of_mean(about).map(|i| (i.low, i.high));
     let within = found.is_some_and(|(low, high)| low > -bound && high < bound);
     let verdict = match (first, second) {
         _ if differences.is_empty() => Verdict::NotMeasured,
@@ -136,9 +124,7 @@ fn judge(
         (Some(_), _) if within => Verdict::Equivalent,
         _ => Verdict::Inconclusive,
     };
-    let smallest = all
-        .filter(|s| s.blocks >= FIRST)
-        .map(|s| detectable(s.deviation, SECOND));
+    let smallest = of_mean(&differences).map(|i| detectable(i.deviation, SECOND));
     Judged {
         metric: metric.name.clone(),
         verdict,
@@ -148,10 +134,7 @@ fn judge(
         second,
         candidate,
         interval: found,
-        detectable: smallest.map(|d| match scale {
-            Scale::Ratio => d.exp_m1(),
-            Scale::Difference => d,
-        }),
+        detectable: smallest.map(|d| scale.excess(d)),
         gates: smallest.is_some_and(|d| d <= bound),
         base_median: middle(bases.into_iter()),
         head_median: middle(heads.into_iter()),
@@ -182,7 +165,7 @@ mod tests {
         assert_eq!(screened.verdict, Verdict::Inconclusive);
         let both = of(1e-4, |i| 1.1 * wobble(i), FIRST + SECOND);
         assert_eq!(both.verdict, Verdict::Worse);
-        assert!((both.outward(both.estimate().unwrap()) - 1.1).abs() < 0.01);
+        assert!((both.scale.shown(both.estimate().unwrap()) - 1.1).abs() < 0.01);
         // The screen was misled; the fresh blocks are as the base.
         let misled = of(
             1e-4,
@@ -190,7 +173,7 @@ mod tests {
             FIRST + SECOND,
         );
         assert_eq!(misled.verdict, Verdict::Equivalent);
-        assert!((misled.outward(misled.estimate().unwrap()) - 1.0).abs() < 0.01);
+        assert!((misled.scale.shown(misled.estimate().unwrap()) - 1.0).abs() < 0.01);
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use super::metric::{Judged, Verdict};
 use crate::experiment::analysis::Evidence;
-use crate::experiment::result::document::{Table, TrialState};
-use crate::experiment::result::metric::{Metric, Scale};
+use crate::experiment::result::document::{Table, TrialResult, TrialState};
+use crate::experiment::result::metric::Metric;
 use crate::experiment::result::phrases;
 use crate::human::numbers::{percent, things, three};
-use crate::measure::gate::{FIRST, SECOND};
+use crate::measure::gate::{FIRST, SECOND, Stage};
 
 /// One verdict for all, then each metric with its verdict.
 pub(super) fn answer(evidence: &Evidence<'_>, all: &[Judged]) -> String {
@@ -66,7 +66,7 @@ pub(super) fn answer(evidence: &Evidence<'_>, all: &[Judged]) -> String {
 }
 
 fn title(m: &Judged) -> String {
-    Metric::parse(&m.metric).map_or(m.metric.clone(), |metric| metric.title())
+    Metric::title_of(&m.metric)
 }
 
 /// `+12 % (+9 to +15 %)`.
@@ -81,10 +81,7 @@ fn effect(m: &Judged) -> String {
 }
 
 fn signed(m: &Judged, d: f64) -> String {
-    let share = match m.scale {
-        Scale::Ratio => m.outward(d) - 1.0,
-        Scale::Difference => d,
-    };
+    let share = m.scale.excess(d);
     let sign = if share < 0.0 { "-" } else { "+" };
     format!("{sign}{}", percent(share.abs()))
 }
@@ -120,9 +117,7 @@ pub(super) fn table(evidence: &Evidence<'_>, all: &[Judged]) -> Table {
             (Some(v), Some(unit)) => phrases::figure(v, unit),
             _ => "-".to_owned(),
         };
-        let p = |stage: Option<crate::measure::gate::Stage>| {
-            stage.map_or("-".to_owned(), |s| three(s.worse))
-        };
+        let p = |stage: Option<Stage>| stage.map_or("-".to_owned(), |s| three(s.worse));
         vec![
             m.metric.clone(),
             figure(m.base_median),
@@ -175,10 +170,8 @@ pub(super) fn notes(evidence: &Evidence<'_>, all: &[Judged]) -> Vec<String> {
         ));
     }
     let arms = evidence.plan.arms.iter().map(|arm| {
-        let of = |t: &&crate::experiment::result::document::TrialResult| t.arm == arm.name;
-        let lost = |t: &&crate::experiment::result::document::TrialResult| {
-            t.repeated || t.state == TrialState::Invalid
-        };
+        let of = |t: &&TrialResult| t.arm == arm.name;
+        let lost = |t: &&TrialResult| t.repeated || t.state == TrialState::Invalid;
         (
             arm.name.as_str(),
             evidence.trials.iter().filter(of).filter(lost).count(),

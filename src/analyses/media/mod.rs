@@ -79,7 +79,7 @@ fn answer(evidence: &Evidence<'_>, trials: &MediaTrials<'_>, arms: &[ArmSummary]
         evidence.comparisons.iter().filter(of).collect()
     };
     let clauses = |metric: &str, about: &[&Comparison]| {
-        let title = Metric::parse(metric).map_or(metric.to_owned(), |m| m.title());
+        let title = Metric::title_of(metric);
         format!("{title}: {}", phrases::clauses(about))
     };
     let mut sentences = Vec::new();

@@ -148,7 +148,7 @@ impl Flood {
     /// `Lease renewals p99 at 1,000 Events/s, against shared: split ×0.42 (0.38 to 0.46), differs`.
     fn effect(&self, evidence: &Evidence<'_>, about: &[&Comparison]) -> Option<String> {
         let metric = &about.first()?.metric;
-        let title = Metric::parse(metric).map_or(metric.clone(), |m| m.title());
+        let title = Metric::title_of(metric);
         let beside = if self.events > 0.0 {
             format!(" at {} Events/s", rate(self.events))
         } else {

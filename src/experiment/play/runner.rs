@@ -57,6 +57,7 @@ pub fn run(
     if done < runner.stored.len() {
         begun = runner.check_media().and_then(|()| runner.reach());
     }
+    let mut complete = runner.result().complete;
     for (index, trial) in experiment.plan.trials.iter().enumerate() {
         if runner.stored[index].settled() {
             continue;
@@ -65,15 +66,14 @@ pub fn run(
             break;
         }
         // Asked between blocks: an arm more than another would be a trial for nothing.
-        let between = trial.order == 1;
-        if between && runner.result().complete {
+        if complete && trial.order == 1 {
             break;
         }
-        begun = if control.interrupted() {
-            Err(ExperimentError::Interrupted)
-        } else {
-            runner.trial(index, trial)
+        let played = match control.interrupted() {
+            true => Err(ExperimentError::Interrupted),
+            false => runner.trial(index, trial),
         };
+        begun = played.map(|now| complete = now);
     }
     let result = runner.result();
     match begun {
@@ -132,8 +132,8 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Plays a trial, and once more if it was invalid.
-    fn trial(&mut self, index: usize, trial: &TrialPlan) -> Result<(), ExperimentError> {
+    /// Plays a trial, and once more if it was invalid. Whether the experiment is complete then.
+    fn trial(&mut self, index: usize, trial: &TrialPlan) -> Result<bool, ExperimentError> {
         if self.stored[index].state() == TrialState::Invalid {
             self.directory.set_aside(trial)?;
             self.stored[index].repeated = true;
@@ -185,7 +185,9 @@ impl Runner<'_> {
                 self.observer
                     .say(&format!("trial {}: {moved}", trial.trial));
             }
-            return self.directory.write(&self.result());
+            let result = self.result();
+            self.directory.write(&result)?;
+            return Ok(result.complete);
         }
     }
 

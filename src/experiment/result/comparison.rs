@@ -1,7 +1,7 @@
 //! Every arm against the baseline, over blocks of trials.
 
 use super::document::{Comparison, TrialResult, TrialState};
-use super::metric::{Metric, MetricValue, Scale};
+use super::metric::{Metric, MetricValue};
 use crate::experiment::level::LevelName;
 use crate::experiment::plan::ExperimentPlan;
 use crate::measure::paired::{
@@ -80,20 +80,12 @@ fn compare(
             (false, true) => baseline_missed += 1,
             (true, true) => {}
         }
-        let d = match scale {
-            Scale::Ratio => (b.number() / a.number()).ln(),
-            Scale::Difference => b.number() - a.number(),
-        };
+        let d = scale.difference(a.number(), b.number());
         if !d.is_nan() {
             differences.push(d);
         }
     }
-    let out = |d: f64| if scale == Scale::Ratio { d.exp() } else { d };
-    let delta = if scale == Scale::Ratio {
-        metric.delta().ln_1p()
-    } else {
-        metric.delta()
-    };
+    let delta = scale.bound(metric.delta());
     // A block that says nothing must not be dropped from beneath an interval.
     let all_tell = differences.len() as u64 == blocks;
     let interval = mean_interval(&differences, CONFIDENCE).filter(|_| all_tell);
@@ -127,9 +119,9 @@ fn compare(
         blocks,
         arm_missed,
         baseline_missed,
-        estimate: finite.then(|| out(differences.iter().sum::<f64>() / k as f64)),
-        low: interval.map(|i| out(i.low)),
-        high: interval.map(|i| out(i.high)),
+        estimate: finite.then(|| scale.shown(differences.iter().sum::<f64>() / k as f64)),
+        low: interval.map(|i| scale.shown(i.low)),
+        high: interval.map(|i| scale.shown(i.high)),
         delta: metric.delta(),
         reading,
         more_blocks: more,
@@ -164,6 +156,7 @@ pub(crate) fn middle(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::metric::Scale;
     use super::*;
     use crate::experiment::result::phrases;
 

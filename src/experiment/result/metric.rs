@@ -69,6 +69,40 @@ pub enum Scale {
     Difference,
 }
 
+impl Scale {
+    /// How far an arm is from the baseline: ln(arm / baseline), or arm − baseline.
+    pub(crate) fn difference(self, baseline: f64, arm: f64) -> f64 {
+        match self {
+            Scale::Ratio => (arm / baseline).ln(),
+            Scale::Difference => arm - baseline,
+        }
+    }
+
+    /// δ, as it is written, on the scale of [`Scale::difference`].
+    pub(crate) fn bound(self, delta: f64) -> f64 {
+        match self {
+            Scale::Ratio => delta.ln_1p(),
+            Scale::Difference => delta,
+        }
+    }
+
+    /// A difference as it is shown: arm / baseline, or arm − baseline.
+    pub(crate) fn shown(self, difference: f64) -> f64 {
+        match self {
+            Scale::Ratio => difference.exp(),
+            Scale::Difference => difference,
+        }
+    }
+
+    /// A difference as δ is written: 0.1 is 10 % more.
+    pub(crate) fn excess(self, difference: f64) -> f64 {
+        match self {
+            Scale::Ratio => difference.exp_m1(),
+            Scale::Difference => difference,
+        }
+    }
+}
+
 /// A figure of a trial.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
@@ -218,6 +252,11 @@ impl Metric {
             "leader-changes" => 1.0,
             _ => 0.1,
         }
+    }
+
+    /// What an operator calls the metric of this name; the name itself where it is none.
+    pub fn title_of(name: &str) -> String {
+        Metric::parse(name).map_or_else(|_| name.to_owned(), |metric| metric.title())
     }
 
     /// What an operator calls it: `Lease renewals p99`.

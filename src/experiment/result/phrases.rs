@@ -105,10 +105,7 @@ fn wide(c: &Comparison) -> bool {
     let (Some(low), Some(high)) = (c.low, c.high) else {
         return false;
     };
-    match c.scale {
-        Scale::Ratio => (high / low).ln() > 4.0 * c.delta.ln_1p(),
-        Scale::Difference => high - low > 4.0 * c.delta,
-    }
+    c.scale.difference(low, high) > 4.0 * c.scale.bound(c.delta)
 }
 
 /// `×1.42 (1.31 to 1.54), differs`.

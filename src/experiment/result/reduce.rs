@@ -131,9 +131,7 @@ fn unmeasured(plan: &ExperimentPlan, comparisons: &[Comparison]) -> Option<Strin
         return None;
     }
     let without = plan.primary.iter().filter(|m| !measured(m));
-    let titles: Vec<String> = without
-        .map(|m| Metric::parse(m).map_or(m.clone(), |metric| metric.title()))
-        .collect();
+    let titles: Vec<String> = without.map(|m| Metric::title_of(m)).collect();
     (!titles.is_empty()).then(|| format!("not measured: {}", titles.join(", ")))
 }
 
