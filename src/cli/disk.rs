@@ -4,7 +4,6 @@ use super::output::{Format, complain, print, print_json};
 use super::progress::Line;
 use super::{CliError, signals};
 use crate::clock::Nanos;
-use crate::control::Control;
 use crate::disk::{self, Budget, DiskError, DiskResult, Measured, Pattern, Progress, Request};
 use crate::disk::{fio, medium, text};
 use crate::document::read_document;
@@ -92,9 +91,7 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
         strict: args.strict,
     };
     media(args)?;
-    let control = Control::default();
-    signals::watch(control.clone(), "stopping; printing the results so far")
-        .map_err(|e| CliError::failure(format!("cannot watch for Ctrl-C: {e}")))?;
+    let control = signals::watched("stopping; printing the results so far")?;
     let mut line = Line::new();
     let mut tell = |p: &Progress| {
         if !args.quiet {

@@ -6,7 +6,6 @@ use super::output::{Format, print, print_json};
 use super::signals;
 use super::watching::Watching;
 use crate::analyses;
-use crate::control::Control;
 use crate::exit::Exit;
 use crate::experiment::file::etcd_spec::EtcdSpec;
 use crate::experiment::{
@@ -256,10 +255,8 @@ pub(super) fn play(experiment: &Experiment, output: &OutputFlags) -> Result<Exit
         let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
         PathBuf::from("etcdmark-results").join(format!("{}-{now}", experiment.plan.name))
     });
-    let control = Control::default();
     let first = "ending the trial: waiting for answers (press Ctrl-C again to stop now)";
-    signals::watch(control.clone(), first)
-        .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
+    let control = signals::watched(first)?;
     let directory = ExperimentDirectory::open(&out, &experiment.plan)?;
     let mut watching = Watching::new(output);
     watching.introduce(experiment, &out);

@@ -61,6 +61,11 @@ impl LocalFlags {
             .map(|(name, _)| name)
     }
 
+    /// Whether the data are there after the command.
+    pub fn keeps_data(&self) -> bool {
+        self.data_dir.is_some()
+    }
+
     /// The stores that --split asks for.
     ///
     /// # Errors

@@ -83,9 +83,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     let mut stores = vec![("main".to_owned(), target)];
     stores.extend(found.overrides.into_iter().map(|o| (o.name(), o.target)));
     let count = stores.len();
-    let control = Control::default();
-    signals::watch(control.clone(), "stopping; planning with what was seen")
-        .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
+    let control = signals::watched("stopping; planning with what was seen")?;
     let plans = stores.into_iter().enumerate().map(|(i, (name, target))| {
         // One line for all: their windows are the same.
         let line = (i == 0 && !args.quiet).then(Line::new);

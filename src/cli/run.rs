@@ -1,26 +1,22 @@
 //! `etcdmark run`: a workload against a local etcd, an external etcd or a kind cluster.
 
 use super::CliError;
-use super::cluster_flags::{Access, ClusterFlags, EtcdChoice, LoadTargetFlags};
+use super::cluster_flags::{ClusterFlags, EtcdChoice, LoadTargetFlags};
 use super::descriptors;
+use super::etcds::Etcds;
 use super::local_flags::LocalFlags;
 use super::output::{Format, complain, print};
-use super::overrides::{self, OverrideEtcd};
+use super::overrides::OverrideEtcd;
 use super::progress::Progress;
-use super::signals;
+use super::session::Session;
 use super::workload_flags::WorkloadFlags;
 use crate::clock;
 use crate::control::Control;
 use crate::engine::{self, guards};
 use crate::exit::Exit;
-use crate::human::numbers::ns;
-use crate::kube::Resource;
-use crate::local::{LocalCluster, Member};
-use crate::measure::SyncCost;
 use crate::report::{RunDirectory, RunResult, Sink, Tee, json, text};
 use crate::store::manifest;
-use crate::target::Target;
-use crate::workload::{GuardKind, Plan, ResolvedWorkload, RoutedStore, RunSettings};
+use crate::workload::{GuardKind, Plan, ResolvedWorkload, RunSettings};
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
 
@@ -136,6 +132,16 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     Ok(result.exit())
 }
 
+impl Args {
+    fn etcds(&self) -> Etcds<'_> {
+        Etcds {
+            cluster: &self.cluster,
+            load: &self.load,
+            local: &self.local,
+        }
+    }
+}
+
 type WriteResult = Result<(), String>;
 
 fn start(
@@ -146,26 +152,10 @@ fn start(
     guards: Vec<GuardKind>,
     directory: &RunDirectory,
 ) -> Result<(RunResult, WriteResult), CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|e| CliError::failure(format!("cannot start a runtime: {e}")))?;
-    let control = Control::default();
-    let first =
-        "draining: waiting for answers, then printing the report (press Ctrl-C again to stop now)";
-    signals::watch(control.clone(), first)
-        .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
-    let (targets, locals) = runtime.block_on(async {
-        tokio::select! {
-            started = targets(args, &resolved, external) => started,
-            // Dropping a local etcd that is starting ends it and removes its directory.
-            () = control.until_interrupted() => Err(CliError {
-                message: "interrupted before etcd was ready; no results".to_owned(),
-                exit: Exit::Interrupted,
-            }),
-        }
-    })?;
+    let session = Session::begin(
+        "draining: waiting for answers, then printing the report (press Ctrl-C again to stop now)",
+    )?;
+    let (targets, locals) = session.ready(args.etcds().start(&resolved, external, args.quiet))?;
     let settings = RunSettings {
         prefix: args.prefix.clone().unwrap_or_else(|| own_prefix(&run_id)),
         run_id,
@@ -177,9 +167,9 @@ fn start(
     };
     let mut plan = resolved.into_plan(targets, settings)?;
     plan.strict = args.strict;
-    let played = play(args, plan, &control, directory);
+    let played = play(args, plan, &session.control, directory);
     for local in locals {
-        runtime.block_on(local.stop());
+        session.runtime.block_on(local.stop());
     }
     played
 }
@@ -226,24 +216,7 @@ fn show(args: &Args, result: &RunResult, directory: &RunDirectory) -> Result<(),
 
 /// What `--endpoints` or `--kind` and `--overrides` name.
 fn external(args: &Args, run_id: &str) -> Result<EtcdChoice, CliError> {
-    let found = args.cluster.targets(Access::Write)?.loaded(&args.load)?;
-    for line in found.ignored.iter().chain(&found.notes) {
-        complain(line);
-    }
-    if found.target.is_some() {
-        let by = args
-            .cluster
-            .kind
-            .as_ref()
-            .map_or("--endpoints", |_| "--kind");
-        local_flags_unused(args, by)?;
-    }
-    if found.target.is_none() && args.keep_data && args.local.data_dir.is_none() {
-        return Err(CliError::usage(
-            "--keep-data: the temporary local etcd and its keys are gone after the run; also pass --data-dir DIR, --endpoints or \
-             --kind",
-        ));
-    }
+    let found = args.etcds().external(args.keep_data)?;
     let registry = args.prefix.as_deref().is_some_and(|p| p == "/registry");
     if let Some(prefix) = &args.prefix
         && !registry
@@ -265,102 +238,6 @@ fn external(args: &Args, run_id: &str) -> Result<EtcdChoice, CliError> {
 /// Where a run writes unless told otherwise.
 fn own_prefix(run_id: &str) -> String {
     format!("{}/{run_id}", manifest::HOME)
-}
-
-fn local_flags_unused(args: &Args, by: &str) -> Result<(), CliError> {
-    match args.local.given() {
-        Some(flag) => Err(CliError::usage(format!(
-            "{flag} applies only to a local etcd, but {by} names an external one"
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// One target per store: the external ones, or an etcd that is started for each.
-async fn targets(
-    args: &Args,
-    resolved: &ResolvedWorkload,
-    external: EtcdChoice,
-) -> Result<(Vec<Target>, Vec<LocalCluster>), CliError> {
-    let names: Vec<&str> = resolved.stores.iter().map(|s| s.name.as_str()).collect();
-    if let Some(main) = external.target {
-        let own = &resolved.stores[..names.len() - external.overrides.len()];
-        if own.len() > 1 {
-            return Err(CliError::usage(too_many_stores(own)));
-        }
-        let overridden = external.overrides.into_iter().map(|o| o.target);
-        let targets = std::iter::once(main).chain(overridden).collect();
-        return Ok((targets, Vec::new()));
-    }
-    let mut targets = Vec::new();
-    let mut locals = Vec::new();
-    for name in &names {
-        let of = (names.len() > 1).then_some(*name);
-        let local = args.local.start(of, resolved.seed).await?;
-        if !args.quiet {
-            let files = local.file_system();
-            let members = local.members().len();
-            let etcd = local.binary();
-            complain(&format!(
-                "store {name}: etcd {} ({members} member{}), data in {} on {}",
-                etcd.version,
-                if members == 1 { "" } else { "s" },
-                local.data_dir().display(),
-                files,
-            ));
-            for line in media(&local) {
-                complain(&line);
-            }
-        }
-        if let Some(note) = local.note() {
-            complain(&format!("store {name}: {note}"));
-        }
-        let mut target = local.target();
-        target.disposable = args.local.data_dir.is_none();
-        target.members = args.load.target;
-        targets.push(target);
-        locals.push(local);
-    }
-    Ok((targets, locals))
-}
-
-/// `--endpoints` is one etcd, and the workload wants more of its own.
-fn too_many_stores(own: &[RoutedStore]) -> String {
-    let names: Vec<&str> = own.iter().map(|s| s.name.as_str()).collect();
-    let further = own.iter().skip(1).flat_map(|s| &s.resources);
-    let further: Vec<String> = further
-        .filter(|r| **r != Resource::Internal)
-        .map(|r| format!("{}#URL", overrides::name(*r)))
-        .collect();
-    format!(
-        "this workload has {} stores ({}), but --endpoints names one etcd: name the others with --overrides \
-         '{}', or omit --endpoints to start a local etcd for each store",
-        names.len(),
-        names.join(", "),
-        further.join(",")
-    )
-}
-
-/// What is emulated under a local etcd, a line for each member that has a medium.
-fn media(local: &LocalCluster) -> Vec<String> {
-    let line = |member: &Member| {
-        let info = member.medium()?.info;
-        let cost = |c: SyncCost| {
-            let (base, overhead) = (ns(c.base_ns), ns(c.overhead_ns));
-            format!("{base} in the directory plus {overhead} emulation overhead")
-        };
-        let db = match info.db == info.wal {
-            true => String::new(),
-            false => format!(" (database: {})", cost(info.db)),
-        };
-        Some(format!(
-            "medium {} for {}: etcdmark subtracts the cost of a real sync, {}{db}",
-            info.name,
-            member.name(),
-            cost(info.wal)
-        ))
-    };
-    local.members().iter().filter_map(line).collect()
 }
 
 fn guard_list(args: &Args) -> Result<Vec<GuardKind>, CliError> {

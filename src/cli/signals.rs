@@ -1,5 +1,6 @@
 //! Signals that would end the process: the first one drains, a second Ctrl-C or TERM stops.
 
+use super::CliError;
 use super::output::complain;
 use crate::control::Control;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -26,13 +27,24 @@ fn fatal() -> [SignalKind; 5] {
     ]
 }
 
+/// A control that all of them drain or stop; `first` is said to the first one.
+///
+/// # Errors
+/// When the handlers cannot be installed.
+pub fn watched(first: &'static str) -> Result<Control, CliError> {
+    let control = Control::default();
+    watch(control.clone(), first)
+        .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
+    Ok(control)
+}
+
 /// Watches for all of them on a runtime of its own until the process ends; `first` is said to the first one. HUP and its like
 /// stay ignored where they were when the process began (`nohup`); INT does not: a shell without job control ignores it for
 /// what it starts in the background. A file that may not grow further (XFSZ) is an error of its write.
 ///
 /// # Errors
 /// When the handlers cannot be installed.
-pub fn watch(control: Control, first: &'static str) -> std::io::Result<()> {
+fn watch(control: Control, first: &'static str) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

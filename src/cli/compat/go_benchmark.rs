@@ -1,14 +1,15 @@
 //! `etcdmark compat go-benchmark`: the flags of etcd's Go `benchmark` → a load.
 
-use super::super::cluster_flags::{Access, ClusterFlags, LoadTargetFlags};
+use super::super::cluster_flags::{ClusterFlags, LoadTargetFlags};
+use super::super::etcds::Etcds;
 use super::super::local_flags::LocalFlags;
 use super::super::output::{Format, complain, print, print_json};
 use super::super::progress::Line;
-use super::super::{CliError, descriptors, run, signals};
+use super::super::session::Session;
+use super::super::{CliError, descriptors, run};
 use super::flags::LoadFlags;
 use crate::clock;
 use crate::compat::{self, CompatError, Needs, Request, Settings};
-use crate::control::Control;
 use crate::exit::Exit;
 use crate::human::numbers::{count, rate};
 use crate::local::LocalCluster;
@@ -86,19 +87,13 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
         &format!("--conns {}", settings.conns),
     )?;
     let needs = needs(args, &settings, external.is_none())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|e| CliError::failure(format!("cannot start a runtime: {e}")))?;
-    let control = Control::default();
-    let first = "stopping: waiting at most 5 s for answers, then printing the result (press Ctrl-C again to stop now)";
-    signals::watch(control.clone(), first)
-        .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
+    let session = Session::begin(
+        "stopping: waiting at most 5 s for answers, then printing the result (press Ctrl-C again to stop now)",
+    )?;
     let (target, local) = match external {
         Some(target) => (target, None),
         None => {
-            let (target, local) = start(args, &settings, &runtime, &control)?;
+            let (target, local) = start(args, &settings, &session)?;
             (target, Some(local))
         }
     };
@@ -110,19 +105,14 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
         allow_live_cluster: args.load.allow_live_cluster,
         keep_data: args.keep_data,
     };
-    let played = play(args, &request, &runtime, &control);
+    let played = play(args, &request, &session);
     if let Some(local) = local {
-        runtime.block_on(local.stop());
+        session.runtime.block_on(local.stop());
     }
     played
 }
 
-fn play(
-    args: &Args,
-    request: &Request,
-    runtime: &tokio::runtime::Runtime,
-    control: &Control,
-) -> Result<Exit, CliError> {
+fn play(args: &Args, request: &Request, session: &Session) -> Result<Exit, CliError> {
     let (name, total) = (request.settings.command.name(), request.settings.total);
     let began = clock::now();
     let mut line = Line::new();
@@ -142,7 +132,13 @@ fn play(
             complain(note);
         }
     };
-    let played = compat::play(request, runtime, control, &mut say, &mut tell);
+    let played = compat::play(
+        request,
+        &session.runtime,
+        &session.control,
+        &mut say,
+        &mut tell,
+    );
     line.close();
     let result = played.map_err(|CompatError { message, exit }| CliError { message, exit })?;
     match args.output {
@@ -171,25 +167,12 @@ fn external(args: &Args) -> Result<Option<Target>, CliError> {
     if args.flags.target_leader {
         load.target = MemberChoice::Leader;
     }
-    let found = args.cluster.targets(Access::Write)?.loaded(&load)?;
-    for line in found.ignored.iter().chain(&found.notes) {
-        complain(line);
-    }
-    let by = match args.cluster.kind {
-        Some(_) => "--kind",
-        None => "--endpoints",
+    let etcds = Etcds {
+        cluster: &args.cluster,
+        load: &load,
+        local: &args.local,
     };
-    if let (Some(_), Some(flag)) = (&found.target, args.local.given()) {
-        return Err(CliError::usage(format!(
-            "{flag} applies only to a local etcd, but {by} names an external one"
-        )));
-    }
-    if found.target.is_none() && args.keep_data && args.local.data_dir.is_none() {
-        return Err(CliError::usage(
-            "--keep-data: the temporary local etcd and its keys are gone after the run; also pass --data-dir DIR, \
-             --endpoints or --kind",
-        ));
-    }
+    let found = etcds.external(args.keep_data)?;
     if found.target.is_none() && args.raw_keys {
         return Err(CliError::usage(
             "--raw-keys: a local etcd gets raw keys anyway; omit --raw-keys, or also pass --endpoints URL",
@@ -229,19 +212,9 @@ fn needs(args: &Args, settings: &Settings, local: bool) -> Result<Needs, CliErro
 fn start(
     args: &Args,
     settings: &Settings,
-    runtime: &tokio::runtime::Runtime,
-    control: &Control,
+    session: &Session,
 ) -> Result<(Target, LocalCluster), CliError> {
-    let local = runtime.block_on(async {
-        tokio::select! {
-            started = args.local.start(None, settings.seed) => started,
-            // Dropping a local etcd that is starting ends it and removes its directory.
-            () = control.until_interrupted() => Err(CliError {
-                message: "interrupted before etcd was ready; no results".to_owned(),
-                exit: Exit::Interrupted,
-            }),
-        }
-    })?;
+    let local = session.ready(args.local.start(None, settings.seed))?;
     if let Some(note) = local.note() {
         complain(note);
     }

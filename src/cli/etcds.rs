@@ -1,0 +1,139 @@
+//! The etcds that a command loads: external ones that flags name, or local ones that it starts.
+
+use super::CliError;
+use super::cluster_flags::{Access, ClusterFlags, EtcdChoice, LoadTargetFlags};
+use super::local_flags::LocalFlags;
+use super::output::complain;
+use super::overrides;
+use crate::human::numbers::ns;
+use crate::kube::Resource;
+use crate::local::{LocalCluster, Member};
+use crate::measure::SyncCost;
+use crate::target::Target;
+use crate::workload::{ResolvedWorkload, RoutedStore};
+
+/// The flags that name them.
+#[derive(Clone, Copy)]
+pub(super) struct Etcds<'a> {
+    pub(super) cluster: &'a ClusterFlags,
+    pub(super) load: &'a LoadTargetFlags,
+    pub(super) local: &'a LocalFlags,
+}
+
+impl Etcds<'_> {
+    /// What `--endpoints` or `--kind` and `--overrides` name; says what there is to say of it.
+    ///
+    /// # Errors
+    /// Flags that contradict each other, or that have no effect.
+    pub(super) fn external(self, keep_data: bool) -> Result<EtcdChoice, CliError> {
+        let found = self.cluster.targets(Access::Write)?.loaded(self.load)?;
+        for line in found.ignored.iter().chain(&found.notes) {
+            complain(line);
+        }
+        let by = match self.cluster.kind {
+            Some(_) => "--kind",
+            None => "--endpoints",
+        };
+        match (&found.target, self.local.given()) {
+            (Some(_), Some(flag)) => Err(CliError::usage(format!(
+                "{flag} applies only to a local etcd, but {by} names an external one"
+            ))),
+            (None, _) if keep_data && self.local.data_dir.is_none() => Err(CliError::usage(
+                "--keep-data: the temporary local etcd and its keys are gone after the run; also pass --data-dir DIR, \
+                 --endpoints or --kind",
+            )),
+            _ => Ok(found),
+        }
+    }
+
+    /// One target per store: the external ones, or an etcd that is started for each.
+    ///
+    /// # Errors
+    /// A local etcd does not start, or the workload has more stores than etcds were named.
+    pub(super) async fn start(
+        self,
+        resolved: &ResolvedWorkload,
+        external: EtcdChoice,
+        quiet: bool,
+    ) -> Result<(Vec<Target>, Vec<LocalCluster>), CliError> {
+        let names: Vec<&str> = resolved.stores.iter().map(|s| s.name.as_str()).collect();
+        if let Some(main) = external.target {
+            let own = &resolved.stores[..names.len() - external.overrides.len()];
+            if own.len() > 1 {
+                return Err(CliError::usage(too_many_stores(own)));
+            }
+            let overridden = external.overrides.into_iter().map(|o| o.target);
+            let targets = std::iter::once(main).chain(overridden).collect();
+            return Ok((targets, Vec::new()));
+        }
+        let mut targets = Vec::new();
+        let mut locals = Vec::new();
+        for name in &names {
+            let of = (names.len() > 1).then_some(*name);
+            let local = self.local.start(of, resolved.seed).await?;
+            if !quiet {
+                let files = local.file_system();
+                let members = local.members().len();
+                let etcd = local.binary();
+                complain(&format!(
+                    "store {name}: etcd {} ({members} member{}), data in {} on {}",
+                    etcd.version,
+                    if members == 1 { "" } else { "s" },
+                    local.data_dir().display(),
+                    files,
+                ));
+                for line in media(&local) {
+                    complain(&line);
+                }
+            }
+            if let Some(note) = local.note() {
+                complain(&format!("store {name}: {note}"));
+            }
+            let mut target = local.target();
+            target.disposable = !self.local.keeps_data();
+            target.members = self.load.target;
+            targets.push(target);
+            locals.push(local);
+        }
+        Ok((targets, locals))
+    }
+}
+
+/// `--endpoints` is one etcd, and the workload wants more of its own.
+fn too_many_stores(own: &[RoutedStore]) -> String {
+    let names: Vec<&str> = own.iter().map(|s| s.name.as_str()).collect();
+    let further = own.iter().skip(1).flat_map(|s| &s.resources);
+    let further: Vec<String> = further
+        .filter(|r| **r != Resource::Internal)
+        .map(|r| format!("{}#URL", overrides::name(*r)))
+        .collect();
+    format!(
+        "this workload has {} stores ({}), but --endpoints names one etcd: name the others with --overrides \
+         '{}', or omit --endpoints to start a local etcd for each store",
+        names.len(),
+        names.join(", "),
+        further.join(",")
+    )
+}
+
+/// What is emulated under a local etcd, a line for each member that has a medium.
+fn media(local: &LocalCluster) -> Vec<String> {
+    let line = |member: &Member| {
+        let info = member.medium()?.info;
+        let cost = |c: SyncCost| {
+            let (base, overhead) = (ns(c.base_ns), ns(c.overhead_ns));
+            format!("{base} in the directory plus {overhead} emulation overhead")
+        };
+        let db = match info.db == info.wal {
+            true => String::new(),
+            false => format!(" (database: {})", cost(info.db)),
+        };
+        Some(format!(
+            "medium {} for {}: etcdmark subtracts the cost of a real sync, {}{db}",
+            info.name,
+            member.name(),
+            cost(info.wal)
+        ))
+    };
+    local.members().iter().filter_map(line).collect()
+}
