@@ -46,6 +46,7 @@
 //! ```
 
 pub mod analyses;
+pub mod capacity;
 pub mod cli;
 pub mod clock;
 pub mod compat;

@@ -12,11 +12,12 @@ use etcdmark::kube::OpClass;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "",
     "run",
     "experiment",
     "compare",
+    "capacity",
     "list",
     "validate",
     "show",
@@ -92,7 +93,7 @@ fn every_command_has_a_help_file() {
 
 #[test]
 fn schemas_are_as_committed() {
-    use etcdmark::{disk, experiment, local, report, workload};
+    use etcdmark::{capacity, disk, experiment, local, report, workload};
     let reference = |name: &str| format!("docs/reference/{name}.schema.json");
     for (file, text) in [
         (
@@ -112,6 +113,7 @@ fn schemas_are_as_committed() {
             reference("experiment-result"),
             experiment::schema::result_schema(),
         ),
+        (reference("capacity"), capacity::schema()),
         (reference("disk"), disk::result::schema()),
         (
             reference("quota-plan"),

@@ -39,6 +39,9 @@ pub struct LocalFlags {
     /// Pass a flag to etcd; can be repeated: --etcd-flag --quota-backend-bytes=4294967296
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
     pub etcd_flag: Vec<String>,
+    /// Every start has fresh data, in a temporary directory in --data-dir.
+    #[arg(skip)]
+    pub scratch: bool,
 }
 
 impl LocalFlags {
@@ -63,7 +66,7 @@ impl LocalFlags {
 
     /// Whether the data are there after the command.
     pub fn keeps_data(&self) -> bool {
-        self.data_dir.is_some()
+        self.data_dir.is_some() && !self.scratch
     }
 
     /// The stores that --split asks for.
@@ -102,7 +105,8 @@ impl LocalFlags {
                 sha256: None,
             },
             members,
-            data_dir: below(&self.data_dir),
+            data_dir: below(&self.data_dir).filter(|_| !self.scratch),
+            scratch_in: self.data_dir.clone().filter(|_| self.scratch),
             wal_dir: below(&self.wal_dir),
             medium: self.medium.as_ref().map(medium).transpose()?,
             member_media: self.member_media()?,

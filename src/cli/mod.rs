@@ -1,5 +1,6 @@
 //! The command line: a file per command, flags → a typed request.
 
+pub mod capacity;
 pub mod cleanup;
 pub mod cluster_flags;
 pub mod compare;
@@ -47,6 +48,7 @@ Examples:
   etcdmark run --kind kind --allow-live-cluster  the etcd of a kind cluster
   etcdmark experiment versions --smoke           compare etcd versions
   etcdmark compare 3.6 3.7                       is the second worse? (exit code 97)
+  etcdmark capacity                              how many nodes does an etcd here carry?
   etcdmark inspect --endpoints http://127.0.0.1:2379
   etcdmark disk /var/lib/etcd                    is this disk fast enough for etcd?
 
@@ -62,13 +64,15 @@ enum Command {
     Experiment(Box<experiment::Args>),
     /// Compare two etcds; exit code 97 when the second is worse.
     Compare(Box<compare::Args>),
+    /// Find the largest hollow cluster that an etcd carries.
+    Capacity(Box<capacity::Args>),
     /// List the built-in workloads.
     List(list::Args),
     /// Check workload files without running them.
     Validate(validate::Args),
     /// Print a workload with all defaults and overrides applied.
     Show(show::Args),
-    /// Print the result of a finished run or experiment from its files.
+    /// Print the result of a finished run, experiment or search from its files.
     Report(report::Args),
     /// Show the state of an etcd; writes nothing.
     Inspect(inspect::Args),
@@ -103,6 +107,7 @@ pub fn main() -> Exit {
         Command::Run(args) => run::run(*args),
         Command::Experiment(args) => experiment::run(*args),
         Command::Compare(args) => compare::run(*args),
+        Command::Capacity(args) => capacity::run(*args),
         Command::List(args) => list::run(args),
         Command::Validate(args) => validate::run(args),
         Command::Show(args) => show::run(args),

@@ -2,6 +2,7 @@
 
 use super::CliError;
 use super::output::{self, print};
+use crate::capacity;
 use crate::exit::Exit;
 use crate::experiment::is_experiment;
 use crate::report::{self, Metric, RunResult, hgrm, json, text};
@@ -15,7 +16,7 @@ Examples:
   etcdmark report results/a -o json | jq .total
   etcdmark report results/a -o hgrm --class node-lease/update > lease.hgrm")]
 pub struct Args {
-    /// Result directory of a run or an experiment
+    /// Result directory of a run, an experiment or a capacity search
     pub dir: PathBuf,
     /// text: the summary; json: the whole result; hgrm: a percentile spectrum for HdrHistogram's plotters
     #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
@@ -46,6 +47,9 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
     if is_experiment(&args.dir) {
         return experiment(args);
     }
+    if capacity::is_capacity(&args.dir) {
+        return search(args);
+    }
     let (rendered, whole) = render(args)?;
     print(&rendered)?;
     Ok(if whole { Exit::Ok } else { Exit::Failure })
@@ -56,13 +60,7 @@ fn experiment(args: &Args) -> Result<Exit, CliError> {
     let format = match args.output {
         Format::Text => output::Format::Text,
         Format::Json => output::Format::Json,
-        Format::Hgrm => {
-            let dir = args.dir.display();
-            return Err(CliError::usage(format!(
-                "-o hgrm needs a single run, but {dir} holds an experiment: name the directory of a trial, \
-                 {dir}/trials/…"
-            )));
-        }
+        Format::Hgrm => return Err(of_one_run("an experiment", &args.dir)),
     };
     super::experiment::report(
         &crate::experiment::rebuild(&args.dir, &crate::analyses::ALL)?,
@@ -70,6 +68,24 @@ fn experiment(args: &Args) -> Result<Exit, CliError> {
         &args.dir,
     )?;
     Ok(Exit::Ok)
+}
+
+/// A search's directory, likewise.
+fn search(args: &Args) -> Result<Exit, CliError> {
+    let result = capacity::rebuild(&args.dir)?;
+    match args.output {
+        Format::Text => print(&capacity::render(&result, Some(&args.dir)))?,
+        Format::Json => output::print_json(&result)?,
+        Format::Hgrm => return Err(of_one_run("a search", &args.dir)),
+    }
+    Ok(Exit::Ok)
+}
+
+fn of_one_run(what: &str, dir: &Path) -> CliError {
+    let dir = dir.display();
+    CliError::usage(format!(
+        "-o hgrm needs a single run, but {dir} holds {what}: name the directory of a trial, {dir}/trials/…"
+    ))
 }
 
 /// What [`run`] prints, and whether the run's files are whole.

@@ -236,7 +236,7 @@ fn external(args: &Args, run_id: &str) -> Result<EtcdChoice, CliError> {
 }
 
 /// Where a run writes unless told otherwise.
-fn own_prefix(run_id: &str) -> String {
+pub(super) fn own_prefix(run_id: &str) -> String {
     format!("{}/{run_id}", manifest::HOME)
 }
 

@@ -156,6 +156,19 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Whether it sends what etcd takes, instead of what is due.
+    pub fn is_closed_loop(&self) -> bool {
+        matches!(self.schedule, Schedule::Closed { .. })
+    }
+
+    /// Time between two requests of each member; none for arrivals at a rate and closed loops.
+    pub fn period(&self) -> Option<Duration> {
+        match self.schedule {
+            Schedule::Periodic { period, .. } => Some(Duration::from_nanos(period)),
+            _ => None,
+        }
+    }
+
     /// Its model.
     pub(super) fn model(&self, cluster: &Cluster, stores: usize, seed: u64) -> Box<dyn Model> {
         (self.kind.model)(&Scope {

@@ -2,9 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 #[derive(Default)]
 struct Switches {
@@ -12,6 +12,10 @@ struct Switches {
     mute: AtomicBool,
     /// Each piece is passed on so much later, ms.
     delay: AtomicU64,
+    /// What callers send is passed on at so many bytes per second, all connections together; 0 = at once.
+    bytes_per_second: AtomicU64,
+    /// When what was passed on so far is through at that rate.
+    free: Mutex<Option<Instant>>,
     over: AtomicBool,
 }
 
@@ -45,10 +49,10 @@ impl Proxy {
                 let Ok(member) = TcpStream::connect(&behind) else {
                     continue;
                 };
-                for (from, to) in [(&caller, &member), (&member, &caller)] {
+                for (from, to, of_caller) in [(&caller, &member, true), (&member, &caller, false)] {
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
                     let shared = Arc::clone(&shared);
-                    std::thread::spawn(move || pass(from, to, &shared));
+                    std::thread::spawn(move || pass(from, to, of_caller, &shared));
                 }
             }
         });
@@ -62,9 +66,35 @@ impl Proxy {
     pub fn delay(&self, ms: u64) {
         self.switches.delay.store(ms, Ordering::Relaxed);
     }
+
+    /// So many bytes per second from callers, all connections together.
+    pub fn throttle(&self, bytes_per_second: u64) {
+        self.switches
+            .bytes_per_second
+            .store(bytes_per_second, Ordering::Relaxed);
+    }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, switches: &Switches) {
+impl Switches {
+    /// Waits until `n` bytes are through.
+    fn wait(&self, n: usize) {
+        let rate = self.bytes_per_second.load(Ordering::Relaxed);
+        if rate == 0 {
+            return;
+        }
+        let until = {
+            let mut free = self.free.lock().unwrap();
+            let now = Instant::now();
+            let begin = free.filter(|free| *free > now).unwrap_or(now);
+            let until = begin + Duration::from_secs_f64(n as f64 / rate as f64);
+            *free = Some(until);
+            until
+        };
+        std::thread::sleep(until.saturating_duration_since(Instant::now()));
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, of_caller: bool, switches: &Switches) {
     let _ = from.set_nonblocking(false);
     let _ = from.set_read_timeout(Some(Duration::from_millis(100)));
     let _ = to.set_nodelay(true);
@@ -79,6 +109,9 @@ fn pass(mut from: TcpStream, mut to: TcpStream, switches: &Switches) {
         std::thread::sleep(Duration::from_millis(
             switches.delay.load(Ordering::Relaxed),
         ));
+        if of_caller {
+            switches.wait(n);
+        }
         if !switches.mute.load(Ordering::Relaxed) && to.write_all(&buffer[..n]).is_err() {
             break;
         }

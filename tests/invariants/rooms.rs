@@ -22,9 +22,11 @@ const fn room(name: &'static str, purpose: &'static str, uses: &'static [&'stati
 #[rustfmt::skip]
 pub(crate) const ROOMS: &[Room] = &[
     room("cli", "a file per command: flags → a typed request; the only place that prints",
-        &["analyses", "experiment", "disk", "quota_plan", "compat", "engine", "local", "store", "kind", "etcd", "report", "workload", "kube", "measure", "target", "document", "human", "clock", "exit", "control"]),
+        &["analyses", "capacity", "experiment", "disk", "quota_plan", "compat", "engine", "local", "store", "kind", "etcd", "report", "workload", "kube", "measure", "target", "document", "human", "clock", "exit", "control"]),
     room("analyses", "what experiments ask, one file or folder per question, and the list of them",
         &["experiment", "engine", "local", "etcd", "report", "workload", "kube", "measure", "target", "human", "clock", "control"]),
+    room("capacity", "how large a cluster an etcd carries: a search over runs; pure, but for its files",
+        &["report", "measure", "human", "exit"]),
     room("experiment", "many runs, one answer: `file` (YAML → plan), `play` (trials), `result` (trials → answer)",
         &["disk", "engine", "local", "store", "kind", "etcd", "report", "workload", "kube", "measure", "target", "document", "human", "clock", "rng", "exit", "control"]),
     room("disk", "how fast a directory's disk is for etcd: scratch files, appends, turns; verdicts",
