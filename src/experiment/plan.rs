@@ -18,7 +18,7 @@ pub const PLAN_VERSION: u32 = 2;
 pub struct ExperimentPlan {
     /// [`PLAN_VERSION`].
     pub version: u32,
-    /// Hex SHA-256 over all that decides the trials: the file after every flag, seed, blocks, etcd versions.
+    /// Hex SHA-256 over all that decides a trial: the file after every flag, seed, etcd versions; not the number of blocks.
     pub hash: String,
     /// The experiment's name.
     pub name: String,

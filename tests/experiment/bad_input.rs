@@ -268,6 +268,9 @@ fn an_etcd_that_does_not_start_shows_its_last_log_lines() {
         "{said:?}"
     );
     assert!(said.stderr.contains("the disk is on fire"), "{said:?}");
+    // Every arm is tried before the first trial, whichever it is of.
+    assert!(!said.stderr.contains("trial 1 of"), "{said:?}");
+    assert!(!desk.out().exists(), "nothing was played");
 }
 
 #[test]

@@ -90,6 +90,23 @@ fn arms_are_played_in_blocks_and_the_result_is_made_of_their_files() {
         ),
         "{other:?}"
     );
+
+    // A longer experiment goes on in the same directory; a shorter one would leave trials out.
+    let blocks = |n: u32| {
+        let text = file(&format!("  smoke: {{blocks: {n}}}\n"));
+        std::fs::write(desk.home.path().join("x.yaml"), text).unwrap();
+        desk.play(&["--smoke", "--seed", "5"])
+    };
+    let longer = blocks(3);
+    assert!(longer.is_well(), "{longer:?}");
+    let done = "4 of 6 trials are already complete";
+    assert!(longer.stderr.contains(done), "{longer:?}");
+    assert_eq!(desk.result()["trials"].as_array().unwrap().len(), 6);
+    assert_eq!(json(&desk.out().join("plan.json"))["blocks"], 3);
+    let shorter = blocks(2);
+    assert_eq!(shorter.code, 2, "{shorter:?}");
+    let why = "it holds an experiment of 3 blocks, and this plan has 2; use --blocks 3 or more";
+    assert!(shorter.stderr.contains(why), "{shorter:?}");
 }
 
 #[test]

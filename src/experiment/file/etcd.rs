@@ -161,6 +161,11 @@ impl Etcd {
         }
     }
 
+    /// Where its data and its log are made.
+    pub(crate) fn directories(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.scratch.parent.as_path()).chain(self.spec.wal_dir.as_deref())
+    }
+
     /// The member that is to lead it.
     pub(crate) fn leader(&self) -> Option<usize> {
         self.spec.leader

@@ -259,9 +259,14 @@ impl Layout<'_> {
     }
 }
 
-/// Over all that decides the trials, and nothing that changes while they are played: how much room there is.
+/// Over all that decides the trials, and nothing that changes while they are played: how much room there is. The number of blocks
+/// does not: more of them do not change the first ones.
 fn hash(plan: &ExperimentPlan, arms: &[Arm]) -> String {
-    let mut plan = plan.clone();
+    let mut plan = ExperimentPlan {
+        blocks: 0,
+        trials: Vec::new(),
+        ..plan.clone()
+    };
     for skipped in &mut plan.skipped_arms {
         skipped.reason.clear();
     }

@@ -66,8 +66,10 @@ impl ExperimentDirectory {
                     .to_owned(),
             );
         }
+        let mut longer = false;
         if known {
             let there = read_plan(path)?;
+            longer = plan.blocks > there.blocks;
             if there.hash != plan.hash {
                 return refuse(format!(
                     "it holds another plan ({}, {} blocks, seed {}{}; hash {:.12}, this plan has {:.12}); use \
@@ -80,7 +82,15 @@ impl ExperimentDirectory {
                     plan.hash
                 ));
             }
-        } else {
+            if plan.blocks < there.blocks {
+                return refuse(format!(
+                    "it holds an experiment of {} blocks, and this plan has {}; use --blocks {} or more, or name a new \
+                     directory",
+                    there.blocks, plan.blocks, there.blocks
+                ));
+            }
+        }
+        if !known || longer {
             let text = serde_json::to_string_pretty(plan).unwrap_or_default() + "\n";
             whole(&path.join(PLAN), &text).map_err(|e| failed("write plan.json", e))?;
         }

@@ -2,6 +2,7 @@
 
 use super::directory::ExperimentDirectory;
 use super::external;
+use super::testbed::{InitialData, Testbed};
 use crate::clock::{self, SECOND};
 use crate::control::Control;
 use crate::experiment::error::ExperimentError;
@@ -56,6 +57,9 @@ pub fn run(
     let mut begun = Ok(());
     if done < runner.stored.len() {
         begun = runner.check_media().and_then(|()| runner.reach());
+        if done == 0 {
+            begun = begun.and_then(|()| runner.check_starts());
+        }
     }
     let mut complete = runner.result().complete;
     for (index, trial) in experiment.plan.trials.iter().enumerate() {
@@ -117,6 +121,20 @@ impl Runner<'_> {
                     arm: arm.name().to_owned(),
                     source: Box::new(source),
                 })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts every arm's etcd once, and stops it: one that does not start shall not be found after the other arm's first trial.
+    fn check_starts(&mut self) -> Result<(), ExperimentError> {
+        let Experiment { arms, plan, .. } = self.experiment;
+        for arm in arms.iter().filter(|_| arms.len() > 1) {
+            let first = plan.trials.iter().find(|t| t.arm == arm.name());
+            if let (Some(trial), Some(_)) = (first, arm.places().next()) {
+                let (name, etcds, _) = self.experiment.scene(trial)?;
+                let ground = InitialData::Fresh;
+                Testbed::start(name, etcds, ground, trial.seed, &self.costs, self.control)?.stop();
             }
         }
         Ok(())

@@ -39,6 +39,8 @@ impl Runner<'_> {
         let ground = snapshot
             .as_deref()
             .map_or(InitialData::Fresh, InitialData::Copy);
+        // What the trial before left to be written is not this one's work.
+        flush(etcds);
         let begun = Testbed::start(arm, etcds, ground, trial.seed, &self.costs, self.control)
             .and_then(|testbed| {
                 let run_id = self.run_id(etcds);
@@ -135,6 +137,18 @@ impl Runner<'_> {
         // Written last: it says that the trial is done.
         files.write_result(&result)?;
         Ok((result, after))
+    }
+}
+
+/// Writes out the file systems of these etcds' data.
+fn flush(etcds: &[StoreEtcd]) {
+    for etcd in etcds {
+        if let StoreEtcd::Local(etcd) = etcd {
+            for dir in etcd.directories() {
+                // Best effort: a trial without it is played as well.
+                let _ = fs::File::open(dir).map(|dir| rustix::fs::syncfs(&dir));
+            }
+        }
     }
 }
 

@@ -5,10 +5,9 @@ use super::document::{API_VERSION, Comparison, ExperimentResult, KIND, TrialResu
 use super::faults;
 use super::leadership;
 use super::metric::Metric;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, is_invalid};
 use crate::experiment::analysis::{Analysis, Evidence};
 use crate::experiment::plan::{ExperimentPlan, PLAN_VERSION, TrialPlan};
-use crate::measure::validity::Verdict;
 use crate::report::RunResult;
 
 /// What its files say of a trial.
@@ -32,10 +31,12 @@ impl StoredTrial {
         let Some(result) = &self.result else {
             return TrialState::Missing;
         };
-        match result.validity.verdict {
-            _ if !self.ended || !Outcome::of(result).is_whole() => TrialState::Torn,
-            Verdict::Invalid => TrialState::Invalid,
-            _ => TrialState::Done,
+        if !self.ended || !Outcome::of(result).is_whole() {
+            return TrialState::Torn;
+        }
+        match is_invalid(&result.validity) {
+            true => TrialState::Invalid,
+            false => TrialState::Done,
         }
     }
 
