@@ -28,6 +28,7 @@ pub use play::testbed::Testbed;
 pub use play::{Observer, run};
 pub use registry::{Registry, RegistryEntry};
 pub use result::document::{Comparison, ExperimentResult, Table, TrialResult, TrialState};
+pub use result::export;
 pub use result::metric::{Metric, MetricValue};
 pub use result::reduce::{StoredTrial, reduce};
 pub use result::text;

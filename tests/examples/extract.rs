@@ -26,6 +26,11 @@ pub(crate) const WHY_NOT: &[(&str, &str)] = &[
     ("cargo install", "builds what cargo test builds"),
     ("cargo test", "other tests, and a release build"),
     ("docker ", "needs Docker"),
+    (
+        "for run in results/",
+        "needs twelve runs; scripts/full/exporters.sh gives benchstat two",
+    ),
+    ("benchstat ", "is run by scripts/full/exporters.sh"),
     ("taskset -c 0 etcd …", "stands for your own etcd"),
     (
         "etcdctl ",
