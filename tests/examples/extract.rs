@@ -21,6 +21,10 @@ pub(crate) const WHY_NOT: &[(&str, &str)] = &[
         "scripts/quickstart.sh",
         "builds etcdmark and runs `etcdmark run`",
     ),
+    (
+        "scripts/ci-gate.sh",
+        "builds a release; scripts/full/ci-gate.sh plays it",
+    ),
     ("scripts/test.sh", "this test is a part of it"),
     ("scripts/install-etcd.sh", "scripts/test.sh calls it first"),
     ("cargo install", "builds what cargo test builds"),
