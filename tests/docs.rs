@@ -12,7 +12,7 @@ use etcdmark::kube::OpClass;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "",
     "run",
     "experiment",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 13] = [
     "validate",
     "show",
     "report",
+    "trend",
     "inspect",
     "quota-plan",
     "cleanup",
@@ -112,6 +113,8 @@ fn schemas_are_as_committed() {
             reference("experiment-result"),
             experiment::schema::result_schema(),
         ),
+        (reference("history"), experiment::schema::history_schema()),
+        (reference("trend"), experiment::schema::trend_schema()),
         (reference("disk"), disk::result::schema()),
         (
             reference("quota-plan"),

@@ -5,6 +5,8 @@
 mod common;
 #[path = "report/export.rs"]
 mod export;
+#[path = "report/history.rs"]
+mod history;
 
 use common::schema::{assert_fits, validator};
 use etcdmark::exit::Exit;
@@ -1311,6 +1313,8 @@ fn the_command_renders_each_format_and_names_the_right_class() {
         dir: dir.path().to_owned(),
         output,
         class: class.map(str::to_owned),
+        history: None,
+        label: None,
     };
     let (json, result) = render(&args(Format::Json, None)).unwrap();
     assert!(result.missing.is_empty());

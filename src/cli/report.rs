@@ -3,13 +3,14 @@
 use super::CliError;
 use super::output::{self, print};
 use crate::exit::Exit;
+use crate::experiment::history::{Entry, History};
 use crate::experiment::{TrialResult, export, is_experiment};
 use crate::measure::validity::Verdict;
 use crate::report::export::{
     benchstat, bmf, checks, csv, github, junit, markdown, openmetrics, perfdash,
 };
 use crate::report::{self, Metric, RunResult, hgrm, json, text};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Flags of `etcdmark report`.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,6 +30,12 @@ pub struct Args {
     /// Op class for -o hgrm, such as node-lease/update [default: all together]
     #[arg(long, value_name = "ACTOR/STEP")]
     pub class: Option<String>,
+    /// Append the run to this file as well, for `etcdmark trend`
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+    /// What the history calls the run, such as a commit
+    #[arg(long, value_name = "TEXT", requires = "history")]
+    pub label: Option<String>,
 }
 
 /// How a result is rendered.
@@ -84,6 +91,9 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
     }
     let (rendered, result) = render(args)?;
     print(&rendered)?;
+    if let Some(file) = &args.history {
+        remember(file, &Entry::of(&result, args.label.clone()))?;
+    }
     if args.output.figures_only() {
         if result.exit() != Exit::Ok || result.validity.verdict != Verdict::Valid {
             output::complain(&format!("note: {}", text::sentence(&result)));
@@ -95,9 +105,34 @@ pub fn run(args: &Args) -> Result<Exit, CliError> {
     Ok(if whole { Exit::Ok } else { Exit::Failure })
 }
 
+/// Appends a run to a history.
+fn remember(file: &Path, entry: &Entry) -> Result<(), CliError> {
+    let (appended, notes) = History::append(file, entry).map_err(super::trend::error)?;
+    let shown = file.display();
+    for note in notes {
+        output::complain(&format!("warning: {shown}: {note}"));
+    }
+    if !appended {
+        output::complain(&format!("note: {shown} has run {} already", entry.run));
+    }
+    if !entry.usable() {
+        output::complain(&format!(
+            "note: run {} did not end, or is invalid: trends leave it out",
+            entry.run
+        ));
+    }
+    Ok(())
+}
+
 /// An experiment's directory, likewise.
 fn experiment(args: &Args) -> Result<Exit, CliError> {
     let dir = &args.dir;
+    if args.history.is_some() {
+        return Err(CliError::usage(format!(
+            "--history takes single runs, but {} holds an experiment, which has its own comparison; leave --history out",
+            dir.display()
+        )));
+    }
     let one_run = matches!(
         args.output,
         Format::Hgrm | Format::Bmf | Format::Perfdash | Format::Openmetrics

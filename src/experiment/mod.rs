@@ -8,6 +8,7 @@
 pub mod analysis;
 mod error;
 pub mod file;
+pub mod history;
 pub mod level;
 pub mod plan;
 pub mod play;
@@ -30,5 +31,6 @@ pub use registry::{Registry, RegistryEntry};
 pub use result::document::{Comparison, ExperimentResult, Table, TrialResult, TrialState};
 pub use result::export;
 pub use result::metric::{Metric, MetricValue};
+pub use result::outcome::Outcome;
 pub use result::reduce::{StoredTrial, reduce};
 pub use result::text;

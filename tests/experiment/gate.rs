@@ -124,6 +124,12 @@ fn exported(desk: &Desk, first: &str) {
     );
     let refused = desk.etcdmark(&["report", "out", "-o", "bmf"]);
     assert_eq!(refused.code, 2, "{refused:?}");
+    let history = desk.etcdmark(&["report", "out", "--history", "h.jsonl"]);
+    assert_eq!(history.code, 2, "{history:?}");
+    assert!(
+        history.stderr.contains("--history takes single runs"),
+        "{history:?}"
+    );
     let message = "-o bmf needs a single run, but out holds an experiment: name the directory of a trial, out/trials/…";
     assert!(refused.stderr.contains(message), "{refused:?}");
 }

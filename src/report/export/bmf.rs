@@ -63,7 +63,6 @@ fn class(f: &Figures) -> Measures {
     }
     let interval = f.precision.and_then(|p| p.p99);
     if let (Some(p99), Some(interval)) = (measures.get_mut("response-p99"), interval) {
-        let ns = |end: Headline| Quantile::of(end).finite().map(|s| (s * 1e9).round());
         p99.lower_value = ns(interval.low);
         p99.upper_value = interval.high.and_then(ns);
     }
@@ -74,6 +73,11 @@ fn class(f: &Figures) -> Measures {
     measures.insert("missed".to_owned(), missed);
     measures.insert("throughput".to_owned(), f.achieved_rate.into());
     measures
+}
+
+/// A whole number; none for a miss.
+fn ns(end: Headline) -> Option<f64> {
+    Quantile::of(end).finite().map(|s| (s * 1e9).round())
 }
 
 fn member(m: &MemberFigures) -> Measures {

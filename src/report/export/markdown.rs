@@ -73,6 +73,7 @@ fn environment_head() -> [String; 2] {
 
 fn environment(r: &RunResult) -> Vec<Vec<String>> {
     let (h, e) = (&r.header, &r.header.environment);
+    let memory = (e.memory > 0).then(|| bytes(e.memory as f64));
     let all = [
         ("etcd", versions(r)),
         ("etcdmark", h.etcdmark.clone()),
@@ -82,11 +83,9 @@ fn environment(r: &RunResult) -> Vec<Vec<String>> {
         ("kernel", e.kernel.clone()),
         ("CPU", e.cpu_model.clone()),
         ("cores", e.cpus.to_string()),
-        ("memory", bytes(e.memory as f64)),
+        ("memory", memory.unwrap_or_default()),
     ];
-    let known = all
-        .into_iter()
-        .filter(|(what, value)| !value.is_empty() && !(*what == "memory" && e.memory == 0));
+    let known = all.into_iter().filter(|(_, value)| !value.is_empty());
     known
         .map(|(what, value)| vec![what.to_owned(), escape(&value)])
         .collect()
