@@ -142,7 +142,7 @@ fn junit_has_a_case_per_threshold() {
               <skipped message="undecided; found 4 ms; 0 of 1,000 missed or were slower: 0 % to 0.3 % at 95 %, the bound is 0.100 %"/>
             </testcase>
     "#]]
-    .assert_eq(cases);
+    .assert_eq(&format!("{}\n", cases.trim_end()));
     assert!(output.contains("Event creates p99 missed"), "{output}");
     assert!(output.contains(" &lt; 1s"), "{output}");
 }

@@ -50,6 +50,12 @@ fn a_run_is_a_line_with_its_figures_and_where_they_come_from() {
         MetricValue::Value(0.0)
     );
     assert!(one.usable());
+    let mut script = Script::new();
+    script.header.stores[0].local = true;
+    script.header.stores[0].members[0].data_dir =
+        Some("/mnt/nvme/etcdmark-etcd-1/etcd-0".to_owned());
+    let local = Entry::of(&script.result(), None);
+    assert_eq!(local.machine, ", 2 cores; data in /mnt/nvme");
     let schema = etcdmark::experiment::schema::history_schema();
     assert_fits(&schema, &serde_json::to_value(&one).unwrap(), "a line");
     // A miss is told as such and not as a figure.

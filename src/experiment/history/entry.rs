@@ -7,6 +7,7 @@ use crate::report::RunResult;
 use crate::report::export::versions;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Version of the history's lines.
 pub const HISTORY_VERSION: u32 = 1;
@@ -50,7 +51,7 @@ pub struct Entry {
     pub workload: String,
     /// Hash of the plan: only runs of the same plan are compared.
     pub plan: String,
-    /// Where it was measured: processor, cores, the disk or the endpoints of etcd. Runs of different machines are not compared.
+    /// Where it was measured: processor, cores, the directory, medium or endpoints of etcd. Runs of different machines are not compared.
     pub machine: String,
     /// etcd's version.
     pub etcd: String,
@@ -120,11 +121,15 @@ fn machine(r: &RunResult) -> String {
     let mut parts = vec![format!("{}, {} cores", e.cpu_model, e.cpus)];
     for store in &r.header.stores {
         for m in &store.members {
-            let medium = m.medium.as_ref().map(|medium| medium.name.clone());
-            let place = match (store.local, medium, &m.file_system) {
+            // A member has a directory of its own in one of the run's own.
+            let dir = m
+                .data_dir
+                .as_ref()
+                .and_then(|dir| Path::new(dir).ancestors().nth(2));
+            let place = match (store.local, &m.medium, dir) {
                 (false, _, _) => format!("etcd at {}", m.endpoint),
-                (true, Some(medium), _) => format!("emulating {medium}"),
-                (true, None, Some(place)) => format!("data on {place}"),
+                (true, Some(medium), _) => format!("emulating {}", medium.name),
+                (true, None, Some(dir)) => format!("data in {}", dir.display()),
                 (true, None, None) => continue,
             };
             if !parts.contains(&place) {
