@@ -435,3 +435,39 @@ fn of_a_run_that_measured_nothing_no_format_says_0() {
     );
     assert!(markdown::render(&r).contains("**nothing was measured"));
 }
+
+#[test]
+fn what_a_cut_file_lacks_is_absent_in_every_format() {
+    let mut r = mixed();
+    // As the reducer leaves an open class whose histograms are not whole.
+    r.missing.push(etcdmark::report::MissingData {
+        class: LEASE.to_owned(),
+        metric: etcdmark::report::Metric::Response,
+        counted: 1000,
+        found: 570,
+    });
+    let lease = &mut r.classes[0].figures;
+    (lease.headline, lease.service, lease.precision) = (None, None, None);
+    let line = |text: &str| {
+        text.lines()
+            .find(|l| l.contains("step=update"))
+            .map(str::to_owned)
+    };
+    assert_eq!(
+        line(&benchstat::render(&r)).unwrap(),
+        "BenchmarkResponse/actor=node-lease/step=update 1000 0 missed-share 100 achieved-ops/s"
+    );
+    let measures: Value = serde_json::from_str(&bmf::render(&r).unwrap()).unwrap();
+    let names: Vec<&String> = measures[LEASE].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["missed", "throughput"]);
+    let metrics = openmetrics::render(&r);
+    assert!(
+        !metrics.contains("time_seconds{class=\"node-lease/update\""),
+        "{metrics}"
+    );
+    let xml = junit::render(&suite(&r)).unwrap();
+    assert!(
+        xml.contains("<error message=\"incomplete: latency.hlog holds 570 of"),
+        "{xml}"
+    );
+}

@@ -90,9 +90,9 @@ fn class(c: &ClassResult) -> Option<Line> {
     if iterations == 0 {
         return None;
     }
-    let (name, all) = match f.headline {
-        Some(_) => ("Response", response(f)),
-        None => ("Service", service(f)),
+    let (name, all) = match c.class.closed_loop {
+        false => ("Response", response(f)),
+        true => ("Service", service(f)),
     };
     let known = all
         .into_iter()
