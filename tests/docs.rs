@@ -12,7 +12,7 @@ use etcdmark::kube::OpClass;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "",
     "run",
     "experiment",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 14] = [
     "validate",
     "show",
     "report",
+    "trend",
     "inspect",
     "quota-plan",
     "cleanup",
@@ -114,6 +115,8 @@ fn schemas_are_as_committed() {
             experiment::schema::result_schema(),
         ),
         (reference("capacity"), capacity::schema()),
+        (reference("history"), experiment::schema::history_schema()),
+        (reference("trend"), experiment::schema::trend_schema()),
         (reference("disk"), disk::result::schema()),
         (
             reference("quota-plan"),

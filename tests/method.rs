@@ -7,6 +7,8 @@
     reason = "a test may panic, and shows what it measured"
 )]
 
+#[path = "method/change.rs"]
+mod change;
 #[path = "method/gate.rs"]
 mod gate;
 #[path = "method/intervals.rs"]

@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
+#[path = "report/export.rs"]
+mod export;
+#[path = "report/history.rs"]
+mod history;
 
 use common::schema::{assert_fits, validator};
 use etcdmark::exit::Exit;
@@ -1309,9 +1313,11 @@ fn the_command_renders_each_format_and_names_the_right_class() {
         dir: dir.path().to_owned(),
         output,
         class: class.map(str::to_owned),
+        history: None,
+        label: None,
     };
-    let (json, whole) = render(&args(Format::Json, None)).unwrap();
-    assert!(whole);
+    let (json, result) = render(&args(Format::Json, None)).unwrap();
+    assert!(result.missing.is_empty());
     assert_eq!(json, json::render(&live.result()).unwrap());
     assert!(
         render(&args(Format::Text, None))

@@ -22,6 +22,7 @@ pub mod run;
 mod session;
 pub mod show;
 pub mod signals;
+pub mod trend;
 pub mod validate;
 mod watching;
 pub mod workload_flags;
@@ -74,6 +75,8 @@ enum Command {
     Show(show::Args),
     /// Print the result of a finished run, experiment or search from its files.
     Report(report::Args),
+    /// Show where the figures of past runs changed.
+    Trend(trend::Args),
     /// Show the state of an etcd; writes nothing.
     Inspect(inspect::Args),
     /// Forecast when an etcd reaches its quota, and which quota it needs; writes nothing.
@@ -112,6 +115,7 @@ pub fn main() -> Exit {
         Command::Validate(args) => validate::run(args),
         Command::Show(args) => show::run(args),
         Command::Report(args) => report::run(&args),
+        Command::Trend(args) => trend::run(&args),
         Command::Inspect(args) => inspect::run(args),
         Command::QuotaPlan(args) => quota_plan::run(args),
         Command::Cleanup(args) => cleanup::run(args),

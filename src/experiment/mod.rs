@@ -8,6 +8,7 @@
 pub mod analysis;
 mod error;
 pub mod file;
+pub mod history;
 pub mod level;
 pub mod plan;
 pub mod play;
@@ -28,6 +29,8 @@ pub use play::testbed::Testbed;
 pub use play::{Observer, run};
 pub use registry::{Registry, RegistryEntry};
 pub use result::document::{Comparison, ExperimentResult, Table, TrialResult, TrialState};
+pub use result::export;
 pub use result::metric::{Metric, MetricValue};
+pub use result::outcome::Outcome;
 pub use result::reduce::{StoredTrial, reduce};
 pub use result::text;

@@ -2,6 +2,7 @@
 
 mod binary;
 pub mod blocks;
+pub mod change;
 pub mod delays;
 pub mod encoded;
 pub mod gate;

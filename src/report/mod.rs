@@ -3,6 +3,7 @@
 mod downtime;
 mod ended;
 pub mod event;
+pub mod export;
 pub mod files;
 pub mod hgrm;
 pub mod json;

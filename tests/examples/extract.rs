@@ -21,11 +21,20 @@ pub(crate) const WHY_NOT: &[(&str, &str)] = &[
         "scripts/quickstart.sh",
         "builds etcdmark and runs `etcdmark run`",
     ),
+    (
+        "scripts/ci-gate.sh",
+        "builds a release; scripts/full/ci-gate.sh plays it",
+    ),
     ("scripts/test.sh", "this test is a part of it"),
     ("scripts/install-etcd.sh", "scripts/test.sh calls it first"),
     ("cargo install", "builds what cargo test builds"),
     ("cargo test", "other tests, and a release build"),
     ("docker ", "needs Docker"),
+    (
+        "for run in results/",
+        "needs twelve runs; scripts/full/exporters.sh gives benchstat two",
+    ),
+    ("benchstat ", "is run by scripts/full/exporters.sh"),
     ("taskset -c 0 etcd …", "stands for your own etcd"),
     (
         "etcdctl ",

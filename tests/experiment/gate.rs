@@ -76,6 +76,62 @@ fn a_planted_regression_is_confirmed_and_ends_with_97() {
     // From the files alone, and the same again.
     let again = desk.etcdmark(&["report", "out"]);
     assert_eq!(again.stdout.lines().next().unwrap(), first);
+    exported(&desk, first);
+}
+
+/// The same answer in the formats of other programs.
+fn exported(desk: &Desk, first: &str) {
+    let report = |format: &str| {
+        let said = desk.etcdmark(&["report", "out", "-o", format]);
+        assert_eq!(said.code, 0, "{format}: {said:?}");
+        said
+    };
+    let junit = report("junit").stdout;
+    let failed = "<testcase name=\"etcd:commits-per-op\" classname=\"etcdmark.gate\" time=\"0\">\n      <failure ";
+    assert!(junit.contains(failed), "{junit}");
+    assert!(
+        junit.contains(" failures=\"1\" errors=\"0\" skipped=\"0\" "),
+        "{junit}"
+    );
+    let github = report("github").stdout;
+    let error = "::error title=etcdmark%3A gate etcd%3Acommits-per-op worse::";
+    assert!(github.starts_with(error), "{github}");
+    let markdown = report("markdown").stdout;
+    assert!(
+        markdown.contains(&format!("**{}", &first[..30])),
+        "{markdown}"
+    );
+    assert!(markdown.contains("| ❌ **worse** |"), "{markdown}");
+    let benchstat = report("benchstat").stdout;
+    let of_arm = |arm: &str| {
+        let (_, lines) = benchstat.split_once(&format!("arm: {arm}\n")).unwrap();
+        let own = lines.split("arm: ").next().unwrap();
+        own.lines()
+            .filter(|l| l.starts_with("BenchmarkEtcd "))
+            .count()
+    };
+    // The first block is not used.
+    assert_eq!((of_arm("base"), of_arm("head")), (20, 20), "{benchstat}");
+    let csv = report("csv");
+    assert!(
+        csv.stdout
+            .contains(",head,done,etcd:commits-per-op,count,0."),
+        "{csv:?}"
+    );
+    assert!(
+        csv.stderr.starts_with("note: head is worse than base"),
+        "{csv:?}"
+    );
+    let refused = desk.etcdmark(&["report", "out", "-o", "bmf"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    let history = desk.etcdmark(&["report", "out", "--history", "h.jsonl"]);
+    assert_eq!(history.code, 2, "{history:?}");
+    assert!(
+        history.stderr.contains("--history takes single runs"),
+        "{history:?}"
+    );
+    let message = "-o bmf needs a single run, but out holds an experiment: name the directory of a trial, out/trials/…";
+    assert!(refused.stderr.contains(message), "{refused:?}");
 }
 
 #[test]

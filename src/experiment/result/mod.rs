@@ -3,6 +3,7 @@
 mod arm_text;
 pub mod comparison;
 pub mod document;
+pub mod export;
 mod faults;
 mod figures;
 pub(crate) mod leadership;

@@ -55,7 +55,7 @@ fn extra_tables(r: &ExperimentResult, out: &mut String) {
     }
 }
 
-fn about(r: &ExperimentResult) -> String {
+pub(super) fn about(r: &ExperimentResult) -> String {
     let p = &r.plan;
     let levels = if p.levels.len() > 1 {
         format!(" × {} levels", p.levels.len())
@@ -89,7 +89,7 @@ fn about(r: &ExperimentResult) -> String {
     )
 }
 
-fn comparisons(r: &ExperimentResult, level: &LevelName) -> Table {
+pub(super) fn comparisons(r: &ExperimentResult, level: &LevelName) -> Table {
     let mut rows = Vec::new();
     let judged = r.plan.primary.iter().filter(|_| r.plan.gate.is_none());
     for name in judged.chain(&r.plan.metrics) {
@@ -157,7 +157,7 @@ fn table(t: &Table, out: &mut String) {
     }
 }
 
-fn remarks(r: &ExperimentResult) -> Vec<String> {
+pub(super) fn remarks(r: &ExperimentResult) -> Vec<String> {
     let mut lines = Vec::new();
     let ratio = r
         .comparisons

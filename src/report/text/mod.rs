@@ -14,7 +14,7 @@ use crate::measure::validity::{Check, Verdict};
 use std::path::Path;
 
 pub use sentence::{fault, sentence};
-pub(crate) use table::align;
+pub(crate) use table::{align, rows};
 
 /// Columns that every line but the first and the table's keeps to.
 pub const WIDTH: usize = 100;
@@ -87,7 +87,8 @@ pub fn render(r: &RunResult, dir: Option<&Path>) -> String {
     out
 }
 
-fn about(r: &RunResult) -> String {
+/// Which run it is, in a line.
+pub(crate) fn about(r: &RunResult) -> String {
     let h = &r.header;
     let times: Vec<String> = r
         .phases
@@ -206,8 +207,18 @@ fn threshold(t: &ThresholdResult) -> String {
         ThresholdVerdict::Missed => "MISSED",
         ThresholdVerdict::Undecided => "undecided",
     };
+    format!(
+        "{verdict}  {} (found {}; {})",
+        t.expression,
+        found(t),
+        t.basis
+    )
+}
+
+/// What a threshold was held to, in its unit.
+pub(crate) fn found(t: &ThresholdResult) -> String {
     let unit = Threshold::parse(&t.expression).map(|rule| rule.figure.unit());
-    let found = match (t.value, unit) {
+    match (t.value, unit) {
         (Some(v), Ok(unit)) => match unit {
             Unit::Seconds => seconds(v),
             Unit::Share => percent(v),
@@ -218,8 +229,7 @@ fn threshold(t: &ThresholdResult) -> String {
         },
         (None, Ok(Unit::Seconds)) => "missed".to_owned(),
         _ => "no value".to_owned(),
-    };
-    format!("{verdict}  {} (found {found}; {})", t.expression, t.basis)
+    }
 }
 
 /// A line per reason, with what to change.

@@ -145,7 +145,8 @@ fn incomplete(r: &RunResult) -> Option<String> {
         .max_by_key(|m| m.counted.abs_diff(m.found))?;
     let others = match r.missing.len() {
         1 => String::new(),
-        n => format!(" and {}", things(n as u64 - 1, "other op class")),
+        2 => " and 1 other op class".to_owned(),
+        n => format!(" and {} other op classes", count(n as u64 - 1)),
     };
     Some(format!(
         "incomplete: {HLOG} holds {} of the {} {} times of {} that {EVENTS} counts{others}: a file was cut or changed \

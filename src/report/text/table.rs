@@ -8,6 +8,11 @@ use crate::report::result::{ClassResult, Figures, RunResult};
 /// Heading, a line per op class, a line for all if there are several. Response times of an open loop and service
 /// times of a closed one do not add up.
 pub(super) fn table(r: &RunResult) -> Vec<String> {
+    align(&rows(r))
+}
+
+/// The same in cells.
+pub(crate) fn rows(r: &RunResult) -> Vec<Vec<String>> {
     let limits: Vec<String> = r.classes.iter().map(|c| seconds(c.class.limit)).collect();
     let own_limits = limits.windows(2).any(|w| w[0] != w[1]);
     let mut rows = vec![heading(own_limits)];
@@ -22,7 +27,7 @@ pub(super) fn table(r: &RunResult) -> Vec<String> {
     if r.classes.len() > 1 && !mixed {
         rows.push(row("all", &r.total, own_limits.then_some("")));
     }
-    align(&rows)
+    rows
 }
 
 fn name(class: &ClassResult) -> String {
@@ -66,10 +71,11 @@ fn row(name: &str, f: &Figures, limit: Option<&str>) -> Vec<String> {
     });
     let slowest = f.headline.map_or(f.service, |_| f.successes);
     cells.push(slowest.map_or_else(dash, |s| ns(s.max_ns)));
-    cells.push(if f.misses == 0 {
-        "0".to_owned()
-    } else {
-        percent(f.miss_share)
+    cells.push(match f.misses {
+        // Of no operation, none missed, and none did not.
+        0 if f.counts.offered + f.counts.ok == 0 => dash(),
+        0 => "0".to_owned(),
+        _ => percent(f.miss_share),
     });
     cells.extend(limit.map(str::to_owned));
     cells.push(service(0.99));
