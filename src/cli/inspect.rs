@@ -5,9 +5,10 @@ use super::cluster_flags::{Access, ClusterFlags};
 use super::output::{self, Format};
 use super::overrides::OverrideEtcd;
 use crate::etcd::control::{ControlClient, ControlError};
-use crate::etcd::{http, prometheus, quota};
+use crate::etcd::pages::{self, Owner};
+use crate::etcd::{prometheus, quota};
 use crate::exit::Exit;
-use crate::human::numbers::{bytes, things};
+use crate::human::numbers::bytes;
 use crate::store::manifest;
 use crate::store::prefixes::kubernetes_prefixes;
 use crate::store::preflight::{self, Connection, PreflightError};
@@ -212,17 +213,24 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
         ));
     }
     seen.notes.extend(preflight::without_status(&members));
-    let quotas = quota::of_members(target, &members).await;
+    let pages = pages::read(target, &members, &entries, target.command_timeout).await;
+    seen.notes.extend(pages::strangers(&pages));
+    let quotas = quota::stated(&members, &pages);
     let quota = quota::smallest(&quotas);
     seen.notes.extend(quota::difference(&quotas));
     (seen.quota_bytes, seen.quota) = (quota.known(), quota.to_string());
-    let urls = quota::metrics_urls(target);
-    if urls.len() != target.endpoints.len() {
-        seen.notes.push(format!(
-            "--metrics-endpoints names {} for {}: only as many as there are endpoints are read, in the same order",
-            things(urls.len() as u64, "URL"),
-            things(target.endpoints.len() as u64, "endpoint")
-        ));
+    let remedy = target.metrics_remedy(
+        "if it has another address, as on kubeadm nodes and with --listen-client-http-urls, pass --metrics-endpoints",
+    );
+    for page in &pages {
+        if let Err(e) = &page.body {
+            let whose = match &page.owner {
+                Owner::Endpoint(endpoint) if target.metrics_endpoints.is_empty() => endpoint,
+                _ => &page.url,
+            };
+            seen.notes
+                .push(format!("cannot read metrics of {whose}: {e}{remedy}"));
+        }
     }
     if members.iter().all(|m| m.leader == 0) {
         seen.notes
@@ -250,21 +258,19 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
             errors: m.errors.clone(),
             ..Default::default()
         };
-        let at = target.endpoints.iter().position(|e| *e == m.endpoint);
-        if let Some(url) = at.and_then(|i| urls.get(i)) {
-            match http::get(url, target.tls.as_ref(), target.command_timeout).await {
-                Ok(page) => {
-                    row.fsync_mean = mean(&page, "etcd_disk_wal_fsync_duration_seconds");
-                    row.commit_mean = mean(&page, "etcd_disk_backend_commit_duration_seconds");
-                }
-                Err(e) => seen.notes.push(format!(
-                    "cannot read metrics of {}: {e}{}",
-                    m.endpoint,
-                    target.metrics_remedy(
-                        "if it has another address, as on kubeadm nodes and with --listen-client-http-urls, pass --metrics-endpoints"
-                    )
-                )),
+        let mine = pages
+            .iter()
+            .find(|p| p.owner == Owner::Endpoint(m.endpoint.clone()));
+        match mine.map(|p| &p.body) {
+            Some(Ok(page)) => {
+                row.fsync_mean = mean(page, "etcd_disk_wal_fsync_duration_seconds");
+                row.commit_mean = mean(page, "etcd_disk_backend_commit_duration_seconds");
             }
+            Some(Err(_)) => {}
+            None => seen.notes.push(format!(
+                "no page of --metrics-endpoints is that of {}, so its fsync and commit times are unknown",
+                m.endpoint
+            )),
         }
         seen.members.push(row);
     }

@@ -7,7 +7,7 @@ use super::output::{self, Format};
 use super::progress::Line;
 use super::signals;
 use crate::control::Control;
-use crate::etcd::quota;
+use crate::etcd::{pages, quota};
 use crate::exit::Exit;
 use crate::human::Span;
 use crate::quota_plan::{self, EtcdFacts, QUOTA_PLAN_VERSION, QuotaPlan, StorePlan};
@@ -135,7 +135,9 @@ async fn one(
 ) -> Result<StorePlan, PreflightError> {
     let refused = |e| PreflightError::from_control(e, &target);
     let reached = preflight::reach(&target).await?;
-    let quotas = quota::of_members(&target, &reached.members).await;
+    let entries = reached.cluster.members().await.unwrap_or_default();
+    let pages = pages::read(&target, &reached.members, &entries, target.dial_timeout).await;
+    let quotas = quota::stated(&reached.members, &pages);
     let quota = quota::smallest(&quotas);
     let mut notes: Vec<String> = reached
         .down
@@ -144,6 +146,7 @@ async fn one(
         .collect();
     notes.extend(preflight::without_status(&reached.members));
     notes.extend(quota::difference(&quotas));
+    notes.extend(pages::strangers(&pages));
     let alarms = match reached.cluster.alarms().await {
         Ok(alarms) => {
             let named = alarms.iter();

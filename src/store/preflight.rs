@@ -12,6 +12,7 @@ use crate::etcd::quota::{self, Quota};
 use crate::etcd::tls::DialError;
 use crate::rpc::prefix_end;
 use crate::target::{MemberChoice, Target};
+use std::collections::BTreeMap;
 
 /// The oldest etcd whose answers etcdmark understands.
 pub const OLDEST: (u64, u64) = (3, 4);
@@ -136,7 +137,7 @@ pub async fn check(
     let proxies = roles::proxies(&members, &entries);
     alarms(&cluster.alarms().await.map_err(refused)?)?;
     let chosen = choose(target.members, &members)?;
-    let quotas = quota::of_members(target, &members).await;
+    let quotas = quota::of_members(target, &members, &entries).await;
     let quota = quota::smallest(&quotas);
     let most = |f: fn(&MemberStatus) -> i64| members.iter().map(f).max().unwrap_or(0);
     let mut facts = ClusterFacts {
@@ -342,6 +343,19 @@ impl ClusterFacts {
         };
         let names: Option<Vec<String>> = target.endpoints.iter().map(name).collect();
         names.unwrap_or_default()
+    }
+
+    /// The members' names by their ids, for pages of metrics that name theirs. A name that two members have is told with the
+    /// id; a gRPC proxy's list has no members.
+    pub fn names_by_id(&self) -> BTreeMap<u64, String> {
+        let twice = |name: &str| self.entries.iter().filter(|e| e.name == name).count() > 1;
+        let name = |e: &MemberEntry| match e.name.as_str() {
+            "" => format!("{:x}", e.id),
+            name if twice(name) => format!("{name} ({:x})", e.id),
+            name => name.to_owned(),
+        };
+        let members = self.entries.iter().filter(|e| e.id != 0);
+        members.map(|e| (e.id, name(e))).collect()
     }
 
     /// Whether a run has to treat the store as a live cluster's: it holds keys of others, or this user may not see

@@ -46,7 +46,7 @@ pub enum PreflightError {
     /// etcd refuses a member's status to this user, and its metrics cannot be read either.
     #[error(
         "user {user:?} may not call Status at {endpoint}, and its metrics cannot be read either: pass --metrics-endpoints, one for each \
-         endpoint in the same order, or a user with the role root (etcd 3.6.5 refuses Status to all others)"
+         endpoint, or a user with the role root (etcd 3.6.5 refuses Status to all others)"
     )]
     NoStatus {
         /// User.
