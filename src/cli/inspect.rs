@@ -185,11 +185,8 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
         reached_by: (target.named(), target.access()),
         ..Inspection::default()
     };
-    let some_down = !down.is_empty();
-    seen.notes.extend(
-        down.into_iter()
-            .map(|(e, why)| format!("{e} is down: {why}")),
-    );
+    let told = down.iter().map(|(e, why)| format!("{e} is down: {why}"));
+    seen.notes.extend(told);
     let entries = match cluster.members().await {
         Ok(entries) => entries,
         Err(e) => {
@@ -202,7 +199,7 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
     let asked = |id: u64| !proxies.is_empty() || members.iter().any(|m| m.member_id == id);
     // Which of the others is one that is down, its URLs may not tell.
     let others = entries.iter().filter(|e| !asked(e.id));
-    for other in others.filter(|_| !some_down) {
+    for other in others.filter(|_| down.is_empty()) {
         let urls = match other.client_urls.as_slice() {
             [] => "not started".to_owned(),
             urls => urls.join(", "),
@@ -228,6 +225,9 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
                 Owner::Endpoint(endpoint) if target.metrics_endpoints.is_empty() => endpoint,
                 _ => &page.url,
             };
+            if down.iter().any(|(endpoint, _)| endpoint == whose) {
+                continue;
+            }
             seen.notes
                 .push(format!("cannot read metrics of {whose}: {e}{remedy}"));
         }
@@ -279,28 +279,45 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
             let say =
                 |a: &crate::etcd::control::Alarm| format!("{} on member {:x}", a.kind, a.member_id);
             seen.alarms = Some(alarms.iter().map(say).collect());
+            // Each member complains of the same alarms, with the id in decimal.
+            for m in &mut seen.members {
+                m.errors.retain(|e| !e.starts_with("memberID:"));
+            }
         }
         Err(e) => seen.notes.push(format!("cannot read alarms: {e}")),
     }
     if let Err(e) = keys(&cluster, &mut seen).await {
-        seen.notes
-            .push(PreflightError::from_control(e, target).to_string());
+        let e = preflight::unread(e, target, "all keys, so not all are counted", "");
+        seen.notes.push(e.to_string());
     }
     Ok(seen)
 }
 
+/// Counts what may be counted. The first refusal is told at the end.
 async fn keys(cluster: &ControlClient, seen: &mut Inspection) -> Result<(), ControlError> {
-    seen.keys = cluster.count(b"\0", b"\0").await.ok();
+    let mut refused = None;
+    match cluster.count(b"\0", b"\0").await {
+        Ok(n) => seen.keys = Some(n),
+        Err(e) => refused = Some(e),
+    }
     for prefix in kubernetes_prefixes(cluster).await? {
-        for (name, keys) in by_segment(cluster, &format!("{prefix}/")).await? {
-            *seen.resources.entry(resource(&prefix, &name)).or_insert(0) += keys;
+        match by_segment(cluster, &format!("{prefix}/")).await {
+            Ok(segments) => {
+                for (name, keys) in segments {
+                    *seen.resources.entry(resource(&prefix, &name)).or_insert(0) += keys;
+                }
+            }
+            Err(e) => refused = refused.or(Some(e)),
         }
     }
     let all: i64 = seen.resources.values().sum();
     let events = seen.resources.iter().filter(|(name, _)| is_events(name));
     let events: i64 = events.map(|(_, n)| n).sum();
     seen.events_share = (all > 0).then(|| events as f64 / all as f64);
-    seen.runs = by_segment(cluster, &format!("{}/", manifest::HOME)).await?;
+    match by_segment(cluster, &format!("{}/", manifest::HOME)).await {
+        Ok(runs) => seen.runs = runs,
+        Err(e) => refused = refused.or(Some(e)),
+    }
     if let Ok(known) = runs::list(cluster).await {
         let runs = known.runs.into_iter().map(|run| (run.run_id, "--run-id"));
         let orphans = known
@@ -312,7 +329,7 @@ async fn keys(cluster: &ControlClient, seen: &mut Inspection) -> Result<(), Cont
     let ours: i64 = seen.runs.values().sum();
     // Counted one after the other: keys may come meanwhile.
     seen.other_keys = seen.keys.map(|keys| (keys - all - ours).max(0));
-    Ok(())
+    refused.map_or(Ok(()), Err)
 }
 
 fn mean(page: &str, histogram: &str) -> Option<f64> {

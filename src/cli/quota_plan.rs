@@ -117,7 +117,7 @@ fn exit(plan: &QuotaPlan, interrupted: bool) -> Exit {
     for store in &plan.stores {
         match &store.incomplete {
             Some(_) if !interrupted => exit = exit.and(Exit::Failure),
-            None if store.advised_quota_bytes.is_none() => exit = exit.and(Exit::Usage),
+            None if quota_plan::is_full(store) => exit = exit.and(Exit::Usage),
             _ => {}
         }
     }
@@ -133,7 +133,6 @@ async fn one(
     control: &Control,
     mut line: Option<Line>,
 ) -> Result<StorePlan, PreflightError> {
-    let refused = |e| PreflightError::from_control(e, &target);
     let reached = preflight::reach(&target).await?;
     let entries = reached.cluster.members().await.unwrap_or_default();
     let pages = pages::read(&target, &reached.members, &entries, target.dial_timeout).await;
@@ -171,7 +170,7 @@ async fn one(
     };
     let survey = survey(&reached.cluster, window, control.until_interrupted(), tell)
         .await
-        .map_err(refused)?;
+        .map_err(|e| preflight::unread(e, &target, "/registry/", "/registry/"))?;
     if let Some(line) = &mut line {
         line.close();
     }

@@ -152,6 +152,24 @@ fn what_is_special_is_said() {
         (p.bytes_per_write, p.critical_writes_per_second),
         (0.0, None)
     );
+    // No figure of a forecast that there is not, and no advice from it.
+    assert_eq!(p.advised_quota_bytes, None);
+    let text = render(&QuotaPlan {
+        version: 2,
+        stores: vec![p],
+    });
+    for word in [
+        "keep the quota",
+        "compactor  ",
+        "no compaction",
+        "check",
+        "0/s",
+        "of 0 B",
+    ] {
+        assert!(!text.contains(word), "{word}: {text}");
+    }
+    let p = plan(known(Quota::Off), &survey(0, 0), 300.0);
+    expect!["no quota is set, 100 MiB in use: nothing stops the file from filling the disk; nothing was written in 60 s: no forecast, use a --window in which the cluster works"].assert_eq(&p.summary);
     let mut partly = survey(60, 0);
     partly.revisions.1 += 40;
     partly.compactor = None;
@@ -192,6 +210,7 @@ fn what_a_user_may_not_see_is_unknown_and_not_nothing() {
         stores: vec![p],
     });
     assert!(text.contains("(31 are not visible)"), "{text}");
+    assert!(!text.contains("keep the quota"), "{text}");
     let all = text.lines().find(|line| line.starts_with("all ")).unwrap();
     assert_eq!(all.split_whitespace().nth(1), Some("-"), "{text}");
     let mut partly = survey(60, 0);

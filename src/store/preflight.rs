@@ -194,6 +194,18 @@ pub(super) fn permission(e: ControlError, target: &Target, what: &str, at: &str)
     }
 }
 
+/// A refused read of a command that writes nothing.
+pub fn unread(e: ControlError, target: &Target, what: &str, prefix: &str) -> PreflightError {
+    match PreflightError::from_control(e, target) {
+        PreflightError::NoPermission { user, .. } => PreflightError::NotReadable {
+            user,
+            what: what.to_owned(),
+            prefix: prefix.to_owned(),
+        },
+        other => other,
+    }
+}
+
 fn identities(members: &[MemberStatus]) -> Result<(), PreflightError> {
     for (i, b) in members.iter().enumerate() {
         if version(&b.version).is_none_or(|v| v < OLDEST) {

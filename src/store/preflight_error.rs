@@ -7,6 +7,7 @@ use crate::etcd::control::ControlError;
 use crate::etcd::tls::DialError;
 use crate::exit::Exit;
 use crate::human::numbers as units;
+use crate::human::shell::word;
 use crate::target::Target;
 
 /// Why a run (or another command) cannot begin.
@@ -41,6 +42,19 @@ pub enum PreflightError {
         /// "write /registry-etcdmark/…".
         what: String,
         /// Prefix.
+        prefix: String,
+    },
+    /// The user may not read what a command that only reads looks at.
+    #[error(
+        "user {user:?} may not read {what}; to grant this: etcdctl role grant-permission ROLE --prefix=true read {}",
+        word(prefix)
+    )]
+    NotReadable {
+        /// User.
+        user: String,
+        /// "all keys".
+        what: String,
+        /// Prefix that has to be readable; empty = all keys.
         prefix: String,
     },
     /// etcd refuses a member's status to this user, and its metrics cannot be read either.
@@ -248,7 +262,11 @@ impl PreflightError {
         } else if has("permission denied") {
             PreflightError::NoPermission {
                 user: user(),
-                what: format!("call {call}"),
+                what: match *call {
+                    "Range" => format!("read {HOME}/"),
+                    "Txn" | "Put" | "DeleteRange" => format!("write {HOME}/"),
+                    call => format!("call {call}"),
+                },
                 prefix: HOME.to_owned(),
             }
         } else if has("database space exceeded") {
