@@ -117,7 +117,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
         ));
     };
     for line in &found.notes {
-        output::complain(line);
+        output::complain(&format!("note: {line}"));
     }
     let seen = block_on(inspect_all(&target, &found.overrides))?.map_err(refuse)?;
     match args.output {
@@ -223,7 +223,7 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
         if let Err(e) = &page.body {
             let whose = match &page.owner {
                 Owner::Endpoint(endpoint) if target.metrics_endpoints.is_empty() => endpoint,
-                _ => &page.url,
+                _ => "--metrics-endpoints",
             };
             if down.iter().any(|(endpoint, _)| endpoint == whose) {
                 continue;

@@ -78,7 +78,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
         ));
     };
     for line in &found.notes {
-        output::complain(line);
+        output::complain(&format!("note: {line}"));
     }
     let mut stores = vec![("main".to_owned(), target)];
     stores.extend(found.overrides.into_iter().map(|o| (o.name(), o.target)));

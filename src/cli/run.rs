@@ -112,7 +112,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     }
     descriptors::raise(&resolved)?;
     for note in &resolved.notes {
-        complain(note);
+        complain(&format!("note: {note}"));
     }
     let out = args
         .out
@@ -228,7 +228,7 @@ fn show(args: &Args, result: &RunResult, directory: &RunDirectory) -> Result<(),
 fn external(args: &Args, run_id: &str) -> Result<EtcdChoice, CliError> {
     let found = args.cluster.targets(Access::Write)?.loaded(&args.load)?;
     for line in found.ignored.iter().chain(&found.notes) {
-        complain(line);
+        complain(&format!("note: {line}"));
     }
     if found.target.is_some() {
         let by = args

@@ -173,7 +173,7 @@ fn external(args: &Args) -> Result<Option<Target>, CliError> {
     }
     let found = args.cluster.targets(Access::Write)?.loaded(&load)?;
     for line in found.ignored.iter().chain(&found.notes) {
-        complain(line);
+        complain(&format!("note: {line}"));
     }
     let by = match args.cluster.kind {
         Some(_) => "--kind",
