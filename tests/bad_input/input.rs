@@ -157,7 +157,7 @@ fn workloads_and_numbers() {
         case(
             "run --threshold nope:p99<5ms",
             2,
-            &["error: --threshold \"nope:p99<5ms\"", "is not an op class"],
+            &["--threshold \"nope:p99<5ms\": ", "is not an op class"],
         ),
         case(
             "run --set actors.events.rate=1e308",
