@@ -8,7 +8,7 @@ use crate::etcd::control::{ControlClient, ControlError};
 use crate::etcd::pages::{self, Owner};
 use crate::etcd::{prometheus, quota};
 use crate::exit::Exit;
-use crate::human::numbers::bytes;
+use crate::human::numbers::{bytes, things};
 use crate::store::manifest;
 use crate::store::prefixes::kubernetes_prefixes;
 use crate::store::preflight::{self, Connection, PreflightError};
@@ -159,8 +159,9 @@ async fn inspect_all(
         for prefix in o.resources.iter().map(|r| r.key_prefix()) {
             if let Some(n) = seen.resources.get(prefix) {
                 seen.notes.push(format!(
-                    "the main etcd holds {n} keys under /registry/{prefix}, but --overrides routes that \
+                    "the main etcd holds {} under /registry/{prefix}, but --overrides routes that \
                      resource to store {}: kube-apiserver does not see these keys",
+                    things(n.unsigned_abs(), "key"),
                     other.store
                 ));
             }

@@ -301,8 +301,9 @@ async fn targets(
             let files = local.file_system();
             let members = local.members().len();
             let etcd = local.binary();
+            let store = of.map_or(String::new(), |of| format!("store {of}: "));
             complain(&format!(
-                "store {name}: etcd {} ({members} member{}), data in {} on {}",
+                "{store}etcd {} ({members} member{}), data in {} on {}",
                 etcd.version,
                 if members == 1 { "" } else { "s" },
                 local.data_dir().display(),

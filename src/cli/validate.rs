@@ -205,8 +205,8 @@ fn text(file: &str, r: &ResolvedWorkload) -> String {
     let staged = r.file.spec.actors.iter().any(|a| !a.stages.is_empty());
     let up_to = if staged { "up to " } else { "" };
     let mut out = format!(
-        "{file}: valid. {} nodes, {} keys written first, then {up_to}{} requests/s{duration}, at most {} in flight.\n",
-        grouped(r.cluster.nodes),
+        "{file}: valid. {}, {} keys written first, then {up_to}{} requests/s{duration}, at most {} in flight.\n",
+        things(r.cluster.nodes, "node"),
         grouped(r.populated_keys()),
         figure(total),
         grouped(r.load.max_in_flight as u64),

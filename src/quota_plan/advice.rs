@@ -237,7 +237,7 @@ fn summary(plan: &StorePlan, how: &Compaction, set: &str) -> String {
             seconds(plan.window_seconds)
         ),
         (Compaction::Others, _) => format!(
-            "{used}; {without} if nothing compacts (not by kube-apiserver, the last compaction lies {}); {set}",
+            "{used}; {without} if nothing compacts; something other than kube-apiserver has, and the last compaction lies {}; {set}",
             since(plan).unwrap_or_default()
         ),
         (Compaction::Unknown, _) => format!(

@@ -29,7 +29,9 @@ pub enum PreflightError {
         user: String,
     },
     /// Authentication is on, and no user was given.
-    #[error("{endpoint} requires authentication: pass --user and --password (or set ETCDCTL_USER)")]
+    #[error(
+        "{endpoint} requires authentication: pass --user and --password (or set ETCDCTL_USER and ETCDCTL_PASSWORD)"
+    )]
     NoUser { endpoint: String },
     /// The user may not read or write what is needed.
     #[error(
@@ -162,8 +164,9 @@ pub enum PreflightError {
     NotMine,
     /// `/registry` holds someone's keys.
     #[error(
-        "--prefix /registry is refused: /registry/ holds {count} keys that this run is not known to have written; use an empty \
-         etcd, or omit --prefix"
+        "--prefix /registry is refused: /registry/ holds {} that this run is not known to have written; use an empty \
+         etcd, or omit --prefix",
+        units::things(*.count, "key")
     )]
     ForeignKeys {
         /// How many.
