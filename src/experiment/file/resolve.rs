@@ -82,7 +82,7 @@ impl ExperimentSource {
             }
         }
         self.distinct(&arms, changes)?;
-        self.enough(&arms, &skipped_arms, analysis)?;
+        self.enough(&arms, &skipped_arms, analysis, changes)?;
         if !changes.null {
             self.different(&arms, &levels)?;
         }
@@ -184,6 +184,7 @@ impl ExperimentSource {
         arms: &[Arm],
         skipped: &[SkippedArm],
         analysis: RegistryEntry,
+        changes: &Changes,
     ) -> Result<(), ExperimentError> {
         let least = analysis.analysis.requirements().arms;
         if arms.len() >= least {
@@ -199,7 +200,14 @@ impl ExperimentSource {
             analysis.analysis.name(),
             skipped.collect::<String>()
         );
-        Err(self.wrong("arms", message))
+        // Who names one arm is to blame, and not the file.
+        match changes.arms.as_slice() {
+            [] => Err(self.wrong("arms", message)),
+            names => Err(ExperimentError::at(
+                format!("--arm {}", names.join(" --arm ")),
+                message,
+            )),
+        }
     }
 
     pub(super) fn primary(&self) -> Result<Vec<Metric>, ExperimentError> {
