@@ -348,10 +348,10 @@ fn notes(
 impl ClusterFacts {
     /// The members' names in the order of the target's endpoints; empty when any is not known.
     pub fn names(&self, target: &Target) -> Vec<String> {
+        let by_id = self.names_by_id();
         let name = |endpoint: &String| {
             let status = self.members.iter().find(|m| m.endpoint == *endpoint)?;
-            let entry = self.entries.iter().find(|e| e.id == status.member_id)?;
-            (!entry.name.is_empty()).then(|| entry.name.clone())
+            by_id.get(&status.member_id).cloned()
         };
         let names: Option<Vec<String>> = target.endpoints.iter().map(name).collect();
         names.unwrap_or_default()
@@ -387,6 +387,36 @@ impl ClusterFacts {
 mod tests {
     use super::*;
     use crate::exit::Exit;
+
+    /// etcd has members of one name (`member add` does not ask): they are not one.
+    #[test]
+    fn members_of_one_name_are_told_apart() {
+        let status = |id: u64| MemberStatus {
+            endpoint: format!("http://m{id}:2379"),
+            member_id: id,
+            ..MemberStatus::default()
+        };
+        let entry = |id: u64, name: &str| MemberEntry {
+            id,
+            name: name.to_owned(),
+            ..MemberEntry::default()
+        };
+        let facts = ClusterFacts {
+            members: vec![status(1), status(0xa), status(3)],
+            entries: vec![entry(1, "default"), entry(0xa, "default"), entry(3, "c")],
+            cluster_id: 1,
+            chosen: Vec::new(),
+            proxied: false,
+            quota: Quota::Assumed,
+            db_size: 0,
+            db_size_in_use: 0,
+            others: None,
+            notes: Vec::new(),
+        };
+        let endpoints = facts.members.iter().map(|m| m.endpoint.clone());
+        let target = Target::plain(endpoints.collect());
+        assert_eq!(facts.names(&target), ["default (1)", "default (a)", "c"]);
+    }
 
     #[test]
     fn etcd_before_3_4_is_refused() {
