@@ -27,6 +27,8 @@ mod members;
 mod output;
 #[path = "run/overrides.rs"]
 mod overrides;
+#[path = "run/pages.rs"]
+mod pages;
 #[path = "run/panicked.rs"]
 mod panicked;
 #[path = "run/pinned.rs"]

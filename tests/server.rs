@@ -16,6 +16,7 @@ use etcdmark::report::{Event, ServerSample};
 use etcdmark::server::{Timeline, metrics};
 use etcdmark::target::Target;
 use etcdmark::target::TlsMaterial;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -32,7 +33,7 @@ async fn client(etcd: &LocalCluster) -> Client {
 }
 
 async fn once(target: &Target) -> Vec<Event> {
-    Timeline::new([("main", target, &[][..])])
+    Timeline::new([("main", target, (&[][..], &BTreeMap::new()))])
         .expect("timeline")
         .once(clock::now())
         .await
@@ -111,7 +112,8 @@ async fn next<T>(
 async fn a_lost_member_is_said_once_and_once_when_it_is_back() {
     let etcd = common::etcd().await;
     let target = etcd.target();
-    let mut timeline = Timeline::new([("main", &target, &[][..])]).expect("timeline");
+    let names = BTreeMap::new();
+    let mut timeline = Timeline::new([("main", &target, (&[][..], &names))]).expect("timeline");
     let (tx, mut rx) = unbounded_channel();
     let t0 = clock::now();
     let script = async {

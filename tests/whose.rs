@@ -178,3 +178,24 @@ fn inspect_and_quota_plan_name_resources_under_any_prefix() {
         );
     }
 }
+
+/// Keys of an application beside a cluster's are not that cluster's; the compactor's key is.
+#[test]
+fn keys_beside_a_clusters_are_told_apart() {
+    let testbed = Testbed::new();
+    put(
+        &testbed,
+        &[
+            "/registry/pods/a/web",
+            "compact_rev_key",
+            "/app/a",
+            "/app/b",
+        ],
+    );
+    let endpoints = testbed.endpoints();
+    let said = etcdmark(&["run", "--endpoints", &endpoints, "--duration", "1s"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    let holds =
+        "holds 2 keys of a live Kubernetes cluster under /registry/, and 2 of others, and the load";
+    assert!(said.stderr.contains(holds), "{said:?}");
+}

@@ -9,7 +9,7 @@ use crate::disk::{fio, medium, text};
 use crate::document::read_document;
 use crate::exit::Exit;
 use crate::human::Span;
-use crate::human::numbers::{ns, rate};
+use crate::human::numbers::{ns, rate, things};
 use rustix::fs::{Access, access};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -178,9 +178,12 @@ fn media(args: &Args) -> Result<(), CliError> {
     let files = &args.save_medium;
     if !files.is_empty() && files.len() != args.dirs.len() {
         return Err(CliError::usage(format!(
-            "--save-medium is given {} times for {} directories; pass one FILE per DIR, in the same order",
-            files.len(),
-            args.dirs.len()
+            "--save-medium is given {} for {}; pass one FILE per DIR, in the same order",
+            things(files.len() as u64, "time"),
+            match args.dirs.len() {
+                1 => "1 directory".to_owned(),
+                n => format!("{n} directories"),
+            }
         )));
     }
     for (i, file) in files.iter().enumerate() {

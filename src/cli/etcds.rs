@@ -28,7 +28,7 @@ impl Etcds<'_> {
     pub(super) fn external(self, keep_data: bool) -> Result<EtcdChoice, CliError> {
         let found = self.cluster.targets(Access::Write)?.loaded(self.load)?;
         for line in found.ignored.iter().chain(&found.notes) {
-            complain(line);
+            complain(&format!("note: {line}"));
         }
         let by = match self.cluster.kind {
             Some(_) => "--kind",
@@ -75,8 +75,9 @@ impl Etcds<'_> {
                 let files = local.file_system();
                 let members = local.members().len();
                 let etcd = local.binary();
+                let store = of.map_or(String::new(), |of| format!("store {of}: "));
                 complain(&format!(
-                    "store {name}: etcd {} ({members} member{}), data in {} on {}",
+                    "{store}etcd {} ({members} member{}), data in {} on {}",
                     etcd.version,
                     if members == 1 { "" } else { "s" },
                     local.data_dir().display(),

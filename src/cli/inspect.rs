@@ -5,7 +5,8 @@ use super::cluster_flags::{Access, ClusterFlags};
 use super::output::{self, Format};
 use super::overrides::OverrideEtcd;
 use crate::etcd::control::{ControlClient, ControlError};
-use crate::etcd::{http, prometheus, quota};
+use crate::etcd::pages::{self, Owner};
+use crate::etcd::{prometheus, quota};
 use crate::exit::Exit;
 use crate::human::numbers::{bytes, things};
 use crate::store::manifest;
@@ -116,7 +117,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
         ));
     };
     for line in &found.notes {
-        output::complain(line);
+        output::complain(&format!("note: {line}"));
     }
     let seen = block_on(inspect_all(&target, &found.overrides))?.map_err(refuse)?;
     match args.output {
@@ -158,8 +159,9 @@ async fn inspect_all(
         for prefix in o.resources.iter().map(|r| r.key_prefix()) {
             if let Some(n) = seen.resources.get(prefix) {
                 seen.notes.push(format!(
-                    "the main etcd holds {n} keys under /registry/{prefix}, but --overrides routes that \
+                    "the main etcd holds {} under /registry/{prefix}, but --overrides routes that \
                      resource to store {}: kube-apiserver does not see these keys",
+                    things(n.unsigned_abs(), "key"),
                     other.store
                 ));
             }
@@ -184,11 +186,8 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
         reached_by: (target.named(), target.access()),
         ..Inspection::default()
     };
-    let some_down = !down.is_empty();
-    seen.notes.extend(
-        down.into_iter()
-            .map(|(e, why)| format!("{e} is down: {why}")),
-    );
+    let told = down.iter().map(|(e, why)| format!("{e} is down: {why}"));
+    seen.notes.extend(told);
     let entries = match cluster.members().await {
         Ok(entries) => entries,
         Err(e) => {
@@ -201,7 +200,7 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
     let asked = |id: u64| !proxies.is_empty() || members.iter().any(|m| m.member_id == id);
     // Which of the others is one that is down, its URLs may not tell.
     let others = entries.iter().filter(|e| !asked(e.id));
-    for other in others.filter(|_| !some_down) {
+    for other in others.filter(|_| down.is_empty()) {
         let urls = match other.client_urls.as_slice() {
             [] => "not started".to_owned(),
             urls => urls.join(", "),
@@ -212,17 +211,27 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
         ));
     }
     seen.notes.extend(preflight::without_status(&members));
-    let quotas = quota::of_members(target, &members).await;
+    let pages = pages::read(target, &members, &entries, target.command_timeout).await;
+    seen.notes.extend(pages::strangers(&pages));
+    let quotas = quota::stated(&members, &pages);
     let quota = quota::smallest(&quotas);
     seen.notes.extend(quota::difference(&quotas));
     (seen.quota_bytes, seen.quota) = (quota.known(), quota.to_string());
-    let urls = quota::metrics_urls(target);
-    if urls.len() != target.endpoints.len() {
-        seen.notes.push(format!(
-            "--metrics-endpoints names {} for {}: only as many as there are endpoints are read, in the same order",
-            things(urls.len() as u64, "URL"),
-            things(target.endpoints.len() as u64, "endpoint")
-        ));
+    let remedy = target.metrics_remedy(
+        "if it has another address, as on kubeadm nodes and with --listen-client-http-urls, pass --metrics-endpoints",
+    );
+    for page in &pages {
+        if let Err(e) = &page.body {
+            let whose = match &page.owner {
+                Owner::Endpoint(endpoint) if target.metrics_endpoints.is_empty() => endpoint,
+                _ => "--metrics-endpoints",
+            };
+            if down.iter().any(|(endpoint, _)| endpoint == whose) {
+                continue;
+            }
+            seen.notes
+                .push(format!("cannot read metrics of {whose}: {e}{remedy}"));
+        }
     }
     if members.iter().all(|m| m.leader == 0) {
         seen.notes
@@ -250,21 +259,19 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
             errors: m.errors.clone(),
             ..Default::default()
         };
-        let at = target.endpoints.iter().position(|e| *e == m.endpoint);
-        if let Some(url) = at.and_then(|i| urls.get(i)) {
-            match http::get(url, target.tls.as_ref(), target.command_timeout).await {
-                Ok(page) => {
-                    row.fsync_mean = mean(&page, "etcd_disk_wal_fsync_duration_seconds");
-                    row.commit_mean = mean(&page, "etcd_disk_backend_commit_duration_seconds");
-                }
-                Err(e) => seen.notes.push(format!(
-                    "cannot read metrics of {}: {e}{}",
-                    m.endpoint,
-                    target.metrics_remedy(
-                        "if it has another address, as on kubeadm nodes and with --listen-client-http-urls, pass --metrics-endpoints"
-                    )
-                )),
+        let mine = pages
+            .iter()
+            .find(|p| p.owner == Owner::Endpoint(m.endpoint.clone()));
+        match mine.map(|p| &p.body) {
+            Some(Ok(page)) => {
+                row.fsync_mean = mean(page, "etcd_disk_wal_fsync_duration_seconds");
+                row.commit_mean = mean(page, "etcd_disk_backend_commit_duration_seconds");
             }
+            Some(Err(_)) => {}
+            None => seen.notes.push(format!(
+                "no page of --metrics-endpoints is that of {}, so its fsync and commit times are unknown",
+                m.endpoint
+            )),
         }
         seen.members.push(row);
     }
@@ -273,28 +280,45 @@ pub async fn inspect(target: &Target) -> Result<Inspection, PreflightError> {
             let say =
                 |a: &crate::etcd::control::Alarm| format!("{} on member {:x}", a.kind, a.member_id);
             seen.alarms = Some(alarms.iter().map(say).collect());
+            // Each member complains of the same alarms, with the id in decimal.
+            for m in &mut seen.members {
+                m.errors.retain(|e| !e.starts_with("memberID:"));
+            }
         }
         Err(e) => seen.notes.push(format!("cannot read alarms: {e}")),
     }
     if let Err(e) = keys(&cluster, &mut seen).await {
-        seen.notes
-            .push(PreflightError::from_control(e, target).to_string());
+        let e = preflight::unread(e, target, "all keys, so not all are counted", "");
+        seen.notes.push(e.to_string());
     }
     Ok(seen)
 }
 
+/// Counts what may be counted. The first refusal is told at the end.
 async fn keys(cluster: &ControlClient, seen: &mut Inspection) -> Result<(), ControlError> {
-    seen.keys = cluster.count(b"\0", b"\0").await.ok();
+    let mut refused = None;
+    match cluster.count(b"\0", b"\0").await {
+        Ok(n) => seen.keys = Some(n),
+        Err(e) => refused = Some(e),
+    }
     for prefix in kubernetes_prefixes(cluster).await? {
-        for (name, keys) in by_segment(cluster, &format!("{prefix}/")).await? {
-            *seen.resources.entry(resource(&prefix, &name)).or_insert(0) += keys;
+        match by_segment(cluster, &format!("{prefix}/")).await {
+            Ok(segments) => {
+                for (name, keys) in segments {
+                    *seen.resources.entry(resource(&prefix, &name)).or_insert(0) += keys;
+                }
+            }
+            Err(e) => refused = refused.or(Some(e)),
         }
     }
     let all: i64 = seen.resources.values().sum();
     let events = seen.resources.iter().filter(|(name, _)| is_events(name));
     let events: i64 = events.map(|(_, n)| n).sum();
     seen.events_share = (all > 0).then(|| events as f64 / all as f64);
-    seen.runs = by_segment(cluster, &format!("{}/", manifest::HOME)).await?;
+    match by_segment(cluster, &format!("{}/", manifest::HOME)).await {
+        Ok(runs) => seen.runs = runs,
+        Err(e) => refused = refused.or(Some(e)),
+    }
     if let Ok(known) = runs::list(cluster).await {
         let runs = known.runs.into_iter().map(|run| (run.run_id, "--run-id"));
         let orphans = known
@@ -306,7 +330,7 @@ async fn keys(cluster: &ControlClient, seen: &mut Inspection) -> Result<(), Cont
     let ours: i64 = seen.runs.values().sum();
     // Counted one after the other: keys may come meanwhile.
     seen.other_keys = seen.keys.map(|keys| (keys - all - ours).max(0));
-    Ok(())
+    refused.map_or(Ok(()), Err)
 }
 
 fn mean(page: &str, histogram: &str) -> Option<f64> {

@@ -69,7 +69,7 @@ enum Command {
     Capacity(Box<capacity::Args>),
     /// List the built-in workloads.
     List(list::Args),
-    /// Check workload files without running them.
+    /// Check files of workloads, experiments and media without running them.
     Validate(validate::Args),
     /// Print a workload with all defaults and overrides applied.
     Show(show::Args),

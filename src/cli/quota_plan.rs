@@ -7,7 +7,7 @@ use super::output::{self, Format};
 use super::progress::Line;
 use super::signals;
 use crate::control::Control;
-use crate::etcd::quota;
+use crate::etcd::{pages, quota};
 use crate::exit::Exit;
 use crate::human::Span;
 use crate::quota_plan::{self, EtcdFacts, QUOTA_PLAN_VERSION, QuotaPlan, StorePlan};
@@ -78,7 +78,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
         ));
     };
     for line in &found.notes {
-        output::complain(line);
+        output::complain(&format!("note: {line}"));
     }
     let mut stores = vec![("main".to_owned(), target)];
     stores.extend(found.overrides.into_iter().map(|o| (o.name(), o.target)));
@@ -115,7 +115,7 @@ fn exit(plan: &QuotaPlan, interrupted: bool) -> Exit {
     for store in &plan.stores {
         match &store.incomplete {
             Some(_) if !interrupted => exit = exit.and(Exit::Failure),
-            None if store.advised_quota_bytes.is_none() => exit = exit.and(Exit::Usage),
+            None if quota_plan::is_full(store) => exit = exit.and(Exit::Usage),
             _ => {}
         }
     }
@@ -131,9 +131,10 @@ async fn one(
     control: &Control,
     mut line: Option<Line>,
 ) -> Result<StorePlan, PreflightError> {
-    let refused = |e| PreflightError::from_control(e, &target);
     let reached = preflight::reach(&target).await?;
-    let quotas = quota::of_members(&target, &reached.members).await;
+    let entries = reached.cluster.members().await.unwrap_or_default();
+    let pages = pages::read(&target, &reached.members, &entries, target.dial_timeout).await;
+    let quotas = quota::stated(&reached.members, &pages);
     let quota = quota::smallest(&quotas);
     let mut notes: Vec<String> = reached
         .down
@@ -142,6 +143,7 @@ async fn one(
         .collect();
     notes.extend(preflight::without_status(&reached.members));
     notes.extend(quota::difference(&quotas));
+    notes.extend(pages::strangers(&pages));
     let alarms = match reached.cluster.alarms().await {
         Ok(alarms) => {
             let named = alarms.iter();
@@ -166,7 +168,7 @@ async fn one(
     };
     let survey = survey(&reached.cluster, window, control.until_interrupted(), tell)
         .await
-        .map_err(refused)?;
+        .map_err(|e| preflight::unread(e, &target, "/registry/", "/registry/"))?;
     if let Some(line) = &mut line {
         line.close();
     }

@@ -108,7 +108,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
     }
     descriptors::raise(&resolved)?;
     for note in &resolved.notes {
-        complain(note);
+        complain(&format!("note: {note}"));
     }
     let out = args
         .out

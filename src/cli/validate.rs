@@ -55,6 +55,9 @@ struct Report {
     /// Of a medium, seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     mean_sync: Option<f64>,
+    /// What is to be known of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 /// A valid file: what is printed, and what programs get.
@@ -147,6 +150,7 @@ fn experiment(file: &str) -> Result<Valid, CliError> {
         name: Some(plan.name.clone()),
         hash: Some(plan.hash.clone()),
         trials: Some(plan.trials.len()),
+        notes: plan.notes.clone(),
         ..Report::default()
     };
     Ok((text, report))
@@ -175,6 +179,7 @@ fn report(file: &str, r: &ResolvedWorkload) -> Report {
         name: Some(r.file.metadata.name.clone()),
         hash: Some(r.hash.clone()),
         populated_keys: Some(r.populated_keys()),
+        notes: r.hardly_played(),
         requests_per_second: r
             .rates()
             .iter()
@@ -200,8 +205,8 @@ fn text(file: &str, r: &ResolvedWorkload) -> String {
     let staged = r.file.spec.actors.iter().any(|a| !a.stages.is_empty());
     let up_to = if staged { "up to " } else { "" };
     let mut out = format!(
-        "{file}: valid. {} nodes, {} keys written first, then {up_to}{} requests/s{duration}, at most {} in flight.\n",
-        grouped(r.cluster.nodes),
+        "{file}: valid. {}, {} keys written first, then {up_to}{} requests/s{duration}, at most {} in flight.\n",
+        things(r.cluster.nodes, "node"),
         grouped(r.populated_keys()),
         figure(total),
         grouped(r.load.max_in_flight as u64),
@@ -217,6 +222,9 @@ fn text(file: &str, r: &ResolvedWorkload) -> String {
         });
         let limit = r.limits.of(c.class) as f64 / 1e9;
         out += &format!("  {:width$}  {rate:>12}  limit {limit} s\n", c.class.name());
+    }
+    for note in r.hardly_played() {
+        out += &format!("  note: {note}\n");
     }
     out
 }

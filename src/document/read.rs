@@ -13,9 +13,15 @@ const LONGEST: u64 = 16 << 20;
 /// When it cannot be read, is no UTF-8, or is longer than a document may be.
 pub(crate) fn read_document(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    File::open(path)?
+    let read = File::open(path)?
         .take(LONGEST + 1)
-        .read_to_string(&mut text)?;
+        .read_to_string(&mut text);
+    match read {
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+            return Err(io::Error::new(e.kind(), "it is not text in UTF-8"));
+        }
+        read => read?,
+    };
     if text.len() as u64 > LONGEST {
         let why = "it is longer than 16 MiB, which no file of etcdmark's is";
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));

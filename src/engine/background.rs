@@ -60,7 +60,7 @@ impl Background {
 fn new_timeline(run: &RunContext) -> Result<Timeline, HttpError> {
     let stores = run.plan.stores.iter().zip(&run.stores);
     Timeline::new(stores.map(|(store, access)| {
-        let names = access.member_names.as_slice();
+        let names = (access.member_names.as_slice(), &access.names_by_id);
         (store.name.as_str(), &store.target, names)
     }))
 }

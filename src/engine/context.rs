@@ -11,6 +11,7 @@ use crate::etcd::control::ControlClient;
 use crate::kube::Objects;
 use crate::kube::actors::Population;
 use crate::workload::Plan;
+use std::collections::BTreeMap;
 
 /// Read-only, but for `control`, which drains or stops the run, and the leases that Events share.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(crate) struct StoreAccess {
     pub(crate) endpoints: Vec<String>,
     /// The members' names in the order of the target's endpoints; empty when they are not known.
     pub(crate) member_names: Vec<String>,
+    /// The same by their ids, of all members that the etcd lists.
+    pub(crate) names_by_id: BTreeMap<u64, String>,
     /// One login, shared by the workers.
     pub(crate) auth: Option<Auth>,
 }
@@ -69,6 +72,7 @@ impl RunContext {
                 client: prepared.client.clone(),
                 endpoints: prepared.facts.chosen.clone(),
                 member_names: prepared.facts.names(target),
+                names_by_id: prepared.facts.names_by_id(),
                 auth: target.credentials.clone().map(Auth::new),
             }
         });

@@ -82,16 +82,21 @@ fn give_back(
     e
 }
 
+/// With the store's name, where there are several.
+fn of_store(plan: &Plan, index: usize, text: impl std::fmt::Display) -> String {
+    match plan.stores.len() {
+        1 => text.to_string(),
+        _ => format!("store {}: {text}", plan.stores[index].name),
+    }
+}
+
 /// What should be said of a store before the load, each with its level.
 pub(super) fn notes(
     plan: &Plan,
     index: usize,
     store: &PreparedStore,
 ) -> Vec<(&'static str, String)> {
-    let named = |note: &String| match plan.stores.len() {
-        1 => note.clone(),
-        _ => format!("store {}: {note}", plan.stores[index].name),
-    };
+    let named = |note: &String| of_store(plan, index, note);
     let facts = store.facts.notes.iter();
     let mut all: Vec<_> = facts.map(|note| ("info", named(note))).collect();
     if store.facts.may_be_live() {
@@ -178,7 +183,7 @@ async fn prepare_store(
     let refused = |message: String, exit| RunError { message, exit };
     let (client, mut facts) = preflight::check(&store.target, Some(&intent))
         .await
-        .map_err(|e| refused(format!("store {}: {e}", store.name), e.exit()))?;
+        .map_err(|e| refused(of_store(plan, index, &e), e.exit()))?;
     if store.target.local_members.is_empty() {
         facts.notes.extend(beside(&client, &plan.run_id).await);
     }
@@ -199,7 +204,7 @@ async fn prepare_store(
                  them other endpoints, or remove its override",
                 plan.stores[first].name, store.name, facts.cluster_id
             ),
-            None => format!("store {}: {e}", store.name),
+            None => of_store(plan, index, &e),
         };
         refused(message, e.exit())
     })?;

@@ -6,7 +6,7 @@
 use super::channel::channel;
 pub use super::control_types::{Alarm, ControlError, MemberEntry, MemberStatus, Page, RangeSpec};
 use crate::etcd::diagnosis::second_look;
-use crate::etcd::quota::metrics_of;
+use crate::etcd::pages;
 use crate::etcd::tls::DialError;
 use crate::target::{Target, TlsMaterial};
 use etcd_client::{
@@ -25,8 +25,8 @@ pub struct Member {
     pub(super) timeout: Duration,
     pub(super) owned: bool,
     pub(super) client: Client,
-    /// Where its metrics are.
-    pub(super) metrics: Option<String>,
+    /// Where its metrics may be: every page of the etcd, with the number of its own by the order of the flags.
+    pub(super) metrics: (Vec<String>, Option<usize>),
     pub(super) tls: Option<TlsMaterial>,
 }
 
@@ -65,13 +65,17 @@ impl Member {
             }
             other => other?,
         };
-        let at = target.endpoints.iter().position(|e| e == endpoint);
+        let pages = pages::urls(target);
+        let own = match pages.len() == target.endpoints.len() {
+            true => target.endpoints.iter().position(|e| e == endpoint),
+            false => None,
+        };
         Ok(Member {
             endpoint: endpoint.to_owned(),
             timeout,
             owned: target.owned,
             client,
-            metrics: at.and_then(|i| metrics_of(target).into_iter().nth(i)),
+            metrics: (pages, own),
             tls: target.tls.clone(),
         })
     }

@@ -145,7 +145,17 @@ impl EtcdAccess {
         let text = |flag: &Option<String>, var: &str| flag.clone().or_else(|| env(var));
         let dial = text(&self.dial_timeout, "ETCDCTL_DIAL_TIMEOUT");
         let command = text(&self.command_timeout, "ETCDCTL_COMMAND_TIMEOUT");
-        let (dial_flag, command_flag) = (named.word("dial-timeout"), named.word("command-timeout"));
+        // Blames what was given.
+        let given = |flag: &Option<String>, word: &str, var: &str| match flag {
+            Some(_) => named.word(word),
+            None => var.to_owned(),
+        };
+        let dial_flag = given(&self.dial_timeout, "dial-timeout", "ETCDCTL_DIAL_TIMEOUT");
+        let command_flag = given(
+            &self.command_timeout,
+            "command-timeout",
+            "ETCDCTL_COMMAND_TIMEOUT",
+        );
         let metrics = named.word("metrics-endpoints");
         let pages: Vec<String> = self.metrics_endpoints.iter().map(|u| base_of(u)).collect();
         Ok(Target {

@@ -9,6 +9,7 @@ pub mod endpoints;
 pub mod external;
 pub mod http;
 mod maintenance;
+pub mod pages;
 pub mod prometheus;
 pub mod quota;
 mod status;

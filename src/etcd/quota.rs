@@ -1,7 +1,8 @@
 //! How much an etcd may hold: `Status` says it from 3.6 on, before that only its metrics do.
 
-use super::control::MemberStatus;
-use super::{http, prometheus};
+use super::control::{MemberEntry, MemberStatus};
+use super::pages::{self, MetricsPage, Owner};
+use super::prometheus;
 use crate::human::numbers::bytes;
 use crate::target::Target;
 
@@ -67,30 +68,41 @@ impl std::fmt::Display for Quota {
     }
 }
 
-/// The smallest quota that any member states, by `Status` or by its metrics.
-pub async fn find(target: &Target, members: &[MemberStatus]) -> Quota {
-    smallest(&of_members(target, members).await)
+/// What each member states that does, by endpoint: `Status` does from 3.6 on, else its metrics. The pages are read only where
+/// one is needed.
+pub async fn of_members(
+    target: &Target,
+    members: &[MemberStatus],
+    entries: &[MemberEntry],
+) -> Vec<(String, Quota)> {
+    if members.iter().all(|m| m.quota.is_some()) {
+        return stated(members, &[]);
+    }
+    let pages = pages::read(target, members, entries, target.dial_timeout).await;
+    stated(members, &pages)
 }
 
-/// What each member states that does, by endpoint: `Status` does from 3.6 on, else its metrics.
-pub async fn of_members(target: &Target, members: &[MemberStatus]) -> Vec<(String, Quota)> {
+/// The same from pages that have been read.
+pub fn stated(members: &[MemberStatus], pages: &[MetricsPage]) -> Vec<(String, Quota)> {
     let said = |m: &MemberStatus| Some((m.endpoint.clone(), Quota::Known(m.quota?)));
     let mut all: Vec<(String, Quota)> = members.iter().filter_map(said).collect();
-    for (i, url) in metrics_urls(target).iter().enumerate() {
-        // Of fewer or more pages than endpoints there is no telling whose they are.
-        let whose = metrics_of(target).len();
-        let endpoint = target.endpoints.get(i).filter(|_| whose > 0).unwrap_or(url);
-        if all.iter().any(|(known, _)| known == endpoint) {
+    for page in pages {
+        let whose = match &page.owner {
+            Owner::Endpoint(endpoint) => endpoint,
+            Owner::Other(name) => name,
+            Owner::Unknown => &page.url,
+            Owner::Stranger(_) => continue,
+        };
+        if all.iter().any(|(known, _)| known == whose) {
             continue;
         }
-        let page = http::get(url, target.tls.as_ref(), target.dial_timeout).await;
-        let value = |p: String| prometheus::value(&p, "etcd_server_quota_backend_bytes");
-        if let Some(value) = page.ok().and_then(value) {
+        let value = |p: &String| prometheus::value(p, "etcd_server_quota_backend_bytes");
+        if let Some(value) = page.body.as_ref().ok().and_then(value) {
             let quota = match value > 0.0 {
                 true => Quota::Known(value as i64),
                 false => Quota::Off,
             };
-            all.push((endpoint.clone(), quota));
+            all.push((whose.clone(), quota));
         }
     }
     all
@@ -118,28 +130,6 @@ pub fn difference(all: &[(String, Quota)]) -> Option<String> {
          --quota-backend-bytes on every member",
         each.join(", ")
     ))
-}
-
-/// The metrics pages of the endpoints, in their order; none where there are fewer or more.
-pub fn metrics_of(target: &Target) -> Vec<String> {
-    let urls = metrics_urls(target);
-    match urls.len() == target.endpoints.len() {
-        true => urls,
-        false => Vec::new(),
-    }
-}
-
-/// Where the metrics of each member are: the metrics endpoints, else the endpoints themselves.
-pub fn metrics_urls(target: &Target) -> Vec<String> {
-    let bases = if target.metrics_endpoints.is_empty() {
-        &target.endpoints
-    } else {
-        &target.metrics_endpoints
-    };
-    bases
-        .iter()
-        .map(|b| format!("{}/metrics", b.trim_end_matches('/')))
-        .collect()
 }
 
 #[cfg(test)]

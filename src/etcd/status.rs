@@ -1,7 +1,7 @@
 //! A member's status, also where a user may not ask for it.
 
 use super::control::{ControlError, Member, MemberStatus};
-use super::{http, prometheus};
+use super::{http, pages, prometheus};
 
 /// gRPC's code.
 const PERMISSION_DENIED: i32 = 7;
@@ -47,18 +47,15 @@ impl Member {
 
     /// None where the metrics cannot be read, or lack something.
     async fn status_from_metrics(&self) -> Result<Option<MemberStatus>, ControlError> {
-        let Some(url) = &self.metrics else {
-            return Ok(None);
-        };
-        let Ok(page) = http::get(url, self.tls.as_ref(), self.timeout).await else {
-            return Ok(None);
-        };
         // Who may call nothing else may list the members, whose header tells of this one.
         let mut c = self.client.cluster_client();
         let list = self.call("MemberList", c.member_list()).await?;
         let (cluster_id, member_id, raft_term) = list.header().map_or((0, 0, 0), |h| {
             (h.cluster_id(), h.member_id(), h.raft_term())
         });
+        let Some(page) = self.own_page(member_id).await else {
+            return Ok(None);
+        };
         let mut kv = self.kv();
         let options = etcd_client::GetOptions::new()
             .with_serializable()
@@ -101,5 +98,22 @@ impl Member {
             errors: Vec::new(),
             from_metrics: true,
         }))
+    }
+
+    /// The metrics page that names this member; its own by the order of the flags where that names nobody.
+    async fn own_page(&self, id: u64) -> Option<String> {
+        let (urls, own) = &self.metrics;
+        let mut order: Vec<usize> = (0..urls.len()).collect();
+        order.sort_by_key(|i| Some(*i) != *own);
+        for i in order {
+            let Ok(page) = http::get(&urls[i], self.tls.as_ref(), self.timeout).await else {
+                continue;
+            };
+            let mine = pages::server_id(&page).map_or(Some(i) == *own, |of| of == id);
+            if mine {
+                return Some(page);
+            }
+        }
+        None
     }
 }

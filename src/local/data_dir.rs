@@ -58,7 +58,10 @@ impl DataDir {
         builder
             .mode(0o700)
             .create(&hidden)
-            .map_err(io_error("cannot create the temporary directory", &hidden))?;
+            .map_err(|source| LocalError::Temporary {
+                parent: parent.to_owned(),
+                source,
+            })?;
         // Locked before it gets the name that a sweep looks for.
         let lock_path = hidden.join(LOCK);
         let lock = File::create(&lock_path).map_err(io_error("cannot create", &lock_path))?;

@@ -157,6 +157,13 @@ pub enum LocalError {
         /// What holding a sync adds, ns.
         overhead: Nanos,
     },
+    /// No place for a temporary directory.
+    #[error("cannot create a temporary directory in {}: {source}; name a writable directory by TMPDIR or --data-dir", .parent.display())]
+    Temporary {
+        parent: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
     /// A file or directory of the local cluster.
     #[error("{what} {}: {source}", .path.display())]
     Io {
@@ -233,6 +240,8 @@ impl LocalError {
                 | Self::QuotaTooSmall(_)
                 | Self::DataDirInUse { .. }
                 | Self::DataDir { .. }
+                | Self::WalInData { .. }
+                | Self::Temporary { .. }
                 | Self::Medium(_)
                 | Self::MediumMember { .. }
                 | Self::MediumWithoutSyncs(_)

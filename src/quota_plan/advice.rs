@@ -32,7 +32,7 @@ fn compaction(plan: &StorePlan, stopped: bool) -> Compaction {
 }
 
 /// The alarm that stops writes.
-pub(super) fn is_full(plan: &StorePlan) -> bool {
+pub fn is_full(plan: &StorePlan) -> bool {
     let mut alarms = plan.alarms.iter().flatten();
     alarms.any(|a| a.contains("NOSPACE"))
 }
@@ -43,6 +43,13 @@ pub(super) fn advise(plan: &mut StorePlan, stopped: bool) {
         plan.summary = "this etcd is full: the alarm NOSPACE is raised and writes fail, so this window says nothing of its \
                         usual traffic; free space (etcdctl compact, defrag, alarm disarm), then plan again"
             .to_owned();
+        return;
+    }
+    let how = compaction(plan, stopped);
+    if let Some(why) = without_writes(plan) {
+        plan.advice.extend(of_file(plan));
+        plan.advice.extend(of_compaction(plan, &how));
+        plan.summary = summary(plan, &how, &why);
         return;
     }
     let need = RESERVE * plan.peak_bytes;
@@ -88,23 +95,44 @@ pub(super) fn advise(plan: &mut StorePlan, stopped: bool) {
             percent(top.share)
         ));
     }
+    plan.advice.extend(of_file(plan));
+    plan.advice.extend(of_compaction(plan, &how));
+    plan.summary = summary(plan, &how, &set);
+}
+
+/// Why a window in which this user saw no write says nothing of the usual traffic: there is no forecast, and no quota to set.
+fn without_writes(plan: &StorePlan) -> Option<String> {
+    let window = seconds(plan.window_seconds);
+    match plan.unseen_revisions {
+        _ if plan.writes > 0 => None,
+        0 => Some(format!(
+            "nothing was written in {window}: no forecast, use a --window in which the cluster works"
+        )),
+        n => Some(format!(
+            "{} in {window}, none of which this user may see: no forecast, use a user who may read all keys",
+            things(n, "revision")
+        )),
+    }
+}
+
+/// What the file alone tells.
+fn of_file(plan: &StorePlan) -> Vec<String> {
+    let mut advice = Vec::new();
     let free = plan.db_size - plan.db_size_in_use;
     if free > plan.db_size / 2 && free > 100 << 20 {
-        plan.advice.push(format!(
+        advice.push(format!(
             "{} of the file are free: to return them to the disk, defragment one member at a time",
             bytes(free as f64)
         ));
     }
     if plan.quota_assumed {
-        plan.advice.push(
+        advice.push(
             "etcd's quota is not known, and its default is assumed: with a smaller one, all times are too long; \
              --metrics-endpoints names where etcd's metrics are, which tell it"
                 .to_owned(),
         );
     }
-    let how = compaction(plan, stopped);
-    plan.advice.extend(of_compaction(plan, &how));
-    plan.summary = summary(plan, &how, &set);
+    advice
 }
 
 /// How far back the last compaction lies, at this rate.
@@ -164,6 +192,7 @@ fn by_kubernetes(plan: &StorePlan) -> String {
     }
 }
 
+/// `set` is the advice, or why there is none.
 fn summary(plan: &StorePlan, how: &Compaction, set: &str) -> String {
     let in_use = bytes(plan.db_size_in_use as f64);
     let unknown = match plan.alarms {
@@ -180,26 +209,15 @@ fn summary(plan: &StorePlan, how: &Compaction, set: &str) -> String {
         false => bytes(quota as f64),
     };
     let used = format!("{in_use} of {of} in use");
-    let unseen = plan.unseen_revisions;
-    if plan.writes == 0 && unseen > 0 {
-        return format!(
-            "{used}; {} in {}, none of which this user may see: no forecast, use a user who may read all keys{unknown}",
-            things(unseen, "revision"),
-            seconds(plan.window_seconds)
-        );
-    }
-    let unknown = match unseen {
+    let Some(uncompacted) = plan.time_to_full_seconds.filter(|_| plan.writes > 0) else {
+        return format!("{used}; {set}{unknown}");
+    };
+    let unknown = match plan.unseen_revisions {
         0 => unknown.to_owned(),
         n => format!(
             "{unknown}; {} that this user may not see are not counted, so it fills sooner",
             things(n, "revision")
         ),
-    };
-    let Some(uncompacted) = plan.time_to_full_seconds.filter(|_| plan.writes > 0) else {
-        return format!(
-            "{used}; nothing was written in {}: no forecast, use a --window in which the cluster works{unknown}",
-            seconds(plan.window_seconds)
-        );
     };
     let without = format!("full in {}", seconds(uncompacted));
     let peak = plan.peak_bytes / quota as f64;
@@ -219,7 +237,7 @@ fn summary(plan: &StorePlan, how: &Compaction, set: &str) -> String {
             seconds(plan.window_seconds)
         ),
         (Compaction::Others, _) => format!(
-            "{used}; {without} if nothing compacts (not by kube-apiserver, the last compaction lies {}); {set}",
+            "{used}; {without} if nothing compacts; something other than kube-apiserver has, and the last compaction lies {}; {set}",
             since(plan).unwrap_or_default()
         ),
         (Compaction::Unknown, _) => format!(

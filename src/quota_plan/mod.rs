@@ -3,6 +3,7 @@
 mod advice;
 mod text;
 
+pub use advice::is_full;
 pub use text::render;
 
 use crate::etcd::quota::{DEFAULT, Quota};
@@ -85,22 +86,26 @@ pub struct StorePlan {
     pub revisions_since_compaction: Option<i64>,
     /// Its interval, seconds, as assumed or given: I.
     pub compaction_interval_seconds: f64,
-    /// Seconds until the quota is reached when nothing is compacted: (Q − in use) / (r × b). Null = never.
+    /// Seconds until the quota is reached when nothing is compacted: (Q − in use) / (r × b). Null = never, or
+    /// no forecast (`advisedQuotaBytes` is null).
     pub time_to_full_seconds: Option<f64>,
-    /// The same with kube-apiserver's compactor at work. Null = never, at this rate.
+    /// The same with kube-apiserver's compactor at work. Null = never, at this rate, or no forecast.
     pub time_to_full_compacted_seconds: Option<f64>,
     /// What is in use at the most with the compactor at work, bytes: live + Events to come + 2 × I × r × b.
     pub peak_bytes: f64,
     /// The rate at which that peak reaches the quota, writes per second: (Q − live − Events to come) / (2 × I × b), b
     /// being that of this rate: the more writes, the fuller the pages.
     pub critical_writes_per_second: Option<f64>,
-    /// The quota to set, bytes (`--quota-backend-bytes`); null where the window says nothing of the usual traffic: it is
-    /// incomplete, or the store is full.
+    /// The quota to set, bytes (`--quota-backend-bytes`); null where the window says nothing of the usual traffic: nothing
+    /// was written, etcd was lost, or the store is full.
     pub advised_quota_bytes: Option<i64>,
     /// Why, and what else to do.
     pub advice: Vec<String>,
     /// What could not be seen, and why.
     pub notes: Vec<String>,
+    /// Not all keys were counted.
+    #[serde(skip)]
+    pub uncounted: bool,
 }
 
 /// What is written of one resource.
@@ -219,6 +224,7 @@ pub fn plan(known: EtcdFacts, survey: &Survey, interval: f64) -> StorePlan {
         peak_bytes: growth.peak(interval),
         critical_writes_per_second: finite(critical_rate(&growth, &shares(&all), interval)),
         notes: known.notes,
+        uncounted: survey.uncounted.is_some(),
         ..StorePlan::default()
     };
     plan.resources = by_resource(survey, plan.growth_per_hour);
@@ -231,8 +237,12 @@ pub fn plan(known: EtcdFacts, survey: &Survey, interval: f64) -> StorePlan {
         ));
     }
     if let Some(why) = &survey.uncounted {
+        let grant = match why.contains("permission denied") {
+            true => "; to grant this: etcdctl role grant-permission ROLE --prefix=true read ''",
+            false => "",
+        };
         plan.notes.push(format!(
-            "not all keys could be counted ({why}): all that is in use counts as live"
+            "not all keys could be counted ({why}): all that is in use counts as live{grant}"
         ));
     }
     if survey.ended_early == Some(EndedEarly::Enough) {

@@ -152,6 +152,24 @@ fn what_is_special_is_said() {
         (p.bytes_per_write, p.critical_writes_per_second),
         (0.0, None)
     );
+    // No figure of a forecast that there is not, and no advice from it.
+    assert_eq!(p.advised_quota_bytes, None);
+    let text = render(&QuotaPlan {
+        version: 2,
+        stores: vec![p],
+    });
+    for word in [
+        "keep the quota",
+        "compactor  ",
+        "no compaction",
+        "check",
+        "0/s",
+        "of 0 B",
+    ] {
+        assert!(!text.contains(word), "{word}: {text}");
+    }
+    let p = plan(known(Quota::Off), &survey(0, 0), 300.0);
+    expect!["no quota is set, 100 MiB in use: nothing stops the file from filling the disk; nothing was written in 60 s: no forecast, use a --window in which the cluster works"].assert_eq(&p.summary);
     let mut partly = survey(60, 0);
     partly.revisions.1 += 40;
     partly.compactor = None;
@@ -192,6 +210,7 @@ fn what_a_user_may_not_see_is_unknown_and_not_nothing() {
         stores: vec![p],
     });
     assert!(text.contains("(31 are not visible)"), "{text}");
+    assert!(!text.contains("keep the quota"), "{text}");
     let all = text.lines().find(|line| line.starts_with("all ")).unwrap();
     assert_eq!(all.split_whitespace().nth(1), Some("-"), "{text}");
     let mut partly = survey(60, 0);
@@ -258,7 +277,7 @@ fn the_first_sentence_says_what_is_known_and_no_more() {
     );
     expect!["100 MiB of 2 GiB in use, and nothing has ever compacted this etcd: full in 3 h 55 min at this rate; let something compact it, then keep the quota of 2 GiB"].assert_eq(&said);
     let said = summary(&none, 60.0);
-    expect!["100 MiB of 2 GiB in use; full in 3 h 55 min if nothing compacts (not by kube-apiserver, the last compaction lies 6,050 writes back, 60.5 s at this rate); keep the quota of 2 GiB"].assert_eq(&said);
+    expect!["100 MiB of 2 GiB in use; full in 3 h 55 min if nothing compacts; something other than kube-apiserver has, and the last compaction lies 6,050 writes back, 60.5 s at this rate; keep the quota of 2 GiB"].assert_eq(&said);
     let said = summary(
         &|s| {
             none(s);

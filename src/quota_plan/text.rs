@@ -32,23 +32,28 @@ fn one(p: &StorePlan, out: &mut String) {
         ),
         (Some(q), false) => format!("quota {}", bytes(q as f64)),
     };
+    let each = bytes(p.bytes_per_write);
     wrap(
         &format!(
-            "etcd {}, cluster {}: file {}, {} in use, {quota}; watched for {}: {} of {} each in the file",
+            "etcd {}, cluster {}: file {}, {} in use, {quota}; watched for {}: {}",
             p.etcd,
             p.cluster_id,
             bytes(p.db_size as f64),
             bytes(p.db_size_in_use as f64),
             seconds(p.window_seconds),
-            match p.unseen_revisions {
-                0 => format!("{} writes", count(p.writes)),
-                n => format!(
-                    "{} writes that this user may see ({} are not visible)",
-                    count(p.writes),
+            match (p.writes, p.unseen_revisions) {
+                (0, 0) => "nothing was written".to_owned(),
+                (0, n) => format!(
+                    "no write that this user may see ({} are not visible)",
+                    count(n)
+                ),
+                (writes, 0) => format!("{} writes of {each} each in the file", count(writes)),
+                (writes, n) => format!(
+                    "{} writes that this user may see ({} are not visible), of {each} each in the file",
+                    count(writes),
                     count(n)
                 ),
             },
-            bytes(p.bytes_per_write)
         ),
         out,
     );
@@ -98,7 +103,7 @@ fn growth(p: &StorePlan) -> Vec<String> {
         "all".to_owned(),
         totals
             .0
-            .filter(|_| p.unseen_revisions == 0)
+            .filter(|_| p.unseen_revisions == 0 && !p.uncounted)
             .map_or("-".to_owned(), count),
         rate(totals.1),
         rate(totals.2),
@@ -111,7 +116,6 @@ fn growth(p: &StorePlan) -> Vec<String> {
 
 fn lines(p: &StorePlan) -> Vec<String> {
     let when = |t: Option<f64>| match t {
-        _ if p.writes == 0 => "no forecast: nothing was written".to_owned(),
         None => "never full at this rate".to_owned(),
         Some(t) if t > YEAR => "not full within a year".to_owned(),
         Some(t) => format!("full in {}", seconds(t)),
@@ -147,26 +151,33 @@ fn lines(p: &StorePlan) -> Vec<String> {
         .incomplete
         .as_deref()
         .is_some_and(|why| why != "interrupted");
-    let counted = !lost && p.resources.iter().all(|r| r.keys.is_some());
+    let counted = !lost && !p.uncounted && p.resources.iter().all(|r| r.keys.is_some());
     lines.push(match counted {
+        true if p.writes == 0 => format!("live data      about {live} (keys x bytes of a sample)"),
         true => format!(
             "live data      about {live} (keys x bytes of a sample); without Events it {grows} by {}/h (creates minus deletes)",
             bytes(alive.abs())
         ),
         false => "live data      not known: not all keys were counted".to_owned(),
     });
-    lines.push(match p.measured_growth.filter(|_| !lost) {
-        Some(grown) => format!(
-            "check          in use grew by {} in the window; the model predicts {}",
-            bytes(grown as f64),
-            bytes(p.modelled_growth)
-        ),
-        None => format!(
+    let model = format!("the model predicts {}", bytes(p.modelled_growth));
+    match p.measured_growth.filter(|_| !lost) {
+        _ if p.writes == 0 => {}
+        Some(grown) => {
+            let partly = match p.unseen_revisions {
+                0 => "",
+                _ => " for the writes that this user may see",
+            };
+            lines.push(format!(
+                "check          in use grew by {} in the window; {model}{partly}",
+                bytes(grown as f64)
+            ));
+        }
+        None => lines.push(format!(
             "check          not possible: compaction freed pages in the window, or etcd did not tell its size at both ends; \
-             the model predicts {} of writes",
-            bytes(p.modelled_growth)
-        ),
-    });
+             {model} of writes"
+        )),
+    }
     match &p.alarms {
         None => lines.push("alarm          not known".to_owned()),
         Some(alarms) => lines.extend(alarms.iter().map(|a| format!("alarm          {a}"))),

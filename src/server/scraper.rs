@@ -4,11 +4,13 @@
 use super::metrics;
 use crate::clock::{self, Nanos, SECOND};
 use crate::etcd::http::{Client, HttpError};
+use crate::etcd::pages;
 use crate::report::{Event, Note, ServerSample};
 use crate::target::Target;
 use crate::target::TlsMaterial;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -30,23 +32,33 @@ pub struct ScrapeSource {
     pub tls: Option<TlsMaterial>,
     /// What to do where they cannot be read, in brackets; or nothing.
     pub remedy: String,
+    /// Of pages that are apart from the endpoints: who may be behind them, by the id that a page gives. Empty where that is
+    /// not known.
+    pub members: Arc<BTreeMap<u64, String>>,
 }
 
+/// Names of a store's members: in the order of the endpoints, and by id. Either may be empty.
+pub type Names<'a> = (&'a [String], &'a BTreeMap<u64, String>);
+
 /// The sources of one store: its metrics endpoints if they are apart, else its endpoints. Members that
-/// etcdmark started itself go by their names; `member_names` are the others', in the order of the endpoints, or empty.
-pub fn sources(store: &str, target: &Target, member_names: &[String]) -> Vec<ScrapeSource> {
+/// etcdmark started itself go by their names.
+pub fn sources(store: &str, target: &Target, (in_order, by_id): Names) -> Vec<ScrapeSource> {
     let apart = !target.metrics_endpoints.is_empty();
     let urls = if apart {
         &target.metrics_endpoints
     } else {
         &target.endpoints
     };
-    // One metrics endpoint per member, in the same order, or no telling whose it is.
+    // What a page that does not say whose it is goes by: one metrics endpoint per member, in the same order.
     let locals = target.local_members.iter().map(|m| &m.name);
-    let names: Vec<&String> = match member_names.len() {
+    let names: Vec<&String> = match in_order.len() {
         0 => locals.collect(),
-        _ => member_names.iter().collect(),
+        _ => in_order.iter().collect(),
     };
+    let members = Arc::new(match apart {
+        true => by_id.clone(),
+        false => BTreeMap::new(),
+    });
     let named = urls.len() == names.len();
     let name = |i: usize, url: &str| match names.get(i) {
         Some(name) if named => (*name).clone(),
@@ -63,6 +75,7 @@ pub fn sources(store: &str, target: &Target, member_names: &[String]) -> Vec<Scr
         url: url.clone(),
         tls: target.tls.clone(),
         remedy: target.metrics_remedy("if it has another address, as on kubeadm nodes and with --listen-client-http-urls, pass --metrics-endpoints"),
+        members: members.clone(),
     }
     };
     urls.iter().enumerate().map(source).collect()
@@ -80,16 +93,22 @@ struct ScrapedMember {
     client: Client,
     /// What was last said about it: reachable until the first failure.
     said_down: bool,
+    /// Which members have a page, by store and id: the first of two pages of one member counts.
+    taken: Taken,
 }
+
+type Taken = Arc<Mutex<BTreeMap<(String, u64), String>>>;
 
 impl Scraper {
     /// Fails on a URL or on TLS material that cannot be used; connects to nothing yet.
     pub fn new(sources: Vec<ScrapeSource>) -> Result<Self, HttpError> {
+        let taken = Taken::default();
         let member = |source: ScrapeSource| {
             Ok(ScrapedMember {
                 client: Client::new(&source.url, source.tls.as_ref())?,
                 source,
                 said_down: false,
+                taken: taken.clone(),
             })
         };
         Ok(Scraper {
@@ -141,7 +160,10 @@ impl ScrapedMember {
         let outcome = tokio::time::timeout(TIMEOUT, self.values()).await;
         let t = seconds_since(t0);
         let lost = match outcome {
-            Ok(Ok(values)) if metrics::is_etcd(&values) => {
+            Ok(Ok((values, id))) if metrics::is_etcd(&values) => {
+                if let Err(text) = self.identify(id) {
+                    return self.lost(t, text);
+                }
                 let sample = Event::Server(ServerSample {
                     t,
                     store: self.source.store.clone(),
@@ -174,13 +196,18 @@ impl ScrapedMember {
                 self.client.base()
             ),
         };
-        if std::mem::replace(&mut self.said_down, true) {
-            return Vec::new();
-        }
         let text = format!(
             "cannot read metrics of {}: {lost}; its server figures are missing until they return{}",
             self.source.member, self.source.remedy
         );
+        self.lost(t, text)
+    }
+
+    /// Says once, until the page is back, why there is no sample of it.
+    fn lost(&mut self, t: f64, text: String) -> Vec<Event> {
+        if std::mem::replace(&mut self.said_down, true) {
+            return Vec::new();
+        }
         vec![Event::Note(Note {
             t,
             level: "warning".to_owned(),
@@ -188,7 +215,31 @@ impl ScrapedMember {
         })]
     }
 
-    async fn values(&mut self) -> Result<BTreeMap<String, f64>, HttpError> {
+    /// Takes the name of the member whose page it is. What is wrong with it where its figures are not to be used.
+    fn identify(&mut self, id: Option<u64>) -> Result<(), String> {
+        let source = &mut self.source;
+        let Some(id) = id.filter(|_| !source.members.is_empty()) else {
+            return Ok(());
+        };
+        let url = format!("{}/metrics", self.client.base());
+        let Some(name) = source.members.get(&id) else {
+            return Err(pages::stranger(&url, id));
+        };
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = taken.entry((source.store.clone(), id));
+        let first = first.or_insert_with(|| source.url.clone());
+        if *first != source.url {
+            return Err(format!(
+                "{url} is the page of {name}, as {first}/metrics is, so it is left out; name each member once in \
+                 --metrics-endpoints"
+            ));
+        }
+        source.member.clone_from(name);
+        Ok(())
+    }
+
+    /// The page's values, and the id of its member.
+    async fn values(&mut self) -> Result<(BTreeMap<String, f64>, Option<u64>), HttpError> {
         let page = self.client.get("/metrics", TIMEOUT).await?;
         let mut values = metrics::parse(&page);
         // Alarms are in no metric. Serializable: no read index.
@@ -200,7 +251,7 @@ impl ScrapedMember {
         {
             values.extend(health_values(&health.body));
         }
-        Ok(values)
+        Ok((values, pages::server_id(&page)))
     }
 }
 
@@ -248,7 +299,7 @@ mod tests {
             "http://127.0.0.1:2/".into(),
         ]);
         let names = |t: &Target| {
-            sources("main", t, &[])
+            sources("main", t, (&[], &BTreeMap::new()))
                 .into_iter()
                 .map(|s| s.member)
                 .collect::<Vec<_>>()

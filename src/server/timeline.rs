@@ -3,7 +3,7 @@
 
 use super::host::Host;
 use super::media;
-use super::scraper::{INTERVAL, Scraper, seconds_since, sources};
+use super::scraper::{INTERVAL, Names, Scraper, seconds_since, sources};
 use crate::clock::Nanos;
 use crate::etcd::http::HttpError;
 use crate::report::{Event, MemberEvent};
@@ -26,11 +26,11 @@ pub struct Timeline {
 impl Timeline {
     /// `stores`: each store's name, how to reach it, and its members' names where they are known.
     pub fn new<'a>(
-        stores: impl IntoIterator<Item = (&'a str, &'a Target, &'a [String])>,
+        stores: impl IntoIterator<Item = (&'a str, &'a Target, Names<'a>)>,
     ) -> Result<Self, HttpError> {
         let (mut all, mut members) = (Vec::new(), Vec::new());
-        for (store, target, member_names) in stores {
-            all.extend(sources(store, target, member_names));
+        for (store, target, names) in stores {
+            all.extend(sources(store, target, names));
             let local = target.local_members.iter();
             members.extend(local.map(|m| (store.to_owned(), m.clone())));
         }

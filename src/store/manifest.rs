@@ -175,8 +175,9 @@ pub enum ManifestError {
     },
     /// Keys without a manifest.
     #[error(
-        "{count} keys under {prefix} have no manifest; choose another --run-id, or delete them: etcdmark cleanup \
-         --orphans with the same --endpoints or --kind"
+        "{} without a manifest under {prefix}; choose another --run-id, or delete what is there: etcdmark cleanup --orphans \
+         with the same --endpoints or --kind",
+        crate::human::numbers::things(count.unsigned_abs(), "key")
     )]
     Foreign {
         /// The prefix.

@@ -176,7 +176,7 @@ fn room(intent: &WriteIntent, facts: &mut ClusterFacts) -> Result<(), PreflightE
         false => "",
     };
     facts.notes.push(format!(
-        "estimate: {} keys ({} writes, {}) under {}, and the db file grows from {} to about {}{closed_loop} of quota {}",
+        "estimate: {} keys ({} writes, {}) under {}; the db file grows from {} to at most about {}{closed_loop}, quota {}",
         units::count(keys),
         units::count(intent.writes),
         units::bytes(bytes as f64),

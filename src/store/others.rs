@@ -4,6 +4,7 @@ use super::manifest::HOME;
 use super::prefixes::kubernetes_prefixes;
 use crate::etcd::control::{ControlClient, ControlError};
 use crate::human::numbers::things;
+use crate::rpc::prefix_end;
 
 /// kube-apiserver's compactor writes it (k8s.io/apiserver `pkg/storage/etcd3/compact.go`), outside of its prefix.
 pub const COMPACTOR: &[u8] = b"compact_rev_key";
@@ -15,6 +16,8 @@ pub struct OthersKeys {
     pub count: i64,
     /// Prefixes of Kubernetes clusters among them, without a trailing slash.
     pub kubernetes: Vec<String>,
+    /// Of all these, keys that are under none of them, and not [`COMPACTOR`].
+    pub outside: i64,
     /// The first one.
     pub example: String,
 }
@@ -26,9 +29,14 @@ impl std::fmt::Display for OthersKeys {
             let under: Vec<String> = self.kubernetes.iter().map(|p| format!("{p}/")).collect();
             write!(
                 f,
-                "{keys} of a live Kubernetes cluster under {}",
+                "{} of a live Kubernetes cluster under {}",
+                things((self.count - self.outside).unsigned_abs(), "key"),
                 under.join(" and ")
-            )
+            )?;
+            match self.outside {
+                0 => Ok(()),
+                n => write!(f, ", and {n} of others"),
+            }
         } else if self.example.as_bytes() == COMPACTOR {
             write!(f, "{keys} of a kube-apiserver (compact_rev_key)")
         } else {
@@ -57,6 +65,13 @@ pub async fn others(
     }
     if all.count > 0 {
         all.kubernetes = kubernetes_prefixes(cluster).await?;
+        let mut inside = i64::from(!local && cluster.get(COMPACTOR).await?.is_some());
+        for prefix in &all.kubernetes {
+            let from = format!("{prefix}/").into_bytes();
+            inside += cluster.count(&from, &prefix_end(&from)).await?;
+        }
+        // Counted one after the other: keys may come meanwhile.
+        all.outside = (all.count - inside).max(0);
         let first = cluster.first_key(b"\0", home.as_bytes()).await?;
         let first = match first {
             None => cluster.first_key(after.as_bytes(), b"\0").await?,
@@ -74,6 +89,7 @@ async fn visible(cluster: &ControlClient) -> Result<Option<OthersKeys>, ControlE
         Ok(count) => Ok(Some(OthersKeys {
             count,
             kubernetes: vec!["/registry".to_owned()],
+            outside: 0,
             example: String::new(),
         })),
         Err(e) if denied(&e) => Ok(None),

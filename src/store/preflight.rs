@@ -12,6 +12,7 @@ use crate::etcd::quota::{self, Quota};
 use crate::etcd::tls::DialError;
 use crate::rpc::prefix_end;
 use crate::target::{MemberChoice, Target};
+use std::collections::BTreeMap;
 
 /// The oldest etcd whose answers etcdmark understands.
 pub const OLDEST: (u64, u64) = (3, 4);
@@ -136,7 +137,7 @@ pub async fn check(
     let proxies = roles::proxies(&members, &entries);
     alarms(&cluster.alarms().await.map_err(refused)?)?;
     let chosen = choose(target.members, &members)?;
-    let quotas = quota::of_members(target, &members).await;
+    let quotas = quota::of_members(target, &members, &entries).await;
     let quota = quota::smallest(&quotas);
     let most = |f: fn(&MemberStatus) -> i64| members.iter().map(f).max().unwrap_or(0);
     let mut facts = ClusterFacts {
@@ -188,6 +189,18 @@ pub(super) fn permission(e: ControlError, target: &Target, what: &str, at: &str)
             user,
             what: what.to_owned(),
             prefix: at.to_owned(),
+        },
+        other => other,
+    }
+}
+
+/// A refused read of a command that writes nothing.
+pub fn unread(e: ControlError, target: &Target, what: &str, prefix: &str) -> PreflightError {
+    match PreflightError::from_control(e, target) {
+        PreflightError::NoPermission { user, .. } => PreflightError::NotReadable {
+            user,
+            what: what.to_owned(),
+            prefix: prefix.to_owned(),
         },
         other => other,
     }
@@ -335,13 +348,26 @@ fn notes(
 impl ClusterFacts {
     /// The members' names in the order of the target's endpoints; empty when any is not known.
     pub fn names(&self, target: &Target) -> Vec<String> {
+        let by_id = self.names_by_id();
         let name = |endpoint: &String| {
             let status = self.members.iter().find(|m| m.endpoint == *endpoint)?;
-            let entry = self.entries.iter().find(|e| e.id == status.member_id)?;
-            (!entry.name.is_empty()).then(|| entry.name.clone())
+            by_id.get(&status.member_id).cloned()
         };
         let names: Option<Vec<String>> = target.endpoints.iter().map(name).collect();
         names.unwrap_or_default()
+    }
+
+    /// The members' names by their ids, for pages of metrics that name theirs. A name that two members have is told with the
+    /// id; a gRPC proxy's list has no members.
+    pub fn names_by_id(&self) -> BTreeMap<u64, String> {
+        let twice = |name: &str| self.entries.iter().filter(|e| e.name == name).count() > 1;
+        let name = |e: &MemberEntry| match e.name.as_str() {
+            "" => format!("{:x}", e.id),
+            name if twice(name) => format!("{name} ({:x})", e.id),
+            name => name.to_owned(),
+        };
+        let members = self.entries.iter().filter(|e| e.id != 0);
+        members.map(|e| (e.id, name(e))).collect()
     }
 
     /// Whether a run has to treat the store as a live cluster's: it holds keys of others, or this user may not see
@@ -361,6 +387,36 @@ impl ClusterFacts {
 mod tests {
     use super::*;
     use crate::exit::Exit;
+
+    /// etcd has members of one name (`member add` does not ask): they are not one.
+    #[test]
+    fn members_of_one_name_are_told_apart() {
+        let status = |id: u64| MemberStatus {
+            endpoint: format!("http://m{id}:2379"),
+            member_id: id,
+            ..MemberStatus::default()
+        };
+        let entry = |id: u64, name: &str| MemberEntry {
+            id,
+            name: name.to_owned(),
+            ..MemberEntry::default()
+        };
+        let facts = ClusterFacts {
+            members: vec![status(1), status(0xa), status(3)],
+            entries: vec![entry(1, "default"), entry(0xa, "default"), entry(3, "c")],
+            cluster_id: 1,
+            chosen: Vec::new(),
+            proxied: false,
+            quota: Quota::Assumed,
+            db_size: 0,
+            db_size_in_use: 0,
+            others: None,
+            notes: Vec::new(),
+        };
+        let endpoints = facts.members.iter().map(|m| m.endpoint.clone());
+        let target = Target::plain(endpoints.collect());
+        assert_eq!(facts.names(&target), ["default (1)", "default (a)", "c"]);
+    }
 
     #[test]
     fn etcd_before_3_4_is_refused() {

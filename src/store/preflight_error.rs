@@ -7,6 +7,7 @@ use crate::etcd::control::ControlError;
 use crate::etcd::tls::DialError;
 use crate::exit::Exit;
 use crate::human::numbers as units;
+use crate::human::shell::word;
 use crate::target::Target;
 
 /// Why a run (or another command) cannot begin.
@@ -28,7 +29,9 @@ pub enum PreflightError {
         user: String,
     },
     /// Authentication is on, and no user was given.
-    #[error("{endpoint} requires authentication: pass --user and --password (or set ETCDCTL_USER)")]
+    #[error(
+        "{endpoint} requires authentication: pass --user and --password (or set ETCDCTL_USER and ETCDCTL_PASSWORD)"
+    )]
     NoUser { endpoint: String },
     /// The user may not read or write what is needed.
     #[error(
@@ -43,10 +46,23 @@ pub enum PreflightError {
         /// Prefix.
         prefix: String,
     },
+    /// The user may not read what a command that only reads looks at.
+    #[error(
+        "user {user:?} may not read {what}; to grant this: etcdctl role grant-permission ROLE --prefix=true read {}",
+        word(prefix)
+    )]
+    NotReadable {
+        /// User.
+        user: String,
+        /// "all keys".
+        what: String,
+        /// Prefix that has to be readable; empty = all keys.
+        prefix: String,
+    },
     /// etcd refuses a member's status to this user, and its metrics cannot be read either.
     #[error(
         "user {user:?} may not call Status at {endpoint}, and its metrics cannot be read either: pass --metrics-endpoints, one for each \
-         endpoint in the same order, or a user with the role root (etcd 3.6.5 refuses Status to all others)"
+         endpoint, or a user with the role root (etcd 3.6.5 refuses Status to all others)"
     )]
     NoStatus {
         /// User.
@@ -148,8 +164,9 @@ pub enum PreflightError {
     NotMine,
     /// `/registry` holds someone's keys.
     #[error(
-        "--prefix /registry is refused: /registry/ holds {count} keys that this run is not known to have written; use an empty \
-         etcd, or omit --prefix"
+        "--prefix /registry is refused: /registry/ holds {} that this run is not known to have written; use an empty \
+         etcd, or omit --prefix",
+        units::things(*.count, "key")
     )]
     ForeignKeys {
         /// How many.
@@ -248,7 +265,11 @@ impl PreflightError {
         } else if has("permission denied") {
             PreflightError::NoPermission {
                 user: user(),
-                what: format!("call {call}"),
+                what: match *call {
+                    "Range" => format!("read {HOME}/"),
+                    "Txn" | "Put" | "DeleteRange" => format!("write {HOME}/"),
+                    call => format!("call {call}"),
+                },
                 prefix: HOME.to_owned(),
             }
         } else if has("database space exceeded") {

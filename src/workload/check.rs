@@ -56,7 +56,10 @@ pub(super) fn number(
     }
     Err(FieldError::at(
         path,
-        format!("{value} is out of range; use a number {range}"),
+        match value.abs() < 1e15 {
+            true => format!("{value} is out of range; use a number {range}"),
+            false => format!("{value:e} is out of range; use a number {range}"),
+        },
     ))
 }
 

@@ -48,13 +48,15 @@ impl Source {
     pub fn resolve(&self, overrides: &Overrides) -> Result<ResolvedWorkload, DocumentError> {
         let mut file = overrides.apply(&self.file)?;
         let notes = overrides.apply_splits(&mut file);
+        let thresholds = file.spec.thresholds.len();
         let resolved = ResolvedWorkload::new(file).map_err(|error| {
-            let place = overrides.flag_of(&error.path).unwrap_or_else(|| {
-                match crate::document::locate(&self.text, &error.path) {
+            let appended = || overrides.appended("thresholds", &error.path, thresholds);
+            let flag = overrides.flag_of(&error.path).or_else(appended);
+            let place =
+                flag.unwrap_or_else(|| match crate::document::locate(&self.text, &error.path) {
                     Some((line, column)) => format!("{}:{line}:{column}", self.origin),
                     None => self.origin.clone(),
-                }
-            });
+                });
             DocumentError::Field { place, error }
         })?;
         Ok(ResolvedWorkload { notes, ..resolved })

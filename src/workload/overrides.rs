@@ -110,6 +110,16 @@ impl Overrides {
             .map(|e| e.flag.clone())
     }
 
+    /// The flag that added this item, the last ones of a list of so many.
+    pub(super) fn appended(&self, list: &str, path: &str, length: usize) -> Option<String> {
+        let item = path.strip_prefix(list)?.strip_prefix('.')?;
+        let index: usize = item.split('.').next()?.parse().ok()?;
+        let end = format!("{list}.{APPEND}");
+        let added: Vec<&Edit> = self.edits.iter().filter(|e| e.path == end).collect();
+        let first = length.checked_sub(added.len())?;
+        added.get(index.checked_sub(first)?).map(|e| e.flag.clone())
+    }
+
     /// The file with every edit made.
     pub fn apply(&self, file: &WorkloadFile) -> Result<WorkloadFile, DocumentError> {
         let mut file = file.clone();

@@ -14,10 +14,12 @@ use super::stores::{RoutedStore, stores};
 use super::traffic::{ClassRate, Traffic};
 use crate::clock::UnixNanos;
 use crate::document::{DocumentError, FieldError};
+use crate::human::numbers;
 use crate::human::units::Span;
 use crate::kube::Cluster;
 use crate::kube::KubernetesVersion;
 use crate::kube::Resource;
+use crate::schedule::Schedule;
 use crate::target::Target;
 use std::collections::BTreeSet;
 
@@ -181,6 +183,39 @@ impl ResolvedWorkload {
     /// Keys that are written before the load.
     pub fn populated_keys(&self) -> u64 {
         self.traffic().populated_keys()
+    }
+
+    /// What is to be said of actors whose period or rate is too long or low for the phases: that they may play nothing. One
+    /// sentence each.
+    pub fn hardly_played(&self) -> Vec<String> {
+        let Some(measure) = self.phases.duration else {
+            return Vec::new();
+        };
+        let load = self.phases.warmup + measure;
+        let say = |(name, due, periodic): (&str, f64, bool)| {
+            let change = match periodic {
+                true => "its period shorter",
+                false => "its rate higher",
+            };
+            format!(
+                "actor {name} may play nothing: {due:.2} of its sessions are due in the {} of warm-up and measure phase; make \
+                 phases.duration longer, or {change}",
+                numbers::seconds(load.as_secs_f64())
+            )
+        };
+        let all = self.traffic().due(crate::clock::nanos(load)).into_iter();
+        all.filter(|(_, due, _)| *due < 1.0).map(say).collect()
+    }
+
+    /// Whether that is so of all its actors together.
+    pub fn plays_nothing(&self) -> bool {
+        let Some(measure) = self.phases.duration else {
+            return false;
+        };
+        let closed = |a: &Actor| matches!(a.schedule, Schedule::Closed { .. });
+        let load = crate::clock::nanos(self.phases.warmup + measure);
+        let due = self.traffic().due(load);
+        !self.actors.iter().any(closed) && due.iter().map(|(_, n, _)| n).sum::<f64>() < 1.0
     }
 
     fn traffic(&self) -> Traffic<'_> {

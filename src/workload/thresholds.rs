@@ -80,7 +80,11 @@ pub(super) fn primary(path: &str, text: &str, sent: &LoadClasses) -> Result<(), 
 pub(super) fn op_class(name: &str) -> Result<OpClass, String> {
     OpClass::by_name(name).ok_or_else(|| {
         let names: Vec<&str> = OpClass::ALL.iter().map(|c| c.name()).collect();
-        format!("{name:?} is not an op class{}", hint(name, &names))
+        let known = match nearest(name, names) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => "`etcdmark validate` lists a workload's, such as node-lease/update".to_owned(),
+        };
+        format!("{name:?} is not an op class; {known}")
     })
 }
 

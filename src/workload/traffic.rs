@@ -4,7 +4,7 @@ use super::plan::Actor;
 use crate::clock::{Nanos, SECOND};
 use crate::kube::actors::{Model, populations};
 use crate::kube::{Cluster, OpClass, Resource};
-use crate::schedule::{Schedule, peak_rate};
+use crate::schedule::{Schedule, expected, peak_rate};
 
 /// An op class of the load.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,6 +44,19 @@ impl<'a> Traffic<'a> {
             }));
         }
         all
+    }
+
+    /// How many sessions of each actor are due in the first `load` ns, and whether by a period. Not of closed loops, nor of
+    /// actors that are switched off: of rate 0.
+    pub(super) fn due(&self, load: Nanos) -> Vec<(&'a str, f64, bool)> {
+        let due = |(actor, model): &(&'a Actor, Box<dyn Model>)| {
+            let (schedule, members) = (&actor.schedule, model.members());
+            let on = peak_rate(schedule, members)?.total() > 0.0;
+            let sessions = expected(schedule, members, 0, load)?.total();
+            let periodic = matches!(schedule, Schedule::Periodic { .. });
+            on.then_some((actor.name.as_str(), sessions, periodic))
+        };
+        self.actors.iter().filter_map(due).collect()
     }
 
     /// Keys that are written before the load.

@@ -27,7 +27,7 @@ fn endpoints_of_the_environment_serve_reading_only() {
     let stderr = out.stderr;
     assert_eq!(out.code, 2, "{stderr}");
     let (first, rest) = stderr.split_once('\n').unwrap();
-    assert!(first.starts_with(&ignored), "{stderr}");
+    assert!(first.starts_with(&format!("note: {ignored}")), "{stderr}");
     assert!(rest.starts_with("error: --etcd /no/such"), "{stderr}");
     assert_eq!(testbed.keys(), Vec::<String>::new());
 }
@@ -58,6 +58,9 @@ fn wrong_variables_are_named() {
             // Which of the flag and the variable was wrong has to be seen.
             let named = message.contains(name) || message.contains(&flag(name));
             assert!(named, "{name}={value}: {message}");
+            if name.ends_with("_TIMEOUT") {
+                assert!(message.contains(name), "{name}={value}: {message}");
+            }
         }
     }
 }

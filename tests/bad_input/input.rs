@@ -153,6 +153,22 @@ fn workloads_and_numbers() {
             2,
             &["/registry-etcdmark/x", "the default of this run"],
         ),
+        // The flag is to blame, not a line of the file.
+        case(
+            "run --threshold nope:p99<5ms",
+            2,
+            &["--threshold \"nope:p99<5ms\": ", "is not an op class"],
+        ),
+        case(
+            "run --set actors.events.rate=1e308",
+            2,
+            &["rate: 1e308 is out of range"],
+        ),
+        case(
+            "run --data-dir d --wal-dir d/wal/..",
+            2,
+            &["lie in each other"],
+        ),
         case(
             "run --guards all,none",
             2,

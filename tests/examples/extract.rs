@@ -88,7 +88,9 @@ pub(crate) fn pages() -> Vec<Page> {
     let page = |path: &PathBuf| {
         let text = fs::read_to_string(path).unwrap();
         let (commands, files) = if path.extension().is_some_and(|e| e == "md") {
-            (console(&text), yaml(&text))
+            let mut commands = console(&text);
+            commands.extend(inline(&text));
+            (commands, yaml(&text))
         } else {
             (help(&text), Vec::new())
         };
@@ -146,6 +148,26 @@ fn console(text: &str) -> Vec<String> {
         }
     }
     commands
+}
+
+/// Commands in a sentence that are whole: more than a command's name and a flag, without a placeholder.
+fn inline(text: &str) -> Vec<String> {
+    let placeholder = |word: &str| {
+        let letters = word.chars().filter(|c| c.is_alphabetic());
+        word.contains(['…', '['])
+            || (word.len() > 1
+                && letters.clone().count() > 1
+                && letters.clone().all(char::is_uppercase))
+    };
+    let whole = |command: &&str| {
+        let words: Vec<&str> = command.split(' ').collect();
+        let said = words.len() > 3 || words.iter().any(|w| w.contains('='));
+        command.starts_with("etcdmark ") && said && !words.iter().any(|w| placeholder(w))
+    };
+    // Fenced blocks are left out: their backticks come in threes.
+    let prose = text.split("```").step_by(2);
+    let spans = prose.flat_map(|prose| prose.split('`').skip(1).step_by(2));
+    spans.filter(whole).map(str::to_owned).collect()
 }
 
 /// The lines below `Example:` or `Examples:` in a help text. What stands two spaces to the right of a command explains it.

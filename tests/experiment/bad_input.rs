@@ -169,7 +169,7 @@ fn a_wrong_flag_names_the_flag() {
         ),
         (
             &["--arm", "plain"],
-            "1 arm is left, but the analysis compare needs at least 2",
+            "--arm plain: 1 arm is left, but the analysis compare needs at least 2",
         ),
         (&["--blocks", "2"], "--blocks 2: 2 blocks; use 6 to 1000"),
         (

@@ -185,3 +185,36 @@ fn arms_of_different_traffic_are_played_on_a_kind_cluster() {
     let plan: Value = serde_json::from_str(&shown.stdout).unwrap();
     assert_eq!(plan["arms"][0]["stores"][0]["kind"], "demo");
 }
+
+/// A period that is longer than a trial: the arm would be compared without what makes it another one.
+#[test]
+fn an_actor_that_a_trial_is_too_short_for_is_told_and_an_arm_without_any_refused() {
+    let rare = "
+    - name: rare
+      set: [actors.node-leases.period=1h]";
+    let text = file("").replace("  arms:", &format!("  arms:{rare}"));
+    let desk = Desk::new(&text);
+    let refused = desk.etcdmark(&["validate", "x.yaml"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(
+        refused.stderr.contains("arm rare plays nothing: actor"),
+        "{refused:?}"
+    );
+
+    let text = text.replace("period=1h", "period=30s");
+    let desk = Desk::new(&text.replace("duration: 1s", "duration: 2s"));
+    let said = desk.etcdmark(&["validate", "x.yaml"]);
+    assert!(said.is_well(), "{said:?}");
+    // Of 20 nodes, 20 × 2 s / 300 s = 0.13 reports are due in each arm.
+    let note = "note: actor node-status may play nothing: 0.13 of its sessions are due in the 2 s of warm-up and measure phase";
+    assert!(said.stdout.contains(note), "{said:?}");
+    assert!(!said.stdout.contains("actor node-leases"), "{said:?}");
+    let plan = desk.etcdmark(&["experiment", "show", "x.yaml", "--plan"]);
+    let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
+    assert!(
+        plan["notes"]
+            .to_string()
+            .contains(note.trim_start_matches("note: ")),
+        "{plan}"
+    );
+}

@@ -36,7 +36,7 @@ fn the_db_file_stays_below_what_preflight_projects_and_comes_near_it() {
         let note = all
             .iter()
             .filter_map(|e| e["text"].as_str())
-            .find_map(|text| text.split_once(" to about "));
+            .find_map(|text| text.split_once(" to at most about "));
         let projected = bytes(note.unwrap().1);
         let sizes = all.iter().filter_map(|e| e["values"]["db.size"].as_f64());
         let grown = sizes.fold(0.0, f64::max);

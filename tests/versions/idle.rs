@@ -8,7 +8,8 @@ use etcdmark::server::Timeline;
 async fn reading_a_member_proposes_nothing() {
     let etcd = common::etcd().await;
     let target = etcd.target();
-    let mut timeline = Timeline::new([("main", &target, &[][..])]).unwrap();
+    let names = std::collections::BTreeMap::new();
+    let mut timeline = Timeline::new([("main", &target, (&[][..], &names))]).unwrap();
     let mut proposals = Vec::new();
     for _ in 0..41 {
         let events = timeline.once(0).await;

@@ -70,7 +70,7 @@ pub(super) fn hook(start: TrialStart<'_>) -> Result<Box<dyn TrialHook>, HookErro
         for member in cluster.each() {
             all.push(member.status().await?);
         }
-        let found = quota::find(&store.target, &all).await;
+        let found = quota::smallest(&quota::of_members(&store.target, &all, &[]).await);
         Ok::<_, ControlError>((all, found))
     })?;
     let Some(limit) = found.limit() else {

@@ -95,7 +95,7 @@ impl Search<'_> {
         search.question.workload_hash = resolved.hash.clone();
         search.question.etcd = etcd(args);
         for note in &resolved.notes {
-            complain(note);
+            complain(&format!("note: {note}"));
         }
         Ok(search)
     }

@@ -83,7 +83,7 @@ pub fn clean(args: &Args) -> Result<Summary, CliError> {
         )));
     };
     for line in &found.notes {
-        output::complain(line);
+        output::complain(&format!("note: {line}"));
     }
     let mut stores = vec![("main".to_owned(), target)];
     stores.extend(found.overrides.into_iter().map(|o| (o.name(), o.target)));

@@ -82,7 +82,7 @@ impl ExperimentSource {
             }
         }
         self.distinct(&arms, changes)?;
-        self.enough(&arms, &skipped_arms, analysis)?;
+        self.enough(&arms, &skipped_arms, analysis, changes)?;
         if !changes.null {
             self.different(&arms, &levels)?;
         }
@@ -126,6 +126,11 @@ impl ExperimentSource {
                 plan.notes.push(warning);
             }
         }
+        // A smoke test is short on purpose, and concludes nothing.
+        if !changes.smoke {
+            let sparse = self.hardly_played(&plan, &arms)?;
+            plan.notes.extend(sparse);
+        }
         Ok(Experiment {
             plan,
             analysis,
@@ -134,12 +139,52 @@ impl ExperimentSource {
         })
     }
 
+    /// What is to be said of actors whose period is longer than a trial: of the arms where it is so.
+    ///
+    /// # Errors
+    /// When nothing at all would be played.
+    fn hardly_played(
+        &self,
+        plan: &ExperimentPlan,
+        arms: &[Arm],
+    ) -> Result<Vec<String>, ExperimentError> {
+        let mut said: Vec<(String, Vec<&str>)> = Vec::new();
+        for arm in arms {
+            for traffic in &arm.traffic {
+                // What is wrong with a workload is told where it is played or validated.
+                let Ok(workload) = traffic.resolve(plan.seed) else {
+                    continue;
+                };
+                let sentences = workload.hardly_played();
+                if workload.plays_nothing() {
+                    let message =
+                        format!("arm {} plays nothing: {}", arm.name(), sentences.join("; "));
+                    return Err(self.wrong("phases", message));
+                }
+                for sentence in sentences {
+                    match said.iter_mut().find(|(s, _)| *s == sentence) {
+                        Some((_, of)) if of.last() == Some(&arm.name()) => {}
+                        Some((_, of)) => of.push(arm.name()),
+                        None => said.push((sentence, vec![arm.name()])),
+                    }
+                }
+            }
+        }
+        let note = |(sentence, of): (String, Vec<&str>)| match of.len() {
+            n if n == arms.len() => sentence,
+            1 => format!("arm {}: {sentence}", of[0]),
+            _ => format!("arms {}: {sentence}", of.join(", ")),
+        };
+        Ok(said.into_iter().map(note).collect())
+    }
+
     /// Refuses an experiment of which too few arms are left.
     fn enough(
         &self,
         arms: &[Arm],
         skipped: &[SkippedArm],
         analysis: RegistryEntry,
+        changes: &Changes,
     ) -> Result<(), ExperimentError> {
         let least = analysis.analysis.requirements().arms;
         if arms.len() >= least {
@@ -155,7 +200,14 @@ impl ExperimentSource {
             analysis.analysis.name(),
             skipped.collect::<String>()
         );
-        Err(self.wrong("arms", message))
+        // Who names one arm is to blame, and not the file.
+        match changes.arms.as_slice() {
+            [] => Err(self.wrong("arms", message)),
+            names => Err(ExperimentError::at(
+                format!("--arm {}", names.join(" --arm ")),
+                message,
+            )),
+        }
     }
 
     pub(super) fn primary(&self) -> Result<Vec<Metric>, ExperimentError> {
