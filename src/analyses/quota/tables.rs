@@ -4,7 +4,7 @@ use super::answer::signed;
 use super::filling::Filling;
 use super::record::{OperationCheck, Quarter, ResponseCounts};
 use crate::experiment::result::document::Table;
-use crate::human::numbers::{bytes, rate, seconds};
+use crate::human::numbers::{bytes, count, rate, seconds};
 use std::collections::BTreeMap;
 
 /// An autoscaler (or anybody) that replaces unready nodes, but not when more than this share of them is.
@@ -120,8 +120,8 @@ fn while_full(all: &[Filling<'_>]) -> Table {
                     String::new()
                 },
                 class.clone(),
-                ok.to_string(),
-                no_space.to_string(),
+                count(*ok),
+                count(*no_space),
                 others(other),
             ]);
         }
