@@ -1,10 +1,11 @@
 //! A TCP relay in front of an etcd that can be made slow or mute, as a network can.
 
+use etcdmark::clock;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 #[derive(Default)]
 struct Switches {
@@ -14,8 +15,8 @@ struct Switches {
     delay: AtomicU64,
     /// What callers send is passed on at so many bytes per second, all connections together; 0 = at once.
     bytes_per_second: AtomicU64,
-    /// When what was passed on so far is through at that rate.
-    free: Mutex<Option<Instant>>,
+    /// When what was passed on so far is through at that rate, on this process's clock.
+    free: Mutex<u64>,
     over: AtomicBool,
 }
 
@@ -84,13 +85,11 @@ impl Switches {
         }
         let until = {
             let mut free = self.free.lock().unwrap();
-            let now = Instant::now();
-            let begin = free.filter(|free| *free > now).unwrap_or(now);
-            let until = begin + Duration::from_secs_f64(n as f64 / rate as f64);
-            *free = Some(until);
-            until
+            let passing = n as u64 * clock::SECOND / rate;
+            *free = clock::now().max(*free) + passing;
+            *free
         };
-        std::thread::sleep(until.saturating_duration_since(Instant::now()));
+        std::thread::sleep(Duration::from_nanos(until.saturating_sub(clock::now())));
     }
 }
 
