@@ -2,6 +2,8 @@
 //! certificates or passwords, and a user who interrupts, kills and comes back.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+#[path = "run/aborted.rs"]
+mod aborted;
 mod common;
 #[path = "run/deleted.rs"]
 mod deleted;

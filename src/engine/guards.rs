@@ -15,7 +15,7 @@ use crate::etcd::control::MemberStatus;
 use crate::report::{Event, GuardEvent, Phase, ServerSample};
 use crate::workload::plan::{GuardKind, Threshold};
 use std::collections::{BTreeMap, BTreeSet};
-use thresholds::Aborting;
+use thresholds::AbortThresholds;
 
 /// Share of the quota above which the db file is too large.
 pub const QUOTA_SHARE: f64 = 0.8;
@@ -78,7 +78,7 @@ pub struct Guards {
     populating: bool,
     /// The last reading.
     now: Option<f64>,
-    thresholds: Aborting,
+    thresholds: AbortThresholds,
 }
 
 #[derive(Debug, Default)]
@@ -117,7 +117,7 @@ impl Guards {
     /// Thresholds that end the load when they have failed.
     #[must_use]
     pub fn with_thresholds(mut self, thresholds: &[Threshold]) -> Self {
-        self.thresholds = Aborting::new(thresholds);
+        self.thresholds = AbortThresholds::new(thresholds);
         self
     }
 

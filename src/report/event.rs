@@ -4,7 +4,7 @@
 use crate::kube::OpClass;
 use crate::kube::opclass::Verb;
 use crate::kube::resource::Resource;
-use crate::measure::{BinaryInfo, MediumInfo};
+use crate::measure::{BinaryInfo, Blocks, MediumInfo};
 use crate::rpc::Effect;
 use crate::rpc::Rpc;
 use hdrhistogram::Histogram;
@@ -504,6 +504,14 @@ pub struct IntendedRow {
     pub max: u64,
     /// Sparse 2-digit histogram of responses: (lower bound ns, count).
     pub histogram: Vec<(u64, u64)>,
+}
+
+impl IntendedRow {
+    /// Adds its operations to those of its class.
+    pub(crate) fn add_to(&self, blocks: &mut Blocks) {
+        let second = self.t.max(0.0) as u64;
+        blocks.add_row(second, self.offered, self.missed, &self.histogram);
+    }
 }
 
 /// The generator's own behaviour.

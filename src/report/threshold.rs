@@ -7,7 +7,7 @@
 
 use super::result::{ClassResult, Figures, StoreResult, ThresholdResult, ThresholdVerdict};
 use crate::human::numbers::{count, percent};
-use crate::human::threshold::{Figure, Operator, Threshold};
+use crate::human::threshold::{Figure, Threshold};
 use crate::measure::Blocks;
 use crate::measure::percentile::Headline;
 
@@ -64,26 +64,13 @@ fn evaluate(rule: &Threshold, input: &ThresholdInput<'_>) -> Result<Judged, Stri
     let unknown = || "it is unknown, or the response time of a closed loop".to_owned();
     match rule.figure {
         Figure::Percentile(p) => {
-            let q = p / 100.0;
-            let found = (input.headline)(class, q).ok_or_else(unknown)?;
+            let found = (input.headline)(class, p / 100.0).ok_or_else(unknown)?;
             let value = found.observed().map_or(f64::INFINITY, |ns| ns as f64 / 1e9);
-            let ns = Some((rule.bound * 1e9).round() as u64);
-            let what = "missed or were slower";
-            let by = Share {
-                allowed: 1.0 - q,
-                ns,
-                what,
-            };
-            Ok(by_share(rule, value, &by, figures, &(input.blocks)(class)))
+            Ok(by_share(rule, value, figures, &(input.blocks)(class)))
         }
         Figure::Missed => {
-            let by = Share {
-                allowed: rule.bound,
-                ns: None,
-                what: "missed",
-            };
             let value = figures.miss_share;
-            Ok(by_share(rule, value, &by, figures, &(input.blocks)(class)))
+            Ok(by_share(rule, value, figures, &(input.blocks)(class)))
         }
         _ => {
             let (value, basis) = of_class(&rule.figure, figures).ok_or_else(unknown)?;
@@ -92,60 +79,82 @@ fn evaluate(rule: &Threshold, input: &ThresholdInput<'_>) -> Result<Judged, Stri
     }
 }
 
-/// A share of operations that decides.
+/// A share of operations that decides, and what is known of it by now.
 struct Share {
     allowed: f64,
-    /// Slower than this counts, too.
-    ns: Option<u64>,
     what: &'static str,
+    seen: u64,
+    offered: u64,
+    /// One-sided bounds at [`CONFIDENCE`].
+    at_least: f64,
+    at_most: f64,
 }
 
-fn by_share(
-    rule: &Threshold,
-    value: f64,
-    by: &Share,
-    figures: &Figures,
-    blocks: &Blocks,
-) -> Judged {
-    let n = blocks.offered();
-    if n == 0 || n != figures.counts.offered {
+impl Share {
+    /// None for figures that are no share of operations.
+    fn of(rule: &Threshold, blocks: &Blocks) -> Option<Share> {
+        // What is slower than this counts, too.
+        let (allowed, ns, what) = match rule.figure {
+            Figure::Percentile(p) => {
+                let ns = (rule.bound * 1e9).round() as u64;
+                (1.0 - p / 100.0, Some(ns), "missed or were slower")
+            }
+            Figure::Missed => (rule.bound, None, "missed"),
+            _ => return None,
+        };
+        Some(Share {
+            allowed,
+            what,
+            seen: blocks.beyond(ns),
+            offered: blocks.offered(),
+            at_least: blocks.share_at_least(ns, CONFIDENCE),
+            at_most: blocks.share_at_most(ns, CONFIDENCE),
+        })
+    }
+
+    /// Certainly not more than allowed. Of nothing, nothing is the bound: what was counted decides.
+    fn is_few(&self) -> bool {
+        self.at_most <= self.allowed || self.allowed == 0.0 && self.seen == 0
+    }
+
+    /// Certainly more than allowed.
+    fn is_many(&self) -> bool {
+        self.at_least > self.allowed
+    }
+
+    fn verdict(&self, rule: &Threshold) -> ThresholdVerdict {
+        let (held, failed) = match rule.operator.is_upper() {
+            true => (self.is_few(), self.is_many()),
+            false => (self.is_many(), self.is_few()),
+        };
+        match (held, failed) {
+            (true, _) => ThresholdVerdict::Passed,
+            (_, true) => ThresholdVerdict::Missed,
+            _ => ThresholdVerdict::Undecided,
+        }
+    }
+}
+
+fn by_share(rule: &Threshold, value: f64, figures: &Figures, blocks: &Blocks) -> Judged {
+    let known = blocks.offered() > 0 && blocks.offered() == figures.counts.offered;
+    let Some(by) = Share::of(rule, blocks).filter(|_| known) else {
         let basis = "the run's files do not tell when each operation was intended";
         return (ThresholdVerdict::Undecided, Some(value), basis.to_owned());
-    }
-    let at_most = blocks.share_at_most(by.ns, CONFIDENCE);
-    let at_least = blocks.share_at_least(by.ns, CONFIDENCE);
-    let seen = blocks.beyond(by.ns);
-    // Of nothing, nothing is the bound: what was counted decides.
-    let none = by.allowed == 0.0 && seen == 0;
-    let (few, many) = (at_most <= by.allowed || none, at_least > by.allowed);
-    let (held, failed) = match rule.operator.is_upper() {
-        true => (few, many),
-        false => (many, few),
     };
-    let verdict = match (held, failed) {
-        (true, _) => ThresholdVerdict::Passed,
-        (_, true) => ThresholdVerdict::Missed,
-        _ => ThresholdVerdict::Undecided,
+    let verdict = by.verdict(rule);
+    let (least, most) = (percent(by.at_least), percent(by.at_most));
+    let range = match verdict {
+        ThresholdVerdict::Undecided => format!("{least} to {most}"),
+        _ if by.is_few() => format!("at most {most}"),
+        _ => format!("at least {least}"),
     };
-    let bounds = match verdict {
-        ThresholdVerdict::Undecided => format!(
-            "{} to {} at 95 %, the bound is {}",
-            percent(at_least),
-            percent(at_most),
-            percent(by.allowed)
-        ),
-        _ if few => format!(
-            "at most {} at 95 %, the bound is {}",
-            percent(at_most),
-            percent(by.allowed)
-        ),
-        _ => format!(
-            "at least {} at 95 %, the bound is {}",
-            percent(at_least),
-            percent(by.allowed)
-        ),
-    };
-    let basis = format!("{} of {} {}: {bounds}", count(seen), count(n), by.what);
+    let basis = format!(
+        "{} of {} {}: {range} at 95 %, the bound is {}",
+        count(by.seen),
+        count(by.offered),
+        by.what,
+        percent(by.allowed)
+    );
     (verdict, Some(value), basis)
 }
 
@@ -231,26 +240,14 @@ fn members_of(n: u64) -> String {
 
 /// Whether a threshold on a percentile or on misses has certainly failed by now: for guards, which see blocks only.
 pub(crate) fn has_failed(rule: &Threshold, blocks: &Blocks) -> Option<String> {
-    let by = match rule.figure {
-        Figure::Percentile(p) => (1.0 - p / 100.0, Some((rule.bound * 1e9).round() as u64)),
-        Figure::Missed => (rule.bound, None),
-        _ => return None,
-    };
-    let (allowed, ns) = by;
-    let (least, most) = (
-        blocks.share_at_least(ns, CONFIDENCE),
-        blocks.share_at_most(ns, CONFIDENCE),
-    );
-    let failed = match rule.operator {
-        Operator::Less | Operator::LessOrEqual => least > allowed,
-        Operator::Greater | Operator::GreaterOrEqual => most <= allowed,
-    };
-    let (seen, n) = (count(blocks.beyond(ns)), count(blocks.offered()));
-    failed.then(|| {
+    let by = Share::of(rule, blocks)?;
+    (by.verdict(rule) == ThresholdVerdict::Missed).then(|| {
         format!(
-            "{}: {seen} of {n} were beyond it, {} may be",
+            "{}: {} of {} were beyond it, {} may be",
             rule.expression,
-            percent(allowed)
+            count(by.seen),
+            count(by.offered),
+            percent(by.allowed)
         )
     })
 }

@@ -8,19 +8,19 @@ use std::collections::BTreeMap;
 
 /// What they are judged on; nothing is kept where there are none.
 #[derive(Debug, Default)]
-pub(super) struct Aborting {
+pub(super) struct AbortThresholds {
     thresholds: Vec<Threshold>,
     /// When the measure phase began.
     begun: Option<f64>,
     classes: BTreeMap<String, Blocks>,
 }
 
-impl Aborting {
+impl AbortThresholds {
     pub(super) fn new(all: &[Threshold]) -> Self {
         let aborting = all.iter().filter(|t| t.abort_after.is_some());
-        Aborting {
+        AbortThresholds {
             thresholds: aborting.cloned().collect(),
-            ..Aborting::default()
+            ..AbortThresholds::default()
         }
     }
 
@@ -31,13 +31,7 @@ impl Aborting {
 
     pub(super) fn intended(&mut self, row: &IntendedRow) {
         if row.phase == Some(Phase::Measure) && !self.thresholds.is_empty() {
-            let blocks = self.classes.entry(row.class.clone()).or_default();
-            blocks.add_row(
-                row.t.max(0.0) as u64,
-                row.offered,
-                row.missed,
-                &row.histogram,
-            );
+            row.add_to(self.classes.entry(row.class.clone()).or_default());
         }
     }
 

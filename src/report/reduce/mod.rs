@@ -189,13 +189,7 @@ impl Reducer {
     }
 
     fn intended(&mut self, row: &IntendedRow) {
-        let blocks = self.blocks.entry(row.class.clone()).or_default();
-        blocks.add_row(
-            row.t.max(0.0) as u64,
-            row.offered,
-            row.missed,
-            &row.histogram,
-        );
+        row.add_to(self.blocks.entry(row.class.clone()).or_default());
     }
 
     fn seen(&mut self, t: f64) {
