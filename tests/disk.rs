@@ -220,7 +220,7 @@ fn a_medium_is_saved_for_each_directory_and_never_over_a_file() {
     let two = [path(&dir), path(&files), "--save-medium", one];
     refused(
         &two,
-        &["given 1 times for 2 directories", "one FILE per DIR"],
+        &["given 1 time for 2 directories", "one FILE per DIR"],
     );
     refused(
         &[&two[..], &["--save-medium", one]].concat(),
