@@ -159,6 +159,26 @@ fn what_is_wrong_with_an_order_is_said_before_any_trial() {
             "all actors are closed loops",
         ),
         (
+            &[
+                "--of",
+                "rate",
+                "--set",
+                "actors=[{name: p, kind: probe, rate: 5}]",
+                "--set",
+                "primary=[]",
+            ],
+            "load.rateScale: has no effect, because every actor is closed-loop, a probe, a compactor or a defragmenter",
+        ),
+        (
+            &[
+                "--set",
+                "actors=[{name: p, kind: probe, rate: 5}]",
+                "--set",
+                "primary=[]",
+            ],
+            "--of: node-heartbeats's requests do not follow cluster.nodes; use another --of, or another workload",
+        ),
+        (
             &["--endpoints", "http://127.0.0.1:1", "--medium", "hdd"],
             "--medium applies only to a local etcd",
         ),

@@ -90,6 +90,18 @@ impl Search<'_> {
                 args.workload
             )));
         }
+        let twice = Attempt {
+            size: first.size * 2.0,
+            ..first
+        };
+        let (one, two) = (sent(&plain), sent(&search.edited(twice, &mut Vec::new())?));
+        if two <= one {
+            let field = args.of.field();
+            return Err(CliError::usage(format!(
+                "--of: {}'s requests do not follow {field}; use another --of, or another workload",
+                args.workload
+            )));
+        }
         let resolved = search.resolve(first)?;
         search.question.workload = resolved.file.metadata.name.clone();
         search.question.workload_hash = resolved.hash.clone();
@@ -293,6 +305,11 @@ impl Search<'_> {
             complain(line);
         }
     }
+}
+
+/// Operations per second of all op classes.
+fn sent(resolved: &ResolvedWorkload) -> f64 {
+    resolved.rates().iter().filter_map(|r| r.per_second).sum()
 }
 
 /// Those of the workload, or that all and each primary op class keep their limits.
