@@ -15,6 +15,8 @@ mod gate;
 mod intervals;
 #[path = "method/noise.rs"]
 mod noise;
+#[path = "method/recorded.rs"]
+mod recorded;
 
 /// How many simulations: few in the short form.
 fn simulations(short: u64, full: u64) -> u64 {
