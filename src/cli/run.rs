@@ -15,7 +15,7 @@ use crate::engine::{self, guards};
 use crate::exit::Exit;
 use crate::human::numbers::ns;
 use crate::kube::Resource;
-use crate::local::{LocalCluster, Member};
+use crate::local::{LocalCluster, Member, Pinning};
 use crate::measure::SyncCost;
 use crate::report::{RunDirectory, RunResult, Sink, Tee, json, text};
 use crate::store::manifest;
@@ -54,6 +54,9 @@ pub struct Args {
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
     pub local: LocalFlags,
+    /// Leave etcd and etcdmark on the same cores [default: each gets cores of its own]
+    #[arg(long, help_heading = "Local etcd (without --endpoints and --kind)")]
+    pub no_pin: bool,
     /// Name of the run; its keys are under /registry-etcdmark/RUN-ID/ [default: from the time]
     #[arg(long, value_name = "RUN-ID", help_heading = "Run")]
     pub run_id: Option<String>,
@@ -146,6 +149,17 @@ fn start(
     guards: Vec<GuardKind>,
     directory: &RunDirectory,
 ) -> Result<(RunResult, WriteResult), CliError> {
+    let pinning = match args.no_pin || external.target.is_some() {
+        true => None,
+        false => (args.local).pinning(resolved.stores.len(), resolved.load.workers)?,
+    };
+    // Before the first thread is started: threads inherit their cores.
+    let held = pinning.as_ref().map(Pinning::hold_client).transpose();
+    let _held = held.map_err(|e| {
+        CliError::failure(format!(
+            "cannot give etcdmark cores of its own: {e}; pass --no-pin"
+        ))
+    })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -158,7 +172,7 @@ fn start(
         .map_err(|e| CliError::failure(format!("cannot watch for signals: {e}")))?;
     let (targets, locals) = runtime.block_on(async {
         tokio::select! {
-            started = targets(args, &resolved, external) => started,
+            started = targets(args, &resolved, external, pinning.as_ref()) => started,
             // Dropping a local etcd that is starting ends it and removes its directory.
             () = control.until_interrupted() => Err(CliError {
                 message: "interrupted before etcd was ready; no results".to_owned(),
@@ -268,7 +282,8 @@ fn own_prefix(run_id: &str) -> String {
 }
 
 fn local_flags_unused(args: &Args, by: &str) -> Result<(), CliError> {
-    match args.local.given() {
+    let no_pin = args.no_pin.then_some("--no-pin");
+    match args.local.given().or(no_pin) {
         Some(flag) => Err(CliError::usage(format!(
             "{flag} applies only to a local etcd, but {by} names an external one"
         ))),
@@ -281,6 +296,7 @@ async fn targets(
     args: &Args,
     resolved: &ResolvedWorkload,
     external: EtcdChoice,
+    pinning: Option<&Pinning>,
 ) -> Result<(Vec<Target>, Vec<LocalCluster>), CliError> {
     let names: Vec<&str> = resolved.stores.iter().map(|s| s.name.as_str()).collect();
     if let Some(main) = external.target {
@@ -292,11 +308,14 @@ async fn targets(
         let targets = std::iter::once(main).chain(overridden).collect();
         return Ok((targets, Vec::new()));
     }
+    if let Some(pinning) = pinning.filter(|_| !args.quiet) {
+        complain(&pinning.to_string());
+    }
     let mut targets = Vec::new();
     let mut locals = Vec::new();
     for name in &names {
         let of = (names.len() > 1).then_some(*name);
-        let local = args.local.start(of, resolved.seed).await?;
+        let local = args.local.start(of, resolved.seed, pinning).await?;
         if !args.quiet {
             let files = local.file_system();
             let members = local.members().len();

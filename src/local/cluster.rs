@@ -50,7 +50,10 @@ impl LocalCluster {
         let tls = options.tls.as_ref().map(read_tls).transpose()?;
         let dirs = Dirs::new(&options)?;
         let file_system = FileSystem::of(dirs.data.path())?;
-        let media = dirs.media(&options)?;
+        let media = {
+            let _held = options.hold()?;
+            dirs.media(&options)?
+        };
         let mut cluster = LocalCluster {
             members: Vec::new(),
             dirs,
@@ -275,7 +278,8 @@ fn members(
         args.extend(options.tls.iter().flat_map(tls_flags));
         args.extend(options.flags.iter().cloned());
         let medium = media.get(i).cloned().flatten();
-        Member::new(name, client, root, binary.path.clone(), args, medium)
+        let (binary, cores) = (binary.path.clone(), options.cores.clone());
+        Member::new(name, client, root, binary, args, medium, cores)
     };
     Ok((0..options.members).map(member).collect())
 }

@@ -234,7 +234,8 @@ fn start(
 ) -> Result<(Target, LocalCluster), CliError> {
     let local = runtime.block_on(async {
         tokio::select! {
-            started = args.local.start(None, settings.seed) => started,
+            // Not pinned: the Go tool takes all cores, and this is to be held against it.
+            started = args.local.start(None, settings.seed, None) => started,
             // Dropping a local etcd that is starting ends it and removes its directory.
             () = control.until_interrupted() => Err(CliError {
                 message: "interrupted before etcd was ready; no results".to_owned(),

@@ -47,6 +47,7 @@ impl StoreEtcd {
             };
             plan.data_dir = Some(real(&etcd.scratch.parent));
             plan.wal_dir = etcd.spec.wal_dir.as_deref().map(real);
+            plan.pin = Some(etcd.pins());
         }
         if let Some(binary) = &mut plan.binary {
             binary.path.clear();
@@ -55,6 +56,11 @@ impl StoreEtcd {
             medium.name.clear();
         }
         plan
+    }
+
+    /// etcdmark starts it, and gives it cores of its own where there are two or more.
+    pub(crate) fn pins(&self) -> bool {
+        matches!(self, StoreEtcd::Local(etcd) if etcd.pins())
     }
 
     /// What `plan.json` says of it.
@@ -148,7 +154,7 @@ impl Etcd {
                 version: None,
                 sha256: Some(self.binary.sha256.clone()),
             },
-            members: self.spec.members.unwrap_or(1),
+            members: self.members(),
             scratch_in: Some(self.scratch.parent.clone()),
             wal_dir: self.spec.wal_dir.clone(),
             medium: self.media.all.clone(),
@@ -159,6 +165,16 @@ impl Etcd {
             flags: self.spec.flags.clone(),
             ..LocalOptions::default()
         }
+    }
+
+    /// Whether it gets cores of its own, where there are two or more.
+    pub(crate) fn pins(&self) -> bool {
+        self.spec.pin.unwrap_or(true)
+    }
+
+    /// How many processes it is.
+    pub(crate) fn members(&self) -> usize {
+        self.spec.members.unwrap_or(1)
     }
 
     /// The member that is to lead it.
@@ -180,7 +196,7 @@ impl Etcd {
             endpoints: Vec::new(),
             version: self.binary.version.to_string(),
             binary: Some(self.binary.info()),
-            members: self.spec.members.unwrap_or(1),
+            members: self.members(),
             flags: self.spec.flags.clone(),
             data_dir: name(&self.spec.data_dir),
             medium: self.media.all.as_ref().map(PlannedMedium::from),
@@ -189,6 +205,7 @@ impl Etcd {
                 .collect(),
             leader: self.spec.leader,
             target: self.spec.target,
+            pin: self.spec.pin,
             file_system: FileSystem::of(&self.scratch.parent)
                 .map_or_else(|_| String::new(), |f| f.to_string()),
             wal_dir: name(&self.spec.wal_dir),
