@@ -37,6 +37,7 @@ pub struct LocalCluster {
     binary: EtcdBinary,
     tls: Option<TlsMaterial>,
     file_system: FileSystem,
+    in_memory: Option<String>,
 }
 
 impl LocalCluster {
@@ -60,6 +61,7 @@ impl LocalCluster {
             binary,
             tls,
             file_system,
+            in_memory: options.in_memory(),
         };
         for attempt in 1.. {
             cluster.members = members(&options, &cluster.binary, &cluster.dirs, &media)?;
@@ -127,6 +129,8 @@ impl LocalCluster {
                     pid: m.pid()?,
                     endpoint: m.endpoint().to_owned(),
                     data_dir: m.data_dir().to_owned(),
+                    file_system: self.file_system.to_string(),
+                    in_memory: self.in_memory.clone(),
                     medium: m.medium(),
                     binary: self.binary.info(),
                     end: m.end(),
@@ -162,6 +166,11 @@ impl LocalCluster {
     /// Why the data are not in memory, where a medium wants them.
     pub fn note(&self) -> Option<&str> {
         self.dirs.note.as_deref()
+    }
+
+    /// What to say where data lie in memory and no medium is emulated.
+    pub fn in_memory(&self) -> Option<&str> {
+        self.in_memory.as_deref()
     }
 
     /// What the data lie on.

@@ -144,6 +144,8 @@ mod tests {
             name: "me".into(),
             pid: std::process::id(),
             data_dir: "/".into(),
+            file_system: String::new(),
+            in_memory: None,
             medium: None,
             binary: crate::measure::BinaryInfo::default(),
             endpoint: String::new(),

@@ -37,6 +37,37 @@ fn flags_of_run_are_for_every_arm() {
 }
 
 #[test]
+fn an_arm_shares_its_cores_with_the_client_only_where_that_is_asked_for() {
+    if std::thread::available_parallelism().unwrap().get() < 2 {
+        return;
+    }
+    let desk = Desk::new(&file("").replace(FLAGS, "etcd: {pin: false}"));
+    let said = desk.play(&["--smoke"]);
+    assert!(said.is_well(), "{said:?}");
+    assert!(said.stdout.contains(", on the client's cores"), "{said:?}");
+    for (arm, result) in results(&desk) {
+        let shares = &result["validity"]["inputs"]["shares_cores_with_etcd"];
+        assert_eq!(*shares, arm["arm"] == "small-batch", "{arm}");
+    }
+    // The flag is for every arm: then these are the same.
+    let said = desk.play(&["--smoke", "--no-pin"]);
+    assert!(
+        said.code == 2
+            && said
+                .stderr
+                .contains("--no-pin: is for the etcd of every arm"),
+        "{said:?}"
+    );
+    let both = Desk::new(&file(""));
+    let said = both.play(&["--smoke", "--no-pin"]);
+    assert!(said.is_well(), "{said:?}");
+    for (arm, result) in results(&both) {
+        let shares = &result["validity"]["inputs"]["shares_cores_with_etcd"];
+        assert_eq!(*shares, true, "{arm}");
+    }
+}
+
+#[test]
 fn a_flag_that_an_arm_contradicts_is_refused_with_both_places() {
     let desk = Desk::new(&file(""));
     let external = Desk::new(&file("").replace(FLAGS, "etcd: {endpoints: [\"127.0.0.1:1\"]}"));

@@ -243,7 +243,7 @@ fn start(
             }),
         }
     })?;
-    if let Some(note) = local.note() {
+    for note in local.note().into_iter().chain(local.in_memory()) {
         complain(note);
     }
     let mut target = local.target();
