@@ -41,6 +41,31 @@ pub struct LocalFlags {
     pub etcd_flag: Vec<String>,
 }
 
+/// Which cores it gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
+#[command(next_help_heading = "Local etcd (without --endpoints and --kind)")]
+pub struct PinFlags {
+    /// Give etcd and etcdmark cores of their own also where etcd gets a single one [default: where it gets two or more]
+    #[arg(long, conflicts_with = "no_pin")]
+    pub pin: bool,
+    /// Leave etcd and etcdmark on the same cores
+    #[arg(long)]
+    pub no_pin: bool,
+}
+
+impl PinFlags {
+    /// What the user wants, if they said so.
+    pub fn asked(self) -> Option<bool> {
+        (self.pin || self.no_pin).then_some(self.pin)
+    }
+
+    /// The flag that was given.
+    pub fn given(self) -> Option<&'static str> {
+        self.asked()
+            .map(|pin| if pin { "--pin" } else { "--no-pin" })
+    }
+}
+
 impl LocalFlags {
     /// The first flag that says something about a local etcd.
     pub fn given(&self) -> Option<&'static str> {

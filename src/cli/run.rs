@@ -3,7 +3,7 @@
 use super::CliError;
 use super::cluster_flags::{Access, ClusterFlags, EtcdChoice, LoadTargetFlags};
 use super::descriptors;
-use super::local_flags::LocalFlags;
+use super::local_flags::{LocalFlags, PinFlags};
 use super::output::{Format, complain, print};
 use super::overrides::{self, OverrideEtcd};
 use super::progress::Progress;
@@ -54,9 +54,9 @@ pub struct Args {
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
     pub local: LocalFlags,
-    /// Leave etcd and etcdmark on the same cores [default: each gets cores of its own]
-    #[arg(long, help_heading = "Local etcd (without --endpoints and --kind)")]
-    pub no_pin: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub pin: PinFlags,
     /// Name of the run; its keys are under /registry-etcdmark/RUN-ID/ [default: from the time]
     #[arg(long, value_name = "RUN-ID", help_heading = "Run")]
     pub run_id: Option<String>,
@@ -149,10 +149,9 @@ fn start(
     guards: Vec<GuardKind>,
     directory: &RunDirectory,
 ) -> Result<(RunResult, WriteResult), CliError> {
-    let pinning = match args.no_pin || external.target.is_some() {
-        true => None,
-        false => (args.local).pinning(resolved.stores.len(), resolved.load.workers)?,
-    };
+    let local = external.target.is_none();
+    let pinning = (args.local).pinning(resolved.stores.len(), resolved.load.workers)?;
+    let pinning = pinning.filter(|pinning| local && pinning.applies(args.pin.asked()));
     // Before the first thread is started: threads inherit their cores.
     let held = pinning.as_ref().map(Pinning::hold_client).transpose();
     let _held = held.map_err(|e| {
@@ -282,8 +281,7 @@ fn own_prefix(run_id: &str) -> String {
 }
 
 fn local_flags_unused(args: &Args, by: &str) -> Result<(), CliError> {
-    let no_pin = args.no_pin.then_some("--no-pin");
-    match args.local.given().or(no_pin) {
+    match args.local.given().or(args.pin.given()) {
         Some(flag) => Err(CliError::usage(format!(
             "{flag} applies only to a local etcd, but {by} names an external one"
         ))),

@@ -112,7 +112,7 @@ pub struct StorePlan {
     /// Which members get the load; none = all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<MemberChoice>,
-    /// Whether it and the client get cores of their own, where there are two or more; none = they do.
+    /// Whether it and the client get cores of their own; none = where it gets two or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<bool>,
 }

@@ -9,6 +9,10 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use super::error::LocalError;
 use crate::measure::Cores;
 
+/// Logical CPUs that etcd needs to be given its own without being asked. On one, Go runs one thread at a time: while that
+/// waits for a sync, reads wait too, up to 10 ms, which they do not on etcd's usual machines (docs/method/placement.md).
+const ENOUGH: usize = 2;
+
 /// Disjoint cores for the two sides of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pinning {
@@ -47,6 +51,11 @@ impl Pinning {
             etcd: cores(&physical[..first]),
             client: cores(&physical[first..]),
         })
+    }
+
+    /// Whether it is followed: as the user says, else where it leaves etcd enough.
+    pub fn applies(&self, asked: Option<bool>) -> bool {
+        asked.unwrap_or(self.etcd.count() >= ENOUGH)
     }
 
     /// Holds this thread, and those that it starts from now on, to the client's cores.
@@ -156,7 +165,8 @@ mod tests {
         };
         let physical = physical(&allowed.parse().unwrap(), siblings);
         match Pinning::decide(&physical, members, workers) {
-            Some(p) => format!("{} | {}", p.etcd, p.client),
+            Some(p) if p.applies(None) => format!("{} | {}", p.etcd, p.client),
+            Some(p) => format!("{} | {} if asked", p.etcd, p.client),
             None => "together".to_owned(),
         }
     }
@@ -168,8 +178,8 @@ mod tests {
             ("0", (1, 1), 1, 1, "together"),
             ("0-1", (2, 2), 1, 1, "together"),
             ("3", (8, 1), 3, 1, "together"),
-            ("0-1", (2, 1), 1, 1, "0 | 1"),
-            ("0-1", (2, 1), 3, 8, "0 | 1"),
+            ("0-1", (2, 1), 1, 1, "0 | 1 if asked"),
+            ("0-1", (2, 1), 3, 8, "0 | 1 if asked"),
             ("0-2", (3, 1), 1, 1, "0-1 | 2"),
             // Two cores of two threads each: 0 and 2 are one, 1 and 3 the other.
             ("0-3", (4, 2), 1, 1, "0,2 | 1,3"),
@@ -189,6 +199,16 @@ mod tests {
         ] {
             let got = decide(allowed, machine, members, workers);
             assert_eq!(got, want, "{allowed} of {machine:?}, {members}, {workers}");
+        }
+    }
+
+    #[test]
+    fn what_the_user_says_holds() {
+        let set = |cores: &str| cores.parse::<Cores>().unwrap();
+        for (etcd, client) in [("0", "1"), ("0-1", "2")] {
+            let (etcd, client) = (set(etcd), set(client));
+            let pinning = Pinning { etcd, client };
+            assert!(pinning.applies(Some(true)) && !pinning.applies(Some(false)));
         }
     }
 

@@ -5,7 +5,8 @@ use super::external::ExternalEtcd;
 use crate::etcd::quota;
 use crate::experiment::plan::{PlannedMedium, StorePlan};
 use crate::local::{
-    BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium, Scratch, quota_flag,
+    BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium, Pinning, Scratch,
+    quota_flag,
 };
 use crate::target::MemberChoice;
 use std::collections::BTreeMap;
@@ -47,7 +48,7 @@ impl StoreEtcd {
             };
             plan.data_dir = Some(real(&etcd.scratch.parent));
             plan.wal_dir = etcd.spec.wal_dir.as_deref().map(real);
-            plan.pin = Some(etcd.pins());
+            plan.pin = Some(etcd.may_be_pinned());
         }
         if let Some(binary) = &mut plan.binary {
             binary.path.clear();
@@ -58,9 +59,9 @@ impl StoreEtcd {
         plan
     }
 
-    /// etcdmark starts it, and gives it cores of its own where there are two or more.
-    pub(crate) fn pins(&self) -> bool {
-        matches!(self, StoreEtcd::Local(etcd) if etcd.pins())
+    /// etcdmark starts it, and gives it the cores of its own that there are.
+    pub(crate) fn is_pinned(&self, pinning: &Pinning) -> bool {
+        matches!(self, StoreEtcd::Local(etcd) if etcd.is_pinned(pinning))
     }
 
     /// What `plan.json` says of it.
@@ -167,9 +168,14 @@ impl Etcd {
         }
     }
 
-    /// Whether it gets cores of its own, where there are two or more.
-    pub(crate) fn pins(&self) -> bool {
-        self.spec.pin.unwrap_or(true)
+    /// Whether it gets the cores of its own that there are.
+    pub(crate) fn is_pinned(&self, pinning: &Pinning) -> bool {
+        pinning.applies(self.spec.pin)
+    }
+
+    /// Whether it may get some.
+    pub(crate) fn may_be_pinned(&self) -> bool {
+        self.spec.pin != Some(false)
     }
 
     /// How many processes it is.

@@ -46,7 +46,8 @@ pub struct EtcdSpec {
     /// Members that receive load: `all`, `leader` or `followers`. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<MemberChoice>,
-    /// Give it and etcdmark cores of their own, where there are two or more. Default: true.
+    /// Give it and etcdmark cores of their own (true: also where etcd gets a single one), or leave them on the same ones
+    /// (false). Default: of their own where etcd gets two or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<bool>,
     /// Members of an external etcd: `[https://10.0.0.1:2379]`. Cannot be combined with fields that describe how to
@@ -98,7 +99,11 @@ impl EtcdSpec {
             ),
             ("members", self.members.map(|n| format!("--members {n}"))),
             ("dataDir", self.data_dir.as_ref().map(dir)),
-            ("pin", self.pin.map(|_| "--no-pin".to_owned())),
+            (
+                "pin",
+                self.pin
+                    .map(|pin| if pin { "--pin" } else { "--no-pin" }.to_owned()),
+            ),
             ("kind", self.kind.as_ref().map(|k| format!("--kind {k}"))),
             ("endpoints", self.endpoints.first().cloned()),
         ];

@@ -60,7 +60,7 @@ impl Experiment {
     /// the most workers. None where no arm wants them, or there is but one.
     pub(crate) fn pinning(&self) -> Result<Option<Pinning>, ExperimentError> {
         let pinned = |arm: &Arm| {
-            let etcds = arm.places().filter(|etcd| etcd.pins());
+            let etcds = arm.places().filter(|etcd| etcd.may_be_pinned());
             etcds.map(Etcd::members).sum::<usize>()
         };
         let members = self.arms.iter().map(pinned).max().unwrap_or(0);

@@ -171,7 +171,7 @@ pub(super) fn on_cores(
     etcd: &Etcd,
     pinning: Option<&Pinning>,
 ) -> LocalOptions {
-    let pinning = pinning.filter(|_| etcd.pins());
+    let pinning = pinning.filter(|pinning| etcd.is_pinned(pinning));
     LocalOptions {
         cores: pinning.map(|pinning| pinning.etcd.clone()),
         ..options

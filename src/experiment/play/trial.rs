@@ -41,7 +41,7 @@ impl Runner<'_> {
             .as_deref()
             .map_or(InitialData::Fresh, InitialData::Copy);
         let pinning = self.pinning.as_ref();
-        let held = pinning.filter(|_| etcds.iter().any(StoreEtcd::pins));
+        let held = pinning.filter(|pinning| etcds.iter().any(|etcd| etcd.is_pinned(pinning)));
         let _held = held.map(Pinning::hold_client).transpose().map_err(|e| {
             let message = format!("cannot give etcdmark cores of its own: {e}; pass --no-pin");
             ExperimentError::at("etcd.pin", message)
