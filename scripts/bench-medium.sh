@@ -34,7 +34,7 @@ once() {
     local arm=$1 inflight=$2 out=$work/out
     shift 2
     rm -rf "$out" "$work/data"
-    "$etcdmark" run "$work/$inflight.yaml" --etcd "$etcd" --data-dir "$work/data" "$@" --no-verify --quiet --out "$out" \
+    "$etcdmark" run "$work/$inflight.yaml" --no-pin --etcd "$etcd" --data-dir "$work/data" "$@" --no-verify --quiet --out "$out" \
         >"$work/said" 2>&1 || [ $? -eq 98 ] || { cat "$work/said" >&2; exit 1; }
     jq -r '"'"$arm $inflight"' \(.total.achieved_rate) \(.total.service.p50_ns / 1000)"' "$out/result.json"
 }

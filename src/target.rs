@@ -125,6 +125,10 @@ pub struct LocalMember {
     pub endpoint: String,
     /// Data directory.
     pub data_dir: std::path::PathBuf,
+    /// The file system there, in words.
+    pub file_system: String,
+    /// What to say where its data lie in memory and no medium is emulated.
+    pub in_memory: Option<String>,
     /// The storage medium that is emulated for it.
     pub medium: Option<LocalMedium>,
     /// What was started.

@@ -25,6 +25,8 @@ mod live;
 mod medium;
 #[path = "run/members.rs"]
 mod members;
+#[path = "run/memory.rs"]
+mod memory;
 #[path = "run/output.rs"]
 mod output;
 #[path = "run/overrides.rs"]

@@ -6,7 +6,7 @@ use super::CliError;
 use super::cluster_flags::{ClusterFlags, LoadTargetFlags};
 use super::etcds::Etcds;
 use super::experiment::OutputFlags;
-use super::local_flags::LocalFlags;
+use super::local_flags::{LocalFlags, PinFlags};
 use super::output::{Format, complain, print, print_json};
 use super::run::run_id;
 use super::workload_flags::WorkloadFlags;
@@ -83,6 +83,9 @@ pub struct Args {
     pub local: LocalFlags,
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
+    pub pin: PinFlags,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
     pub output: OutputFlags,
 }
 
@@ -122,6 +125,7 @@ impl Args {
             cluster: &self.cluster,
             load: &self.load,
             local: &self.local,
+            pin: &self.pin,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::CliError;
 use super::experiment::{OutputFlags, play};
+use super::local_flags::PinFlags;
 use crate::analyses;
 use crate::exit::Exit;
 use crate::experiment::file::etcd_spec::EtcdSpec;
@@ -65,6 +66,9 @@ pub struct Args {
     /// Directory on the disk for both sides' data
     #[arg(long, value_name = "DIR", help_heading = "Sides")]
     pub data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub pin: PinFlags,
     /// Compare BASE with itself: measures the noise, and which metrics can gate
     #[arg(long, conflicts_with = "head", help_heading = "Experiment")]
     pub null: bool,
@@ -127,6 +131,7 @@ pub fn run(args: Args) -> Result<Exit, CliError> {
             version: args.etcd_version.clone(),
             flags: args.etcd_flag.clone(),
             data_dir: args.data_dir.clone(),
+            pin: args.pin.asked(),
             ..EtcdSpec::default()
         },
         nodes: args.nodes.clone(),

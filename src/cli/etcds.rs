@@ -3,11 +3,12 @@
 use super::CliError;
 use super::cluster_flags::{Access, ClusterFlags, EtcdChoice, LoadTargetFlags};
 use super::local_flags::LocalFlags;
+use super::local_flags::PinFlags;
 use super::output::complain;
 use super::overrides;
 use crate::human::numbers::ns;
 use crate::kube::Resource;
-use crate::local::{LocalCluster, Member};
+use crate::local::{LocalCluster, Member, Pinning};
 use crate::measure::SyncCost;
 use crate::target::Target;
 use crate::workload::{ResolvedWorkload, RoutedStore};
@@ -18,6 +19,7 @@ pub(super) struct Etcds<'a> {
     pub(super) cluster: &'a ClusterFlags,
     pub(super) load: &'a LoadTargetFlags,
     pub(super) local: &'a LocalFlags,
+    pub(super) pin: &'a PinFlags,
 }
 
 impl Etcds<'_> {
@@ -34,7 +36,7 @@ impl Etcds<'_> {
             Some(_) => "--kind",
             None => "--endpoints",
         };
-        match (&found.target, self.local.given()) {
+        match (&found.target, self.local.given().or(self.pin.given())) {
             (Some(_), Some(flag)) => Err(CliError::usage(format!(
                 "{flag} applies only to a local etcd, but {by} names an external one"
             ))),
@@ -54,6 +56,7 @@ impl Etcds<'_> {
         self,
         resolved: &ResolvedWorkload,
         external: EtcdChoice,
+        pinning: Option<&Pinning>,
         quiet: bool,
     ) -> Result<(Vec<Target>, Vec<LocalCluster>), CliError> {
         let names: Vec<&str> = resolved.stores.iter().map(|s| s.name.as_str()).collect();
@@ -66,11 +69,14 @@ impl Etcds<'_> {
             let targets = std::iter::once(main).chain(overridden).collect();
             return Ok((targets, Vec::new()));
         }
+        if let Some(pinning) = pinning.filter(|_| !quiet) {
+            complain(&pinning.to_string());
+        }
         let mut targets = Vec::new();
         let mut locals = Vec::new();
         for name in &names {
             let of = (names.len() > 1).then_some(*name);
-            let local = self.local.start(of, resolved.seed).await?;
+            let local = self.local.start(of, resolved.seed, pinning).await?;
             if !quiet {
                 let files = local.file_system();
                 let members = local.members().len();

@@ -2,6 +2,7 @@
 
 use super::CliError;
 use super::descriptors;
+use super::local_flags::PinFlags;
 use super::output::{Format, print, print_json};
 use super::signals;
 use super::watching::Watching;
@@ -123,8 +124,11 @@ pub struct ChangeFlags {
     /// A directory on the disk for every arm's data; each trial creates a temporary directory in it
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub pin: PinFlags,
     /// Use the etcd of this kind cluster for every arm, whose traffic must then differ
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["etcd", "etcd_version", "etcd_flag", "members", "data_dir"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["etcd", "etcd_version", "etcd_flag", "members", "data_dir", "pin", "no_pin"])]
     pub kind: Option<String>,
     /// Set a field of every arm's workload, as `etcdmark run --set` does; can be repeated
     #[arg(long, value_name = "PATH=VALUE")]
@@ -191,6 +195,7 @@ impl ChangeFlags {
                 members: members.transpose()?,
                 data_dir: self.data_dir.clone(),
                 kind: self.kind.clone(),
+                pin: self.pin.asked(),
                 ..EtcdSpec::default()
             },
             smoke: self.smoke,

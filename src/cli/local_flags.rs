@@ -1,7 +1,7 @@
 //! A throwaway etcd of our own: what `run` uses when no endpoints are given.
 
 use super::CliError;
-use crate::local::{BinaryChoice, LocalCluster, LocalError, LocalOptions, Medium};
+use crate::local::{BinaryChoice, LocalCluster, LocalError, LocalOptions, Medium, Pinning};
 use crate::workload::Split;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -42,6 +42,31 @@ pub struct LocalFlags {
     /// Every start has fresh data, in a temporary directory in --data-dir.
     #[arg(skip)]
     pub scratch: bool,
+}
+
+/// Which cores it gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::Args)]
+#[command(next_help_heading = "Local etcd (without --endpoints and --kind)")]
+pub struct PinFlags {
+    /// Give etcd and etcdmark cores of their own also where etcd gets a single one [default: where it gets two or more]
+    #[arg(long, conflicts_with = "no_pin")]
+    pub pin: bool,
+    /// Leave etcd and etcdmark on the same cores
+    #[arg(long)]
+    pub no_pin: bool,
+}
+
+impl PinFlags {
+    /// What the user wants, if they said so.
+    pub fn asked(self) -> Option<bool> {
+        (self.pin || self.no_pin).then_some(self.pin)
+    }
+
+    /// The flag that was given.
+    pub fn given(self) -> Option<&'static str> {
+        self.asked()
+            .map(|pin| if pin { "--pin" } else { "--no-pin" })
+    }
 }
 
 impl LocalFlags {
@@ -86,17 +111,17 @@ impl LocalFlags {
     ///
     /// # Errors
     /// What is wrong with a flag, or why etcd did not start, with its last log lines.
-    pub async fn start(&self, store: Option<&str>, seed: u64) -> Result<LocalCluster, CliError> {
+    pub async fn start(
+        &self,
+        store: Option<&str>,
+        seed: u64,
+        pinning: Option<&Pinning>,
+    ) -> Result<LocalCluster, CliError> {
         let below = |dir: &Option<PathBuf>| match (dir, store) {
             (Some(dir), Some(store)) => Some(dir.join(store)),
             (dir, _) => dir.clone(),
         };
-        let members = self.members.as_deref().unwrap_or("1");
-        let members = members.parse().map_err(|_| {
-            CliError::usage(format!(
-                "--members {members}: a local cluster has 1 or 3 members"
-            ))
-        })?;
+        let members = self.members()?;
         let medium = |name: &String| Medium::load(name).map_err(|e| CliError::usage(e.to_string()));
         let options = LocalOptions {
             binary: BinaryChoice {
@@ -113,6 +138,7 @@ impl LocalFlags {
             store: store.unwrap_or_default().to_owned(),
             seed,
             flags: self.etcd_flag.clone(),
+            cores: pinning.map(|pinning| pinning.etcd.clone()),
             ..LocalOptions::default()
         };
         LocalCluster::start(options).await.map_err(|e: LocalError| {
@@ -121,6 +147,24 @@ impl LocalFlags {
             } else {
                 CliError::failure(e.to_string())
             }
+        })
+    }
+
+    /// The cores of `stores` local etcds and of a client with `workers` threads; none where there is but one.
+    ///
+    /// # Errors
+    /// A wrong `--members`.
+    pub fn pinning(&self, stores: usize, workers: usize) -> Result<Option<Pinning>, CliError> {
+        let members = stores.saturating_mul(self.members()?);
+        Ok(Pinning::of_this_machine(members, workers))
+    }
+
+    fn members(&self) -> Result<usize, CliError> {
+        let members = self.members.as_deref().unwrap_or("1");
+        members.parse().map_err(|_| {
+            CliError::usage(format!(
+                "--members {members}: a local cluster has 1 or 3 members"
+            ))
         })
     }
 

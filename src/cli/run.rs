@@ -4,7 +4,7 @@ use super::CliError;
 use super::cluster_flags::{ClusterFlags, EtcdChoice, LoadTargetFlags};
 use super::descriptors;
 use super::etcds::Etcds;
-use super::local_flags::LocalFlags;
+use super::local_flags::{LocalFlags, PinFlags};
 use super::output::{Format, complain, print};
 use super::overrides::OverrideEtcd;
 use super::progress::Progress;
@@ -14,6 +14,7 @@ use crate::clock;
 use crate::control::Control;
 use crate::engine::{self, guards};
 use crate::exit::Exit;
+use crate::local::Pinning;
 use crate::report::{RunDirectory, RunResult, Sink, Tee, json, text};
 use crate::store::manifest;
 use crate::workload::{GuardKind, Plan, ResolvedWorkload, RunSettings};
@@ -50,6 +51,9 @@ pub struct Args {
     #[command(flatten)]
     #[expect(missing_docs, reason = "clap would show it as help")]
     pub local: LocalFlags,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as help")]
+    pub pin: PinFlags,
     /// Name of the run; its keys are under /registry-etcdmark/RUN-ID/ [default: from the time]
     #[arg(long, value_name = "RUN-ID", help_heading = "Run")]
     pub run_id: Option<String>,
@@ -138,6 +142,7 @@ impl Args {
             cluster: &self.cluster,
             load: &self.load,
             local: &self.local,
+            pin: &self.pin,
         }
     }
 }
@@ -152,10 +157,21 @@ fn start(
     guards: Vec<GuardKind>,
     directory: &RunDirectory,
 ) -> Result<(RunResult, WriteResult), CliError> {
+    let local = external.target.is_none();
+    let pinning = (args.local).pinning(resolved.stores.len(), resolved.load.workers)?;
+    let pinning = pinning.filter(|pinning| local && pinning.applies(args.pin.asked()));
+    // Before the first thread is started: threads inherit their cores.
+    let held = pinning.as_ref().map(Pinning::hold_client).transpose();
+    let _held = held.map_err(|e| {
+        CliError::failure(format!(
+            "cannot give etcdmark cores of its own: {e}; pass --no-pin"
+        ))
+    })?;
     let session = Session::begin(
         "draining: waiting for answers, then printing the report (press Ctrl-C again to stop now)",
     )?;
-    let (targets, locals) = session.ready(args.etcds().start(&resolved, external, args.quiet))?;
+    let start = (args.etcds()).start(&resolved, external, pinning.as_ref(), args.quiet);
+    let (targets, locals) = session.ready(start)?;
     let settings = RunSettings {
         prefix: args.prefix.clone().unwrap_or_else(|| own_prefix(&run_id)),
         run_id,

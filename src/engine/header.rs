@@ -87,7 +87,7 @@ fn store_info(plan: &Plan, store: &Store, facts: &ClusterFacts) -> StoreInfo {
             db_size_in_use: m.db_size_in_use,
             quota: facts.quota.known(),
             data_dir: local.map(|l| l.data_dir.display().to_string()),
-            file_system: None,
+            file_system: local.map(|l| l.file_system.clone()),
             medium: local.and_then(|l| l.medium.as_ref().map(|m| m.info.clone())),
             binary: local.map(|l| l.binary.clone()),
             name: named,

@@ -99,6 +99,10 @@ pub(super) fn notes(
     let named = |note: &String| of_store(plan, index, note);
     let facts = store.facts.notes.iter();
     let mut all: Vec<_> = facts.map(|note| ("info", named(note))).collect();
+    let local = plan.stores[index].target.local_members.first();
+    if let Some(note) = local.and_then(|member| member.in_memory.as_ref()) {
+        all.push(("warning", named(note)));
+    }
     if store.facts.may_be_live() {
         all.push(("warning", live_note(plan, store)));
     }

@@ -112,6 +112,9 @@ pub struct StorePlan {
     /// Which members get the load; none = all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<MemberChoice>,
+    /// Whether it and the client get cores of their own; none = where it gets two or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<bool>,
 }
 
 impl StorePlan {

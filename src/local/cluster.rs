@@ -37,6 +37,7 @@ pub struct LocalCluster {
     binary: EtcdBinary,
     tls: Option<TlsMaterial>,
     file_system: FileSystem,
+    in_memory: Option<String>,
 }
 
 impl LocalCluster {
@@ -50,13 +51,17 @@ impl LocalCluster {
         let tls = options.tls.as_ref().map(read_tls).transpose()?;
         let dirs = Dirs::new(&options)?;
         let file_system = FileSystem::of(dirs.data.path())?;
-        let media = dirs.media(&options)?;
+        let media = {
+            let _held = options.hold()?;
+            dirs.media(&options)?
+        };
         let mut cluster = LocalCluster {
             members: Vec::new(),
             dirs,
             binary,
             tls,
             file_system,
+            in_memory: options.in_memory(),
         };
         for attempt in 1.. {
             cluster.members = members(&options, &cluster.binary, &cluster.dirs, &media)?;
@@ -124,6 +129,8 @@ impl LocalCluster {
                     pid: m.pid()?,
                     endpoint: m.endpoint().to_owned(),
                     data_dir: m.data_dir().to_owned(),
+                    file_system: self.file_system.to_string(),
+                    in_memory: self.in_memory.clone(),
                     medium: m.medium(),
                     binary: self.binary.info(),
                     end: m.end(),
@@ -159,6 +166,11 @@ impl LocalCluster {
     /// Why the data are not in memory, where a medium wants them.
     pub fn note(&self) -> Option<&str> {
         self.dirs.note.as_deref()
+    }
+
+    /// What to say where data lie in memory and no medium is emulated.
+    pub fn in_memory(&self) -> Option<&str> {
+        self.in_memory.as_deref()
     }
 
     /// What the data lie on.
@@ -275,7 +287,8 @@ fn members(
         args.extend(options.tls.iter().flat_map(tls_flags));
         args.extend(options.flags.iter().cloned());
         let medium = media.get(i).cloned().flatten();
-        Member::new(name, client, root, binary.path.clone(), args, medium)
+        let (binary, cores) = (binary.path.clone(), options.cores.clone());
+        Member::new(name, client, root, binary, args, medium, cores)
     };
     Ok((0..options.members).map(member).collect())
 }

@@ -12,7 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::data_dir::io_error;
 use super::error::LocalError;
 use super::medium::MemberMedium;
+use super::pinning;
 use super::supervisor;
+use crate::measure::Cores;
 use crate::target::{LocalMedium, ProcessEnd};
 
 const POLL: Duration = Duration::from_millis(10);
@@ -28,6 +30,7 @@ pub struct Member {
     binary: PathBuf,
     args: Vec<String>,
     medium: Option<MemberMedium>,
+    cores: Option<Cores>,
     process: Arc<Mutex<Process>>,
 }
 
@@ -47,6 +50,7 @@ impl Member {
         binary: PathBuf,
         args: Vec<String>,
         medium: Option<MemberMedium>,
+        cores: Option<Cores>,
     ) -> Self {
         let log = root.join(format!("{name}.log"));
         let data_dir = root.join(&name);
@@ -58,6 +62,7 @@ impl Member {
             binary,
             args,
             medium,
+            cores,
             process: Arc::default(),
         }
     }
@@ -136,6 +141,7 @@ impl Member {
         }
         // A Ctrl-C in the terminal is ours to handle: etcd has to live through the drain.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let _held = pinning::hold(self.cores.as_ref())?;
         let spawned = match &self.medium {
             Some(medium) => medium.spawn(command),
             None => supervisor::spawn(command),

@@ -6,7 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use super::binary::BinaryChoice;
 use super::error::LocalError;
 use super::medium::{Medium, SyncCosts};
+use super::pinning::{self, Held};
 use super::version::EtcdVersion;
+use crate::measure::Cores;
 
 /// The database file of an etcd that holds nothing, bytes (3.4.23, 3.5.35, 3.6.16 and 3.7.3): with a quota of no more, etcd is
 /// full when it starts.
@@ -62,6 +64,8 @@ pub struct LocalOptions {
     pub snapshot: Option<PathBuf>,
     /// Handed to every etcd as they are, each `--name=value` (`--etcd-flag`).
     pub flags: Vec<String>,
+    /// The cores that all members get. `None`: those of the thread that starts them.
+    pub cores: Option<Cores>,
     /// Serve clients over TLS; peers always talk plain on loopback.
     pub tls: Option<LocalTls>,
 }
@@ -81,6 +85,7 @@ impl Default for LocalOptions {
             seed: 1,
             snapshot: None,
             flags: Vec::new(),
+            cores: None,
             tls: None,
         }
     }
@@ -129,6 +134,11 @@ impl LocalOptions {
             return Err(LocalError::MediumWithoutSyncs(flag.clone()));
         }
         self.flags.iter().try_for_each(|flag| check_flag(flag))
+    }
+
+    /// Holds this thread to the members' cores.
+    pub(super) fn hold(&self) -> Result<Option<Held>, LocalError> {
+        pinning::hold(self.cores.as_ref())
     }
 
     /// Whether any member gets a medium.

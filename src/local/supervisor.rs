@@ -9,9 +9,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::death_signal::die_with_parent;
+use super::pinning::{Held, allowed};
+use crate::measure::Cores;
 
 struct Request {
     command: Command,
+    /// Of the thread that asks: a child would have them, had that thread spawned it.
+    cores: Option<Cores>,
     reply: Sender<io::Result<Child>>,
 }
 
@@ -22,7 +26,11 @@ pub(super) fn spawn(mut command: Command) -> io::Result<Child> {
     die_with_parent(&mut command);
     let (reply, answer) = channel();
     supervisor()?
-        .send(Request { command, reply })
+        .send(Request {
+            command,
+            cores: allowed(),
+            reply,
+        })
         .map_err(|_| gone())?;
     answer.recv().map_err(|_| gone())?
 }
@@ -43,8 +51,16 @@ fn supervisor() -> io::Result<Sender<Request>> {
 
 fn serve(requests: &Receiver<Request>) {
     // The static keeps a sender, so this ends with the process only.
-    for Request { mut command, reply } in requests {
-        if let Err(unclaimed) = reply.send(command.spawn())
+    for request in requests {
+        let Request {
+            mut command,
+            cores,
+            reply,
+        } = request;
+        // Before the fork, since Go asks for its cores when it begins.
+        let held = cores.as_ref().map(Held::to).transpose();
+        let spawned = held.and_then(|_held| command.spawn());
+        if let Err(unclaimed) = reply.send(spawned)
             && let Ok(mut child) = unclaimed.0
         {
             let _ = child.kill();
@@ -80,6 +96,33 @@ mod tests {
         assert!(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_child_has_the_cores_of_the_thread_that_asked_for_it() {
+        let cores_of = |child: &Child| {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+            let mut lines = status.lines();
+            let line = lines.find_map(|l| l.strip_prefix("Cpus_allowed_list:"));
+            line.unwrap().parse::<Cores>().unwrap()
+        };
+        let sleep = || {
+            let mut sleep = Command::new("sleep");
+            sleep.arg("30");
+            spawn(sleep).unwrap()
+        };
+        let all = allowed().unwrap();
+        let last: Cores = all.iter().last().into_iter().collect();
+        let mut held = {
+            let _held = Held::to(&last).unwrap();
+            sleep()
+        };
+        let mut free = sleep();
+        assert_eq!((cores_of(&held), cores_of(&free)), (last, all));
+        for child in [&mut held, &mut free] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod binary;
 pub mod blocks;
 pub mod change;
+mod cores;
 pub mod delays;
 pub mod encoded;
 pub mod gate;
@@ -18,6 +19,7 @@ pub mod validity;
 
 pub use binary::BinaryInfo;
 pub use blocks::{Block, Blocks};
+pub use cores::{Cores, CoresError};
 pub use delays::{DelayBook, Delays, FileDelays};
 pub use hist::Hist;
 pub use hlog::{HlogReader, HlogWriter};

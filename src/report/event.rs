@@ -4,7 +4,7 @@
 use crate::kube::OpClass;
 use crate::kube::opclass::Verb;
 use crate::kube::resource::Resource;
-use crate::measure::{BinaryInfo, Blocks, MediumInfo};
+use crate::measure::{BinaryInfo, Blocks, Cores, MediumInfo};
 use crate::rpc::Effect;
 use crate::rpc::Rpc;
 use hdrhistogram::Histogram;
@@ -351,8 +351,14 @@ pub struct Environment {
     pub kernel: String,
     /// CPU model.
     pub cpu_model: String,
-    /// Cores this process may use.
+    /// Cores this process may use: those of the client, where local etcds have cores of their own.
     pub cpus: u32,
+    /// Which ones: `2-3`. Absent where the kernel does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_cores: Option<Cores>,
+    /// The cores of the etcds that etcdmark started: the same ones unless they were given their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etcd_cores: Option<Cores>,
     /// Memory, bytes.
     pub memory: u64,
     /// Kernel clock source; empty if unknown.

@@ -4,6 +4,7 @@ use super::cgroup;
 use super::listeners::etcds;
 use super::locality::{Place, place, port};
 use super::procfs;
+use crate::measure::Cores;
 use crate::report::Environment;
 use crate::target::Target;
 use rustix::process::Pid;
@@ -22,11 +23,11 @@ pub fn capture<'a>(
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let clock =
         fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource");
-    let mine = sched_getaffinity(None).ok();
+    let targets: Vec<&Target> = targets.into_iter().collect();
+    let mine = cores_of(None);
     let cpu_quota = cgroup::cpu_quota();
-    let places: Vec<Place> = targets
-        .into_iter()
-        .map(|target| cores(mine.as_ref(), cpu_quota, target))
+    let places: Vec<Place> = (targets.iter())
+        .map(|target| place_of(mine.as_ref(), cpu_quota, target))
         .collect();
     Environment {
         hostname: uname.nodename().to_string_lossy().into_owned(),
@@ -37,7 +38,9 @@ pub fn capture<'a>(
         ),
         cpu_model: cpu_model(&cpuinfo)
             .unwrap_or_else(|| uname.machine().to_string_lossy().into_owned()),
-        cpus: mine.as_ref().map_or(0, CpuSet::count),
+        cpus: (mine.as_ref()).map_or(0, |cores| u32::try_from(cores.count()).unwrap_or(u32::MAX)),
+        etcd_cores: etcd_cores(&targets),
+        client_cores: mine,
         memory: procfs::kilobytes(&meminfo, "MemTotal").map_or(0, |bytes| bytes as u64),
         clock_source: clock.map_or_else(|_| String::new(), |s| s.trim().to_owned()),
         workers,
@@ -49,7 +52,7 @@ pub fn capture<'a>(
 }
 
 /// Whether an etcd uses the cores that this process may use.
-fn cores(mine: Option<&CpuSet>, cpu_quota: Option<f64>, target: &Target) -> Place {
+fn place_of(mine: Option<&Cores>, cpu_quota: Option<f64>, target: &Target) -> Place {
     let shares = |pids: &[Pid]| pids.iter().any(|pid| shares(mine, cpu_quota, *pid));
     if target.local_members.is_empty() {
         let places: Vec<Place> = (target.endpoints.iter())
@@ -71,20 +74,37 @@ fn cores(mine: Option<&CpuSet>, cpu_quota: Option<f64>, target: &Target) -> Plac
         let found = first.into_iter().find(|p| places.contains(p));
         return found.unwrap_or(Place::Elsewhere);
     }
-    let pids = target.local_members.iter();
-    let pids = pids.filter_map(|m| Pid::from_raw(i32::try_from(m.pid).ok()?));
-    match shares(&pids.collect::<Vec<_>>()) {
+    match shares(&local_pids(target).collect::<Vec<_>>()) {
         true => Place::Here,
         false => Place::Elsewhere,
     }
 }
 
+/// The processes that etcdmark started for it.
+fn local_pids(target: &Target) -> impl Iterator<Item = Pid> {
+    let members = target.local_members.iter();
+    members.filter_map(|m| Pid::from_raw(i32::try_from(m.pid).ok()?))
+}
+
+/// The cores of all etcds that etcdmark started; none without one, or where they are not known.
+fn etcd_cores(targets: &[&Target]) -> Option<Cores> {
+    let pids = targets.iter().flat_map(|target| local_pids(target));
+    let of_each: Option<Vec<Cores>> = pids.map(|pid| cores_of(Some(pid))).collect();
+    let all = of_each.filter(|all| !all.is_empty())?;
+    Some(all.iter().flat_map(Cores::iter).collect())
+}
+
+/// The cores of a process' first thread, or of this thread; none where the kernel does not say.
+fn cores_of(pid: Option<Pid>) -> Option<Cores> {
+    let set = sched_getaffinity(pid).ok()?;
+    let cores = 0..CpuSet::MAX_CPU;
+    Some(cores.filter(|core| set.is_set(*core)).collect())
+}
+
 /// Whether the process may run on one of these cores, or is held to the same CPU quota as this one.
-fn shares(mine: Option<&CpuSet>, cpu_quota: Option<f64>, pid: Pid) -> bool {
-    let cores = match (mine, sched_getaffinity(Some(pid)).ok()) {
-        (Some(mine), Some(theirs)) => {
-            (0..CpuSet::MAX_CPU).any(|cpu| mine.is_set(cpu) && theirs.is_set(cpu))
-        }
+fn shares(mine: Option<&Cores>, cpu_quota: Option<f64>, pid: Pid) -> bool {
+    let cores = match (mine, cores_of(Some(pid))) {
+        (Some(mine), Some(theirs)) => mine.shares(&theirs),
         // Not known: the careful answer.
         _ => true,
     };
@@ -124,6 +144,8 @@ mod tests {
             name: "me".into(),
             pid: std::process::id(),
             data_dir: "/".into(),
+            file_system: String::new(),
+            in_memory: None,
             medium: None,
             binary: crate::measure::BinaryInfo::default(),
             endpoint: String::new(),

@@ -310,6 +310,8 @@ mod tests {
                 name: name.into(),
                 pid,
                 data_dir: "/".into(),
+                file_system: String::new(),
+                in_memory: None,
                 medium: None,
                 binary: crate::measure::BinaryInfo::default(),
                 endpoint: String::new(),

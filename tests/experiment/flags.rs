@@ -37,6 +37,62 @@ fn flags_of_run_are_for_every_arm() {
 }
 
 #[test]
+fn an_arm_shares_its_cores_with_the_client_only_where_that_is_asked_for() {
+    if std::thread::available_parallelism().unwrap().get() < 2 {
+        return;
+    }
+    let arms = file("").replace(FLAGS, "etcd: {pin: false}");
+    let desk = Desk::new(&arms.replace("name: plain\n", "name: plain\n      etcd: {pin: true}\n"));
+    let said = desk.play(&["--smoke"]);
+    assert!(said.is_well(), "{said:?}");
+    assert!(said.stdout.contains(", on the client's cores"), "{said:?}");
+    for (arm, result) in results(&desk) {
+        let shares = &result["validity"]["inputs"]["shares_cores_with_etcd"];
+        assert_eq!(*shares, arm["arm"] == "small-batch", "{arm}");
+    }
+    // The flag is for every arm: then these are the same.
+    let said = desk.play(&["--smoke", "--no-pin"]);
+    assert!(
+        said.code == 2
+            && said
+                .stderr
+                .contains("--no-pin: is for the etcd of every arm"),
+        "{said:?}"
+    );
+    let both = Desk::new(&file(""));
+    let said = both.play(&["--smoke", "--no-pin"]);
+    assert!(said.is_well(), "{said:?}");
+    for (arm, result) in results(&both) {
+        let shares = &result["validity"]["inputs"]["shares_cores_with_etcd"];
+        assert_eq!(*shares, true, "{arm}");
+    }
+}
+
+#[test]
+fn arms_that_have_no_disk_say_so_before_they_are_played() {
+    let desk = Desk::new(&file(""));
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let memory = memory.path().to_str().unwrap();
+    let notes = |args: &[&str]| {
+        let show = ["experiment", "show", "x.yaml", "--plan", "--smoke"];
+        let said = desk.etcdmark(&[&show[..], args].concat());
+        let plan: Value = serde_json::from_str(&said.stdout).unwrap();
+        plan["notes"].to_string()
+    };
+    let told = "arms plain, small-batch: the data are in memory (tmpfs ";
+    assert!(notes(&["--data-dir", memory]).contains(told));
+    assert!(!notes(&["--data-dir", env!("CARGO_MANIFEST_DIR")]).contains("in memory"));
+    let said = desk.play(&["--smoke", "--data-dir", memory]);
+    assert!(said.is_well(), "{said:?}");
+    let told_at = said.stderr.find(told).unwrap_or(usize::MAX);
+    assert!(
+        told_at < said.stderr.find("trial 1 of").unwrap(),
+        "{said:?}"
+    );
+    assert!(said.words().contains(told), "{said:?}");
+}
+
+#[test]
 fn a_flag_that_an_arm_contradicts_is_refused_with_both_places() {
     let desk = Desk::new(&file(""));
     let external = Desk::new(&file("").replace(FLAGS, "etcd: {endpoints: [\"127.0.0.1:1\"]}"));

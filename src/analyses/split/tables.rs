@@ -8,6 +8,7 @@ use crate::experiment::result::document::Table;
 use crate::experiment::result::metric::Unit;
 use crate::experiment::result::phrases;
 use crate::human::numbers::{bytes, count, percent, rate, seconds, three};
+use crate::measure::Cores;
 use crate::report::{Counts, MemberFigures};
 use std::collections::BTreeMap;
 
@@ -290,7 +291,12 @@ impl Tables<'_> {
         }
         let several = self.evidence.plan.arms.iter().any(|a| a.stores.len() > 1);
         if let Some(run) = runs().next().filter(|_| several) {
-            let cpus = run.header.environment.cpus;
+            let machine = &run.header.environment;
+            let mut cpus = machine.cpus;
+            if let (Some(etcd), Some(client)) = (&machine.etcd_cores, &machine.client_cores) {
+                let all: Cores = etcd.iter().chain(client.iter()).collect();
+                cpus = u32::try_from(all.count()).unwrap_or(cpus);
+            }
             notes.push(format!(
                 "the etcds of an arm and etcdmark share this machine ({} cores){}: a split helps more when each \
                  etcd has its own machine",

@@ -14,6 +14,7 @@ use crate::cli::session::Session;
 use crate::clock;
 use crate::engine::{self, guards};
 use crate::human::threshold::{Figure, Threshold};
+use crate::local::Pinning;
 use crate::report::{RunDirectory, RunResult, Sink, Tee, text};
 use crate::workload::{
     Actor, ClassRate, GuardKind, Overrides, ResolvedWorkload, RunSettings, Source,
@@ -247,10 +248,18 @@ impl Search<'_> {
         let resolved = self.resolve(attempt)?;
         descriptors::raise(&resolved)?;
         let quiet = self.args.output.quiet || number > 1;
-        let start = self
-            .args
-            .etcds()
-            .start(&resolved, self.external.clone(), quiet);
+        let args = self.args;
+        let pinning = (args.local).pinning(resolved.stores.len(), resolved.load.workers)?;
+        let local = self.external.target.is_none();
+        let pinning = pinning.filter(|pinning| local && pinning.applies(args.pin.asked()));
+        let held = pinning.as_ref().map(Pinning::hold_client).transpose();
+        let _held = held.map_err(|e| {
+            CliError::failure(format!(
+                "cannot give etcdmark cores of its own: {e}; pass --no-pin"
+            ))
+        })?;
+        let (etcds, external) = (args.etcds(), self.external.clone());
+        let start = etcds.start(&resolved, external, pinning.as_ref(), quiet);
         let (targets, locals) = session.ready(start)?;
         let run_id = format!("{}-{number:03}", self.id);
         let settings = RunSettings {

@@ -2,7 +2,7 @@
 
 use super::super::cluster_flags::{ClusterFlags, LoadTargetFlags};
 use super::super::etcds::Etcds;
-use super::super::local_flags::LocalFlags;
+use super::super::local_flags::{LocalFlags, PinFlags};
 use super::super::output::{Format, complain, print, print_json};
 use super::super::progress::Line;
 use super::super::session::Session;
@@ -171,6 +171,7 @@ fn external(args: &Args) -> Result<Option<Target>, CliError> {
         cluster: &args.cluster,
         load: &load,
         local: &args.local,
+        pin: &PinFlags::default(),
     };
     let found = etcds.external(args.keep_data)?;
     if found.target.is_none() && args.raw_keys {
@@ -214,8 +215,9 @@ fn start(
     settings: &Settings,
     session: &Session,
 ) -> Result<(Target, LocalCluster), CliError> {
-    let local = session.ready(args.local.start(None, settings.seed))?;
-    if let Some(note) = local.note() {
+    // Not pinned: the Go tool takes all cores, and this is to be held against it.
+    let local = session.ready(args.local.start(None, settings.seed, None))?;
+    for note in local.note().into_iter().chain(local.in_memory()) {
         complain(note);
     }
     let mut target = local.target();

@@ -1,4 +1,4 @@
-//! Which arms share a disk that they were meant to tell apart.
+//! Which arms share a disk that they were meant to tell apart, and which have none.
 
 use super::arm::Arm;
 use super::etcd::Etcd;
@@ -45,6 +45,27 @@ pub(crate) fn shared(arms: &[Arm]) -> Vec<String> {
         )
     };
     disks.into_iter().map(say).collect()
+}
+
+/// A remark where arms have no disk at all. One of which a store is in memory beside others was made so.
+pub(crate) fn none(arms: &[Arm]) -> Vec<String> {
+    let mut remarks: Vec<(String, Vec<&str>)> = Vec::new();
+    for arm in arms {
+        let of_each = arm.places().map(|etcd| etcd.options(None, 1).in_memory());
+        let of_each: Option<Vec<String>> = of_each.collect();
+        let Some(remark) = of_each.and_then(|all| all.into_iter().next()) else {
+            continue;
+        };
+        match remarks.iter_mut().find(|(other, _)| *other == remark) {
+            Some((_, names)) => names.push(arm.name()),
+            None => remarks.push((remark, vec![arm.name()])),
+        }
+    }
+    let say = |(remark, names): (String, Vec<&str>)| {
+        let s = if names.len() > 1 { "s" } else { "" };
+        format!("arm{s} {}: {remark}", names.join(", "))
+    };
+    remarks.into_iter().map(say).collect()
 }
 
 /// Where an etcd keeps what, if its disk is to tell. A medium is on none.

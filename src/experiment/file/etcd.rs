@@ -5,7 +5,8 @@ use super::external::ExternalEtcd;
 use crate::etcd::quota;
 use crate::experiment::plan::{PlannedMedium, StorePlan};
 use crate::local::{
-    BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium, Scratch, quota_flag,
+    BinaryChoice, EtcdBinary, FileSystem, LocalError, LocalOptions, Medium, Pinning, Scratch,
+    quota_flag,
 };
 use crate::target::MemberChoice;
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ impl StoreEtcd {
             };
             plan.data_dir = Some(real(&etcd.scratch.parent));
             plan.wal_dir = etcd.spec.wal_dir.as_deref().map(real);
+            plan.pin = Some(etcd.may_be_pinned());
         }
         if let Some(binary) = &mut plan.binary {
             binary.path.clear();
@@ -55,6 +57,11 @@ impl StoreEtcd {
             medium.name.clear();
         }
         plan
+    }
+
+    /// etcdmark starts it, and gives it the cores of its own that there are.
+    pub(crate) fn is_pinned(&self, pinning: &Pinning) -> bool {
+        matches!(self, StoreEtcd::Local(etcd) if etcd.is_pinned(pinning))
     }
 
     /// What `plan.json` says of it.
@@ -148,7 +155,7 @@ impl Etcd {
                 version: None,
                 sha256: Some(self.binary.sha256.clone()),
             },
-            members: self.spec.members.unwrap_or(1),
+            members: self.members(),
             scratch_in: Some(self.scratch.parent.clone()),
             wal_dir: self.spec.wal_dir.clone(),
             medium: self.media.all.clone(),
@@ -164,6 +171,21 @@ impl Etcd {
     /// Where its data and its log are made.
     pub(crate) fn directories(&self) -> impl Iterator<Item = &Path> {
         std::iter::once(self.scratch.parent.as_path()).chain(self.spec.wal_dir.as_deref())
+    }
+
+    /// Whether it gets the cores of its own that there are.
+    pub(crate) fn is_pinned(&self, pinning: &Pinning) -> bool {
+        pinning.applies(self.spec.pin)
+    }
+
+    /// Whether it may get some.
+    pub(crate) fn may_be_pinned(&self) -> bool {
+        self.spec.pin != Some(false)
+    }
+
+    /// How many processes it is.
+    pub(crate) fn members(&self) -> usize {
+        self.spec.members.unwrap_or(1)
     }
 
     /// The member that is to lead it.
@@ -185,7 +207,7 @@ impl Etcd {
             endpoints: Vec::new(),
             version: self.binary.version.to_string(),
             binary: Some(self.binary.info()),
-            members: self.spec.members.unwrap_or(1),
+            members: self.members(),
             flags: self.spec.flags.clone(),
             data_dir: name(&self.spec.data_dir),
             medium: self.media.all.as_ref().map(PlannedMedium::from),
@@ -194,6 +216,7 @@ impl Etcd {
                 .collect(),
             leader: self.spec.leader,
             target: self.spec.target,
+            pin: self.spec.pin,
             file_system: FileSystem::of(&self.scratch.parent)
                 .map_or_else(|_| String::new(), |f| f.to_string()),
             wal_dir: name(&self.spec.wal_dir),

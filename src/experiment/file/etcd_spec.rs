@@ -46,6 +46,10 @@ pub struct EtcdSpec {
     /// Members that receive load: `all`, `leader` or `followers`. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<MemberChoice>,
+    /// Give it and etcdmark cores of their own (true: also where etcd gets a single one), or leave them on the same ones
+    /// (false). Default: of their own where etcd gets two or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<bool>,
     /// Members of an external etcd: `[https://10.0.0.1:2379]`. Cannot be combined with fields that describe how to
     /// start an etcd. Default: none, etcdmark starts one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -95,6 +99,11 @@ impl EtcdSpec {
             ),
             ("members", self.members.map(|n| format!("--members {n}"))),
             ("dataDir", self.data_dir.as_ref().map(dir)),
+            (
+                "pin",
+                self.pin
+                    .map(|pin| if pin { "--pin" } else { "--no-pin" }.to_owned()),
+            ),
             ("kind", self.kind.as_ref().map(|k| format!("--kind {k}"))),
             ("endpoints", self.endpoints.first().cloned()),
         ];
@@ -157,6 +166,7 @@ impl EtcdSpec {
                 .collect(),
             leader: self.leader.or(base.leader),
             target: self.target.or(base.target),
+            pin: self.pin.or(base.pin),
             endpoints: either(&self.endpoints, &base.endpoints),
             kind: self.kind.clone().or_else(|| base.kind.clone()),
             metrics_endpoints: either(&self.metrics_endpoints, &base.metrics_endpoints),

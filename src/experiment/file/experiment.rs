@@ -1,10 +1,11 @@
 //! A checked experiment: its plan, and what it takes to play the trials.
 
 use super::arm::Arm;
-use super::etcd::StoreEtcd;
+use super::etcd::{Etcd, StoreEtcd};
 use crate::experiment::error::ExperimentError;
 use crate::experiment::plan::{ExperimentPlan, TrialPlan};
 use crate::experiment::registry::RegistryEntry;
+use crate::local::Pinning;
 use crate::workload::{Phases, ResolvedWorkload};
 
 /// A checked experiment.
@@ -53,6 +54,21 @@ impl Experiment {
     ) -> impl Iterator<Item = Result<ResolvedWorkload, ExperimentError>> + '_ {
         let traffic = self.arms.iter().flat_map(|a| &a.traffic);
         traffic.map(|t| t.resolve(self.plan.seed))
+    }
+
+    /// The cores of the etcds and of the client, the same in all arms: by the arm with the most members and the workload with
+    /// the most workers. None where no arm wants them, or there is but one.
+    pub(crate) fn pinning(&self) -> Result<Option<Pinning>, ExperimentError> {
+        let pinned = |arm: &Arm| {
+            let etcds = arm.places().filter(|etcd| etcd.may_be_pinned());
+            etcds.map(Etcd::members).sum::<usize>()
+        };
+        let members = self.arms.iter().map(pinned).max().unwrap_or(0);
+        let mut workers = 1;
+        for workload in self.workloads() {
+            workers = workers.max(workload?.load.workers);
+        }
+        Ok(Pinning::of_this_machine(members, workers))
     }
 
     /// Whether a trial ends when its etcd has been filled and led back, before its duration.

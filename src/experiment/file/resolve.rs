@@ -118,7 +118,8 @@ impl ExperimentSource {
         plan.trials = trials(&plan);
         plan.hash = hash(&plan, &arms);
         // Remarks decide nothing.
-        plan.notes = disks::shared(&arms);
+        plan.notes = disks::none(&arms);
+        plan.notes.extend(disks::shared(&arms));
         plan.notes.extend(elsewhere(&plan));
         plan.notes.extend(external::shared(&arms));
         for warning in arms.iter().flat_map(Arm::warnings) {

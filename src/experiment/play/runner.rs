@@ -2,7 +2,7 @@
 
 use super::directory::ExperimentDirectory;
 use super::external;
-use super::testbed::{InitialData, Testbed};
+use super::testbed::{self, InitialData, Testbed};
 use crate::clock::{self, SECOND};
 use crate::control::Control;
 use crate::experiment::error::ExperimentError;
@@ -11,7 +11,7 @@ use crate::experiment::plan::TrialPlan;
 use crate::experiment::result::document::{ExperimentResult, TrialState};
 use crate::experiment::result::leadership;
 use crate::experiment::result::reduce::{StoredTrial, reduce};
-use crate::local::SyncCosts;
+use crate::local::{Pinning, SyncCosts};
 use crate::report::Sink;
 use crate::workload::Phases;
 
@@ -43,6 +43,7 @@ pub fn run(
         observer,
         stored: directory.stored(),
         costs: SyncCosts::default(),
+        pinning: experiment.pinning()?,
         live: false,
         played: 0.0,
         count: 0,
@@ -104,6 +105,8 @@ pub(super) struct Runner<'a> {
     pub(super) stored: Vec<StoredTrial>,
     /// What syncs cost where media are emulated: measured once, the same in all trials.
     pub(super) costs: SyncCosts,
+    /// The cores of the etcds that get their own, and of the client beside them.
+    pub(super) pinning: Option<Pinning>,
     /// An external etcd may be a live cluster's: the load of every arm ramps up.
     pub(super) live: bool,
     /// Seconds that trials took, and how many of them.
@@ -116,7 +119,8 @@ impl Runner<'_> {
     fn check_media(&mut self) -> Result<(), ExperimentError> {
         for arm in &self.experiment.arms {
             for etcd in arm.places() {
-                let checked = etcd.options(None, 1).check_media(&mut self.costs);
+                let options = testbed::on_cores(etcd.options(None, 1), etcd, self.pinning.as_ref());
+                let checked = options.check_media(&mut self.costs);
                 checked.map_err(|source| ExperimentError::Local {
                     arm: arm.name().to_owned(),
                     source: Box::new(source),
@@ -134,7 +138,8 @@ impl Runner<'_> {
             if let (Some(trial), Some(_)) = (first, arm.places().next()) {
                 let (name, etcds, _) = self.experiment.scene(trial)?;
                 let ground = InitialData::Fresh;
-                Testbed::start(name, etcds, ground, trial.seed, &self.costs, self.control)?.stop();
+                let (costs, control) = (&self.costs, self.control);
+                Testbed::start(name, etcds, ground, trial.seed, costs, None, control)?.stop();
             }
         }
         Ok(())

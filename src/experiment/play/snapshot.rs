@@ -44,6 +44,7 @@ impl Runner<'_> {
             InitialData::Keep(&dir),
             trial.seed,
             &self.costs,
+            None,
             self.control,
         )?;
         let mut plan = self.plan(&testbed, resolved, self.run_id(etcds))?;

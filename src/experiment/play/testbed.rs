@@ -4,7 +4,7 @@ use super::leader;
 use crate::control::Control;
 use crate::experiment::error::ExperimentError;
 use crate::experiment::file::etcd::{Etcd, StoreEtcd};
-use crate::local::{LocalCluster, LocalOptions, SyncCosts};
+use crate::local::{LocalCluster, LocalOptions, Pinning, SyncCosts};
 use crate::target::MemberChoice;
 use crate::target::Target;
 use std::collections::BTreeMap;
@@ -43,13 +43,14 @@ pub(crate) enum InitialData<'a> {
 
 impl Testbed {
     /// Starts the etcds of an arm, external ones apart, and waits until they answer. `seed` is that of the times
-    /// that media ask for, `costs` what syncs cost where they are emulated.
+    /// that media ask for, `costs` what syncs cost where they are emulated, `pinning` the cores of those that get their own.
     pub(crate) fn start(
         arm: &str,
         etcds: &[StoreEtcd],
         ground: InitialData<'_>,
         seed: u64,
         costs: &SyncCosts,
+        pinning: Option<&Pinning>,
         control: &Control,
     ) -> Result<Testbed, ExperimentError> {
         let mut testbed = Testbed {
@@ -70,9 +71,10 @@ impl Testbed {
                 arm: arm.to_owned(),
                 source: Box::new(source),
             };
+            let options = on_cores(options(etcd, ground, seed, costs), etcd, pinning);
             let started = testbed.runtime.block_on(async {
                 tokio::select! {
-                    started = LocalCluster::start(options(etcd, ground, seed, costs)) => started.map_err(failed),
+                    started = LocalCluster::start(options) => started.map_err(failed),
                     // Dropping an etcd that is starting ends it and removes its directory.
                     () = control.until_interrupted() => Err(ExperimentError::Interrupted),
                 }
@@ -161,6 +163,19 @@ pub(crate) fn runtime() -> Result<Runtime, ExperimentError> {
         .enable_all()
         .build()
         .map_err(|e| ExperimentError::at("experiment", format!("cannot start a runtime: {e}")))
+}
+
+/// The same on the etcd's own cores, if it gets any.
+pub(super) fn on_cores(
+    options: LocalOptions,
+    etcd: &Etcd,
+    pinning: Option<&Pinning>,
+) -> LocalOptions {
+    let pinning = pinning.filter(|pinning| etcd.is_pinned(pinning));
+    LocalOptions {
+        cores: pinning.map(|pinning| pinning.etcd.clone()),
+        ..options
+    }
 }
 
 fn options(etcd: &Etcd, ground: InitialData<'_>, seed: u64, costs: &SyncCosts) -> LocalOptions {

@@ -12,6 +12,7 @@ use crate::experiment::error::ExperimentError;
 use crate::experiment::file::etcd::StoreEtcd;
 use crate::experiment::plan::TrialPlan;
 use crate::experiment::result::outcome::Outcome;
+use crate::local::Pinning;
 use crate::report::{RunDirectory, RunResult, Sink, Tee};
 use crate::workload::{GuardKind, Plan, TrialCoordinates};
 use std::fs;
@@ -41,7 +42,14 @@ impl Runner<'_> {
             .map_or(InitialData::Fresh, InitialData::Copy);
         // What the trial before left to be written is not this one's work.
         flush(etcds);
-        let begun = Testbed::start(arm, etcds, ground, trial.seed, &self.costs, self.control)
+        let pinning = self.pinning.as_ref();
+        let held = pinning.filter(|pinning| etcds.iter().any(|etcd| etcd.is_pinned(pinning)));
+        let _held = held.map(Pinning::hold_client).transpose().map_err(|e| {
+            let message = format!("cannot give etcdmark cores of its own: {e}; pass --no-pin");
+            ExperimentError::at("etcd.pin", message)
+        })?;
+        let (costs, control) = (&self.costs, self.control);
+        let begun = Testbed::start(arm, etcds, ground, trial.seed, costs, pinning, control)
             .and_then(|testbed| {
                 let run_id = self.run_id(etcds);
                 external::sweep(&testbed, arm, etcds, &run_id, self.control)?;

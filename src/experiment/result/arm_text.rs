@@ -44,6 +44,10 @@ fn store(s: &StorePlan, several: bool) -> String {
         Some(MemberChoice::Leader) => ", load on the leader",
         Some(MemberChoice::Followers) => ", load on the followers",
     };
+    let pin = match s.pin {
+        Some(false) => ", on the client's cores",
+        _ => "",
+    };
     let flags: String = s.flags.iter().map(|f| format!(" {f}")).collect();
     let name = if several {
         format!("{} on ", s.store)
@@ -51,7 +55,7 @@ fn store(s: &StorePlan, several: bool) -> String {
         String::new()
     };
     format!(
-        "{name}etcd {}{members}{data}{log}{medium}{own}{leader}{loaded}{flags}",
+        "{name}etcd {}{members}{data}{log}{medium}{own}{leader}{loaded}{pin}{flags}",
         s.version
     )
 }

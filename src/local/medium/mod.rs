@@ -35,18 +35,20 @@ use super::data_dir::io_error;
 use super::error::LocalError;
 use super::fs::FileSystem;
 use super::options::LocalOptions;
+use super::pinning;
 use super::supervisor;
 use crate::clock::{Nanos, now};
-use crate::measure::{MediumInfo, SyncCost};
+use crate::measure::{Cores, MediumInfo, SyncCost};
 use crate::rng::stream;
 use crate::target::LocalMedium;
 
 /// A medium that seems too fast is looked at so often: for a moment the machine may have had much else to do.
 const ATTEMPTS: u32 = 3;
 
-/// What syncs cost in directories, and in those below them on the same file system: each is measured once.
+/// What syncs cost in directories, and in those below them on the same file system: each is measured once on the cores
+/// that are used.
 #[derive(Clone, Debug, Default)]
-pub struct SyncCosts(BTreeMap<PathBuf, Cost>);
+pub struct SyncCosts(BTreeMap<(Cores, PathBuf), Cost>);
 
 impl SyncCosts {
     /// Measures both directories, unless they were measured before, and checks that the medium is slower than they are.
@@ -67,7 +69,7 @@ impl SyncCosts {
                 Err(e) if attempt == ATTEMPTS => return Err(e),
                 Err(_) => self
                     .0
-                    .retain(|known, _| !wal.starts_with(known) && !db.starts_with(known)),
+                    .retain(|(_, known), _| !wal.starts_with(known) && !db.starts_with(known)),
             }
             attempt += 1;
         }
@@ -76,7 +78,10 @@ impl SyncCosts {
     /// `dir` is resolved.
     fn of(&mut self, dir: &Path, medium: &Medium) -> Result<Cost, LocalError> {
         let device = |dir: &Path| std::fs::metadata(dir).map(|m| m.dev()).ok();
-        let covers = |known: &Path| dir.starts_with(known) && device(known) == device(dir);
+        let cores = pinning::allowed().unwrap_or_default();
+        let covers = |(on, known): &(Cores, PathBuf)| {
+            *on == cores && dir.starts_with(known) && device(known) == device(dir)
+        };
         if let Some((_, cost)) = self.0.iter().find(|(known, _)| covers(known)) {
             return Ok(*cost);
         }
@@ -87,7 +92,7 @@ impl SyncCosts {
                 source,
             },
         })?;
-        self.0.insert(dir.to_owned(), cost);
+        self.0.insert((cores, dir.to_owned()), cost);
         Ok(cost)
     }
 }
@@ -113,6 +118,7 @@ impl LocalOptions {
     /// Whether its media can be emulated where its members are going to lie: a second for each directory that `costs`
     /// does not know.
     pub(crate) fn check_media(&self, costs: &mut SyncCosts) -> Result<(), LocalError> {
+        let _held = self.hold()?;
         let real = |dir: &Path| dir.canonicalize().map_err(io_error("cannot resolve", dir));
         let data = real(&self.scratch_parent())?;
         let wal = self
@@ -150,7 +156,8 @@ impl MemberMedium {
         })
     }
 
-    /// Spawns an etcd on the medium, which it keeps until it ends. Blocks for a fork and an exec.
+    /// Spawns an etcd on the medium, which it keeps until it ends. What holds its syncs runs on its cores, which are those of
+    /// this thread. Blocks for a fork and an exec.
     pub(super) fn spawn(&self, mut command: Command) -> io::Result<Child> {
         let prepared = seccomp::prepare(&mut command)?;
         let mut child = supervisor::spawn(command)?;

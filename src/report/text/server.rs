@@ -1,7 +1,8 @@
 //! etcd's, the host's and the generator's own figures.
 
 use crate::human::numbers::{bytes, count, ns, percent, rate, seconds, things};
-use crate::measure::validity;
+use crate::measure::{Cores, validity};
+use crate::report::Environment;
 use crate::report::result::{Accounts, MemberFigures, RunResult};
 
 /// A line per member.
@@ -123,6 +124,9 @@ pub(super) fn client(r: &RunResult) -> Vec<String> {
         if machine.etcd_place_unknown && !machine.shares_cores_with_etcd {
             line.push_str(" (whether etcd shares them is unknown)");
         }
+        if let Some((etcd, client)) = apart(machine) {
+            line.push_str(&format!(" (etcd on {etcd}, etcdmark on {client})"));
+        }
         if let Some(each) = r.client.cpu_per_attempt {
             line.push_str(&format!(", {} per attempt", seconds(each)));
         }
@@ -155,6 +159,12 @@ pub(super) fn client(r: &RunResult) -> Vec<String> {
         lines.push(format!("host    {}", host.join(", ")));
     }
     lines
+}
+
+/// The cores of local etcds and of etcdmark, where each has its own.
+fn apart(machine: &Environment) -> Option<(&Cores, &Cores)> {
+    let (etcd, client) = (machine.etcd_cores.as_ref()?, machine.client_cores.as_ref()?);
+    (!etcd.shares(client)).then_some((etcd, client))
 }
 
 /// How the store was filled, checked and emptied.
