@@ -2,11 +2,10 @@
 # What it changes that a local etcd and etcdmark have cores of their own, as docs/method/placement.md quotes it: the same
 # traffic with and without, in interleaved blocks, each twice (A/A: the second differs in the level of etcd's log only).
 #
-#   scripts/full/placement.sh [BLOCKS]      default: 6, about 20 minutes
+#   scripts/full/placement.sh [BLOCKS]      default: 6, about 11 minutes
 #
-#   disk      data on the disk of TMPDIR; a calm level, and one at which 64 clients keep etcd busy
-#   slow      an emulated disk of 2 ms per sync, calm: what a read waits for when Go has one core and a sync holds it
-#   slow-two  the same, but Go may run two threads at a time on that core (GOMAXPROCS=2)
+#   disk  data on the disk of TMPDIR; a calm level, and one at which 64 clients keep etcd busy
+#   slow  an emulated disk of 2 ms per sync, calm: whether anything waits where Go has one core and a sync holds it
 #
 # Other work on the machine is in the figures: its load is printed before and after. Needs two cores and jq.
 #
@@ -62,35 +61,30 @@ experiment disk <<'YAML'
       - {name: calm, set: [cluster.nodes=1000]}
       - {name: busy, set: [actors.events.concurrency=64]}
 YAML
-for name in slow slow-two; do
-    experiment "$name" <<'YAML'
+experiment slow <<'YAML'
   etcd: {medium: openai-2018}
   arms:
     - {name: together, etcd: {pin: false}}
     - {name: apart, etcd: {pin: true}}
 YAML
-done
 
-# Medians over the trials of each arm and level: schedule lag p50 and p99 (µs), response p50 and p99 (µs), cores of etcd
-# and of etcdmark, trials.
+# A line for each level and arm: schedule lag p50 and p99 in µs, each the median over the trials with the smallest and the
+# largest, the cores, how many trials were valid.
 lags() {
-    local name=$1 dir
-    for dir in "$out/$name"/trials/*/; do
-        [ -e "$dir/result.json" ] || continue
-        jq -r --arg dir "$(basename "$dir")" '
-            [.header.arm, ($dir | capture("(?<level>calm|busy)").level // "calm"),
-             .total.schedule_lag.p50_ns / 1000, .total.schedule_lag.p99_ns / 1000,
-             .header.environment.etcd_cores, .header.environment.client_cores,
-             .validity.verdict] | @tsv' "$dir/result.json"
-    done | sort
+    find "$out/$1/trials" -name result.json -print0 | sort -z | xargs -0 jq -rs '
+        def level: .header.plan.spec.actors[] | select(.name == "events") | if .concurrency then "busy" else "calm" end;
+        def middle: sort | (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2;
+        def figures: map(. / 1000 | round) | "\(middle | round) (\(min) to \(max))";
+        map({arm: .header.arm, level: level, cores: "\(.header.environment | .etcd_cores + " | " + .client_cores)",
+             p50: .total.schedule_lag.p50_ns, p99: .total.schedule_lag.p99_ns, valid: (.validity.verdict == "valid")})
+        | group_by([.level, .arm])[]
+        | "\(.[0].level) \(.[0].arm), cores \(.[0].cores): schedule lag p50 \(map(.p50) | figures), p99 \(map(.p99) | figures) µs; \(map(select(.valid)) | length) of \(length) valid"'
 }
 
-for name in disk slow slow-two; do
+for name in disk slow; do
     step "$name (load: $(cut -d' ' -f1-3 /proc/loadavg))"
     code=0
-    threads=()
-    if [ "$name" = slow-two ]; then threads=(env GOMAXPROCS=2); fi
-    "${threads[@]}" "$etcdmark" experiment "$scratch/$name.yaml" --blocks "$blocks" --out "$out/$name" || code=$?
+    "$etcdmark" experiment "$scratch/$name.yaml" --blocks "$blocks" --out "$out/$name" || code=$?
     # 98: a trial was invalid twice, which is said; this machine may be too busy.
     [ "$code" = 0 ] || [ "$code" = 98 ] || exit "$code"
     lags "$name"

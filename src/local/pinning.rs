@@ -9,8 +9,8 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use super::error::LocalError;
 use crate::measure::Cores;
 
-/// Logical CPUs that etcd needs to be given its own without being asked. On one, Go runs one thread at a time: while that
-/// waits for a sync, reads wait too, up to 10 ms, which they do not on etcd's usual machines (docs/method/placement.md).
+/// Logical CPUs that etcd needs to be given its own without being asked. On a single one a busy etcd carries less than on
+/// two that it shares with the client, so the cure would change what is measured: docs/method/placement.md.
 const ENOUGH: usize = 2;
 
 /// Disjoint cores for the two sides of a run.
