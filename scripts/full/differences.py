@@ -20,6 +20,7 @@ for trial in result["trials"]:
         values[trial["block"], trial["arm"]] = trial["values"]
 arms = [arm["name"] for arm in result["plan"]["arms"] if arm["name"] != baseline]
 metrics = sorted(result["plan"]["primary"] + result["plan"]["metrics"])
+metrics = [m for m in metrics if any(m in of_trial for of_trial in values.values())]
 found = {}
 for arm in arms:
     of_arm = found.setdefault(arm, {metric: [] for metric in metrics})

@@ -44,5 +44,30 @@ spec:
   phases: {settle: 0s, warmup: 1s, duration: 6s}
 YAML
 target/quick/etcdmark experiment "$scratch/planted.yaml" --out "$scratch/out" -q >"$scratch/answer" || true
-python3 scripts/full/differences.py "$scratch/out/experiment.json" >tests/fixtures/gate.json
+python3 scripts/full/differences.py "$scratch/out/experiment.json" >"$scratch/planted.json"
+
+# A sync of 1.2 ms against one of 1 ms.
+for us in 1000 1200; do
+    printf 'apiVersion: etcdmark/v1alpha2\nkind: Medium\nmetadata: {name: fsync-%s}\nspec: {sync: {quantiles: [{p: 0, value: %sus}, {p: 1, value: %sus}]}}\n' \
+        "$us" "$us" $((us + us / 100)) >"$scratch/$us.yaml"
+done
+cat >"$scratch/fsync.yaml" <<YAML
+apiVersion: etcdmark/v1alpha2
+kind: Experiment
+metadata: {name: planted-fsync}
+spec:
+  question: What does a gate see of a slower fsync?
+  workload: {name: node-heartbeats, set: [cluster.nodes=$((rate * 10))]}
+  etcd: {path: $etcd}
+  arms:
+    - {name: base, etcd: {medium: $scratch/1000.yaml}}
+    - {name: fsync, etcd: {medium: $scratch/1200.yaml}}
+  primary: ["etcd:fsync", "node-lease/update:p50"]
+  metrics: ["etcd:fsyncs-per-op", "etcd:cpu-per-op", "etcd:commits-per-op", "etcd:rss", "node-lease/update:p90", "all:missed"]
+  blocks: $(((blocks + 1) / 2))
+  phases: {settle: 0s, warmup: 1s, duration: 6s}
+YAML
+target/quick/etcdmark experiment "$scratch/fsync.yaml" --out "$scratch/fsync" -q >"$scratch/answer" || true
+python3 scripts/full/differences.py "$scratch/fsync/experiment.json" >"$scratch/fsync.json"
+jq -c -s '.[0] * .[1]' "$scratch/planted.json" "$scratch/fsync.json" >tests/fixtures/gate.json
 cargo test --locked --test method recorded -- --nocapture
