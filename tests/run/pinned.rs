@@ -178,7 +178,7 @@ fn no_pin_leaves_them_together_and_so_does_one_core() {
     for (cores, args) in [(&all, &["--no-pin"][..]), (&first, &["--pin"])] {
         let seen = Seen::of(cores, args);
         assert!(seen.etcdmark.iter().all(|(_, c)| c == cores));
-        assert_eq!(seen.etcds, [cores.clone()]);
+        assert_eq!(seen.etcds, std::slice::from_ref(cores));
         assert_eq!(seen.environment("etcd_cores"), *cores);
         assert_eq!(seen.environment("client_cores"), *cores);
         assert!(seen.shares() && !seen.stdout.contains(" (etcd on "));
