@@ -45,7 +45,7 @@ fn an_arm_shares_its_cores_with_the_client_only_where_that_is_asked_for() {
     let desk = Desk::new(&arms.replace("name: plain\n", "name: plain\n      etcd: {pin: true}\n"));
     let said = desk.play(&["--smoke"]);
     assert!(said.is_well(), "{said:?}");
-    assert!(said.stdout.contains(", on the client's cores"), "{said:?}");
+    assert!(said.words().contains(", on the client's cores"), "{said:?}");
     for (arm, result) in results(&desk) {
         let shares = &result["validity"]["inputs"]["shares_cores_with_etcd"];
         assert_eq!(*shares, arm["arm"] == "small-batch", "{arm}");

@@ -46,7 +46,8 @@ fn store(s: &StorePlan, several: bool) -> String {
     };
     let pin = match s.pin {
         Some(false) => ", on the client's cores",
-        _ => "",
+        Some(true) => ", on cores of its own",
+        None => "",
     };
     let flags: String = s.flags.iter().map(|f| format!(" {f}")).collect();
     let name = if several {
