@@ -13,6 +13,8 @@ struct Switches {
     mute: AtomicBool,
     /// Each piece is passed on so much later, ms.
     delay: AtomicU64,
+    /// Bytes that callers sent.
+    sent: AtomicU64,
     /// What callers send is passed on at so many bytes per second, all connections together; 0 = at once.
     bytes_per_second: AtomicU64,
     /// When what was passed on so far is through at that rate, on this process's clock.
@@ -68,6 +70,11 @@ impl Proxy {
         self.switches.delay.store(ms, Ordering::Relaxed);
     }
 
+    /// Bytes that callers sent so far.
+    pub fn sent(&self) -> u64 {
+        self.switches.sent.load(Ordering::Relaxed)
+    }
+
     /// So many bytes per second from callers, all connections together.
     pub fn throttle(&self, bytes_per_second: u64) {
         self.switches
@@ -109,6 +116,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, of_caller: bool, switches: &Swit
             switches.delay.load(Ordering::Relaxed),
         ));
         if of_caller {
+            switches.sent.fetch_add(n as u64, Ordering::Relaxed);
             switches.wait(n);
         }
         if !switches.mute.load(Ordering::Relaxed) && to.write_all(&buffer[..n]).is_err() {
