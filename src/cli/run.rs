@@ -160,6 +160,9 @@ fn start(
     let local = external.target.is_none();
     let pinning = (args.local).pinning(resolved.stores.len(), resolved.load.workers)?;
     let pinning = pinning.filter(|pinning| local && pinning.applies(args.pin.asked()));
+    if local && args.pin.pin && pinning.is_none() {
+        complain("--pin: there is one core only, which etcd and etcdmark share");
+    }
     // Before the first thread is started: threads inherit their cores.
     let held = pinning.as_ref().map(Pinning::hold_client).transpose();
     let _held = held.map_err(|e| {

@@ -45,7 +45,7 @@ fn an_emulated_medium_on_memory_is_none() {
     let memory = tempfile::tempdir_in("/dev/shm").unwrap();
     let (out, data) = (home.path().join("out"), memory.path().join("data"));
     let (out, data) = (out.to_str().unwrap(), data.to_str().unwrap());
-    let args = ["run", "node-heartbeats", "--nodes", "20", "--medium", "gp3"];
+    let args = ["run", "node-heartbeats", "--nodes", "20", "--medium", "hdd"];
     let phases = ["--set", "phases.settle=0s", "--warmup", "0s"];
     let rest = ["--duration", "1s", "--out", out, "--data-dir", data];
     let said = etcdmark(&[&args[..], &phases[..], &rest[..]].concat());

@@ -68,6 +68,7 @@ struct Seen {
     etcds: Vec<Cores>,
     result: Value,
     stdout: String,
+    stderr: String,
 }
 
 impl Seen {
@@ -98,12 +99,13 @@ impl Seen {
         let header = events(&out).into_iter().find(|e| e["type"] == "header");
         let told = &header.unwrap()["environment"];
         assert_eq!(told, &result["header"]["environment"]);
-        let stdout = said.stdout;
+        let (stdout, stderr) = (said.stdout, said.stderr);
         Seen {
             etcdmark,
             etcds,
             result,
             stdout,
+            stderr,
         }
     }
 
@@ -156,7 +158,7 @@ fn local_etcds_and_the_client_have_cores_of_their_own() {
 #[test]
 fn what_holds_syncs_is_on_the_etcds_cores() {
     let Some(all) = several() else { return };
-    let seen = Seen::of(&all, &["--pin", "--medium", "gp3"]);
+    let seen = Seen::of(&all, &["--pin", "--medium", "hdd"]);
     let (etcd, client) = (
         seen.environment("etcd_cores"),
         seen.environment("client_cores"),
@@ -182,6 +184,8 @@ fn no_pin_leaves_them_together_and_so_does_one_core() {
         assert_eq!(seen.environment("etcd_cores"), *cores);
         assert_eq!(seen.environment("client_cores"), *cores);
         assert!(seen.shares() && !seen.stdout.contains(" (etcd on "));
+        let told = seen.stderr.contains("--pin: there is one core only");
+        assert_eq!(told, args.contains(&"--pin"), "{}", seen.stderr);
     }
 }
 
