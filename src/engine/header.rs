@@ -6,7 +6,6 @@ use crate::human::shell::word;
 use crate::kube::OpClass;
 use crate::report::{ClassInfo, EVENTS_VERSION, Header, MemberInfo, StoreInfo};
 use crate::rpc::WireKind;
-use crate::schedule::Schedule;
 use crate::server::environment;
 use crate::store::cleanup::REGISTRY;
 use crate::store::preflight::ClusterFacts;
@@ -112,7 +111,7 @@ fn classes(run: &RunContext) -> Vec<ClassInfo> {
     let plan = &run.plan;
     let mut rows: Vec<(OpClass, bool)> = Vec::new();
     for actor in &plan.actors {
-        let closed = matches!(actor.schedule, Schedule::Closed { .. });
+        let closed = actor.is_closed_loop();
         let model = plan.model(actor);
         let created = model.population().into_iter().map(|p| p.class);
         for class in created.chain(model.classes()) {

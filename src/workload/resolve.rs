@@ -19,7 +19,6 @@ use crate::human::units::Span;
 use crate::kube::Cluster;
 use crate::kube::KubernetesVersion;
 use crate::kube::Resource;
-use crate::schedule::Schedule;
 use crate::target::Target;
 use std::collections::BTreeSet;
 
@@ -212,10 +211,10 @@ impl ResolvedWorkload {
         let Some(measure) = self.phases.duration else {
             return false;
         };
-        let closed = |a: &Actor| matches!(a.schedule, Schedule::Closed { .. });
         let load = crate::clock::nanos(self.phases.warmup + measure);
         let due = self.traffic().due(load);
-        !self.actors.iter().any(closed) && due.iter().map(|(_, n, _)| n).sum::<f64>() < 1.0
+        !self.actors.iter().any(Actor::is_closed_loop)
+            && due.iter().map(|(_, n, _)| n).sum::<f64>() < 1.0
     }
 
     fn traffic(&self) -> Traffic<'_> {

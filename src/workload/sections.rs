@@ -10,7 +10,6 @@ use crate::human::units::{Length, Span};
 use crate::kube::Cluster;
 use crate::kube::KubernetesVersion;
 use crate::kube::OpClass;
-use crate::schedule::Schedule;
 use std::time::Duration;
 
 /// The hollow cluster; what is left out follows from the nodes.
@@ -93,7 +92,7 @@ pub(super) fn distinct(actors: &[ActorSpec]) -> Result<(), FieldError> {
 
 /// Scaling that would change nothing is a mistake.
 pub(super) fn effective_scaling(load: &LoadSpec, actors: &[Actor]) -> Result<(), FieldError> {
-    let open = |a: &Actor| !matches!(a.schedule, Schedule::Closed { .. });
+    let open = |a: &Actor| !a.is_closed_loop();
     if actors.iter().any(|a| a.kind.conduct.scales && open(a)) {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use super::plan::Actor;
 use crate::clock::{Nanos, SECOND};
 use crate::kube::actors::{Model, populations};
 use crate::kube::{Cluster, OpClass, Resource};
-use crate::schedule::{Schedule, expected, peak_rate};
+use crate::schedule::{expected, peak_rate};
 
 /// An op class of the load.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,8 +53,7 @@ impl<'a> Traffic<'a> {
             let (schedule, members) = (&actor.schedule, model.members());
             let on = peak_rate(schedule, members)?.total() > 0.0;
             let sessions = expected(schedule, members, 0, load)?.total();
-            let periodic = matches!(schedule, Schedule::Periodic { .. });
-            on.then_some((actor.name.as_str(), sessions, periodic))
+            on.then_some((actor.name.as_str(), sessions, actor.period().is_some()))
         };
         self.actors.iter().filter_map(due).collect()
     }
@@ -85,7 +84,7 @@ impl<'a> Traffic<'a> {
     pub(super) fn nameable(&self) -> Vec<(OpClass, bool)> {
         let mut all = Vec::new();
         for (actor, model) in &self.actors {
-            let closed = matches!(actor.schedule, Schedule::Closed { .. });
+            let closed = actor.is_closed_loop();
             all.extend(model.nameable().into_iter().map(|class| (class, closed)));
         }
         all
