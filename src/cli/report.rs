@@ -208,22 +208,22 @@ pub fn render(args: &Args) -> Result<(String, RunResult), CliError> {
         exit: e.exit(),
         message: e.to_string(),
     })?;
-    let result = &reducer.result();
-    let suite = || checks::of_run(result, &text::render(result, None));
+    let result = reducer.result();
+    let suite = || checks::of_run(&result, &text::render(&result, None));
     let rendered = match args.output {
-        Format::Text => text::render(result, Some(&args.dir)),
-        Format::Json => json::render(result).map_err(unwritten)?,
-        Format::Markdown => markdown::render(result),
+        Format::Text => text::render(&result, Some(&args.dir)),
+        Format::Json => json::render(&result).map_err(unwritten)?,
+        Format::Markdown => markdown::render(&result),
         Format::Github => github::render(&suite()),
         Format::Junit => junit::render(&suite()).map_err(unwritten)?,
-        Format::Csv => csv::render(result).map_err(unwritten)?,
-        Format::Benchstat => benchstat::render(result),
-        Format::Bmf => bmf::render(result).map_err(unwritten)?,
-        Format::Perfdash => perfdash::render(result).map_err(unwritten)?,
-        Format::Openmetrics => openmetrics::render(result),
-        Format::Hgrm => spectrum(&reducer, result, args.class.as_deref())?,
+        Format::Csv => csv::render(&result).map_err(unwritten)?,
+        Format::Benchstat => benchstat::render(&result),
+        Format::Bmf => bmf::render(&result).map_err(unwritten)?,
+        Format::Perfdash => perfdash::render(&result).map_err(unwritten)?,
+        Format::Openmetrics => openmetrics::render(&result),
+        Format::Hgrm => spectrum(&reducer, &result, args.class.as_deref())?,
     };
-    Ok((rendered, result.clone()))
+    Ok((rendered, result))
 }
 
 fn spectrum(

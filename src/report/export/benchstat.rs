@@ -2,7 +2,7 @@
 //! several runs one after the other are one file; benchstat compares two of these. A percentile that is a miss is `+Inf`: left
 //! out, it would leave the better runs. Times are seconds: benchstat scales them, and gives ns another unit where they are +∞.
 
-use super::{response, service};
+use super::{operations, response, service};
 use crate::report::result::{ClassResult, MemberFigures, RunResult, StoreResult};
 use std::fmt::Write;
 
@@ -86,7 +86,7 @@ pub(crate) fn parts(class: &str) -> String {
 
 fn class(c: &ClassResult) -> Option<Line> {
     let f = &c.figures;
-    let iterations = f.counts.offered.max(f.counts.ok);
+    let iterations = operations(f);
     if iterations == 0 {
         return None;
     }

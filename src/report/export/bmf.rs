@@ -2,7 +2,7 @@
 //! nanoseconds and rates per second, as Bencher's own measures are. JSON has no +∞: a percentile that is a miss is left out,
 //! and `missed` tells it.
 
-use super::{Headline, Quantile, response, service};
+use super::{Headline, Quantile, operations, response, service};
 use crate::report::result::{Figures, MemberFigures, RunResult};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ pub fn render(r: &RunResult) -> Result<String, serde_json::Error> {
 
 fn class(f: &Figures) -> Measures {
     let mut measures = Measures::new();
-    if f.counts.offered + f.counts.ok == 0 {
+    if operations(f) == 0 {
         return measures;
     }
     for (kind, all) in [("response", response(f)), ("service", service(f))] {

@@ -97,6 +97,11 @@ pub(crate) fn service(f: &Figures) -> Vec<Named> {
         .to_vec()
 }
 
+/// Operations that were offered; in a closed loop, those that succeeded. Of none, nothing is known.
+pub(crate) fn operations(f: &Figures) -> u64 {
+    f.counts.offered.max(f.counts.ok)
+}
+
 /// etcd's versions, each once.
 pub(crate) fn versions(r: &RunResult) -> String {
     let members = r.header.stores.iter().flat_map(|s| &s.members);

@@ -1,7 +1,7 @@
 //! OpenMetrics text: gauges and summaries in base units, a snapshot of the whole measure phase. Prometheus' older text format
 //! reads it too, so it suits Pushgateway and node_exporter's textfile collector; these refuse timestamps, and it has none.
 
-use super::{Named, response, service, versions};
+use super::{Named, operations, response, service, versions};
 use crate::measure::validity::Verdict;
 use crate::report::result::{ClassResult, RunResult, ThresholdVerdict};
 use std::fmt::Write;
@@ -152,7 +152,7 @@ fn classes(r: &RunResult, out: &mut Families) {
     let with = |c: &ClassResult, label: &'static str, value: &str| {
         [of(c), vec![(label, value.to_owned())]].concat()
     };
-    let any = |c: &&ClassResult| c.figures.counts.offered + c.figures.counts.ok > 0;
+    let any = |c: &&ClassResult| operations(&c.figures) > 0;
     let all = || r.classes.iter().filter(any);
     let outcomes = all().flat_map(|c| {
         let (f, k) = (&c.figures, &c.figures.counts);
