@@ -48,7 +48,7 @@ pub(crate) fn shared(arms: &[Arm]) -> Vec<String> {
 }
 
 /// A remark where arms have no disk at all. One of which a store is in memory beside others was made so.
-pub(crate) fn none(arms: &[Arm]) -> Vec<String> {
+pub(crate) fn in_memory(arms: &[Arm]) -> Vec<String> {
     let mut remarks: Vec<(String, Vec<&str>)> = Vec::new();
     for arm in arms {
         let of_each = arm.places().map(|etcd| etcd.options(None, 1).in_memory());

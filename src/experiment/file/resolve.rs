@@ -118,7 +118,7 @@ impl ExperimentSource {
         plan.trials = trials(&plan);
         plan.hash = hash(&plan, &arms);
         // Remarks decide nothing.
-        plan.notes = disks::none(&arms);
+        plan.notes = disks::in_memory(&arms);
         plan.notes.extend(disks::shared(&arms));
         plan.notes.extend(elsewhere(&plan));
         plan.notes.extend(external::shared(&arms));
