@@ -4,7 +4,7 @@
 //! loop waits, and the backend's commit. CPU is the limit when its cores are used up. What none of them explains is said to be
 //! unknown, with the figures.
 
-use crate::human::numbers::{percent, seconds, three};
+use crate::human::numbers::{count, percent, seconds, three};
 use crate::report::result::{MemberFigures, RunResult};
 use serde::{Deserialize, Serialize};
 
@@ -89,12 +89,12 @@ pub(super) fn bottleneck(r: &RunResult) -> Bottleneck {
     let host = host_busy(r);
     let cores = f64::from(r.header.environment.cpus.max(1));
     let mut told = Vec::new();
+    let busy = |share: f64, mean: Option<f64>| {
+        let (share, mean) = (percent(share.min(1.0)), seconds(mean.unwrap_or_default()));
+        format!("busy {share} of the time, {mean} in the mean")
+    };
     if let Some((share, m)) = fsync {
-        let mean = seconds(m.fsync_mean.unwrap_or_default());
-        let line = format!(
-            "busy {} of the time, {mean} in the mean",
-            percent(share.min(1.0))
-        );
+        let line = busy(share, m.fsync_mean);
         if share >= BUSY {
             return found(Limit::Fsync, line);
         }
@@ -104,9 +104,9 @@ pub(super) fn bottleneck(r: &RunResult) -> Bottleneck {
         let line = format!("{} cores used", three(used));
         // The cores of another machine are not known.
         let local = r.header.environment.shares_cores_with_etcd;
-        if local && host.is_some_and(|busy| busy >= BUSY) {
-            let busy = percent(host.unwrap_or_default());
-            return found(Limit::SharedCpu, format!("{busy} busy, etcd with {line}"));
+        if let Some(share) = host.filter(|share| local && *share >= BUSY) {
+            let share = percent(share);
+            return found(Limit::SharedCpu, format!("{share} busy, etcd with {line}"));
         }
         if local && used >= BUSY * cores {
             return found(Limit::EtcdCpu, format!("{line} of {cores:.0}"));
@@ -114,11 +114,7 @@ pub(super) fn bottleneck(r: &RunResult) -> Bottleneck {
         told.push(format!("etcd {line}"));
     }
     if let Some((share, m)) = commit {
-        let mean = seconds(m.commit_mean.unwrap_or_default());
-        let line = format!(
-            "busy {} of the time, {mean} in the mean",
-            percent(share.min(1.0))
-        );
+        let line = busy(share, m.commit_mean);
         if share >= BUSY {
             return found(Limit::Commit, line);
         }
@@ -132,7 +128,7 @@ pub(super) fn bottleneck(r: &RunResult) -> Bottleneck {
         );
     }
     if r.client.queued_end > 0 && told.len() == 3 {
-        let queued = crate::human::numbers::count(r.client.queued_end);
+        let queued = count(r.client.queued_end);
         return found(
             Limit::Network,
             format!("{queued} requests waited to be sent; {}", told.join(", ")),

@@ -148,19 +148,10 @@ pub struct CapacityResult {
 impl CapacityResult {
     /// Of the trials that were played.
     pub fn new(question: Question, trials: Vec<CapacityTrial>) -> Self {
-        let outcomes: Vec<Outcome> = trials.iter().map(|t| t.outcome).collect();
-        let (complete, end) = match next(&question.range, &outcomes) {
+        let (complete, end) = match needed(&question.range, &trials) {
             Next::Done(end) => (true, end),
             Next::Play(_) => (false, so_far(&trials)),
         };
-        let failed = |t: &&CapacityTrial| {
-            t.bottleneck.is_some() && end.failed.is_none_or(|size| t.attempt.size == size)
-        };
-        let bottleneck = trials
-            .iter()
-            .rev()
-            .find(failed)
-            .and_then(|t| t.bottleneck.clone());
         let mut result = CapacityResult {
             version: CAPACITY_VERSION,
             summary: String::new(),
@@ -170,17 +161,37 @@ impl CapacityResult {
             not_carried: end.failed,
             confirmed: end.confirmed,
             too_few: end.too_few,
-            bottleneck: bottleneck.filter(|_| end.failed.is_some()),
+            bottleneck: None,
             trials,
         };
+        let refused = result.refused();
+        result.bottleneck = refused.and_then(|t| t.bottleneck.clone());
         result.summary = text::sentence(&result);
         result
     }
 
+    /// With one more trial.
+    pub(super) fn with(self, trial: CapacityTrial) -> Self {
+        let mut trials = self.trials;
+        trials.push(trial);
+        CapacityResult::new(self.question, trials)
+    }
+
     /// The trial that is needed next.
     pub fn next(&self) -> Next {
-        let outcomes: Vec<Outcome> = self.trials.iter().map(|t| t.outcome).collect();
-        next(&self.question.range, &outcomes)
+        needed(&self.question.range, &self.trials)
+    }
+
+    /// Its number.
+    pub fn next_number(&self) -> u32 {
+        u32::try_from(self.trials.len() + 1).unwrap_or(u32::MAX)
+    }
+
+    /// The last trial of the size that was not carried that says why.
+    pub(super) fn refused(&self) -> Option<&CapacityTrial> {
+        let size = self.not_carried?;
+        let mut latest = self.trials.iter().rev();
+        latest.find(|t| t.attempt.size == size && t.bottleneck.is_some())
     }
 
     /// Acknowledged writes that are missing from the stores of all trials.
@@ -207,6 +218,11 @@ impl CapacityResult {
         }
         exit
     }
+}
+
+fn needed(range: &Range, trials: &[CapacityTrial]) -> Next {
+    let outcomes: Vec<Outcome> = trials.iter().map(|t| t.outcome).collect();
+    next(range, &outcomes)
 }
 
 /// What an unfinished search has seen.

@@ -2,7 +2,7 @@
 
 use super::document::{CAPACITY_VERSION, CapacityResult, CapacityTrial, Question};
 use super::search::Next;
-use crate::report::files::RESULT;
+use crate::report::files::{RESULT, remove, whole};
 use crate::report::{self, RunResult};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
@@ -107,13 +107,13 @@ impl CapacityDirectory {
     /// What an interrupted trial left cannot be removed.
     pub fn trial(&self, trial: u32) -> Result<PathBuf, CapacityError> {
         let path = self.path.join(trial_name(trial));
-        match fs::remove_dir_all(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(CapacityError {
+        match remove(&path) {
+            Ok(()) => Ok(path),
+            Err(e) => Err(CapacityError {
                 message: format!("cannot remove it: {e}"),
                 path,
                 usage: false,
             }),
-            _ => Ok(path),
         }
     }
 
@@ -126,9 +126,7 @@ impl CapacityDirectory {
         result: CapacityResult,
         trial: CapacityTrial,
     ) -> Result<CapacityResult, CapacityError> {
-        let mut trials = result.trials;
-        trials.push(trial);
-        let result = CapacityResult::new(result.question, trials);
+        let result = result.with(trial);
         self.write(&result)?;
         Ok(result)
     }
@@ -145,10 +143,8 @@ impl CapacityDirectory {
 
     fn write(&self, result: &CapacityResult) -> Result<(), CapacityError> {
         let path = self.path.join(CAPACITY);
-        let partial = path.with_extension("partial");
         let text = serde_json::to_string_pretty(result).unwrap_or_default() + "\n";
-        let written = fs::write(&partial, text).and_then(|()| fs::rename(&partial, &path));
-        written.map_err(|e| CapacityError {
+        whole(&path, &text).map_err(|e| CapacityError {
             message: format!("cannot be written: {e}"),
             path,
             usage: false,
@@ -190,13 +186,12 @@ pub fn rebuild(dir: &Path) -> Result<CapacityResult, CapacityError> {
 fn replay(dir: &Path, question: Question) -> CapacityResult {
     let mut result = CapacityResult::new(question, Vec::new());
     while let Next::Play(attempt) = result.next() {
-        let trial = u32::try_from(result.trials.len() + 1).unwrap_or(u32::MAX);
-        let Some(run) = ended(&dir.join(trial_name(trial))) else {
+        let number = result.next_number();
+        let Some(run) = ended(&dir.join(trial_name(number))) else {
             break;
         };
-        let mut trials = result.trials;
-        trials.push(CapacityTrial::new(trial, attempt, &run));
-        result = CapacityResult::new(result.question, trials);
+        let trial = CapacityTrial::new(number, attempt, &run);
+        result = result.with(trial);
     }
     result
 }
@@ -221,8 +216,7 @@ impl CapacityResult {
         attempt: super::search::Attempt,
         run: &RunResult,
     ) -> Option<CapacityTrial> {
-        let trial = u32::try_from(self.trials.len() + 1).unwrap_or(u32::MAX);
-        counts(run).then(|| CapacityTrial::new(trial, attempt, run))
+        counts(run).then(|| CapacityTrial::new(self.next_number(), attempt, run))
     }
 }
 

@@ -3,10 +3,10 @@
 use super::bottleneck::{Bottleneck, bottleneck, generator};
 use super::search::Outcome;
 use crate::human::numbers::{rate, seconds};
-use crate::human::threshold::{Figure, Threshold};
-use crate::measure::stats::{normal_quantile, wilson_upper};
+use crate::human::threshold::Threshold;
 use crate::measure::validity::{Check, Verdict};
 use crate::report::result::{RunResult, ThresholdResult, ThresholdVerdict};
+use crate::report::threshold::too_few;
 
 /// A trial, judged.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,11 +27,10 @@ pub(super) fn compactions(r: &RunResult) -> Option<u64> {
     planned.then(|| r.class(COMPACTION).map_or(0, |c| c.figures.counts.ok))
 }
 
-/// Carried: every threshold passed, all that was offered was answered, no store failed, and the trial had a compaction if the workload has
+/// Passed: every threshold passed, all that was offered was answered, no store failed, and there was a compaction if the workload has
 /// them. What the generator could not send says nothing of etcd.
 pub(super) fn judge(r: &RunResult) -> Judged {
-    let told =
-        |t: &crate::report::result::ThresholdResult| format!("{}: {}", t.expression, t.basis);
+    let told = |t: &ThresholdResult| format!("{}: {}", t.expression, t.basis);
     let ours = r.validity.reasons.iter().find(|reason| {
         matches!(
             reason.check,
@@ -57,10 +56,15 @@ pub(super) fn judge(r: &RunResult) -> Judged {
             seconds(outage.length)
         ))
     } else {
+        // One on operations of which there were none is missed, and says nothing.
+        let of_none = |t: &ThresholdResult| {
+            let rule = Threshold::parse(&t.expression);
+            rule.is_ok_and(|rule| operations(r, &rule) == Some(0))
+        };
         let mut missed = r.thresholds_with(ThresholdVerdict::Missed);
-        missed.find(|t| operations(r, t) != Some(0)).map(told)
+        missed.find(|t| !of_none(t)).map(told)
     };
-    // A generator that is late makes etcd look slow; one that is late and finds etcd fast has proved it all the same.
+    // A late generator makes etcd look slow. A trial that passes all the same has passed, unless it is invalid.
     if let Some(reason) =
         ours.filter(|reason| reason.verdict == Verdict::Invalid || not_carried.is_some())
     {
@@ -77,12 +81,11 @@ pub(super) fn judge(r: &RunResult) -> Judged {
             bottleneck: Some(bottleneck(r)),
         };
     }
-    // A threshold on operations of which there were none is missed, and says nothing.
     let open = r
         .thresholds
         .iter()
         .filter(|t| t.verdict != ThresholdVerdict::Passed);
-    let (few, open): (Vec<_>, Vec<_>) = open.partition(|t| too_few(r, t));
+    let (few, open): (Vec<_>, Vec<_>) = open.partition(|t| says_nothing(r, t));
     let (outcome, reason) = match (open.first(), few.first()) {
         (Some(open), _) => (Outcome::Undecided, told(open)),
         (None, Some(few)) => (Outcome::TooFew, told(few)),
@@ -103,8 +106,7 @@ pub(super) fn judge(r: &RunResult) -> Judged {
 }
 
 /// Operations that a threshold speaks of; none for those on etcd.
-fn operations(r: &RunResult, t: &ThresholdResult) -> Option<u64> {
-    let rule = Threshold::parse(&t.expression).ok()?;
+fn operations(r: &RunResult, rule: &Threshold) -> Option<u64> {
     match rule.subject.as_str() {
         "etcd" => None,
         "all" => Some(r.total.counts.offered),
@@ -112,18 +114,8 @@ fn operations(r: &RunResult, t: &ThresholdResult) -> Option<u64> {
     }
 }
 
-/// Whether the threshold could not pass with so few operations, even if none of them was beyond it.
-fn too_few(r: &RunResult, t: &ThresholdResult) -> bool {
-    let allowed = Threshold::parse(&t.expression)
-        .ok()
-        .and_then(|rule| match rule.figure {
-            Figure::Percentile(p) => Some(1.0 - p / 100.0),
-            Figure::Missed => Some(rule.bound),
-            _ => None,
-        });
-    match (operations(r, t), allowed) {
-        (Some(0), _) => true,
-        (Some(n), Some(allowed)) => wilson_upper(0.0, n as f64, normal_quantile(0.95)) > allowed,
-        _ => false,
-    }
+/// Whether the threshold says nothing, for want of operations.
+fn says_nothing(r: &RunResult, t: &ThresholdResult) -> bool {
+    let rule = Threshold::parse(&t.expression).ok();
+    rule.is_some_and(|rule| operations(r, &rule).is_some_and(|n| too_few(&rule, n)))
 }

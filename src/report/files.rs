@@ -65,6 +65,21 @@ pub(crate) fn unmake(made: &[PathBuf]) {
     }
 }
 
+/// Writes a file whole or not at all.
+pub(crate) fn whole(path: &Path, text: &str) -> io::Result<()> {
+    let partial = path.with_extension("partial");
+    fs::write(&partial, text)?;
+    fs::rename(&partial, path)
+}
+
+/// Removes a directory and what is in it, if it is there.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
 impl RunDirectory {
     /// Creates the directory and its parents, or takes an empty one. Finds out now whether files can be
     /// written there, not when there is something to lose.

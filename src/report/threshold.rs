@@ -10,6 +10,7 @@ use crate::human::numbers::{count, percent};
 use crate::human::threshold::{Figure, Threshold};
 use crate::measure::Blocks;
 use crate::measure::percentile::Headline;
+use crate::measure::stats::{normal_quantile, wilson_upper};
 
 /// Of one side.
 const CONFIDENCE: f64 = 0.95;
@@ -90,17 +91,32 @@ struct Share {
     at_most: f64,
 }
 
+/// The share of operations that may be beyond the bound; none for figures that are no such share.
+fn allowed(rule: &Threshold) -> Option<f64> {
+    match rule.figure {
+        Figure::Percentile(p) => Some(1.0 - p / 100.0),
+        Figure::Missed => Some(rule.bound),
+        _ => None,
+    }
+}
+
+/// Whether no run of `n` operations could pass, even if none of them was beyond the bound.
+pub(crate) fn too_few(rule: &Threshold, n: u64) -> bool {
+    let least = wilson_upper(0.0, n as f64, normal_quantile(CONFIDENCE));
+    n == 0 || allowed(rule).is_some_and(|allowed| least > allowed)
+}
+
 impl Share {
     /// None for figures that are no share of operations.
     fn of(rule: &Threshold, blocks: &Blocks) -> Option<Share> {
+        let allowed = allowed(rule)?;
         // What is slower than this counts, too.
-        let (allowed, ns, what) = match rule.figure {
-            Figure::Percentile(p) => {
+        let (ns, what) = match rule.figure {
+            Figure::Missed => (None, "missed"),
+            _ => {
                 let ns = (rule.bound * 1e9).round() as u64;
-                (1.0 - p / 100.0, Some(ns), "missed or were slower")
+                (Some(ns), "missed or were slower")
             }
-            Figure::Missed => (rule.bound, None, "missed"),
-            _ => return None,
         };
         Some(Share {
             allowed,

@@ -6,7 +6,7 @@ use crate::experiment::plan::{ExperimentPlan, PLAN_VERSION, TrialPlan};
 use crate::experiment::registry::Registry;
 use crate::experiment::result::document::ExperimentResult;
 use crate::experiment::result::reduce::{StoredTrial, reduce};
-use crate::report::files::{RESULT, make, unmake};
+use crate::report::files::{RESULT, make, remove, unmake, whole};
 use crate::report::result::API_VERSION;
 use crate::report::{self, RunResult};
 use rustix::fs::{FlockOperation, flock};
@@ -276,20 +276,6 @@ fn whole_result(path: &Path) -> Result<Option<RunResult>, String> {
 /// Where the first try of a trial lies that was invalid.
 fn aside(dir: &Path, trial: &TrialPlan) -> PathBuf {
     dir.join(format!("{}.invalid", trial.directory))
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        _ => Ok(()),
-    }
-}
-
-/// Writes a file whole or not at all.
-fn whole(path: &Path, text: &str) -> io::Result<()> {
-    let partial = path.with_extension("partial");
-    fs::write(&partial, text)?;
-    fs::rename(&partial, path)
 }
 
 fn refused(path: &Path, message: String, usage: bool) -> ExperimentError {

@@ -14,7 +14,7 @@ use crate::measure::validity::{Check, Verdict};
 use std::path::Path;
 
 pub use sentence::{fault, sentence};
-pub(crate) use table::{align, rows};
+pub(crate) use table::{align, figure, rows};
 
 /// Columns that every line but the first and the table's keeps to.
 pub const WIDTH: usize = 100;

@@ -82,7 +82,8 @@ fn row(name: &str, f: &Figures, limit: Option<&str>) -> Vec<String> {
     cells
 }
 
-fn figure(f: Headline) -> String {
+/// A headline percentile as tables have it.
+pub(crate) fn figure(f: Headline) -> String {
     match f {
         Headline::Value(v) => ns(v),
         Headline::Missed { .. } => "missed".to_owned(),
