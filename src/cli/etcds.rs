@@ -8,7 +8,7 @@ use super::output::complain;
 use super::overrides;
 use crate::human::numbers::ns;
 use crate::kube::Resource;
-use crate::local::{LocalCluster, Member, Pinning};
+use crate::local::{Held, LocalCluster, Member, Pinning};
 use crate::measure::SyncCost;
 use crate::target::Target;
 use crate::workload::{ResolvedWorkload, RoutedStore};
@@ -46,6 +46,31 @@ impl Etcds<'_> {
             )),
             _ => Ok(found),
         }
+    }
+
+    /// The cores of local etcds and of this process, to which the thread is held as long as the second value lives; none where
+    /// all share theirs.
+    ///
+    /// # Errors
+    /// A wrong `--members`, or the system refuses.
+    pub(super) fn pin(
+        self,
+        resolved: &ResolvedWorkload,
+        external: &EtcdChoice,
+    ) -> Result<Option<(Pinning, Held)>, CliError> {
+        if external.target.is_some() {
+            return Ok(None);
+        }
+        let pinning = (self.local).pinning(resolved.stores.len(), resolved.load.workers)?;
+        let Some(pinning) = pinning.filter(|pinning| pinning.applies(self.pin.asked())) else {
+            return Ok(None);
+        };
+        let held = pinning.hold_client().map_err(|e| {
+            CliError::failure(format!(
+                "cannot give etcdmark cores of its own: {e}; pass --no-pin"
+            ))
+        })?;
+        Ok(Some((pinning, held)))
     }
 
     /// One target per store: the external ones, or an etcd that is started for each.

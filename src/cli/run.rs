@@ -14,7 +14,6 @@ use crate::clock;
 use crate::control::Control;
 use crate::engine::{self, guards};
 use crate::exit::Exit;
-use crate::local::Pinning;
 use crate::report::{RunDirectory, RunResult, Sink, Tee, json, text};
 use crate::store::manifest;
 use crate::workload::{GuardKind, Plan, ResolvedWorkload, RunSettings};
@@ -157,23 +156,16 @@ fn start(
     guards: Vec<GuardKind>,
     directory: &RunDirectory,
 ) -> Result<(RunResult, WriteResult), CliError> {
-    let local = external.target.is_none();
-    let pinning = (args.local).pinning(resolved.stores.len(), resolved.load.workers)?;
-    let pinning = pinning.filter(|pinning| local && pinning.applies(args.pin.asked()));
-    if local && args.pin.pin && pinning.is_none() {
+    // Before the first thread is started: threads inherit their cores.
+    let pinned = args.etcds().pin(&resolved, &external)?;
+    if external.target.is_none() && args.pin.pin && pinned.is_none() {
         complain("--pin: there is one core only, which etcd and etcdmark share");
     }
-    // Before the first thread is started: threads inherit their cores.
-    let held = pinning.as_ref().map(Pinning::hold_client).transpose();
-    let _held = held.map_err(|e| {
-        CliError::failure(format!(
-            "cannot give etcdmark cores of its own: {e}; pass --no-pin"
-        ))
-    })?;
+    let pinning = pinned.as_ref().map(|(pinning, _)| pinning);
     let session = Session::begin(
         "draining: waiting for answers, then printing the report (press Ctrl-C again to stop now)",
     )?;
-    let start = (args.etcds()).start(&resolved, external, pinning.as_ref(), args.quiet);
+    let start = (args.etcds()).start(&resolved, external, pinning, args.quiet);
     let (targets, locals) = session.ready(start)?;
     let settings = RunSettings {
         prefix: args.prefix.clone().unwrap_or_else(|| own_prefix(&run_id)),

@@ -14,7 +14,6 @@ use crate::cli::session::Session;
 use crate::clock;
 use crate::engine::{self, guards};
 use crate::human::threshold::{Figure, Threshold};
-use crate::local::Pinning;
 use crate::report::{RunDirectory, RunResult, Sink, Tee, text};
 use crate::workload::{
     Actor, ClassRate, GuardKind, Overrides, ResolvedWorkload, RunSettings, Source,
@@ -74,11 +73,10 @@ impl Search<'_> {
             id: run_id(None)?,
             args,
         };
-        let mut first = search.attempt();
-        let plain = search.edited(first, &mut Vec::new())?;
+        let from = search.question.range.from;
+        let plain = search.load(search.overrides(from)?)?;
         search.question.thresholds = thresholds(&plain);
         search.question.range.seed = plain.seed;
-        first.seed = plain.seed;
         let Some(seconds) = plain.phases.duration else {
             return Err(CliError::usage(
                 "--duration forever: a trial has to end; use a time such as 30s",
@@ -91,11 +89,8 @@ impl Search<'_> {
                 args.workload
             )));
         }
-        let twice = Attempt {
-            size: first.size * 2.0,
-            ..first
-        };
-        let (one, two) = (sent(&plain), sent(&search.edited(twice, &mut Vec::new())?));
+        let twice = search.load(search.overrides(from * 2.0)?)?;
+        let (one, two) = (sent(&plain), sent(&twice));
         if two <= one {
             let field = args.of.field();
             return Err(CliError::usage(format!(
@@ -103,7 +98,12 @@ impl Search<'_> {
                 args.workload
             )));
         }
-        let resolved = search.resolve(first)?;
+        let resolved = search.resolve(Attempt {
+            size: from,
+            seed: plain.seed,
+            stretch: 1,
+            stage: Stage::Search,
+        })?;
         search.question.workload = resolved.file.metadata.name.clone();
         search.question.workload_hash = resolved.hash.clone();
         search.question.etcd = etcd(args);
@@ -113,31 +113,17 @@ impl Search<'_> {
         Ok(search)
     }
 
-    fn attempt(&self) -> Attempt {
-        Attempt {
-            size: self.question.range.from,
-            seed: self.question.range.seed,
-            stretch: 1,
-            stage: Stage::Search,
-        }
+    /// The flags' changes of the workload, and the size.
+    fn overrides(&self, size: f64) -> Result<Overrides, CliError> {
+        let mut overrides = self.args.changes.overrides()?;
+        let (flag, size) = (format!("--of, size {size}"), size.to_string());
+        overrides.push(flag, self.args.of.field(), size);
+        Ok(overrides)
     }
 
-    /// The workload of a trial with the edits of `more`, (flag, field, value).
-    fn edited(
-        &self,
-        attempt: Attempt,
-        more: &mut Vec<(String, String, String)>,
-    ) -> Result<ResolvedWorkload, CliError> {
-        let mut overrides: Overrides = self.args.changes.overrides()?;
-        let size = attempt.size.to_string();
-        let of = format!("--of, size {size}");
-        overrides.push(of, self.args.of.field(), &size);
-        for (flag, field, value) in more.drain(..) {
-            overrides.push(flag, field, value);
-        }
-        let mut splits = self.args.local.splits()?;
-        splits.extend(self.external.overrides.iter().map(OverrideEtcd::split));
-        overrides.split(splits);
+    fn load(&self, mut overrides: Overrides) -> Result<ResolvedWorkload, CliError> {
+        overrides.split(self.args.local.splits()?);
+        overrides.split(self.external.overrides.iter().map(OverrideEtcd::split));
         Ok(self.source.resolve(&overrides)?)
     }
 
@@ -145,24 +131,15 @@ impl Search<'_> {
     /// in it.
     fn resolve(&self, attempt: Attempt) -> Result<ResolvedWorkload, CliError> {
         let q = &self.question;
-        let plain = self.edited(attempt, &mut Vec::new())?;
+        let mut overrides = self.overrides(attempt.size)?;
+        let plain = self.load(overrides.clone())?;
         let seconds = q.seconds * f64::from(attempt.stretch);
         let span = |s: f64| format!("{}ms", (s * 1e3).round());
-        let mut edits = vec![
-            (
-                "--seed".to_owned(),
-                "seed".to_owned(),
-                attempt.seed.to_string(),
-            ),
-            (
-                "--duration".to_owned(),
-                "phases.duration".to_owned(),
-                span(seconds),
-            ),
-        ];
+        overrides.push("--seed", "seed", attempt.seed.to_string());
+        overrides.push("--duration", "phases.duration", span(seconds));
         if plain.thresholds.is_empty() {
             let list = serde_json::json!(q.thresholds).to_string();
-            edits.push(("--threshold".to_owned(), "thresholds".to_owned(), list));
+            overrides.push("--threshold", "thresholds", list);
         }
         if self.external.target.as_ref().is_none_or(|t| t.owned) {
             let often = Duration::from_secs_f64(q.seconds / COMPACTIONS);
@@ -170,14 +147,15 @@ impl Search<'_> {
                 actor.kind.name == "compactor" && actor.period().is_some_and(|p| p > often)
             };
             for actor in plain.actors.iter().filter(rare) {
-                edits.push((
-                    "a trial has compactions".to_owned(),
-                    format!("actors.{}.period", actor.name),
-                    span(q.seconds / COMPACTIONS),
-                ));
+                let field = format!("actors.{}.period", actor.name);
+                overrides.push(
+                    "the compactions of a trial",
+                    field,
+                    span(often.as_secs_f64()),
+                );
             }
         }
-        self.edited(attempt, &mut edits)
+        self.load(overrides)
     }
 
     /// Plays the trials that are still needed; an error comes with what was found until then.
@@ -190,7 +168,7 @@ impl Search<'_> {
             "ending the trial: waiting for answers (press Ctrl-C again to stop now)",
         )?;
         while let Next::Play(attempt) = result.next() {
-            let number = result.trials.len() as u32 + 1;
+            let number = result.next_number();
             let path = directory.trial(number)?;
             self.say(&format!(
                 "trial {number}: {}{}",
@@ -248,18 +226,10 @@ impl Search<'_> {
         let resolved = self.resolve(attempt)?;
         descriptors::raise(&resolved)?;
         let quiet = self.args.output.quiet || number > 1;
-        let args = self.args;
-        let pinning = (args.local).pinning(resolved.stores.len(), resolved.load.workers)?;
-        let local = self.external.target.is_none();
-        let pinning = pinning.filter(|pinning| local && pinning.applies(args.pin.asked()));
-        let held = pinning.as_ref().map(Pinning::hold_client).transpose();
-        let _held = held.map_err(|e| {
-            CliError::failure(format!(
-                "cannot give etcdmark cores of its own: {e}; pass --no-pin"
-            ))
-        })?;
-        let (etcds, external) = (args.etcds(), self.external.clone());
-        let start = etcds.start(&resolved, external, pinning.as_ref(), quiet);
+        let (etcds, external) = (self.args.etcds(), self.external.clone());
+        let pinned = etcds.pin(&resolved, &external)?;
+        let pinning = pinned.as_ref().map(|(pinning, _)| pinning);
+        let start = etcds.start(&resolved, external, pinning, quiet);
         let (targets, locals) = session.ready(start)?;
         let run_id = format!("{}-{number:03}", self.id);
         let settings = RunSettings {
